@@ -1,0 +1,78 @@
+# The front door. Which stage runs and why is decided in Python (src/scenebook/pipeline.py), not here.
+#
+#   make report PROFILE=paper DATA="my pictures" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
+#
+# Values reach Python through the environment and are never spliced into a shell line, so a folder's name may hold
+# spaces, quotes and dollar signs. `value` keeps make from expanding what it finds in them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+export SCENEBOOK_PROFILE := $(value PROFILE)
+export SCENEBOOK_DATA := $(value DATA)
+export SCENEBOOK_WEIGHTS := $(value WEIGHTS)
+export SCENEBOOK_SET := $(value SET)
+export SCENEBOOK_RUN := $(value RUN)
+unexport PROFILE DATA WEIGHTS SET RUN
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+
+.PHONY: help setup setup-dev report run render bundle params lab test lint types check format sample lock clean
+
+help: ## list all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A stamp is newer than the lock file it was made from; both are made again when the lock file changes.
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Expected Python 3.11 to 3.13. Received: %d.%d. Name another with PYTHON=python3.12." % v)'
+	@echo "Installing into $(VENV): about 700 MB to download, once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.installed ## make .venv with the pinned packages (the other targets do this by themselves)
+setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
+
+report: setup ## run the notebooks and render report/build/<run>/report.html and report.pdf
+	@$(PY) -m scenebook report
+run: setup ## run the notebooks without rendering
+	@$(PY) -m scenebook run
+render: setup ## render the report of RUN again
+	@$(PY) -m scenebook render
+bundle: setup ## zip the report of RUN with its weights, sample pictures and settings
+	@$(PY) -m scenebook bundle
+params: setup ## list all settings with default, bounds and meaning
+	@$(PY) -m scenebook params
+lab: setup ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+test: setup-dev ## run all tests but the slow ones
+	@$(PY) -m pytest -m "not slow"
+lint: setup-dev ## check style and formatting
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+types: setup-dev ## check types
+	@$(BIN)/mypy
+check: lint types test ## lint, types and tests
+format: setup-dev ## format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+sample: setup ## make docs/sample anew from the sample profile
+	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample $(PY) -m scenebook report
+	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
+lock: setup-dev ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
+clean: ## remove all runs and rendered reports (not .venv)
+	rm -rf runs report/build
+
+LOCK_FLAGS := --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links

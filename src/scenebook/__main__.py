@@ -1,0 +1,7 @@
+"""`python -m scenebook`."""
+
+import sys
+
+from scenebook.cli import main
+
+sys.exit(main())

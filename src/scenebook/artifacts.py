@@ -1,0 +1,185 @@
+"""The run directory: where notebooks meet. Names of files, whole-file writes, and the manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import scenebook
+from scenebook.errors import InputError, MissingArtifactError
+
+BY_HAND = "by-hand"
+MANIFEST = "manifest.json"
+SETTINGS = "settings.yaml"
+
+STAGE_NOTEBOOKS = {
+    "data": "01-data",
+    "training": "02-training",
+    "evaluation": "03-evaluation",
+    "samples": "04-visual-samples",
+    "conclusion": "06-conclusion",
+}
+"""Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
+
+TEXT_COLUMNS = frozenset({"path", "label", "split", "predicted", "class", "reason"})
+"""Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
+
+
+def project_root() -> Path:
+    """Returns the checkout that holds `notebooks/`, `profiles/` and `report/`.
+
+    Raises:
+        InputError: The package was installed without its checkout.
+    """
+    root = Path(scenebook.__file__).resolve().parents[2]
+    if not (root / "notebooks").is_dir():
+        raise InputError(
+            "Expected the package to be installed from a checkout, in editable mode.",
+            received={"root": str(root)},
+            advice="Clone the repository and run `make setup`, or `pip install --no-deps -e .` in it.",
+        )
+    return root
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path in the same folder, with the same ending; on success it is renamed to `path`.
+
+    A reader sees the old file or the whole new one, never a half-written one. On an error nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files that only their owner may read; a report is for others too.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Writes a whole file, through a temporary one."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Writes JSON with sorted indentation and a final newline. NaN is an error: JSON has none."""
+    text = json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return write_bytes(path, text.encode())
+
+
+class RunDirectory:
+    """The folder of one run, `runs/<run>/`. Paths are given relative to it, with forward slashes.
+
+    Args:
+        root: The folder; it is made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.root.name
+
+    def path(self, relative: str) -> Path:
+        """Returns the absolute path of a file, which may not exist.
+
+        Raises:
+            InputError: The path leaves the run directory.
+        """
+        path = (self.root / relative).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise InputError("Expected a path inside the run directory.", received={"path": relative})
+        return path
+
+    def require(self, relative: str) -> Path:
+        """Returns the path of a file that must exist.
+
+        Raises:
+            MissingArtifactError: It does not; the error names the notebook that writes it.
+        """
+        path = self.path(relative)
+        if not path.is_file():
+            folder = relative.split("/")[0]
+            raise MissingArtifactError(relative, self.root, STAGE_NOTEBOOKS.get(folder, folder))
+        return path
+
+    def write_json(self, relative: str, content: Any) -> Path:
+        """Writes a JSON file."""
+        return write_json(self.path(relative), content)
+
+    def write_csv(self, relative: str, table: pd.DataFrame) -> Path:
+        """Writes a table without its index, numbers with 9 significant digits.
+
+        File names that are not valid UTF-8 keep their bytes.
+        """
+        with replacing(self.path(relative)) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.9g", encoding="utf-8", errors="surrogateescape")
+        return self.path(relative)
+
+    def read_json(self, relative: str) -> Any:
+        """Reads a JSON file that another stage wrote."""
+        return json.loads(self.require(relative).read_text(encoding="utf-8"))
+
+    def read_csv(self, relative: str) -> pd.DataFrame:
+        """Reads a table that another stage wrote. Text columns stay text: a class `NA` is not a missing value."""
+        path = self.require(relative)
+        options: dict[str, Any] = {"encoding": "utf-8", "encoding_errors": "surrogateescape", "keep_default_na": False}
+        columns = list(pd.read_csv(path, nrows=0, **options).columns)
+        text = [name for name in columns if name in TEXT_COLUMNS]
+        numeric = {name: [""] for name in columns if name not in TEXT_COLUMNS}
+        return pd.read_csv(path, dtype=dict.fromkeys(text, str), na_values=numeric, **options)
+
+
+def open_run(run: str, *, runs_dir: Path | None = None) -> RunDirectory:
+    """Returns the directory of the run called `run`, in the project's `runs/`.
+
+    Raises:
+        InputError: `run` is not a plain name.
+    """
+    check_run_name(run)
+    return RunDirectory((runs_dir or default_runs_dir()) / run)
+
+
+def default_runs_dir() -> Path:
+    """Returns the folder of all runs: `runs/` of the project, or `SCENEBOOK_RUNS` when that is set."""
+    return Path(os.environ.get("SCENEBOOK_RUNS") or project_root() / "runs")
+
+
+def check_run_name(run: str) -> None:
+    """Raises `InputError` unless `run` is a plain name: letters, digits, spaces and `._-`, at most 100 of them."""
+    if not re.fullmatch(r"[\w][\w .\-]{0,99}", run) or run.endswith((" ", ".")):
+        raise InputError(
+            "Expected a run's name of letters, digits, spaces and any of . _ - (at most 100, a letter or digit first).",
+            received={"run": run},
+            advice="Choose another name with RUN=name or --run name.",
+        )
+
+
+def run_name_for(text: str) -> str:
+    """Turns any text, a folder's name say, into a valid run name."""
+    plain = unicodedata.normalize("NFC", text).encode("utf-8", "replace").decode()
+    name = re.sub(r"[^\w.\-]+", "-", plain).strip("-._")[:100].rstrip("-. ")
+    return name or "run"

@@ -1,0 +1,269 @@
+"""Backbones: the models of `keras.applications` and the embedded one, with their weights and their preprocessing."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import random
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import applications, layers
+
+from scenebook.embedded import (
+    EMBEDDED,
+    EMBEDDED_FILE,
+    MINIMUM_SIZE,
+    build_embedded,
+    load_embedded_weights,
+    preprocess_input,
+)
+from scenebook.errors import SettingsError, WeightsError
+from scenebook.provenance import sha256_file
+from scenebook.weightfiles import keras_cache, load_weights_file, open_layers
+
+__all__ = [
+    "Preprocessing",
+    "build_backbone",
+    "count_layers",
+    "count_weight_layers",
+    "list_backbones",
+    "preprocess_input",
+    "preprocessing",
+    "weights_digest",
+]
+
+IMAGENET = "imagenet"
+RANDOM = "random"
+
+WEIGHT_LAYERS = (
+    layers.Dense,
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv1D,
+    layers.SeparableConv2D,
+)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The input transformation that a backbone was trained with.
+
+    Attributes:
+        name: Its importable name, `keras.applications.resnet50.preprocess_input` for one.
+        function: Takes float32 `(batch, height, width, 3)` in `[0, 255]`, a tensor or an array.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+
+    def __call__(self, images: Any) -> Any:
+        """Returns the transformed images; never changes an array that it was given, as some of Keras' own do."""
+        return self.function(np.array(images) if isinstance(images, np.ndarray) else images)
+
+
+def list_backbones() -> list[str]:
+    """Returns the names that `build_backbone` takes: `embedded`, then those of `keras.applications`, sorted."""
+    return [EMBEDDED, *sorted(_application_builders())]
+
+
+def _application_builders() -> dict[str, Callable[..., keras.Model]]:
+    members = inspect.getmembers(applications, inspect.isfunction)
+    return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
+
+
+def _find_builder(backbone: str) -> Callable[..., keras.Model]:
+    builders = _application_builders()
+    if backbone not in builders:
+        known = {name.lower(): name for name in list_backbones()}
+        near = [known[name] for name in difflib.get_close_matches(backbone.lower(), known, n=3, cutoff=0.4)]
+        raise SettingsError(
+            "Expected backbone to be embedded or the name of a model in keras.applications.",
+            received={"backbone": backbone},
+            advice=f"Did you mean {' or '.join(near)}?" if near else "",
+        )
+    return builders[backbone]
+
+
+def preprocessing(backbone: str) -> Preprocessing:
+    """Returns the backbone's own input transformation. Feeding anything else is the commonest mistake with backbones.
+
+    Raises:
+        SettingsError: There is no such backbone.
+    """
+    if backbone == EMBEDDED:
+        return Preprocessing(f"{__name__}.preprocess_input", preprocess_input)
+    builder = _find_builder(backbone)
+    modules = {
+        name: module
+        for name, module in inspect.getmembers(applications, inspect.ismodule)
+        if getattr(module, backbone, None) is builder or builder.__module__.endswith(f".{name}")
+    }
+    # ResNet50 is in both resnet and resnet50; the functions are the same, the more particular name is nicer.
+    name = backbone.lower() if backbone.lower() in modules else min(modules)
+    return Preprocessing(f"keras.applications.{name}.preprocess_input", modules[name].preprocess_input)
+
+
+def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 0) -> keras.Model:
+    """Builds a backbone without its top and without pooling, and gives it its weights.
+
+    Args:
+        backbone: `embedded`, or the name of a model in `keras.applications`.
+        image_size: Height and width of the pictures, in pixels.
+        weights: `imagenet` (Keras downloads and caches), `embedded` (for the embedded backbone), `random`, or the path
+            of a `.weights.h5` or `.keras` file of this backbone. Layers that follow the backbone's own in a file are
+            not looked at.
+        seed: Seed of random weights.
+
+    Returns:
+        A model from preprocessed float32 `(batch, image_size, image_size, 3)` to features `(batch, h, w, channels)`.
+
+    Raises:
+        SettingsError: There is no such backbone, or it cannot take pictures so small.
+        WeightsError: The weights do not exist, cannot be read, or do not fit.
+    """
+    if backbone != EMBEDDED:
+        _find_builder(backbone)
+    _check_weights_name(weights, backbone)
+    if weights == IMAGENET:
+        return _download_imagenet(backbone, image_size)
+    with _seeded(seed):
+        base_model = _build_untrained(backbone, image_size)
+    if weights == EMBEDDED:
+        load_embedded_weights(base_model)
+    elif weights != RANDOM:
+        load_weights_file(base_model, Path(weights))
+    return base_model
+
+
+def _check_weights_name(weights: str, backbone: str) -> None:
+    if (weights == EMBEDDED) != (backbone == EMBEDDED) and weights in (EMBEDDED, IMAGENET):
+        raise WeightsError(
+            "Expected weights that were made for this backbone: embedded ones for the embedded backbone, imagenet for "
+            "a model of keras.applications.",
+            received={"backbone": backbone, "weights": weights},
+            advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
+        )
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds what Keras draws the seeds of initial weights from, and restores it afterwards."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _build_untrained(backbone: str, image_size: int) -> keras.Model:
+    if backbone == EMBEDDED:
+        _check_minimum(backbone, image_size, MINIMUM_SIZE)
+        return build_embedded(image_size)
+    return _call_builder(backbone, image_size, weights=None)
+
+
+def _call_builder(backbone: str, image_size: int, weights: str | None) -> keras.Model:
+    shape = (image_size, image_size, 3)
+    try:
+        return _find_builder(backbone)(weights=weights, include_top=False, input_shape=shape)
+    except ValueError as error:
+        minimum = re.search(r"at least (\d+)x", str(error))
+        if minimum:
+            _check_minimum(backbone, image_size, int(minimum[1]))
+        raise SettingsError(
+            f"Expected an image_size that {backbone} can be built for with these weights.",
+            received={"image_size": image_size, "weights": weights or RANDOM},
+            advice=" ".join(str(error).split()),
+        ) from error
+
+
+def _check_minimum(backbone: str, image_size: int, minimum: int) -> None:
+    if image_size < minimum:
+        raise SettingsError(
+            f"Expected image_size to be at least {minimum} for the backbone {backbone}.",
+            received={"image_size": image_size},
+        )
+
+
+def _download_imagenet(backbone: str, image_size: int) -> keras.Model:
+    try:
+        return _call_builder(backbone, image_size, weights=IMAGENET)
+    except SettingsError:
+        raise
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        raise WeightsError(
+            f"Expected to download the ImageNet weights of {backbone}.",
+            received={"weights": IMAGENET},
+            advice=f"{' '.join(str(error).split())[:300]}. Without internet, set weights to a .weights.h5 or .keras "
+            f"file of {backbone}, or copy Keras' own download from another machine into {keras_cache()}.",
+        ) from error
+
+
+def weights_digest(weights: str, backbone: str) -> str | None:
+    """Returns the SHA-256 of the file that the weights came from.
+
+    `None` for random weights, and for `imagenet` when Keras' download is not in its cache.
+    """
+    if weights == RANDOM:
+        return None
+    if weights == EMBEDDED:
+        return sha256_file(EMBEDDED_FILE)
+    file = _find_download(backbone) if weights == IMAGENET else Path(weights)
+    return sha256_file(file) if file else None
+
+
+def _find_download(backbone: str) -> Path | None:
+    """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name."""
+    known = [_letters(name) for name in _application_builders()]
+    for file in sorted(keras_cache().glob("*.h5")):
+        name = _letters(file.stem)
+        # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.
+        owner = max((model for model in known if model in name), key=len, default="")
+        if "notop" in name and owner == _letters(backbone):
+            return file
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def count_layers(model: keras.Model) -> int:
+    """Counts Keras layers with nested models opened: 175 for ResNet50 without top, 178 with the paper's head.
+
+    A nested model's input layer stands for the outer one, so one is counted for both.
+    """
+    opened = open_layers(model)
+    inputs = [layer for layer in opened if isinstance(layer, layers.InputLayer)]
+    return len(opened) - max(0, len(inputs) - len(model.inputs))
+
+
+def count_weight_layers(model: keras.Model) -> int:
+    """Counts convolutions and dense layers on the main path, which is what the 50 in ResNet50 means.
+
+    The main path is the one with the most of them, from input to output. The convolutions of projection shortcuts run
+    beside it and do not count: ResNet50 has 53 convolutions and a dense layer, of which 4 are projections.
+    """
+    depths = {id(tensor): 0 for tensor in model.inputs}
+    for operation in model.operations:
+        own = (
+            count_weight_layers(operation)
+            if isinstance(operation, keras.Model)
+            else isinstance(operation, WEIGHT_LAYERS)
+        )
+        for node in operation._inbound_nodes:  # Keras has no public name for the edges of a model
+            if node.input_tensors and all(id(tensor) in depths for tensor in node.input_tensors):
+                depth = own + max(depths[id(tensor)] for tensor in node.input_tensors)
+                depths.update((id(tensor), depth) for tensor in node.outputs)
+    return max(depths[id(tensor)] for tensor in model.outputs)

@@ -1,0 +1,321 @@
+"""`python -m scenebook`: the command line. Exit codes: 0 done, 1 a stage failed, 2 the input is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+import scenebook
+from scenebook import config, pipeline
+from scenebook.artifacts import SETTINGS, RunDirectory, open_run, project_root, replacing, run_name_for
+from scenebook.config import Settings
+from scenebook.errors import InputError, ScenebookError
+from scenebook.pipeline import PipelineFailedError, StageOutcome
+
+DRAWN_BANNER = (
+    "The pictures of this report are drawn by the program, not photographed: its numbers show that everything works, "
+    "and say nothing about photographs."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    arguments = build_parser().parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        return int(arguments.command(arguments, console))
+    except ScenebookError as error:
+        errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
+        return error.exit_code
+    except KeyboardInterrupt:
+        errors.print("Interrupted. What was finished is kept; the same command runs it again.")
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands. Defaults come from SCENEBOOK_* variables, which the Makefile sets."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scenebook",
+        description="Turns a folder of labelled pictures into a reproducible transfer-learning report.",
+        epilog="Exit codes: 0 done, 1 a stage failed, 2 the input is wrong.",
+    )
+    parser.add_argument("--version", action="version", version=f"scenebook {scenebook.__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for name, command, text in (
+        ("report", report, "run the notebooks and render report.html and report.pdf"),
+        ("run", run, "run the notebooks without rendering"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        _add_settings(sub)
+        sub.set_defaults(command=command)
+    for name, command, text in (
+        ("render", render, "render the report of a run again"),
+        ("bundle", bundle, "zip a run's report, trained weights, sample pictures and settings"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.add_argument(
+            "--run", default=_environment("RUN") or "sample", metavar="NAME", help="the run; default: sample"
+        )
+        sub.set_defaults(command=command)
+    sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
+    sub.set_defaults(command=params)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--profile",
+        default=_environment("PROFILE"),
+        metavar="NAME|FILE",
+        help="settings to start from: sample, paper, or a YAML file; default: sample, or paper with --dataset",
+    )
+    add(
+        "--dataset",
+        default=_environment("DATA"),
+        metavar="FOLDER",
+        help="a folder of class folders, or of train and test folders of them; also: scenes, intel",
+    )
+    add(
+        "--weights",
+        default=_environment("WEIGHTS"),
+        metavar="FILE",
+        help="weights of the backbone: a .weights.h5 or .keras file; also: imagenet, embedded, random",
+    )
+    add(
+        "--set",
+        action="append",
+        default=None,
+        metavar="NAME=VALUE",
+        help="change one setting; may be given more than once (`params` lists them)",
+    )
+    add(
+        "--run",
+        default=_environment("RUN"),
+        metavar="NAME",
+        help="name of the run; default: the profile's name, or the data folder's",
+    )
+
+
+def _environment(name: str) -> str | None:
+    return os.environ.get(f"SCENEBOOK_{name}") or None
+
+
+def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Settings, str, RunDirectory]:
+    """Returns the checked settings, the profile's name, and the run, from the command's arguments.
+
+    Raises:
+        InputError: Anything in them is wrong.
+    """
+    profile = arguments.profile or ("paper" if arguments.dataset else "sample")
+    path = config.find_profile(profile, project_root() / "profiles")
+    values = config.load_profile(path)
+    for name in ("dataset", "weights"):
+        if getattr(arguments, name):
+            values[name] = getattr(arguments, name)
+    texts = arguments.set if arguments.set is not None else [_environment("SET") or ""]
+    values.update(config.parse_overrides(texts))
+    settings = pipeline.resolve_paths(config.make_settings(values), base)
+    own_data = settings.dataset not in (config.DRAWN_SCENES, config.INTEL)
+    default_name = Path(settings.dataset).name if arguments.dataset and own_data else path.stem
+    run_dir = open_run(arguments.run or run_name_for(default_name))
+    return settings, path.stem, run_dir
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Runs the notebooks."""
+    _run(arguments, console)
+    return 0
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> RunDirectory:
+    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    with TerminalListener(console) as listener:
+        pipeline.run_pipeline(settings, run_dir, profile=profile, listener=listener)
+    return run_dir
+
+
+def report(arguments: argparse.Namespace, console: Console) -> int:
+    """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
+    try:
+        run_dir = _run(arguments, console)
+    except PipelineFailedError as error:
+        run_dir = open_run(error.error.log.parents[1].name)
+        console.print(Text(str(error), style="red"))
+        _render(run_dir, console)
+        return error.exit_code
+    _render(run_dir, console)
+    return 0
+
+
+def render(arguments: argparse.Namespace, console: Console) -> int:
+    """Renders the report of a run that is there."""
+    _render(open_run(arguments.run), console)
+    return 0
+
+
+def _render(run_dir: RunDirectory, console: Console) -> None:
+    from scenebook import rendering
+
+    started = time.monotonic()
+    outcomes = pipeline.stored_outcomes(run_dir)
+    settings = load_settings(run_dir)
+    banners = [DRAWN_BANNER] if settings.dataset == config.DRAWN_SCENES else []
+    root = project_root()
+    rendered = rendering.render_report(
+        run_dir.root,
+        stages=outcomes,
+        build_dir=root / "report" / "build" / run_dir.name,
+        front_matter_path=root / "report" / "front-matter.yaml",
+        provenance=describe_provenance(run_dir, settings),
+        banners=banners,
+    )
+    for warning in rendered.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
+    for path in (rendered.html, rendered.pdf):
+        console.print(Text(f"  {_short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))
+
+
+def _short(path: Path) -> str:
+    """Returns a path as it would be typed here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def load_settings(run_dir: RunDirectory) -> Settings:
+    """Returns the settings that a run was made with."""
+    values = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
+    return config.make_settings(values)
+
+
+def describe_provenance(run_dir: RunDirectory, settings: Settings) -> dict[str, str]:
+    """Returns what the HTML says about where the report comes from."""
+    manifest = pipeline.load_manifest(run_dir)
+    seconds = {name: entry["seconds"] for name, entry in manifest["stages"].items() if entry["seconds"] is not None}
+    return {
+        "run": run_dir.name,
+        "profile": manifest["profile"],
+        "made": manifest["started"],
+        "code commit": manifest["commit"],
+        "settings": ", ".join(f"{name}={value}" for name, value in settings.model_dump().items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+        "machine": ", ".join(f"{name} {value}" for name, value in manifest["machine"].items()),
+        "seconds a stage": ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()),
+    }
+
+
+BUNDLED = (
+    "training/model.keras",
+    "training/summary.json",
+    "samples",
+    "settings.yaml",
+    "manifest.json",
+    "evaluation",
+    "training/test_predictions.csv",
+    "data/splits.csv",
+)
+
+
+def bundle(arguments: argparse.Namespace, console: Console) -> int:
+    """Zips what somebody needs who is handed the report: both files, trained weights, sample pictures, settings."""
+    run_dir = open_run(arguments.run)
+    pipeline.stored_outcomes(run_dir)
+    build = project_root() / "report" / "build" / run_dir.name
+    reports = [build / "report.html", build / "report.pdf"]
+    if not all(path.is_file() for path in reports):
+        raise InputError(
+            "Expected a rendered report.", received={"run": run_dir.name}, advice="Run `make report` first."
+        )
+    target = build / "bundle.zip"
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in reports:
+            archive.write(path, path.name)
+        for name in BUNDLED:
+            root = run_dir.path(name)
+            for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+                if path.is_file():
+                    archive.write(path, path.relative_to(run_dir.root).as_posix())
+    console.print(Text(f"  {_short(target)}  ({target.stat().st_size / 1e6:.1f} MB)", style="bold"))
+    return 0
+
+
+def params(arguments: argparse.Namespace, console: Console) -> int:
+    """Lists all settings."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "default", "bounds", "meaning"):
+        table.add_column(column, overflow="fold")
+    for row in config.describe_settings():
+        table.add_row(*(Text(row[column]) for column in ("name", "default", "bounds", "meaning")))
+    console.soft_wrap = False
+    console.print(table)
+    return 0
+
+
+class TerminalListener:
+    """Shows stages and their progress: a line with a running clock on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._title = ""
+        self._last = ""
+        self._started = 0.0
+
+    def __enter__(self) -> TerminalListener:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+
+    def stage_started(self, stage: str, number: int, total: int) -> None:
+        self._title, self._last, self._started = f"[{number}/{total}] {stage}", "", time.monotonic()
+        if self._console.is_terminal:
+            self._status = self._console.status(_Clock(self))  # type: ignore[arg-type]
+            self._status.start()
+        else:
+            self._console.print(Text(self._title))
+
+    def progress(self, stage: str, text: str) -> None:
+        self._last = text
+        if (text.startswith("epoch") and "step" not in text) or not self._console.is_terminal:
+            self._console.print(Text(f"      {text}"))
+
+    def stage_ended(self, outcome: StageOutcome) -> None:
+        self._stop()
+        memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
+        mark = "done" if outcome.status == "done" else outcome.status.upper()
+        self._console.print(Text(f"{self._title}: {mark} in {outcome.seconds:.1f} s{memory}"))
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def line(self) -> Text:
+        """Returns what the running line says now."""
+        seconds = time.monotonic() - self._started
+        return Text(f"{self._title}  {seconds:.0f} s  {self._last}")
+
+
+class _Clock:
+    """A line that is read anew each time the terminal is refreshed."""
+
+    def __init__(self, listener: TerminalListener) -> None:
+        self._listener = listener
+
+    def __rich_console__(self, console: Console, options: Any) -> Any:
+        yield self._listener.line()

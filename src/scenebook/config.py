@@ -1,0 +1,225 @@
+"""The settings of a run: one flat, typed set of names, read from a profile and overridden one by one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scenebook.errors import SettingsError
+
+DRAWN_SCENES = "scenes"
+INTEL = "intel"
+
+
+class Settings(BaseModel):
+    """Every setting of a run. The defaults are those of the sample profile.
+
+    Frozen; an unknown name, a wrong type and a value out of bounds are errors.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    dataset: str = Field(
+        DRAWN_SCENES, min_length=1, description="scenes (drawn), intel (Kaggle), or a folder of class folders"
+    )
+    scenes_train_per_class: int = Field(70, ge=2, le=5000, description="drawn training pictures a class")
+    scenes_test_per_class: int = Field(50, ge=1, le=5000, description="drawn test pictures a class")
+    max_per_class: int | None = Field(
+        None, ge=3, description="at most so many pictures a class in train, and as many in test; none: all"
+    )
+    validation_fraction: float = Field(0.1, gt=0, le=0.5, description="share of train that is held out for validation")
+    test_fraction: float = Field(
+        0.2, gt=0, le=0.5, description="share that is cut as test when there is no test folder"
+    )
+    image_size: int = Field(96, ge=32, le=1024, description="height and width of the pictures, in pixels")
+
+    rotation_range: float = Field(20, ge=0, le=180, description="largest rotation either way, in degrees")
+    width_shift_range: float = Field(0.1, ge=0, le=1, description="largest horizontal shift, as a share of the width")
+    height_shift_range: float = Field(0.1, ge=0, le=1, description="largest vertical shift, as a share of the height")
+    shear_range: float = Field(0.2, ge=0, le=80, description="largest shear angle either way, in degrees")
+    zoom_range: float = Field(0.1, ge=0, lt=1, description="zoom factors are drawn from 1-zoom_range to 1+zoom_range")
+    horizontal_flip: bool = Field(True, description="mirror every other picture, at random")
+    augmentation_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the augmented views")
+
+    backbone: str = Field("embedded", min_length=1, description="embedded, or a model's name in keras.applications")
+    weights: str = Field(
+        "embedded", min_length=1, description="imagenet, embedded, random, or a .weights.h5 or .keras file"
+    )
+    trainable_base_layers: int = Field(3, ge=0, description="how many of the base model's last layers are trained")
+    head_units: int = Field(64, ge=1, le=65536, description="units of the hidden dense layer of the head")
+
+    epochs: int = Field(10, ge=1, le=10000, description="passes over the training pictures")
+    batch_size: int = Field(32, ge=1, le=4096, description="pictures in one step of the optimizer")
+    learning_rate: float = Field(0.005, gt=0, le=10, description="learning rate of SGD at the first step")
+    decay: float = Field(1e-7, ge=0, le=1, description="the learning rate is divided by 1 + decay * step")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
+
+    samples_dir: str | None = Field(
+        None, min_length=1, description="folder of class folders with one sample picture each; none: drawn from test"
+    )
+
+    def updated(self, changes: Mapping[str, Any]) -> Settings:
+        """Returns a copy with `changes` applied and everything checked again."""
+        return make_settings({**self.model_dump(), **changes})
+
+
+def make_settings(values: Mapping[str, Any]) -> Settings:
+    """Checks names, types and bounds.
+
+    Raises:
+        SettingsError: A name is unknown, a type is wrong, or a value is out of bounds.
+    """
+    check_names(values)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"Expected a valid value for the setting {name} ({Settings.model_fields[name].description}): "
+            f"{_rule(first)}.",
+            received={name: values[name]},
+            advice="`python -m scenebook params` lists all settings with their bounds.",
+        ) from None
+
+
+def _rule(error: Any) -> str:
+    """Turns a pydantic message into a clause: 'input should be greater than 0'."""
+    message = str(error["msg"])
+    return message[:1].lower() + message[1:]
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises `SettingsError` with the nearest known name for the first name that is no setting."""
+    for name in names:
+        if name not in Settings.model_fields:
+            near = difflib.get_close_matches(str(name), Settings.model_fields, n=1, cutoff=0.5)
+            raise SettingsError(
+                "Expected the name of a setting.",
+                received={"setting": name},
+                advice=(f"Did you mean {near[0]}? " if near else "")
+                + "`python -m scenebook params` lists all settings.",
+            )
+
+
+def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
+    """Parses `name=value` texts, several of them in one text when separated by spaces.
+
+    The value is read as YAML, so `true`, `1e-3`, `none` and `null` mean what they say. A value that holds a space is
+    given in a text of its own: `samples_dir=my pictures`.
+
+    Raises:
+        SettingsError: A text is not of the form `name=value`, or the name is unknown.
+    """
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        for part in _split_overrides(text):
+            name, equals, value = part.partition("=")
+            if not equals or not name.strip():
+                raise SettingsError("Expected a setting as name=value.", received={"set": part})
+            overrides[name.strip()] = _parse_scalar(value.strip())
+    check_names(overrides)
+    return overrides
+
+
+def _split_overrides(text: str) -> list[str]:
+    """Splits at spaces, but only before the next `name=`, so that values may hold spaces."""
+    parts: list[str] = []
+    for word in text.split():
+        starts = word.partition("=")[0].isidentifier() and "=" in word
+        if starts or not parts:
+            parts.append(word)
+        else:
+            parts[-1] += " " + word
+    return parts
+
+
+def _parse_scalar(text: str) -> Any:
+    if text.lower() in {"none", "null", ""}:
+        return None
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):
+        # YAML 1.1 reads 1e-7 as text because it has no dot.
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value if isinstance(value, (int, float, bool)) else text
+
+
+def load_profile(path: Path) -> dict[str, Any]:
+    """Reads a profile: a YAML file of settings.
+
+    Raises:
+        SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            "Expected a readable profile.", received={"profile": str(path)}, advice=str(error)
+        ) from None
+    except yaml.YAMLError as error:
+        raise SettingsError(
+            "Expected a profile in YAML.", received={"profile": str(path)}, advice=" ".join(str(error).split())
+        ) from None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
+    check_names(values)
+    return {name: _parse_scalar(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def find_profile(profile: str, folder: Path) -> Path:
+    """Returns the path of a profile given by name (a file in `folder`) or as a path to a YAML file.
+
+    Raises:
+        SettingsError: There is no such profile.
+    """
+    by_name = folder / f"{profile}.yaml"
+    if Path(profile).name == profile and by_name.is_file():
+        return by_name
+    if Path(profile).is_file():
+        return Path(profile)
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    near = difflib.get_close_matches(profile, known, n=1)
+    raise SettingsError(
+        "Expected a profile's name or a YAML file.",
+        received={"profile": profile},
+        advice=(f"Did you mean {near[0]}? " if near else "") + f"Known profiles: {', '.join(known)}.",
+    )
+
+
+def describe_settings() -> list[dict[str, str]]:
+    """Returns a row a setting: `name`, `default`, `bounds`, `meaning`, for people to read."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        bounds = [_bound_text(item) for item in field.metadata]
+        rows.append(
+            {
+                "name": name,
+                "default": "none" if field.default is None else str(field.default),
+                "bounds": ", ".join(text for text in bounds if text) or _type_text(field.annotation),
+                "meaning": field.description or "",
+            }
+        )
+    return rows
+
+
+def _bound_text(item: Any) -> str:
+    symbols = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    return next((f"{symbol} {getattr(item, key)}" for key, symbol in symbols.items() if hasattr(item, key)), "")
+
+
+def _type_text(annotation: Any) -> str:
+    return {bool: "true or false", str: "text"}.get(annotation, "text or none")

@@ -1,0 +1,127 @@
+"""Typed errors. Each keeps its data as attributes and builds its text only when it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class ScenebookError(Exception):
+    """Base of every error that scenebook raises on purpose. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(ScenebookError):
+    """Something that the user gave is wrong. The command line prints the text without a traceback and exits 2.
+
+    Args:
+        expected: What was expected, as a sentence.
+        received: Names and values that were received instead, shown as `Received: name=value`.
+        advice: What to do about it, as a sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, expected: str, *, received: dict[str, Any] | None = None, advice: str = "") -> None:
+        super().__init__(expected, received, advice)
+        self.expected = expected
+        self.received = dict(received or {})
+        self.advice = advice
+
+    def __str__(self) -> str:
+        parts = [self.expected]
+        if self.received:
+            shown = ", ".join(f"{name}={value!r}" for name, value in self.received.items())
+            parts.append(f"Received: {shown}.")
+        if self.advice:
+            parts.append(self.advice)
+        return " ".join(parts)
+
+
+class SettingsError(InputError):
+    """A setting has an unknown name, a wrong type or a value out of bounds."""
+
+
+class DatasetError(InputError):
+    """The folder of pictures cannot be used as it is."""
+
+
+class WeightsError(InputError):
+    """The weights do not exist or do not fit the backbone."""
+
+
+class ReportError(InputError):
+    """The front matter, a reference or a caption of the report is wrong."""
+
+
+class MissingArtifactError(ScenebookError):
+    """A stage needs a file that another stage writes, and it is not there.
+
+    Args:
+        path: The file's path inside the run directory.
+        run_dir: The run directory.
+        producer: The notebook that writes the file.
+    """
+
+    def __init__(self, path: str, run_dir: Path, producer: str) -> None:
+        super().__init__(path, run_dir, producer)
+        self.path = path
+        self.run_dir = run_dir
+        self.producer = producer
+
+    def __str__(self) -> str:
+        return (
+            f"Expected {self.path} in the run directory. Received: run_dir={str(self.run_dir)!r}. "
+            f"Run notebooks/{self.producer}.ipynb first: it writes this file."
+        )
+
+
+class DivergedError(ScenebookError):
+    """The training loss is no longer a finite number.
+
+    Args:
+        epoch: The epoch in which it happened, counted from 1.
+        batch: The batch of that epoch, counted from 1.
+        learning_rate: The learning rate at that moment.
+    """
+
+    def __init__(self, epoch: int, batch: int, learning_rate: float) -> None:
+        super().__init__(epoch, batch, learning_rate)
+        self.epoch = epoch
+        self.batch = batch
+        self.learning_rate = learning_rate
+
+    def __str__(self) -> str:
+        return (
+            f"Expected a finite training loss. Received: loss=nan in epoch {self.epoch}, batch {self.batch}, "
+            f"with learning_rate={self.learning_rate:g}. Lower learning_rate, to a tenth for a start."
+        )
+
+
+class StageError(ScenebookError):
+    """A notebook failed while it was run.
+
+    Args:
+        stage: The stage's name.
+        reason: What happened, as one or two sentences.
+        notebook: The partial notebook that was kept, if any.
+        log: The stage's log.
+        cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
+    """
+
+    def __init__(self, stage: str, reason: str, *, notebook: Path | None, log: Path, cell: int | None) -> None:
+        super().__init__(stage, reason, notebook, log, cell)
+        self.stage = stage
+        self.reason = reason
+        self.notebook = notebook
+        self.log = log
+        self.cell = cell
+
+    def __str__(self) -> str:
+        where = f" in cell {self.cell}" if self.cell is not None else ""
+        lines = [f"Stage {self.stage!r} failed{where}: {self.reason}"]
+        if self.notebook is not None:
+            lines.append(f"  notebook so far: {self.notebook}")
+        lines.append(f"  log:             {self.log}")
+        return "\n".join(lines)

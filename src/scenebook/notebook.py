@@ -1,0 +1,298 @@
+"""What notebooks use to show things. The only module that imports IPython."""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import io
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from scenebook import artifacts
+from scenebook.artifacts import RunDirectory
+from scenebook.config import Settings, make_settings
+from scenebook.errors import InputError, ScenebookError
+from scenebook.figures import style
+
+MIME = "application/vnd.scenebook+json"
+JPEG_SIDE = 480
+"""Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
+
+
+@dataclass
+class _Open:
+    """The run that the notebook of this kernel writes to."""
+
+    run_dir: RunDirectory | None = None
+
+
+_open = _Open()
+
+
+def begin(run: str) -> RunDirectory:
+    """Opens the run that this notebook writes to, and checks the notebook's parameters.
+
+    A parameter is any variable of the notebook that has the name of a setting. In a notebook that is run by hand
+    nobody has checked them before.
+
+    Args:
+        run: The run's name: `by-hand`, unless the pipeline injected another.
+
+    Raises:
+        SettingsError: A parameter has a wrong type or is out of bounds.
+    """
+    shell = get_ipython()
+    names = shell.user_ns if shell is not None else {}
+    make_settings({name: names[name] for name in Settings.model_fields if name in names})
+    _open.run_dir = artifacts.open_run(run)
+    style.apply()
+    if shell is not None:
+        # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
+        shell.set_custom_exc((ScenebookError,), _show_error)
+    return _open.run_dir
+
+
+def _show_error(
+    shell: Any, kind: type, error: BaseException, traceback: Any, tb_offset: int | None = None
+) -> list[str]:
+    lines = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _run_dir() -> RunDirectory:
+    if _open.run_dir is None:
+        raise InputError("Expected an open run.", advice="Call `run_dir = begin(run)` first.")
+    return _open.run_dir
+
+
+def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool = False) -> None:
+    """Shows a figure, keeps it as `figures/<name>.svg`, and gives the report its caption and alternative text.
+
+    Args:
+        fig: A matplotlib figure; it is closed.
+        label: `fig:name`, for references as `[@fig:name]`.
+        caption: Markdown; text from data goes through `escape`.
+        alt: What a reader who cannot see the figure needs to know, as plain text.
+        wide: Spans both columns of the PDF.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    plt.close(fig)
+    svg = buffer.getvalue().decode("utf-8")
+    file = f"figures/{_name(label, 'fig')}.svg"
+    artifacts.write_bytes(_run_dir().path(file), svg.encode())
+    record = {
+        "kind": "figure",
+        "label": label,
+        "caption": _text(caption),
+        "alt": _text(alt),
+        "wide": wide,
+        "file": file,
+    }
+    _show(record, text=f"Figure {label}: {caption}", html_text=f"<figure>{svg}{_caption(caption)}</figure>")
+
+
+def show_pictures(
+    images: Sequence[np.ndarray],
+    *,
+    captions: Sequence[str],
+    label: str,
+    caption: str,
+    alt: str,
+    columns: int | None = None,
+    wide: bool = True,
+) -> None:
+    """Shows photographs side by side, each kept as `figures/<name>-<number>.jpg`.
+
+    Args:
+        images: uint8 `(height, width, 3)` in `[0, 255]`, of any sizes.
+        captions: Plain text under each, also its alternative text.
+        label: `fig:name`.
+        caption: Markdown, of the whole.
+        alt: Plain text, of the whole.
+        columns: Pictures in a row; by default at most 6.
+        wide: Spans both columns of the PDF.
+    """
+    items = []
+    for number, (image, text) in enumerate(zip(images, captions, strict=True), start=1):
+        content = encode_jpeg(image)
+        file = f"figures/{_name(label, 'fig')}-{number}.jpg"
+        artifacts.write_bytes(_run_dir().path(file), content)
+        item = {"jpeg": base64.b64encode(content).decode(), "caption": _text(text), "alt": _text(text), "file": file}
+        items.append(item)
+    record = {
+        "kind": "pictures",
+        "label": label,
+        "caption": _text(caption),
+        "alt": _text(alt),
+        "wide": wide,
+        "columns": columns or min(6, len(items)),
+        "items": items,
+    }
+    cells = "".join(
+        f'<figure style="margin:4px"><img src="data:image/jpeg;base64,{item["jpeg"]}" alt="{html.escape(item["alt"])}"'
+        f' width="150"><figcaption>{html.escape(item["caption"])}</figcaption></figure>'
+        for item in items
+    )
+    _show(
+        record,
+        text=f"Figure {label}: {caption}",
+        html_text=f'<div style="display:flex;flex-wrap:wrap">{cells}</div>{_caption(caption)}',
+    )
+
+
+def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
+    """Returns a picture as JPEG, made smaller where its longest side is above `side` pixels.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        side: Pixels.
+    """
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()
+
+
+def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = False, digits: int = 3) -> None:
+    """Shows a table. Numbers are aligned right; decimal ones are shown with `digits` places, missing ones as blanks.
+
+    Args:
+        table: Columns become header cells; the index is not shown.
+        label: `tbl:name`.
+        caption: Markdown.
+        wide: Spans both columns of the PDF.
+        digits: Decimal places of floats.
+    """
+    _name(label, "tbl")
+    numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]
+    rows = [[_format_cell(value, digits) for value in row] for row in table.itertuples(index=False, name=None)]
+    header = [_text(str(name)) for name in table.columns]
+    record = {
+        "kind": "table",
+        "label": label,
+        "caption": _text(caption),
+        "wide": wide,
+        "header": header,
+        "align": ["right" if right else "left" for right in numeric],
+        "rows": rows,
+    }
+    shown = pd.DataFrame(rows, columns=header)
+    _show(
+        record,
+        text=f"Table {label}: {caption}\n{shown.to_string(index=False)}",
+        html_text=shown.to_html(index=False, border=0) + _caption(caption),
+    )
+
+
+def _format_cell(value: Any, digits: int) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.{digits}f}"
+    return _text(str(value))
+
+
+def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
+    """Shows a sentence whose numbers come from artifacts, so that a changed result changes the sentence.
+
+    `{accuracy:.1%}` formats `accuracy`, looked up in `values` and then in `sources`; where that is a score, its
+    `value`. `{accuracy.low:.1%}` and `{accuracy.high:.1%}` format its bounds. Nothing else can be reached.
+
+    Args:
+        sentence: Markdown with fields. Inserted text is escaped, so that data never becomes markup.
+        *sources: Mappings, such as the content of `metrics.json`.
+        **values: Single values.
+
+    Raises:
+        InputError: A field names nothing that was given, or reaches for an attribute.
+    """
+    used: list[dict[str, str]] = []
+    parts = []
+    for literal, field, spec, conversion in string.Formatter().parse(sentence):
+        parts.append(literal)
+        if field is not None:
+            if conversion:
+                raise InputError("Expected a field without a conversion.", received={"field": field})
+            text = _format_field(field, spec or "", sources, values)
+            used.append({"text": text, "source": field})
+            parts.append(escape(text))
+    markdown = "".join(parts)
+    record = {"kind": "say", "markdown": _text(markdown), "sources": used}
+    # Jupyter knows no references; the report's numbering pass does.
+    readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", markdown)
+    data = {MIME: record, "text/markdown": readable, "text/plain": readable}
+    display(data, raw=True)
+
+
+def _format_field(field: str, spec: str, sources: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> str:
+    name, _, bound = field.partition(".")
+    found = next((source[name] for source in (values, *sources) if name in source), None)
+    if found is None or bound not in ("", "low", "high") or (bound and not isinstance(found, Mapping)):
+        raise InputError(
+            "Expected a field that names a value, or a score's low or high.",
+            received={"field": field},
+            advice="Known: " + ", ".join(sorted({*values, *(key for source in sources for key in source)})) + ".",
+        )
+    value = found[bound or "value"] if isinstance(found, Mapping) else found
+    return _text(format(value, spec))
+
+
+def escape(text: str) -> str:
+    """Returns text from data as Markdown that shows it as it is: a class called `*x*` or `<b>` stays text."""
+    return re.sub(r"([\\`*_{}\[\]()#+!<>|~$@^&\"'-])", r"\\\1", _text(text).replace("\n", " "))
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Returns 'a', 'a and b', or 'a, b and c'."""
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def show_source(thing: Any) -> None:
+    """Shows the source of a function of the package, so that a reader need not leave the page for it.
+
+    Args:
+        thing: A function or a class.
+    """
+    code = inspect.getsource(thing)
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    record = {"kind": "source", "name": name, "code": code}
+    _show(record, text=code, html_text=f"<details><summary>{name}</summary><pre>{html.escape(code)}</pre></details>")
+
+
+def _show(record: dict[str, Any], *, text: str, html_text: str) -> None:
+    display({MIME: record, "text/plain": _text(text), "text/html": _text(html_text)}, raw=True)
+
+
+def _caption(caption: str) -> str:
+    return f"<figcaption>{html.escape(caption)}</figcaption>"
+
+
+def _name(label: str, kind: str) -> str:
+    if not re.fullmatch(rf"{kind}:[a-z0-9-]+", label):
+        raise InputError(f"Expected a label of the form {kind}:name.", received={"label": label})
+    return label.split(":", 1)[1]
+
+
+def _text(text: str) -> str:
+    """Returns text that can be written as UTF-8: bytes of a file name that are none become a replacement sign."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,53 @@
+"""Where results come from: digests, versions and the commit of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "papermill", "nbconvert", "typst")
+"""Libraries whose versions can change a result."""
+
+
+def sha256_file(path: Path) -> str:
+    """Returns the hexadecimal SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_lines(lines: Iterable[str]) -> str:
+    """Returns the SHA-256 of a listing, one line an entry, in the given order."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that can change a result."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def machine() -> dict[str, str]:
+    """Returns what the run was made on, in words that name no host, user or path."""
+    return {"system": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count() or 1)}
+
+
+def git_commit(folder: Path) -> str:
+    """Returns the checkout's commit, with `-dirty` where tracked files were changed; `unknown` outside git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("-dirty" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,255 @@
+"""From executed notebooks to one report: what stays out, what goes where."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from scenebook.rendering import markdown
+from scenebook.rendering.document import (
+    Block,
+    Code,
+    Figure,
+    Fragment,
+    Heading,
+    Node,
+    Origin,
+    Output,
+    Prose,
+    Report,
+    Section,
+    Table,
+)
+from scenebook.rendering.front_matter import FrontMatter
+from scenebook.rendering.images import ImageFinder
+from scenebook.rendering.outputs import read_outputs
+from scenebook.rendering.text import clean_text
+from scenebook.rendering.tree import map_lists, plain_text, string
+
+SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
+"""Sections of these names come in this order. Any other follows the section that stood before it."""
+ABSTRACT = "abstract"
+ADDED_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
+"""Cells that papermill added: they do not count when a reader looks for cell 7."""
+OMITTED_TAGS = ADDED_TAGS | {"parameters", "notebook-only"}
+
+
+@dataclass(frozen=True)
+class SourceNotebook:
+    """An executed notebook.
+
+    Args:
+        name: Without its ending.
+        content: What nbformat read.
+        folder: Where it lies; images in Markdown are named relative to it.
+    """
+
+    name: str
+    content: NotebookNode
+    folder: Path | None = None
+
+
+@dataclass
+class _Part:
+    """One notebook, cell by cell: Markdown still to be read, and blocks."""
+
+    name: str
+    items: list[Fragment | Block] = field(default_factory=list)
+    attachments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    finder: ImageFinder = field(default_factory=lambda: ImageFinder(None, None))
+
+    def fragments(self) -> Iterable[Fragment]:
+        for item in self.items:
+            if isinstance(item, Fragment):
+                yield item
+            elif isinstance(item, Prose):
+                yield item.body
+            elif isinstance(item, (Figure, Table)):
+                yield item.caption
+
+
+def assemble(notebooks: Sequence[SourceNotebook], front: FrontMatter, *, run_dir: Path | None = None) -> Report:
+    """Merges notebooks into one report, not yet numbered.
+
+    Args:
+        notebooks: In the order in which they ran.
+        front: Title, authors and layout.
+        run_dir: Markdown may show images that lie in it.
+
+    Raises:
+        ReportError: An output is not as `scenebook.notebook` writes it.
+    """
+    report = Report(front)
+    parts = [_read_cells(notebook, run_dir) for notebook in notebooks]
+    fragments = [fragment for part in parts for fragment in part.fragments()]
+    given = Fragment(front.abstract or "", Origin("front-matter.yaml", 0))
+    for fragment in markdown.read([*fragments, given]):
+        report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
+    for part in parts:
+        for fragment in part.fragments():
+            report.warnings += part.finder.resolve(fragment, part.attachments.get(fragment.origin.cell, {}))
+    collector = _Collector(report)
+    for part in parts:
+        collector.add(part)
+    report.sections = collector.in_order()
+    if front.abstract:
+        report.abstract = [Prose(given)]
+    return report
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """Returns a notebook's first heading of level 1 as plain text, or an empty string."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for line in clean_text(cell.source).split("\n"):
+                if line.startswith("# "):
+                    return line[2:].strip().strip("#").strip()
+    return ""
+
+
+def _read_cells(notebook: SourceNotebook, run_dir: Path | None) -> _Part:
+    part = _Part(notebook.name, finder=ImageFinder(notebook.folder, run_dir))
+    number = 0
+    for cell in notebook.content.cells:
+        tags = frozenset(cell.metadata.get("tags", ()))
+        number += not tags & ADDED_TAGS
+        if tags & OMITTED_TAGS:
+            continue
+        origin = Origin(notebook.name, number)
+        if cell.cell_type == "markdown":
+            part.items.append(Fragment(clean_text(cell.source), origin))
+            part.attachments[number] = cell.get("attachments", {})
+        elif cell.cell_type == "code":
+            outputs = read_outputs(cell.outputs, origin)
+            part.items += outputs
+            if cell.source.strip() and "hide-input" not in tags:
+                part.items.append(Code(origin, clean_text(cell.source).strip("\n")))
+            if any(isinstance(block, Output) and block.failed for block in outputs):
+                # What follows was written for results that do not exist.
+                break
+    return part
+
+
+class _Collector:
+    """Sorts blocks into sections, notebook after notebook."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._sections: dict[str, Section] = {}
+        self._ranks: dict[str, tuple[float, int]] = {}
+
+    def add(self, part: _Part) -> None:
+        """Adds one notebook. What stands before its first section goes to the top of that section's blocks."""
+        waiting: list[Block] = []
+        section: Section | None = None
+        in_abstract = False
+        heading: Heading | None = None
+        for block in _blocks_of(part):
+            if isinstance(block, Heading) and block.level == 1:
+                in_abstract = block.plain.casefold() == ABSTRACT
+                section = None if in_abstract else self._open(block, after=section)
+                if section is not None:
+                    section.blocks += waiting
+                    waiting = []
+            elif in_abstract:
+                if isinstance(block, Prose):
+                    self._report.abstract.append(block)
+                continue
+            elif section is None:
+                waiting.append(block)
+            else:
+                section.blocks.append(block)
+            heading = block if isinstance(block, Heading) else heading
+            _name_after(block, heading, part.name)
+        if waiting:
+            title = Fragment(part.name, Origin(part.name, 0), inline=True, tree=[string(part.name)])
+            self._open(Heading(1, title, part.name), after=None).blocks += waiting
+
+    def _open(self, heading: Heading, after: Section | None) -> Section:
+        key = heading.plain.casefold()
+        if key not in self._sections:
+            self._sections[key] = Section(heading)
+            if key in SECTION_ORDER:
+                self._ranks[key] = (float(SECTION_ORDER.index(key)), 0)
+            else:
+                before = after.heading.plain.casefold() if after is not None else None
+                last = list(self._ranks)[-1] if self._ranks else None
+                rank = self._ranks[before or last][0] if before or last else -1.0  # type: ignore[index]
+                self._ranks[key] = (rank, len(self._sections))
+        return self._sections[key]
+
+    def in_order(self) -> list[Section]:
+        """Returns the sections as the report shows them, their heading levels without gaps."""
+        sections = [self._sections[key] for key in sorted(self._sections, key=lambda key: self._ranks[key])]
+        for section in sections:
+            level = 1
+            for block in section.blocks:
+                if isinstance(block, Heading):
+                    block.level = level = min(block.level, level + 1, 3)
+        return sections
+
+
+def _blocks_of(part: _Part) -> Iterable[Block]:
+    for item in part.items:
+        if isinstance(item, Fragment):
+            yield from _split_at_headings(item)
+        else:
+            yield item
+
+
+def _split_at_headings(fragment: Fragment) -> Iterable[Block]:
+    """Splits a Markdown cell into headings and what stands between them. The notebook's own title stays out."""
+    waiting: list[Node] = []
+    for node in fragment.tree:
+        if node["t"] != "Header":
+            waiting.append(node)
+            continue
+        if waiting:
+            yield _prose(fragment, waiting)
+            waiting = []
+        if node["c"][0] > 1:
+            yield _heading(fragment, node)
+    if waiting:
+        yield _prose(fragment, waiting)
+
+
+def _prose(fragment: Fragment, tree: list[Node]) -> Prose:
+    tree = map_lists(tree, _demote_headings)
+    return Prose(Fragment(fragment.source, fragment.origin, tree=tree, pictures=fragment.pictures))
+
+
+def _demote_headings(nodes: list[Node]) -> list[Node]:
+    """Makes headings within lists and quotations bold lines: they are no parts of the report."""
+    return [
+        {"t": "Para", "c": [{"t": "Strong", "c": node["c"][2]}]} if node["t"] == "Header" else node for node in nodes
+    ]
+
+
+def _heading(fragment: Fragment, node: Node) -> Heading:
+    level, _, inlines = node["c"]
+    inlines = list(inlines)
+    label = ""
+    if inlines and inlines[-1]["t"] == "Str" and inlines[-1]["c"].startswith("{#sec:") and inlines[-1]["c"][-1] == "}":
+        label = inlines.pop()["c"][2:-1]
+        while inlines and inlines[-1]["t"] == "Space":
+            inlines.pop()
+    title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines, pictures=fragment.pictures)
+    return Heading(level - 1, title, plain_text(inlines), label)
+
+
+def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
+    """Gives a figure or table of a user's own cell the text of the heading above it as its caption."""
+    if not isinstance(block, (Figure, Table)) or block.label:
+        return
+    tree = [string(notebook)] if heading is None else copy.deepcopy(heading.title.tree)
+    if not block.caption.tree:
+        block.caption.tree = tree
+    if isinstance(block, Figure) and not block.alt:
+        alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
+        block.alt = alt
+        block.pictures = [copy.replace(picture, alt=alt) for picture in block.pictures]

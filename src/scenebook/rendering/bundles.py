@@ -1,0 +1,112 @@
+"""What notebooks hand over: the records that `scenebook.notebook` puts beside what Jupyter shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from scenebook.errors import ReportError
+from scenebook.rendering.document import Origin
+from scenebook.rendering.text import clean_text
+
+MIME = "application/vnd.scenebook+json"
+LABEL_PATTERN = r"[a-z]+:[a-z0-9-]+"
+
+Text = Annotated[str, AfterValidator(clean_text)]
+Label = Annotated[str, Field(pattern=rf"^{LABEL_PATTERN}$")]
+
+
+class _Record(BaseModel):
+    # A newer notebook may tell more than this version asks for.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class FigureRecord(_Record):
+    """One figure; the image itself lies beside the record in the output's data."""
+
+    kind: Literal["figure"]
+    label: Label
+    caption: Text
+    alt: Text
+    wide: bool = False
+
+
+class PictureItem(_Record):
+    """One photograph of a grid. `jpeg` is base64."""
+
+    jpeg: str
+    caption: Text
+    alt: Text
+
+
+class PicturesRecord(_Record):
+    """A grid of photographs."""
+
+    kind: Literal["pictures"]
+    label: Label
+    caption: Text
+    alt: Text
+    wide: bool = True
+    columns: Annotated[int, Field(ge=1, le=12)] = 6
+    items: list[PictureItem]
+
+
+class TableRecord(_Record):
+    """A table whose cells are formatted already."""
+
+    kind: Literal["table"]
+    label: Label
+    caption: Text
+    wide: bool = False
+    header: list[Text]
+    align: list[Literal["left", "right", "center"]]
+    rows: list[list[Text]]
+
+
+class SourcedText(_Record):
+    """A number in a sentence and the name of the value that it shows."""
+
+    text: Text
+    source: Text
+
+
+class SayRecord(_Record):
+    """Sentences whose numbers come from artifacts."""
+
+    kind: Literal["say"]
+    markdown: Text
+    sources: list[SourcedText] = Field(default_factory=list)
+
+
+class SourceRecord(_Record):
+    """The source of a function of the package."""
+
+    kind: Literal["source"]
+    name: Text
+    code: Text
+
+
+Record = FigureRecord | PicturesRecord | TableRecord | SayRecord | SourceRecord
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+
+
+def read_record(value: object, origin: Origin) -> Record:
+    """Checks one record.
+
+    Raises:
+        ReportError: It is not as `scenebook.notebook` writes it; the error names notebook, cell and field.
+    """
+    try:
+        return _RECORD.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ReportError(
+            f"Expected an output as scenebook.notebook writes it: {first['msg']}.",
+            received={
+                "notebook": origin.notebook,
+                "cell": origin.cell,
+                "field": ".".join(map(str, first["loc"])),
+            },
+            advice="Show it with show_figure, show_pictures, show_table, say or show_source.",
+        ) from None

@@ -1,0 +1,199 @@
+"""The report as data: what assembling makes, numbering fills in, and both templates draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from markupsafe import Markup
+
+from scenebook.rendering.front_matter import FrontMatter
+
+Node = dict[str, Any]
+"""A node of pandoc's document tree, as pandoc writes it to JSON."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something in the report comes from.
+
+    Args:
+        notebook: The notebook's name, without its ending.
+        cell: Counted from 1 over the cells of the notebook as it was written: cells that papermill added do not count.
+    """
+
+    notebook: str
+    cell: int
+
+    def __str__(self) -> str:
+        return f"{self.notebook}, cell {self.cell}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file. `caption` is the line under a single picture of a grid.
+
+    Args:
+        content: The file's bytes.
+        suffix: `svg`, `png` or `jpg`.
+        alt: Plain text.
+        caption: Plain text, or empty.
+    """
+
+    content: bytes
+    suffix: Literal["svg", "png", "jpg"]
+    alt: str
+    caption: str = ""
+
+
+@dataclass
+class Fragment:
+    """A piece of Markdown: its source, its tree, and what the page and the PDF show of it.
+
+    Args:
+        source: Markdown.
+        origin: The cell that it stands in.
+        inline: A caption or a heading: one line, no paragraphs.
+        tree: What pandoc read, with nodes of our own: `Equation`, `Reference`, and `Picture`, an index of `pictures`.
+        pictures: The images of the Markdown itself.
+        html: Clean HTML.
+        typst: Typst markup.
+    """
+
+    source: str
+    origin: Origin
+    inline: bool = False
+    tree: list[Node] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    html: Markup = Markup("")
+    typst: Markup = Markup("")
+
+
+@dataclass
+class Heading:
+    """A heading of the report; level 1 is a section."""
+
+    kind: ClassVar[str] = "heading"
+    level: int
+    title: Fragment
+    plain: str
+    label: str = ""
+    number: str = ""
+    anchor: str = ""
+
+
+@dataclass
+class Prose:
+    """Paragraphs, lists, equations. `sources` are pairs (text as shown, name of the value) of the numbers in it."""
+
+    kind: ClassVar[str] = "prose"
+    body: Fragment
+    sources: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Figure:
+    """One image, or a grid of photographs, with a caption."""
+
+    kind: ClassVar[str] = "figure"
+    origin: Origin
+    label: str
+    caption: Fragment
+    pictures: list[Picture]
+    alt: str
+    wide: bool = False
+    columns: int = 1
+    grid: bool = False
+    number: str = ""
+    anchor: str = ""
+
+
+@dataclass
+class Table:
+    """A table of plain text."""
+
+    kind: ClassVar[str] = "table"
+    origin: Origin
+    label: str
+    caption: Fragment
+    header: list[str]
+    align: list[str]
+    rows: list[list[str]]
+    wide: bool = False
+    number: str = ""
+    anchor: str = ""
+
+
+@dataclass
+class Code:
+    """The source of a cell, or of a function of the package when `name` is set. Folded in HTML, left out of the PDF."""
+
+    kind: ClassVar[str] = "code"
+    origin: Origin
+    source: str
+    name: str = ""
+
+
+@dataclass
+class Output:
+    """Text that a cell printed. `failed` marks the error that ended a notebook."""
+
+    kind: ClassVar[str] = "output"
+    origin: Origin
+    text: str
+    failed: bool = False
+
+
+Block = Heading | Prose | Figure | Table | Code | Output
+
+
+@dataclass
+class Section:
+    """A heading of level 1 and everything up to the next one."""
+
+    heading: Heading
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def headings(self) -> list[Heading]:
+        """The headings of level 2 in it, for the table of contents."""
+        return [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
+
+
+@dataclass
+class Report:
+    """A whole report.
+
+    Args:
+        front: Title, authors and layout.
+        abstract: Paragraphs under the title.
+        sections: In the order in which they are shown.
+        banners: Plain sentences that stand above everything else.
+        provenance: Name to value; the HTML alone shows it.
+        warnings: What could not be shown as its author wrote it; sentences.
+    """
+
+    front: FrontMatter
+    abstract: list[Prose] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    banners: list[str] = field(default_factory=list)
+    provenance: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yields everything in reading order: the abstract, then each section's heading and its blocks."""
+        yield from self.abstract
+        for section in self.sections:
+            yield section.heading
+            yield from section.blocks
+
+    def fragments(self) -> Iterator[Fragment]:
+        """Yields every piece of Markdown in reading order."""
+        for block in self.blocks():
+            if isinstance(block, Heading):
+                yield block.title
+            elif isinstance(block, Prose):
+                yield block.body
+            elif isinstance(block, (Figure, Table)):
+                yield block.caption

@@ -1,0 +1,127 @@
+"""What `report/front-matter.yaml` says: title, authors, layout. A typo in it is an error that names key and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from scenebook.errors import ReportError
+from scenebook.rendering.text import clean_text
+
+Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
+
+
+def _check_link(link: str) -> str:
+    if not link.startswith(("https://", "http://")):
+        raise ValueError("a web address starts with https:// or http://")
+    return link
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Author(_Strict):
+    """One author.
+
+    Args:
+        name: As printed.
+        id: A student's number, or an ORCID.
+        affiliation: University, department, place.
+        email: Printed as text.
+    """
+
+    name: Line
+    id: Line | None = None
+    affiliation: Line | None = None
+    email: Line | None = None
+
+
+class FrontMatter(_Strict):
+    """The title block of the report and how its pages are laid out.
+
+    Args:
+        title: Plain text.
+        subtitle: Plain text, under the title.
+        authors: At least one.
+        course: The course or the occasion, under the authors.
+        abstract: Markdown; without it, the abstract is what the last notebook wrote from the run's numbers.
+        keywords: Shown under the abstract.
+        repository: Web address of the code.
+        layout: `ieee` is two columns with roman section numbers, `article` one column with arabic ones.
+        paper: Size of the PDF's pages.
+    """
+
+    title: Line
+    subtitle: Line | None = None
+    authors: list[Author] = Field(min_length=1)
+    course: Line | None = None
+    abstract: str | None = None
+    keywords: list[Line] = Field(default_factory=list)
+    repository: Annotated[Line, AfterValidator(_check_link)] | None = None
+    layout: Literal["ieee", "article"] = "ieee"
+    paper: Literal["a4", "letter"] = "a4"
+
+
+def load_front_matter(path: Path) -> FrontMatter:
+    """Reads the front matter.
+
+    Raises:
+        ReportError: The file is missing, is no YAML, or a key is missing, unknown or wrong; with the key and the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ReportError("Expected a front-matter file.", received={"path": str(path)}) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else "unknown"
+        problem = getattr(error, "problem", None) or "too deeply nested"
+        raise ReportError(
+            "Expected the front matter to be YAML.", received={"file": path.name, "line": line, "problem": problem}
+        ) from None
+    if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
+        raise ReportError("Expected the front matter to be a mapping.", received={"file": path.name})
+    try:
+        return FrontMatter.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, root, path) from None
+
+
+def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> ReportError:
+    """Turns the first problem that pydantic found into one sentence with key and line."""
+    first = error.errors(include_url=False)[0]
+    location = first["loc"]
+    key = ".".join(str(part) for part in location)
+    received = {"file": path.name, "key": key, "line": _line(root, location)}
+    if first["type"] == "extra_forbidden":
+        model = Author if location[0] == "authors" else FrontMatter
+        return ReportError(
+            "Expected only known keys in the front matter.",
+            received=received,
+            advice="Known here: " + ", ".join(model.model_fields) + ".",
+        )
+    if first["type"] == "missing":
+        return ReportError("Expected a key that the front matter does not have.", received=received)
+    return ReportError(f"Expected another value in the front matter: {first['msg']}.", received=received)
+
+
+def _line(root: yaml.Node, location: tuple[int | str, ...]) -> int:
+    """Finds the line, counted from 1, of the deepest part of `location` that the file has."""
+    node, line = root, root.start_mark.line
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            node, line = found[0][1], found[0][0].start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,199 @@
+"""Markdown of notebooks: read once, made harmless, and written as HTML and as Typst."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from scenebook.rendering import pandoc
+from scenebook.rendering.bundles import LABEL_PATTERN
+from scenebook.rendering.document import Fragment, Node
+from scenebook.rendering.text import clean_text
+from scenebook.rendering.tree import LINE_BREAK, NO_ATTRIBUTES, inlines_of, map_lists, plain_text, string
+
+REFERENCE_SCHEME = "scenebook-reference:"
+_REFERENCE = re.compile(rf"(?<!\\)((?:\\\\)*)\[(@{LABEL_PATTERN}(?:\s*;\s*@{LABEL_PATTERN})*)\](?!\()")
+_MARKED = re.compile(rf"\[(@[^\]]*)\]\({REFERENCE_SCHEME}[^)]*\)")
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:", re.MULTILINE)
+_MATHS = re.compile(
+    r"(?<!\\)\$\$(?P<dollars>.+?)(?<!\\)\$\$"
+    r"|\\begin\{(?P<name>(?:equation|align|gather|multline|eqnarray|alignat)\*?)\}(?P<body>.+?)\\end\{(?P=name)\}",
+    re.DOTALL,
+)
+_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+_LABEL_AFTER = re.compile(r"^\{#(eq:[a-z0-9-]+)\}(.*)$", re.DOTALL)
+_TAG = re.compile(r"^<(/?)([a-zA-Z]+)\s*(/?)>$")
+_HARMLESS = {
+    "b": "Strong", "strong": "Strong", "i": "Emph", "em": "Emph", "sub": "Subscript", "sup": "Superscript",
+    "s": "Strikeout", "del": "Strikeout", "u": "Underline",
+}  # fmt: skip
+
+
+def read(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Fills the tree of every fragment. Returns those that only became plain text: pandoc could not read them in time.
+
+    Raw HTML becomes text, but for a few tags that only style a word; so does a link to anything but the web or mail.
+    """
+    prepared = [(fragment, prepare(fragment.source)) for fragment in fragments]
+    # Definitions of links and footnotes would reach into other fragments of the same call.
+    lone = [pair for pair in prepared if _DEFINITION.search(pair[1])]
+    shared = [pair for pair in prepared if not _DEFINITION.search(pair[1])]
+    failed: list[Fragment] = []
+    for group in (shared, *([pair] for pair in lone)):
+        trees = pandoc.in_batches([source for _, source in group], pandoc.read_markdown, lambda _: [])
+        for (fragment, source), tree in zip(group, trees, strict=True):
+            if not tree and source.strip():
+                failed.append(fragment)
+                tree = as_plain_text(fragment.source)
+            tree = map_lists(tree, _make_harmless)
+            fragment.tree = inlines_of(tree) if fragment.inline else tree
+    return failed
+
+
+def as_plain_text(text: str) -> list[Node]:
+    """Returns the tree of paragraphs that show `text` as it is."""
+    paragraphs = re.split(r"\n\s*\n", clean_text(text).strip())
+    return [{"t": "Para", "c": _lines(paragraph)} for paragraph in paragraphs]
+
+
+def _lines(text: str) -> list[Node]:
+    line: list[Node] = []
+    for part in text.strip("\n").split("\n"):
+        line += [LINE_BREAK, string(part)] if line else [string(part)]
+    return line
+
+
+def prepare(source: str) -> str:
+    """Marks references and equations in Markdown source, so that CommonMark reads them as what they are.
+
+    A reference becomes a link of a scheme of our own: only so can `[@fig:x]` be told from the escaped text
+    `\\[@fig:x\\]` that stands for a class of that name. `equation` and its like become display maths, as in Jupyter.
+    """
+    parts = []
+    for text, is_code in _split_fences(clean_text(source)):
+        if not is_code:
+            text = _MATHS.sub(_prepare_maths, text)
+            text = _REFERENCE.sub(lambda match: f"{match[1]}[{match[2]}]({REFERENCE_SCHEME}x)", text)
+        parts.append(text)
+    return "".join(parts)
+
+
+def _split_fences(source: str) -> list[tuple[str, bool]]:
+    """Splits source into runs of lines inside and outside fenced code."""
+    runs: list[tuple[list[str], bool]] = [([], False)]
+    fence = ""
+    for line in source.splitlines(keepends=True):
+        match = _FENCE.match(line)
+        if not fence and match:
+            fence = match[1]
+            runs.append(([line], True))
+        elif fence:
+            runs[-1][0].append(line)
+            if match and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+                runs.append(([], False))
+        else:
+            runs[-1][0].append(line)
+    return [("".join(lines), is_code) for lines, is_code in runs]
+
+
+def _prepare_maths(match: re.Match[str]) -> str:
+    """Puts display maths on one line: a line of it that begins with `+` would start a list."""
+    if match["dollars"] is not None:
+        return "$$" + " ".join(match["dollars"].split()) + "$$"
+    name, body = match["name"], " ".join(match["body"].split())
+    label = "" if name.endswith("*") or _LABEL.search(body) else r"\label{}"
+    if name.rstrip("*") != "equation":
+        body = rf"\begin{{{name}}}{body}\end{{{name}}}"
+    return f"$${label}{body}$$"
+
+
+def _make_harmless(nodes: list[Node]) -> list[Node]:
+    return _pair_tags([changed for node in _attach_labels(nodes) for changed in _change(node)])
+
+
+def _change(node: Node) -> list[Node]:
+    kind = node["t"]
+    if kind == "Math":
+        return [_equation(node)]
+    if kind in {"Code", "CodeBlock"}:
+        return [{"t": kind, "c": [NO_ATTRIBUTES, _MARKED.sub(r"[\1]", node["c"][1])]}]
+    if kind == "Link":
+        return _link(node)
+    if kind == "RawBlock":
+        text = node["c"][1].strip("\n")
+        return [] if _is_comment(text) else [{"t": "Para", "c": _lines(_MARKED.sub(r"[\1]", text))}]
+    return [node]
+
+
+def _equation(node: Node) -> Node:
+    tex = _MARKED.sub(r"[\1]", node["c"][1])
+    display = node["c"][0]["t"] == "DisplayMath"
+    found = _LABEL.search(tex)
+    # A LaTeX label that is none of ours still asks for a number.
+    label = found[1] if found and re.fullmatch(r"eq:[a-z0-9-]+", found[1]) else ""
+    tex = _LABEL.sub("", tex).strip()
+    return {"t": "Equation", "c": {"tex": tex, "display": display, "label": label, "numbered": bool(found) and display}}
+
+
+def _attach_labels(nodes: list[Node]) -> list[Node]:
+    """Reads `$$...$$ {#eq:x}`, the other way to name an equation."""
+    kept: list[Node] = []
+    for node in nodes:
+        match = _LABEL_AFTER.match(node["c"]) if node["t"] == "Str" else None
+        before = next((item for item in reversed(kept[-2:]) if item["t"] not in {"Space", "SoftBreak"}), None)
+        if match and before is not None and before["t"] == "Math" and before["c"][0]["t"] == "DisplayMath":
+            labelled = {"t": "Math", "c": [before["c"][0], before["c"][1] + rf"\label{{{match[1]}}}"]}
+            kept[kept.index(before) :] = [labelled, *([string(match[2])] if match[2] else [])]
+        else:
+            kept.append(node)
+    return kept
+
+
+def _link(node: Node) -> list[Node]:
+    _, inlines, (address, _) = node["c"]
+    if address.startswith(REFERENCE_SCHEME):
+        return [{"t": "Reference", "c": {"labels": re.findall(LABEL_PATTERN, plain_text(inlines))}}]
+    if re.match(r"(https?://|mailto:)", address, re.IGNORECASE):
+        return [{"t": "Link", "c": [NO_ATTRIBUTES, inlines, [address, ""]]}]
+    return [*inlines, string(f" ({address})")]
+
+
+def _pair_tags(nodes: list[Node]) -> list[Node]:
+    """Turns `<b>word</b>` and its like into markup, and any other raw HTML into the text that it is."""
+    done: list[Node] = []
+    position = 0
+    while position < len(nodes):
+        node = nodes[position]
+        position += 1
+        if node["t"] != "RawInline":
+            done.append(node)
+            continue
+        text = node["c"][1]
+        closing = _find_closing(nodes, position, text)
+        if closing is not None:
+            kind = _HARMLESS[_TAG.match(text)[2].lower()]  # type: ignore[index]
+            done.append({"t": kind, "c": _pair_tags(nodes[position:closing])})
+            position = closing + 1
+        elif re.fullmatch(r"<br\s*/?>", text, re.IGNORECASE):
+            done.append(LINE_BREAK)
+        elif not _is_comment(text):
+            done.append(string(_MARKED.sub(r"[\1]", text)))
+    return done
+
+
+def _find_closing(nodes: list[Node], start: int, opening: str) -> int | None:
+    match = _TAG.match(opening)
+    if not match or match[1] or match[3] or match[2].lower() not in _HARMLESS:
+        return None
+    wanted = f"</{match[2].lower()}>"
+    for position in range(start, len(nodes)):
+        node = nodes[position]
+        if node["t"] == "RawInline" and node["c"][1].lower() == wanted:
+            return position
+    return None
+
+
+def _is_comment(text: str) -> bool:
+    return text.startswith("<!--") and text.rstrip().endswith("-->")

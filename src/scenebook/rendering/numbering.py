@@ -1,0 +1,186 @@
+"""One pass that numbers sections, figures, tables and equations, for the page and the PDF alike."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from scenebook.errors import ReportError
+from scenebook.rendering.document import Figure, Fragment, Heading, Node, Origin, Prose, Report, Table
+from scenebook.rendering.tree import each_node
+
+_ROMAN = (
+    (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"),
+    (50, "L"), (40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
+)  # fmt: skip
+NO_BREAK = "\u00a0"
+_NAMES = {"fig": "Fig.", "tbl": "Table", "eq": "Eq.", "sec": "Section"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label names.
+
+    Args:
+        text: How a reference to it reads, as `Fig. 3`.
+        anchor: Its id on the page and its label in Typst.
+        origin: The cell that it stands in.
+    """
+
+    text: str
+    anchor: str
+    origin: Origin
+
+
+def roman(number: int) -> str:
+    """Returns a number from 1 on as a roman one."""
+    digits = []
+    for value, sign in _ROMAN:
+        count, number = divmod(number, value)
+        digits.append(sign * count)
+    return "".join(digits)
+
+
+def letter(number: int) -> str:
+    """Returns A to Z, then AA, AB and so on."""
+    digits = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        digits = chr(ord("A") + rest) + digits
+    return digits
+
+
+class _Pass:
+    """Counters of one walk through the report, and the labels met so far."""
+
+    def __init__(self, layout: str) -> None:
+        self.ieee = layout == "ieee"
+        self.targets: dict[str, Target] = {}
+        self.taken: set[str] = set()
+        self.counts = {"fig": 0, "tbl": 0, "eq": 0}
+        self.levels = [0, 0, 0]
+
+    def section(self, heading: Heading) -> None:
+        self.levels[heading.level - 1] += 1
+        self.levels[heading.level :] = [0] * (3 - heading.level)
+        parts = self.levels[: heading.level]
+        if self.ieee:
+            styled = [roman(parts[0]), *(letter(part) for part in parts[1:2]), *(str(part) for part in parts[2:])]
+            heading.number = (f"{styled[-1]}.", f"{styled[-1]}.", f"{styled[-1]})")[heading.level - 1]
+            long = "-".join(styled)
+        else:
+            heading.number = long = ".".join(str(part) for part in parts)
+        if heading.label:
+            self._add(heading.label, long, heading.title.origin)
+        slug = "sec:" + slug_of(heading.plain)
+        heading.anchor = self._anchor(heading.label or slug)
+        if slug not in self.targets:
+            self.targets[slug] = Target(f"Section{NO_BREAK}{long}", heading.anchor, heading.title.origin)
+
+    def figure(self, figure: Figure) -> None:
+        figure.number = self._count("fig")
+        figure.anchor = self._anchor(figure.label or f"fig:{figure.number}")
+        if figure.label:
+            self._add(figure.label, figure.number, figure.origin)
+
+    def table(self, table: Table) -> None:
+        number = self._count("tbl")
+        table.number = roman(int(number)) if self.ieee else number
+        table.anchor = self._anchor(table.label or f"tbl:{number}")
+        if table.label:
+            self._add(table.label, table.number, table.origin)
+
+    def equation(self, node: Node, origin: Origin) -> None:
+        content = node["c"]
+        if content["numbered"]:
+            content["number"] = self._count("eq")
+            content["anchor"] = self._anchor(content["label"] or f"eq:{content['number']}")
+            if content["label"]:
+                self._add(content["label"], f"({content['number']})", origin)
+
+    def _count(self, kind: str) -> str:
+        self.counts[kind] += 1
+        return str(self.counts[kind])
+
+    def _anchor(self, wanted: str) -> str:
+        """Returns an id that nothing else has: a heading may come twice, and so may its slug."""
+        anchor, number = wanted, 1
+        while anchor in self.taken:
+            number += 1
+            anchor = f"{wanted}-{number}"
+        self.taken.add(anchor)
+        return anchor
+
+    def _add(self, label: str, number: str, origin: Origin) -> None:
+        if label in self.targets and not label.startswith("sec:"):
+            raise ReportError(
+                "Expected every label to be given once.",
+                received={"label": label, "first": str(self.targets[label].origin), "again": str(origin)},
+                advice="Give the second one another label.",
+            )
+        name = _NAMES.get(label.split(":")[0], "")
+        self.targets[label] = Target(f"{name}{NO_BREAK}{number}".strip(), label, origin)
+
+
+def slug_of(text: str) -> str:
+    """Returns a heading's text as part of a label: lower case letters, digits and single hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "section"
+
+
+def number_report(report: Report) -> dict[str, Target]:
+    """Numbers everything in reading order, which is also the order of Typst's own counters.
+
+    Returns:
+        Label to what it names.
+
+    Raises:
+        ReportError: Two things have one label.
+    """
+    counters = _Pass(report.front.layout)
+    for block in report.blocks():
+        if isinstance(block, Heading):
+            counters.section(block)
+        elif isinstance(block, Figure):
+            counters.figure(block)
+        elif isinstance(block, Table):
+            counters.table(block)
+        elif isinstance(block, Prose):
+            for node in each_node(block.body.tree):
+                if node["t"] == "Equation":
+                    counters.equation(node, block.body.origin)
+    return counters.targets
+
+
+def check_references(report: Report, targets: dict[str, Target]) -> None:
+    """Makes sure that every reference leads somewhere.
+
+    Raises:
+        ReportError: One does not; the error names it, the notebook and the cell.
+    """
+    for fragment in report.fragments():
+        for label in references_of(fragment):
+            if label not in targets:
+                near = difflib.get_close_matches(label, targets, n=1, cutoff=0.5)
+                raise ReportError(
+                    "Expected a reference to a figure, table, equation or section of the report.",
+                    received={
+                        "reference": f"[@{label}]",
+                        "notebook": fragment.origin.notebook,
+                        "cell": fragment.origin.cell,
+                    },
+                    advice=f"Did you mean [@{near[0]}]?" if near else "Give its target this label.",
+                )
+
+
+def references_of(fragment: Fragment) -> list[str]:
+    """Returns the labels that a fragment refers to."""
+    return [
+        label for node in each_node(fragment.tree) if node["t"] == "Reference" for label in node["c"]["labels"]
+    ]
+
+
+def text_without_target(label: str) -> str:
+    """Returns how a reference reads whose target is not in this document: a notebook rendered alone."""
+    kind, _, name = label.partition(":")
+    return f"{_NAMES.get(kind, kind)}{NO_BREAK}“{name}”"

@@ -1,0 +1,174 @@
+"""From what a cell showed to blocks of the report: our own records first, then whatever a user's cell left."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from PIL import Image
+
+from scenebook.errors import ReportError
+from scenebook.rendering import bundles
+from scenebook.rendering.bundles import FigureRecord, PicturesRecord, SayRecord, SourceRecord, TableRecord
+from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Picture, Prose, Table
+from scenebook.rendering.tables import fit_row, html_to_text, read_html_table
+from scenebook.rendering.text import clean_text, strip_terminal_codes
+
+Data = Mapping[str, Any]
+
+IMAGE_TYPES: tuple[tuple[str, Literal["svg", "png", "jpg"]], ...] = (
+    ("image/svg+xml", "svg"),
+    ("image/png", "png"),
+    ("image/jpeg", "jpg"),
+)
+_REPR_ONLY = re.compile(r"^<[\w.]+ (?:object|size) ?.*>$|^<[\w.]+>$", re.DOTALL)
+
+
+def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[Block]:
+    """Reads the outputs of one cell, in order. What a cell wrote to stderr is its log, not part of the report.
+
+    Raises:
+        ReportError: A record of ours is not as `scenebook.notebook` writes it.
+    """
+    blocks: list[Block] = []
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "stream" and output["name"] == "stdout":
+            _add_text(blocks, _joined(output["text"]), origin)
+        elif kind in {"display_data", "execute_result"}:
+            block = read_data(output["data"], origin)
+            if block is not None:
+                blocks.append(block)
+        elif kind == "error":
+            text = strip_terminal_codes(f"{output['ename']}: {output['evalue']}")
+            blocks.append(Output(origin, clean_text(text), failed=True))
+    return blocks
+
+
+def _add_text(blocks: list[Block], text: str, origin: Origin) -> None:
+    text = clean_text(strip_terminal_codes(text)).strip("\n")
+    last = blocks[-1] if blocks else None
+    if isinstance(last, Output) and not last.failed:
+        last.text += "\n" + text
+    elif text.strip():
+        blocks.append(Output(origin, text))
+
+
+def read_data(data: Data, origin: Origin) -> Block | None:
+    """Reads one output: the richest form that the report can show."""
+    if bundles.MIME in data:
+        return _read_record(data, origin)
+    for read in (_read_image, _read_table, _read_markdown, _read_plain):
+        block = read(data, origin)
+        if block is not None:
+            return block
+    return None
+
+
+def _read_record(data: Data, origin: Origin) -> Block:
+    record = bundles.read_record(data[bundles.MIME], origin)
+    if isinstance(record, SayRecord):
+        sources = [(item.text, item.source) for item in record.sources]
+        return Prose(Fragment(record.markdown, origin), sources)
+    if isinstance(record, SourceRecord):
+        return Code(origin, record.code.strip("\n"), name=record.name)
+    caption = Fragment(record.caption, origin, inline=True)
+    if isinstance(record, TableRecord):
+        width = len(record.header)
+        align = [*record.align[:width], *["left"] * (width - len(record.align))]
+        rows = [fit_row(row, width) for row in record.rows]
+        return Table(origin, record.label, caption, record.header, list(align), rows, record.wide)
+    pictures = _pictures(record, data, origin)
+    grid = isinstance(record, PicturesRecord)
+    columns = record.columns if isinstance(record, PicturesRecord) else 1
+    return Figure(origin, record.label, caption, pictures, record.alt, record.wide, columns, grid)
+
+
+def _pictures(record: FigureRecord | PicturesRecord, data: Data, origin: Origin) -> list[Picture]:
+    if isinstance(record, FigureRecord):
+        pictures = [_image_of(data, record.alt)]
+    else:
+        pictures = [_image_of({"image/jpeg": item.jpeg}, item.alt, item.caption) for item in record.items]
+    found = [picture for picture in pictures if picture is not None]
+    if not found or len(found) < len(pictures):
+        raise ReportError(
+            "Expected the image of a figure beside its record, as SVG, PNG or JPEG.",
+            received={"notebook": origin.notebook, "cell": origin.cell, "label": record.label},
+            advice="Show it with show_figure or show_pictures.",
+        )
+    return found
+
+
+def _image_of(data: Data, alt: str, caption: str = "") -> Picture | None:
+    """Returns the best image of an output that can be read as an image."""
+    for mime, suffix in IMAGE_TYPES:
+        if mime in data:
+            content = read_image(_joined(data[mime]), suffix)
+            if content is not None:
+                return Picture(content, suffix, alt, caption)
+    return None
+
+
+def read_image(text: str, suffix: str) -> bytes | None:
+    """Returns an image's bytes from how a notebook stores it, or `None` when they are no such image.
+
+    Args:
+        text: SVG source, or base64 of a PNG or JPEG.
+        suffix: `svg`, `png` or `jpg`.
+    """
+    if suffix == "svg":
+        content = clean_text(text).encode("utf-8")
+        return content if _is_readable(lambda: ElementTree.fromstring(content)) else None
+    try:
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return content if _is_readable(lambda: Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]).verify()) else None
+
+
+def _is_readable(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except (ElementTree.ParseError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+        return False
+    return True
+
+
+def _read_image(data: Data, origin: Origin) -> Block | None:
+    picture = _image_of(data, alt="")
+    return Figure(origin, "", Fragment("", origin, inline=True), [picture], alt="") if picture else None
+
+
+def _read_table(data: Data, origin: Origin) -> Block | None:
+    grid = read_html_table(_joined(data["text/html"])) if "text/html" in data else None
+    if grid is None:
+        return None
+    wide = len(grid.header) > 6
+    return Table(origin, "", Fragment("", origin, inline=True), grid.header, grid.align, grid.rows, wide)
+
+
+def _read_markdown(data: Data, origin: Origin) -> Block | None:
+    if "text/markdown" in data:
+        return Prose(Fragment(clean_text(_joined(data["text/markdown"])), origin))
+    if "text/latex" in data:
+        tex = clean_text(_joined(data["text/latex"])).strip().strip("$")
+        return Prose(Fragment(f"$${tex}$$", origin))
+    return None
+
+
+def _read_plain(data: Data, origin: Origin) -> Block | None:
+    text = strip_terminal_codes(_joined(data.get("text/plain", "")))
+    if "text/html" in data and (not text.strip() or _REPR_ONLY.match(text.strip())):
+        text = html_to_text(_joined(data["text/html"]))
+    text = clean_text(text).strip("\n")
+    return Output(origin, text) if text.strip() else None
+
+
+def _joined(value: Any) -> str:
+    """Returns the text of a field that a notebook may store as a list of lines."""
+    return "".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,142 @@
+"""Calls of the pandoc that comes as a wheel: sandboxed, with a time limit, many pieces in one call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+import pypandoc
+
+from scenebook.rendering.document import Node
+
+READER = "commonmark+pipe_tables+strikeout+tex_math_dollars+footnotes"
+"""CommonMark is what Jupyter shows, and pandoc's reader of it takes linear time. Not among the extensions: those that
+let text name raw output, attributes or ids."""
+API_VERSION = [1, 23, 1]
+SECONDS_A_CALL = 15.0
+SECONDS_A_PIECE = 4.0
+DEEPEST = 120
+"""Containers within containers in a tree. A page of prose has under 20."""
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class PandocError(Exception):
+    """pandoc did not answer in time, or not as expected."""
+
+
+@cache
+def _executable() -> str:
+    return str(pypandoc.get_pandoc_path())
+
+
+def run(text: str, source: str, target: str, options: Sequence[str] = (), *, seconds: float = SECONDS_A_CALL) -> str:
+    """Converts text in one process that can read no file and open no connection.
+
+    Raises:
+        PandocError: pandoc failed, or took too long or too much memory.
+    """
+    command = [_executable(), "+RTS", "-M1G", "-RTS", "--sandbox", "--wrap=none", "-f", source, "-t", target, *options]
+    try:
+        done = subprocess.run(command, input=text.encode("utf-8"), capture_output=True, timeout=seconds, check=True)
+    except subprocess.TimeoutExpired:
+        raise PandocError(f"no answer within {seconds:g} s") from None
+    except subprocess.CalledProcessError as error:
+        raise PandocError(error.stderr.decode("utf-8", "replace").strip()) from None
+    return done.stdout.decode("utf-8")
+
+
+def in_batches(
+    pieces: Sequence[Piece],
+    convert: Callable[[Sequence[Piece], float], list[Result]],
+    give_up: Callable[[Piece], Result],
+) -> list[Result]:
+    """Converts all pieces in one call; halves the batch where that fails, until the guilty piece stands alone.
+
+    Args:
+        pieces: What to convert.
+        convert: Takes pieces and a time limit; raises `PandocError` when it cannot.
+        give_up: What becomes of a piece that cannot be converted even alone.
+    """
+    if not pieces:
+        return []
+    try:
+        return convert(pieces, SECONDS_A_PIECE if len(pieces) == 1 else SECONDS_A_CALL)
+    except PandocError:
+        if len(pieces) == 1:
+            return [give_up(pieces[0])]
+    half = len(pieces) // 2
+    return in_batches(pieces[:half], convert, give_up) + in_batches(pieces[half:], convert, give_up)
+
+
+def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
+    """Reads pieces of Markdown into pandoc's trees.
+
+    A paragraph stands between two pieces. Where one of them swallows it (a code fence that nobody closed), the count
+    is wrong and the batch fails.
+
+    Raises:
+        PandocError: pandoc failed, or the pieces cannot be told apart.
+    """
+    mark = "boundary" + _digest(sources)
+    text = f"\n\n{mark}\n\n".join(sources)
+    trees: list[list[Node]] = [[]]
+    for node in _blocks(run(text, READER, "json", seconds=seconds)):
+        if node["t"] == "Para" and node["c"] == [{"t": "Str", "c": mark}]:
+            trees.append([])
+        else:
+            trees[-1].append(node)
+    if len(trees) != len(sources):
+        raise PandocError("a piece runs into the next one")
+    return trees
+
+
+def _blocks(answer: str) -> list[Node]:
+    try:
+        blocks: list[Node] = json.loads(answer)["blocks"]
+    except RecursionError:
+        raise PandocError("too deeply nested") from None
+    if depth_of(blocks) > DEEPEST:
+        raise PandocError("too deeply nested")
+    return blocks
+
+
+def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str], seconds: float) -> list[str]:
+    """Writes trees as HTML or Typst, each on its own.
+
+    Raises:
+        PandocError: pandoc failed.
+    """
+    name = "boundary" + _digest([json.dumps(tree, sort_keys=True) for tree in trees])
+    mark = f"<!-- {name} -->" if target.startswith("html") else f"// {name}"
+    blocks: list[Node] = []
+    for tree in trees:
+        blocks += [*tree, {"t": "RawBlock", "c": [target, mark]}]
+    document = {"pandoc-api-version": API_VERSION, "meta": {}, "blocks": blocks}
+    answer = run(json.dumps(document), "json", target, options, seconds=seconds)
+    pieces = answer.split(mark)
+    if len(pieces) != len(trees) + 1:
+        raise PandocError("pieces cannot be told apart")
+    return [piece.strip("\n") for piece in pieces[:-1]]
+
+
+def depth_of(tree: Any) -> int:
+    """Returns how deep lists and nodes are nested, without recursion."""
+    deepest, waiting = 0, [(tree, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(item, dict):
+            waiting.extend((value, depth + 1) for value in item.values() if isinstance(value, (dict, list)))
+        elif isinstance(item, list):
+            waiting.extend((value, depth + 1) for value in item if isinstance(value, (dict, list)))
+    return deepest
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()[:24]

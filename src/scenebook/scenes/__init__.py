@@ -1,0 +1,140 @@
+"""Drawn scenes: six classes of small naive landscapes, from a seed and nothing else.
+
+They are the embedded default: with them the whole report can be made without any photograph. Each picture is painted
+from one number that its class draws from a range of its own (see `RANGES`), plus light, colours, shapes and foreground
+that are drawn alike for all. Two pairs of classes share a painter, and their ranges overlap:
+
+- glacier and mountain are the same land under more or less ice;
+- buildings and street are the same street, closed by a front that is near or far.
+
+A picture drawn where two ranges overlap could be of either class, and nothing in it says which: so even a perfect classifier is
+sometimes wrong there, as people are with photographs of snowy peaks or of streets of houses.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scenebook.errors import InputError
+from scenebook.scenes.alpine import paint_alpine
+from scenebook.scenes.coast import paint_sea
+from scenebook.scenes.easel import Easel
+from scenebook.scenes.sky import draw_mood
+from scenebook.scenes.town import paint_town
+from scenebook.scenes.woods import paint_forest
+
+Painter = Callable[[Easel, float], None]
+
+# Painter of each class, and the range from which it draws its number evenly.
+RANGES: dict[str, tuple[Painter, float, float]] = {
+    "buildings": (paint_town, 0.0, 0.55),
+    "forest": (paint_forest, 0.0, 1.0),
+    "glacier": (paint_alpine, 0.42, 1.0),
+    "mountain": (paint_alpine, 0.0, 0.58),
+    "sea": (paint_sea, 0.0, 1.0),
+    "street": (paint_town, 0.4, 1.0),
+}
+CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
+
+# Test pictures continue the same endless series, far behind any training picture.
+FIRST_TEST_INDEX = 1_000_000
+SUPERSAMPLING = 2
+
+
+def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:
+    """Paint one picture of a class.
+
+    Args:
+        class_name: One of `CLASS_NAMES`.
+        seed: Seed of the whole series, 0 or more.
+        index: Number of the picture in its class, 0 or more; it does not matter how many are painted.
+        size: Side of the picture in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)`, RGB in `[0, 255]`.
+
+    Raises:
+        InputError: There is no such class.
+    """
+    if class_name not in RANGES:
+        raise InputError(
+            f"Expected one of the drawn classes: {', '.join(CLASS_NAMES)}.",
+            received={"class_name": class_name},
+            advice="Pictures of other classes come from a folder: set dataset to its path.",
+        )
+    rng = np.random.default_rng(np.random.SeedSequence([seed, CLASS_NAMES.index(class_name), index]))
+    paint, low, high = RANGES[class_name]
+    margin = size // 24 + 1
+    easel = Easel(rng, SUPERSAMPLING * (size + 2 * margin), draw_mood(rng))
+    paint(easel, easel.between(low, high))
+    return finish(easel, size)
+
+
+def finish(easel: Easel, size: int) -> NDArray[np.uint8]:
+    """Tilt the camera a little, cut off the margin, average down to `size`, and add grain.
+
+    Returns:
+        uint8 `(size, size, 3)`.
+    """
+    side, target = easel.side, SUPERSAMPLING * size
+    margin = (side - target) // 2
+    slope = easel.between(-0.07, 0.07)
+    steps = np.arange(target)
+    shift = np.floor((steps - target / 2) * slope + 0.5).astype(np.int64)
+    rows = np.clip(steps[:, None] + shift[None, :] + margin, 0, side - 1)
+    columns = np.clip(steps[None, :] - shift[:, None] + margin, 0, side - 1)
+    turned = np.asarray(easel.image).reshape(-1, 3).take(rows * side + columns, axis=0)
+    small = np.asarray(Image.fromarray(turned).reduce(SUPERSAMPLING))
+    strength = easel.pick((2, 4, 6, 9))
+    grain = easel.rng.integers(-strength, strength + 1, size=(size, size, 1), dtype=np.int16)
+    colour_grain = easel.rng.integers(-3, 4, size=(size, size, 3), dtype=np.int16)
+    light = easel.between(0.84, 1.1)
+    pixels = np.floor(small * light).astype(np.int16)
+    return np.clip(pixels + grain + colour_grain, 0, 255).astype(np.uint8)
+
+
+def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, seed: int, size: int) -> None:
+    """Write a folder of drawn scenes: `train/<class>/0001.png` and so on, and `test/<class>/...`.
+
+    The folder appears whole or not at all: it is written beside its place under another name and then renamed.
+
+    Args:
+        folder: Where the pictures go; must not exist yet, or be empty.
+        train_per_class: Number of training pictures of each class.
+        test_per_class: Number of test pictures of each class.
+        seed: Seed of the series.
+        size: Side of the pictures in pixels.
+
+    Raises:
+        InputError: There is something in the folder already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            "Expected an empty or a new folder for the drawn scenes.",
+            received={"folder": str(folder)},
+            advice="Name another folder, or delete this one.",
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+    try:
+        for split, first, count in (
+            ("train", 0, train_per_class),
+            ("test", FIRST_TEST_INDEX, test_per_class),
+        ):
+            for class_name in CLASS_NAMES:
+                class_folder = partial / split / class_name
+                class_folder.mkdir(parents=True)
+                for position in range(count):
+                    picture = draw_scene(class_name, seed=seed, index=first + position, size=size)
+                    Image.fromarray(picture).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""Shared fixtures: small folders of real picture files, and run directories in temporary folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenebook.artifacts import RunDirectory
+
+# TensorFlow's start-up notes are no part of any test's output.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDirectory:
+    """An empty run."""
+    return RunDirectory(tmp_path / "runs" / "test")
+
+
+def write_picture(path: Path, seed: int = 0, size: tuple[int, int] = (24, 32)) -> Path:
+    """Writes a picture of smooth noise; another seed gives another picture."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """Makes a folder of class folders: `make_folder({"cat": 5, "dog": 5}, "train")` below `tmp_path/pictures`."""
+    seeds = iter(range(10**6))
+
+    def make(classes: dict[str, int], below: str = ".") -> Path:
+        root = tmp_path / "pictures"
+        for name, count in classes.items():
+            (root / below / name).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                write_picture(root / below / name / f"{number:03d}.png", next(seeds))
+        return root
+
+    return make
+
+
+@pytest.fixture
+def clean_keras() -> Iterator[None]:
+    """Clears what Keras keeps between models, names and seeds among it."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    yield
+    keras.backend.clear_session()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from scenebook.artifacts import RunDirectory, check_run_name, replacing, run_name_for
+from scenebook.errors import InputError, MissingArtifactError
+
+
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(run_dir: RunDirectory) -> None:
+    path = run_dir.write_json("data/audit.json", {"n": 1})
+    with pytest.raises(RuntimeError, match="half way"), replacing(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise RuntimeError("half way")
+    assert run_dir.read_json("data/audit.json") == {"n": 1}
+    assert [file.name for file in path.parent.iterdir()] == ["audit.json"]
+
+
+def test_a_path_outside_the_run_is_refused(run_dir: RunDirectory) -> None:
+    with pytest.raises(InputError, match="inside the run directory"):
+        run_dir.path("../other/manifest.json")
+
+
+def test_a_missing_file_names_the_notebook_that_writes_it(run_dir: RunDirectory) -> None:
+    with pytest.raises(MissingArtifactError, match=r"Run notebooks/02-training\.ipynb first"):
+        run_dir.read_csv("training/test_predictions.csv")
+
+
+def test_classes_called_na_1_and_true_stay_text(run_dir: RunDirectory) -> None:
+    names = ["NA", "1", "true", "", 'a "quoted", one', "two\nlines", "中文"]
+    run_dir.write_csv("data/splits.csv", pd.DataFrame({"label": names, "row": range(7)}))
+    assert list(run_dir.read_csv("data/splits.csv")["label"]) == names
+
+
+def test_a_file_name_that_is_not_utf8_keeps_its_bytes(run_dir: RunDirectory) -> None:
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": [name]}))
+    assert list(run_dir.read_csv("data/splits.csv")["path"]) == [name]
+
+
+def test_missing_numbers_come_back_as_missing(run_dir: RunDirectory) -> None:
+    run_dir.write_csv("evaluation/classification_report.csv", pd.DataFrame({"class": ["a", "b"], "f1": [0.5, None]}))
+    assert run_dir.read_csv("evaluation/classification_report.csv")["f1"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "-x", "a\n", "x" * 101, "$(touch x)", "x."])
+def test_a_run_name_that_is_no_plain_name_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="a run's name"):
+        check_run_name(name)
+
+
+@pytest.mark.parametrize("text", ["my pictures", "it's $(touch x)", "../..", "  ", "a" * 300, "中文", "\udce9"])
+def test_any_folder_name_gives_a_valid_run_name(text: str) -> None:
+    check_run_name(run_name_for(text))

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from scenebook import metrics
+from scenebook.errors import ScenebookError
+
+PAPER = np.array(
+    [
+        [1006, 4, 7, 2, 12, 113],
+        [3, 1144, 3, 7, 4, 5],
+        [3, 7, 1020, 242, 53, 5],
+        [5, 7, 73, 1140, 70, 2],
+        [11, 7, 35, 73, 993, 9],
+        [67, 10, 9, 4, 9, 1137],
+    ]
+)
+NAMES = ["Buildings", "Forest", "Glacier", "Mountain", "Sea", "Street"]
+
+
+def predictions_of(matrix: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Predictions with exactly this confusion matrix, each with probability 0.9 for the predicted class."""
+    rows = []
+    for true, counts in enumerate(matrix):
+        for predicted, count in enumerate(counts):
+            probs = np.full(len(names), 0.1 / (len(names) - 1))
+            probs[predicted] = 0.9
+            rows += [[names[true], names[predicted], 0.9, *probs]] * int(count)
+    return pd.DataFrame(rows, columns=["label", "predicted", "confidence", *(f"p_{name}" for name in names)])
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (1, 1), (6440, 7301), (510, 600), (3, 7)])
+def test_wilson_equals_scipy(successes: int, n: int) -> None:
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    assert metrics.wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_equals_a_hand_worked_case() -> None:
+    # p = 0.5, n = 10, z = 1.96: centre 0.5, half width 1.96 / 1.38416 * sqrt(0.025 + 0.009604) = 0.2634
+    assert metrics.wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+
+
+def test_the_report_of_the_papers_matrix_is_the_papers_table() -> None:
+    report = metrics.compute_report(predictions_of(PAPER, NAMES), NAMES).set_index("class")
+    printed = {
+        "Buildings": (0.92, 0.88, 0.90, 1144),
+        "Forest": (0.97, 0.98, 0.98, 1166),
+        "Glacier": (0.89, 0.77, 0.82, 1330),
+        "Mountain": (0.78, 0.88, 0.82, 1297),
+        "Sea": (0.87, 0.88, 0.88, 1128),
+        "Street": (0.89, 0.92, 0.91, 1236),
+    }
+    for name, (precision, recall, f1, support) in printed.items():
+        row = report.loc[name]
+        assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((precision, recall, f1), abs=0.0051), name
+        assert row["support"] == support
+    assert report.loc["accuracy", "f1"] == pytest.approx(6440 / 7301)
+    assert report.loc["accuracy", "support"] == 7301
+
+
+def test_scores_hold_their_value_between_their_bounds() -> None:
+    scores = metrics.compute_scores(predictions_of(PAPER // 20, NAMES), NAMES, seed=0)
+    assert set(scores) == {"accuracy", "macro_f1", "weighted_f1", "log_loss"}
+    for name, score in scores.items():
+        assert score["low"] < score["value"] < score["high"], name
+
+
+def test_the_bootstrap_of_f1_agrees_with_resampling_pictures() -> None:
+    from sklearn.metrics import f1_score
+
+    predictions = predictions_of(PAPER // 40, NAMES)
+    rng = np.random.default_rng(1)
+    labels, predicted = predictions["label"].to_numpy(), predictions["predicted"].to_numpy()
+    draws = []
+    for _ in range(400):
+        rows = rng.integers(0, len(labels), len(labels))
+        draws.append(f1_score(labels[rows], predicted[rows], labels=NAMES, average="macro", zero_division=0))
+    score, _ = metrics.bootstrap_f1(PAPER // 40, seed=0)
+    assert (score["macro_f1"]["low"], score["macro_f1"]["high"]) == pytest.approx(
+        tuple(np.percentile(draws, [2.5, 97.5])), abs=0.02
+    )
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    first, again, other = (metrics.bootstrap_mean(np.arange(50.0), seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_a_class_never_predicted_or_without_test_pictures_divides_by_nothing() -> None:
+    matrix = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]])
+    names = ["a", "b", "c"]
+    predictions = predictions_of(matrix, names)
+    report = metrics.compute_report(predictions, names).set_index("class")
+    assert report.loc["c", ["precision", "recall", "f1", "support"]].tolist() == [0, 0, 0, 0]
+    scores = metrics.compute_class_scores(metrics.compute_confusion(predictions, names), seed=0)
+    assert scores["c"]["precision"] is None
+    assert scores["c"]["recall"] is None
+
+
+def test_classes_named_like_the_reports_own_rows_keep_their_scores() -> None:
+    names = ["accuracy", "macro avg"]
+    report = metrics.compute_report(predictions_of(np.array([[8, 2], [1, 9]]), names), names)
+    assert report["class"].tolist() == ["accuracy", "macro avg", "accuracy", "macro avg", "weighted avg"]
+    assert report["recall"].iloc[:2].tolist() == pytest.approx([0.8, 0.9])
+
+
+def test_the_largest_confusions_come_first_and_stop_where_errors_do() -> None:
+    matrix = metrics.compute_confusion(predictions_of(PAPER, NAMES), NAMES)
+    assert metrics.largest_confusions(matrix, most=2) == [("Glacier", "Mountain", 242), ("Buildings", "Street", 113)]
+    diagonal = pd.DataFrame(np.eye(2, dtype=int), index=["a", "b"], columns=["a", "b"])
+    assert metrics.largest_confusions(diagonal) == []
+
+
+def test_predictions_that_do_not_fit_the_classes_are_refused() -> None:
+    predictions = predictions_of(np.eye(2, dtype=int), ["a", "b"])
+    with pytest.raises(ScenebookError, match="a probability column a class"):
+        metrics.check_predictions(predictions, ["a", "c"])
+    with pytest.raises(ScenebookError, match="probabilities sum to 1"):
+        metrics.check_predictions(predictions.assign(p_a=0.9), ["a", "b"])
