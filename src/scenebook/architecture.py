@@ -6,10 +6,10 @@ two models share are therefore read as *this* model calls them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from os.path import commonpath
 from typing import Any
 
 import numpy as np
@@ -341,7 +341,7 @@ def _residual_block(calls: Sequence[_Call], addition: int, source: int, reached:
     if len(followers) == 1 and followers[0].layer.kind in {"Activation", "ReLU"}:
         activation = followers[0].layer
     added = calls[addition].layer
-    name = _common_start([layer.name for layer in main]).rstrip("_") or added.name
+    name = _common_start([layer.name for layer in main]).rpartition("_")[0] or added.name
     return ResidualBlock(name, calls[source].layer, main, shortcut, added, activation)
 
 

@@ -168,6 +168,11 @@ def default_runs_dir() -> Path:
     return Path(os.environ.get("SCENEBOOK_RUNS") or project_root() / "runs")
 
 
+def default_build_dir() -> Path:
+    """Returns the folder of all rendered reports: `report/build/`, or `SCENEBOOK_BUILD` when that is set."""
+    return Path(os.environ.get("SCENEBOOK_BUILD") or project_root() / "report" / "build")
+
+
 def check_run_name(run: str) -> None:
     """Raises `InputError` unless `run` is a plain name: letters, digits, spaces and `._-`, at most 100 of them."""
     if not re.fullmatch(r"[\w][\w .\-]{0,99}", run) or run.endswith((" ", ".")):

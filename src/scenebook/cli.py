@@ -18,7 +18,7 @@ from rich.text import Text
 
 import scenebook
 from scenebook import config, pipeline
-from scenebook.artifacts import SETTINGS, RunDirectory, open_run, project_root, replacing, run_name_for
+from scenebook.artifacts import SETTINGS, RunDirectory, default_build_dir, open_run, project_root, replacing, run_name_for
 from scenebook.config import Settings
 from scenebook.errors import InputError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
@@ -179,7 +179,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     rendered = rendering.render_report(
         run_dir.root,
         stages=outcomes,
-        build_dir=root / "report" / "build" / run_dir.name,
+        build_dir=default_build_dir() / run_dir.name,
         front_matter_path=root / "report" / "front-matter.yaml",
         provenance=describe_provenance(run_dir, settings),
         banners=banners,
@@ -234,7 +234,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
     """Zips what somebody needs who is handed the report: both files, trained weights, sample pictures, settings."""
     run_dir = open_run(arguments.run)
     pipeline.stored_outcomes(run_dir)
-    build = project_root() / "report" / "build" / run_dir.name
+    build = default_build_dir() / run_dir.name
     reports = [build / "report.html", build / "report.pdf"]
     if not all(path.is_file() for path in reports):
         raise InputError(

@@ -54,14 +54,20 @@ def begin(run: str) -> RunDirectory:
         SettingsError: A parameter has a wrong type or is out of bounds.
     """
     shell = get_ipython()
-    names = shell.user_ns if shell is not None else {}
-    make_settings({name: names[name] for name in Settings.model_fields if name in names})
+    make_settings(parameters())
     _open.run_dir = artifacts.open_run(run)
     style.apply()
     if shell is not None:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
     return _open.run_dir
+
+
+def parameters() -> dict[str, Any]:
+    """Returns the notebook's parameters: its variables that have the name of a setting."""
+    shell = get_ipython()
+    names = shell.user_ns if shell is not None else {}
+    return {name: names[name] for name in Settings.model_fields if name in names}
 
 
 def _show_error(

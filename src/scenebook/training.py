@@ -163,12 +163,12 @@ def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, cl
     return pd.DataFrame({**table, **{f"p_{name}": probs[:, index] for index, name in enumerate(class_names)}})
 
 
-def tabulate_recipe(summary: dict[str, Any], **settings: Any) -> pd.DataFrame:
+def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
     """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1.
 
     Args:
         summary: From `classifier.summarize`, with backbone.
-        **settings: The settings of augmentation and training, by their names.
+        settings: The settings of augmentation and training, by their names.
     """
     rotation, zoom = settings["rotation_range"], settings["zoom_range"]
     rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,4 +253,4 @@ def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
     if isinstance(block, Figure) and not block.alt:
         alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
         block.alt = alt
-        block.pictures = [copy.replace(picture, alt=alt) for picture in block.pictures]
+        block.pictures = [dataclasses.replace(picture, alt=alt) for picture in block.pictures]

@@ -125,10 +125,7 @@ def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, see
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     try:
-        for split, first, count in (
-            ("train", 0, train_per_class),
-            ("test", FIRST_TEST_INDEX, test_per_class),
-        ):
+        for split, first, count in (("train", 0, train_per_class), ("test", FIRST_TEST_INDEX, test_per_class)):
             for class_name in CLASS_NAMES:
                 class_folder = partial / split / class_name
                 class_folder.mkdir(parents=True)

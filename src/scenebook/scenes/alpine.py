@@ -14,18 +14,8 @@ Line = NDArray[np.float32]
 SNOW: Colour = (247, 250, 252)
 SNOW_SHADE: Colour = (128, 156, 194)
 ICE_BLUES: tuple[Colour, ...] = ((96, 160, 204), (84, 148, 186), (124, 166, 198))
-ROCKS: tuple[Colour, ...] = (
-    (128, 116, 108),
-    (112, 116, 124),
-    (140, 116, 92),
-    (104, 100, 106),
-)
-GROUNDS: tuple[Colour, ...] = (
-    (112, 142, 66),
-    (94, 124, 62),
-    (146, 144, 84),
-    (140, 126, 100),
-)
+ROCKS: tuple[Colour, ...] = ((128, 116, 108), (112, 116, 124), (140, 116, 92), (104, 100, 106))
+GROUNDS: tuple[Colour, ...] = ((112, 142, 66), (94, 124, 62), (146, 144, 84), (140, 126, 100))
 DARK: Colour = (26, 28, 40)
 
 
@@ -68,12 +58,7 @@ def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float,
     # Snow holds longest on high ground and in the shade.
     fall = (easel.rows - top) / (foot - top) + (grain.astype(np.float32) - 128) / 230 + grey / 1200
     snow = mask & (fall < 1.35 * ice + easel.between(-0.05, 0.2))
-    easel.paint(
-        snow,
-        stretch(grey, 40, 190),
-        easel.tone(SNOW_SHADE, depth),
-        easel.tone(SNOW, depth),
-    )
+    easel.paint(snow, stretch(grey, 40, 190), easel.tone(SNOW_SHADE, depth), easel.tone(SNOW, depth))
     return line
 
 
@@ -110,12 +95,7 @@ def paint_valley(easel: Easel, foot: float, rock: Colour, ice: float) -> None:
     grain = easel.noise(14, 5, 3)
     colour = mix(ground, rock, min(1.0, 1.4 * ice))
     light = mix(colour, (244, 238, 196), 0.3)
-    easel.paint(
-        mask,
-        stretch(grain, 50, 205),
-        easel.tone(mix(colour, DARK, 0.45), 0.3),
-        easel.tone(light, 0.1),
-    )
+    easel.paint(mask, stretch(grain, 50, 205), easel.tone(mix(colour, DARK, 0.45), 0.3), easel.tone(light, 0.1))
     level = int(262 - 250 * max(0.0, ice - 0.15) - easel.between(0, 40))
     snow = mask & (easel.noise(12, 4, 3) > level)
     easel.paint(snow, grain, easel.tone(SNOW_SHADE, 0.2), easel.tone(SNOW, 0.1))
@@ -136,24 +116,11 @@ def paint_tongue(easel: Easel, foot: float, line: Line, ice: float) -> None:
     # Rows are taken ever more slowly towards the bottom: near crevasses are large. They bow downhill in the middle.
     taken = (fall * (2 - fall) * 0.94 + 0.05 * np.clip(across * across, 0, 1)) * easel.side
     ripples = easel.noise(30, 5, 2)
-    crevasses = ripples[
-        np.clip(taken, 0, easel.side - 1).astype(np.int32),
-        np.arange(easel.side)[None, :],
-    ]
-    easel.paint(
-        mask,
-        stretch(crevasses, 70, 165),
-        easel.tone(easel.pick(ICE_BLUES), 0.15),
-        easel.tone(SNOW, 0.1),
-    )
+    crevasses = ripples[np.clip(taken, 0, easel.side - 1).astype(np.int32), np.arange(easel.side)[None, :]]
+    easel.paint(mask, stretch(crevasses, 70, 165), easel.tone(easel.pick(ICE_BLUES), 0.15), easel.tone(SNOW, 0.1))
     for _ in range(easel.pick((0, 1, 2))):
         moraine = np.abs(across - easel.between(-0.6, 0.6)) < 0.035 + 0.0008 * (crevasses.astype(np.int16) - 128)
-        easel.paint(
-            mask & moraine,
-            crevasses,
-            easel.tone((84, 82, 86), 0.2),
-            easel.tone((150, 150, 152), 0.2),
-        )
+        easel.paint(mask & moraine, crevasses, easel.tone((84, 82, 86), 0.2), easel.tone((150, 150, 152), 0.2))
 
 
 def paint_ice_front(easel: Easel, level: float) -> None:
@@ -162,56 +129,27 @@ def paint_ice_front(easel: Easel, level: float) -> None:
     blue = easel.pick(ICE_BLUES)
     cracks = easel.noise(2, 24)
     wall = (easel.rows >= crest) & (easel.rows < level)
-    easel.paint(
-        wall,
-        stretch(cracks, 70, 180),
-        easel.tone(mix(blue, (30, 70, 120), 0.3)),
-        easel.tone(SNOW),
-    )
+    easel.paint(wall, stretch(cracks, 70, 180), easel.tone(mix(blue, (30, 70, 120), 0.3)), easel.tone(SNOW))
     water = (easel.rows >= level) & (easel.columns >= 0)
     lake = easel.vary((62, 104, 120), 12)
-    easel.paint(
-        water,
-        easel.noise(40, 4, 2),
-        easel.tone(mix(lake, DARK, 0.3)),
-        easel.tone(mix(lake, SNOW, 0.35)),
-    )
+    easel.paint(water, easel.noise(40, 4, 2), easel.tone(mix(lake, DARK, 0.3)), easel.tone(mix(lake, SNOW, 0.35)))
     for _ in range(easel.pick((2, 4, 6))):
-        x, y, size = (
-            easel.between(0, 1),
-            easel.between(level + 0.02, 1.0),
-            easel.between(0.015, 0.05),
-        )
+        x, y, size = (easel.between(0, 1), easel.between(level + 0.02, 1.0), easel.between(0.015, 0.05))
+        easel.polygon([(x - size, y), (x - size * 0.4, y - size * 0.7), (x + size, y)], easel.tone(SNOW))
         easel.polygon(
-            [(x - size, y), (x - size * 0.4, y - size * 0.7), (x + size, y)],
-            easel.tone(SNOW),
-        )
-        easel.polygon(
-            [
-                (x - size * 0.4, y - size * 0.7),
-                (x + size * 0.6, y - size * 0.4),
-                (x + size, y),
-            ],
-            easel.tone(blue),
+            [(x - size * 0.4, y - size * 0.7), (x + size * 0.6, y - size * 0.4), (x + size, y)], easel.tone(blue)
         )
 
 
 def paint_lake(easel: Easel, level: float) -> None:
     """A tarn that mirrors the sky."""
-    middle, half, thick = (
-        easel.between(0.2, 0.8),
-        easel.between(0.2, 0.5),
-        easel.between(0.03, 0.08),
-    )
+    middle, half, thick = (easel.between(0.2, 0.8), easel.between(0.2, 0.5), easel.between(0.03, 0.08))
     away = (easel.columns - middle) / half
     down = (easel.rows - level) / thick
     mask = away * away + down * down < 1 + (easel.noise(6, 6, 2) / 255 - 0.5) * 0.9
     water = mix(easel.mood.sky_top, easel.mood.sky_low, 0.35)
     easel.paint(
-        mask,
-        easel.noise(40, 4, 1),
-        mix(easel.tone((60, 96, 120)), water, 0.5),
-        mix(water, (255, 255, 255), 0.15),
+        mask, easel.noise(40, 4, 1), mix(easel.tone((60, 96, 120)), water, 0.5), mix(water, (255, 255, 255), 0.15)
     )
 
 
@@ -220,12 +158,7 @@ def paint_foreground(easel: Easel, foot: float, ice: float) -> None:
     for base in sorted(
         easel.between(foot + 0.05, 1.08) for _ in range(int(easel.between(0, 20) * max(0.0, 0.75 - ice)))
     ):
-        paint_conifer(
-            easel,
-            (easel.between(0, 1), base),
-            0.05 + 0.34 * (base - foot),
-            depth=1 - base,
-        )
+        paint_conifer(easel, (easel.between(0, 1), base), 0.05 + 0.34 * (base - foot), depth=1 - base)
     if easel.chance(0.4):
         paint_stones(easel, easel.between(0.9, 0.98))
     if easel.chance(0.2):

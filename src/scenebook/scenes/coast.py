@@ -8,13 +8,7 @@ from scenebook.scenes.easel import Colour, Easel, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_person, paint_stones
 
-WATERS: tuple[Colour, ...] = (
-    (36, 92, 140),
-    (40, 116, 138),
-    (58, 98, 112),
-    (28, 72, 118),
-    (74, 110, 124),
-)
+WATERS: tuple[Colour, ...] = ((36, 92, 140), (40, 116, 138), (58, 98, 112), (28, 72, 118), (74, 110, 124))
 
 
 def paint_sea(easel: Easel, shore: float) -> None:
@@ -52,24 +46,14 @@ def paint_water(easel: Easel, horizon: float, water: Colour) -> None:
     mask = (easel.rows >= horizon) & (easel.columns >= 0)
     far = mix(easel.tone(water), easel.mood.sky_low, 0.35)
     grey = np.clip(stretch(waves, 60, 200) * (0.35 + 0.5 * down) + 70 * (1 - down), 0, 255).astype(np.uint8)
-    easel.paint(
-        mask,
-        grey,
-        easel.tone(mix(water, (6, 20, 40), 0.35)),
-        mix(far, (235, 245, 245), 0.3),
-    )
+    easel.paint(mask, grey, easel.tone(mix(water, (6, 20, 40), 0.35)), mix(far, (235, 245, 245), 0.3))
     level = easel.between(165, 215)
     foam = mask & (waves > level + 30 * (1 - down))
     easel.paint(foam, waves, easel.tone((200, 215, 220)), easel.tone((250, 252, 252)))
     if easel.chance(0.35):
         away = np.abs(easel.columns - easel.between(0.2, 0.8)) / (0.02 + 0.16 * down)
         glitter = np.where(mask, np.clip((waves - 105.0) * 5, 0, 210) * np.clip(1.4 - away, 0, 1), 0).astype(np.uint8)
-        easel.paint(
-            glitter,
-            waves,
-            mix(easel.mood.sky_low, (255, 240, 200), 0.4),
-            (255, 250, 232),
-        )
+        easel.paint(glitter, waves, mix(easel.mood.sky_low, (255, 240, 200), 0.4), (255, 250, 232))
 
 
 def paint_headland(easel: Easel, horizon: float) -> None:
@@ -79,12 +63,7 @@ def paint_headland(easel: Easel, horizon: float) -> None:
     line = easel.outline(steps if easel.chance(0.5) else steps[::-1], 0.012)
     colour = easel.vary(easel.pick(((92, 104, 72), (116, 104, 92), (84, 92, 96))), 10)
     mask = (easel.rows >= line) & (line < horizon - 0.004)
-    easel.paint(
-        mask,
-        easel.noise(20, 8, 2),
-        easel.tone(mix(colour, (20, 24, 30), 0.4), 0.8),
-        easel.tone(colour, 0.8),
-    )
+    easel.paint(mask, easel.noise(20, 8, 2), easel.tone(mix(colour, (20, 24, 30), 0.4), 0.8), easel.tone(colour, 0.8))
 
 
 def paint_beach(easel: Easel, level: float) -> None:
@@ -93,17 +72,9 @@ def paint_beach(easel: Easel, level: float) -> None:
     grain = easel.noise(20, 10, 3)
     sand = easel.vary(easel.pick(((214, 190, 148), (196, 178, 150), (226, 208, 172))), 10)
     foam, wet = easel.between(0.015, 0.04), easel.between(0.02, 0.05)
+    easel.paint(easel.rows >= line - foam, grain, easel.tone((214, 224, 226)), easel.tone((252, 252, 250)))
     easel.paint(
-        easel.rows >= line - foam,
-        grain,
-        easel.tone((214, 224, 226)),
-        easel.tone((252, 252, 250)),
-    )
-    easel.paint(
-        easel.rows >= line,
-        grain,
-        easel.tone(mix(sand, (80, 70, 60), 0.5)),
-        easel.tone(mix(sand, (80, 70, 60), 0.35)),
+        easel.rows >= line, grain, easel.tone(mix(sand, (80, 70, 60), 0.5)), easel.tone(mix(sand, (80, 70, 60), 0.35))
     )
     easel.paint(
         easel.rows >= line + wet,
@@ -112,11 +83,7 @@ def paint_beach(easel: Easel, level: float) -> None:
         easel.tone(mix(sand, (255, 250, 235), 0.2)),
     )
     for _ in range(easel.pick((0, 0, 1, 2))):
-        paint_person(
-            easel,
-            (easel.between(0.1, 0.9), min(0.97, level + easel.between(0.05, 0.1))),
-            0.09,
-        )
+        paint_person(easel, (easel.between(0.1, 0.9), min(0.97, level + easel.between(0.05, 0.1))), 0.09)
 
 
 def paint_boat(easel: Easel, horizon: float) -> None:
@@ -136,18 +103,9 @@ def paint_boat(easel: Easel, horizon: float) -> None:
     )
     sail = easel.tone((246, 242, 232), depth)
     easel.polygon(
-        [
-            (x - size * 0.05, y - size * 0.24),
-            (x - size * 0.05, y - size * 1.5),
-            (x - size * 0.5, y - size * 0.24),
-        ],
-        sail,
+        [(x - size * 0.05, y - size * 0.24), (x - size * 0.05, y - size * 1.5), (x - size * 0.5, y - size * 0.24)], sail
     )
     easel.polygon(
-        [
-            (x + size * 0.05, y - size * 0.24),
-            (x + size * 0.05, y - size * 1.3),
-            (x + size * 0.45, y - size * 0.24),
-        ],
+        [(x + size * 0.05, y - size * 0.24), (x + size * 0.05, y - size * 1.3), (x + size * 0.45, y - size * 0.24)],
         sail,
     )

@@ -153,15 +153,7 @@ class Easel:
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """Fill an upright rectangle, at least one canvas pixel wide and high."""
         x, y = self.pixel((left, top))
-        self.pen.rectangle(
-            (
-                x,
-                y,
-                max(x, int(right * self.side) - 1),
-                max(y, int(bottom * self.side) - 1),
-            ),
-            fill=colour,
-        )
+        self.pen.rectangle((x, y, max(x, int(right * self.side) - 1), max(y, int(bottom * self.side) - 1)), fill=colour)
 
     def disc(self, centre: Point, radius: float, colour: Colour, flat: float = 1.0) -> None:
         """Fill an ellipse, `flat` times as high as wide."""
@@ -179,6 +171,11 @@ def stretch(grey: Grey, low: int, high: int) -> Grey:
     """Grey with `low` and less moved to 0 and `high` and more to 255; the shape is kept."""
     levels = np.clip((np.arange(256) - low) * 255 // (high - low), 0, 255).astype(np.uint8)
     return levels[grey]
+
+
+def centred(grey: Grey) -> NDArray[np.float32]:
+    """Grey as numbers in `[-0.5, 0.5]`."""
+    return (grey.astype(np.float32) - np.float32(127.5)) / np.float32(255)
 
 
 def palette(dark: Colour, light: Colour) -> bytes:

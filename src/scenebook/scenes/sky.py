@@ -7,38 +7,10 @@ import numpy as np
 from scenebook.scenes.easel import Colour, Easel, Mood, mix, stretch
 
 MOODS = (
-    Mood(
-        (62, 124, 200),
-        (188, 216, 236),
-        (1.0, 1.0, 0.97),
-        haze=0.30,
-        clouds=0.35,
-        lamps=0.02,
-    ),
-    Mood(
-        (84, 82, 140),
-        (246, 176, 120),
-        (0.86, 0.68, 0.62),
-        haze=0.40,
-        clouds=0.45,
-        lamps=0.35,
-    ),
-    Mood(
-        (132, 142, 156),
-        (204, 208, 210),
-        (0.80, 0.83, 0.86),
-        haze=0.42,
-        clouds=0.75,
-        lamps=0.12,
-    ),
-    Mood(
-        (178, 186, 194),
-        (214, 216, 214),
-        (0.88, 0.90, 0.90),
-        haze=0.80,
-        clouds=0.30,
-        lamps=0.12,
-    ),
+    Mood((62, 124, 200), (188, 216, 236), (1.0, 1.0, 0.97), haze=0.30, clouds=0.35, lamps=0.02),
+    Mood((84, 82, 140), (246, 176, 120), (0.86, 0.68, 0.62), haze=0.40, clouds=0.45, lamps=0.35),
+    Mood((132, 142, 156), (204, 208, 210), (0.80, 0.83, 0.86), haze=0.42, clouds=0.75, lamps=0.12),
+    Mood((178, 186, 194), (214, 216, 214), (0.88, 0.90, 0.90), haze=0.80, clouds=0.30, lamps=0.12),
 )
 
 
@@ -81,12 +53,7 @@ def paint_sky(easel: Easel, horizon: float) -> None:
     fall = np.clip(easel.rows / horizon, 0, 1) + 0 * easel.columns
     wash = (easel.noise(2, 3, 1).astype(np.int16) - 128) // 10
     everywhere = np.full((easel.side, easel.side), 255, dtype=np.uint8)
-    easel.paint(
-        everywhere,
-        np.clip(fall * 255 + wash, 0, 255).astype(np.uint8),
-        mood.sky_top,
-        mood.sky_low,
-    )
+    easel.paint(everywhere, np.clip(fall * 255 + wash, 0, 255).astype(np.uint8), mood.sky_top, mood.sky_low)
     if mood.haze < 0.5 and easel.chance(0.4):
         paint_sun(easel, horizon)
     level = int(200 - 120 * min(1.0, mood.clouds))

@@ -117,12 +117,7 @@ def paint_ground(easel: Easel, view: View) -> None:
     if easel.chance(0.3):
         paint_crossing(easel, view)
     grain = easel.noise(40, 20, 2)
-    easel.paint(
-        ((easel.rows > top) & (easel.columns >= 0)).astype(np.uint8) * 40,
-        grain,
-        (0, 0, 0),
-        (255, 255, 255),
-    )
+    easel.paint(((easel.rows > top) & (easel.columns >= 0)).astype(np.uint8) * 40, grain, (0, 0, 0), (255, 255, 255))
 
 
 def paint_crossing(easel: Easel, view: View) -> None:
@@ -131,12 +126,7 @@ def paint_crossing(easel: Easel, view: View) -> None:
     stop = start * 1.35
     for bar in range(-5, 6, 2):
         left, right = bar * 0.1 - 0.05, bar * 0.1 + 0.05
-        corners = [
-            view.at(left, 0, start),
-            view.at(right, 0, start),
-            view.at(right, 0, stop),
-            view.at(left, 0, stop),
-        ]
+        corners = [view.at(left, 0, start), view.at(right, 0, start), view.at(right, 0, stop), view.at(left, 0, stop)]
         easel.polygon(corners, easel.tone((226, 224, 216)))
 
 
@@ -146,19 +136,10 @@ def paint_end(easel: Easel, view: View) -> None:
     for _ in range(easel.pick((0, 1, 2, 3))):
         left, width = easel.between(-1.0, 0.7), easel.between(0.2, 0.4)
         paint_front(
-            easel,
-            view,
-            left,
-            left + width,
-            draw_house(easel, easel.between(0.8, 1.3), 0.13),
-            min(1.0, depth + 0.45),
+            easel, view, left, left + width, draw_house(easel, easel.between(0.8, 1.3), 0.13), min(1.0, depth + 0.45)
         )
     count = easel.pick((1, 2, 3, 3, 4))
-    cuts = [
-        -1.0,
-        *sorted(-1 + 2 * (k + easel.between(-0.25, 0.25)) / count for k in range(1, count)),
-        1.0,
-    ]
+    cuts = [-1.0, *sorted(-1 + 2 * (k + easel.between(-0.25, 0.25)) / count for k in range(1, count)), 1.0]
     for left, right in zip(cuts[:-1], cuts[1:], strict=True):
         house = draw_house(easel, easel.between(0.45, 1.05), 0.19)
         paint_front(easel, view, left, right - (0.06 if easel.chance(0.2) else 0), house, depth)
@@ -166,21 +147,13 @@ def paint_end(easel: Easel, view: View) -> None:
 
 def paint_front(easel: Easel, view: View, left: float, right: float, house: House, depth: float) -> None:
     """One house front, seen straight on."""
-    (x0, y1), (x1, y0) = (
-        view.at(left, 0, view.end),
-        view.at(right, house.height, view.end),
-    )
+    (x0, y1), (x1, y0) = (view.at(left, 0, view.end), view.at(right, house.height, view.end))
     wall = easel.tone(house.wall, depth)
     easel.box(x0, y0, x1, y1, wall)
     eaves = 0.05 * view.end
     if house.roof is not None and right - left < 1.1:
         easel.polygon(
-            [
-                (x0 - eaves, y0),
-                ((x0 + x1) / 2, y0 - (x1 - x0) * 0.42),
-                (x1 + eaves, y0),
-            ],
-            easel.tone(house.roof, depth),
+            [(x0 - eaves, y0), ((x0 + x1) / 2, y0 - (x1 - x0) * 0.42), (x1 + eaves, y0)], easel.tone(house.roof, depth)
         )
     else:
         easel.box(
@@ -206,11 +179,7 @@ def paint_front(easel: Easel, view: View, left: float, right: float, house: Hous
             )
             bottom = y1 if ground and bay % 2 else y + 0.5 * high
             easel.box(
-                x - 0.06 * wide,
-                y - 0.06 * high,
-                x + 0.56 * wide,
-                bottom + 0.05 * high if bottom < y1 else y1,
-                frame,
+                x - 0.06 * wide, y - 0.06 * high, x + 0.56 * wide, bottom + 0.05 * high if bottom < y1 else y1, frame
             )
             easel.box(x, y, x + 0.5 * wide, bottom, pane)
 
@@ -226,14 +195,7 @@ def paint_row(easel: Easel, view: View, side: int) -> None:
         scale = nearer
 
 
-def paint_side(
-    easel: Easel,
-    view: View,
-    side: int,
-    span: tuple[float, float],
-    house: House,
-    darker: float,
-) -> None:
+def paint_side(easel: Easel, view: View, side: int, span: tuple[float, float], house: House, darker: float) -> None:
     """One house front along the street, between two scales."""
     far, near = span
     if abs(view.centre[0] + side * far - 0.5) > 0.56:
@@ -252,13 +214,7 @@ def paint_side(
         easel.polygon(corners, easel.tone(colour, depth))
 
     quad(0, house.height, 0, 1, wall)
-    quad(
-        house.height - 0.05,
-        house.height + 0.02,
-        0,
-        1,
-        house.roof or mix(wall, (30, 30, 36), 0.35),
-    )
+    quad(house.height - 0.05, house.height + 0.02, 0, 1, house.roof or mix(wall, (30, 30, 36), 0.35))
     if (near - far) * easel.side < 8:
         return
     storey = house.height / house.floors
@@ -270,13 +226,7 @@ def paint_side(
             bottom = 0.0 if floor == 0 else low
             quad(bottom, low + 0.5 * storey, start, start + 0.5 / house.bays, pane)
     if easel.chance(0.4):
-        quad(
-            0.9 * storey,
-            1.04 * storey,
-            0.1,
-            0.9,
-            easel.pick(((170, 60, 50), (60, 110, 90), (220, 190, 110))),
-        )
+        quad(0.9 * storey, 1.04 * storey, 0.1, 0.9, easel.pick(((170, 60, 50), (60, 110, 90), (220, 190, 110))))
 
 
 def paint_traffic(easel: Easel, view: View) -> None:
@@ -301,18 +251,7 @@ def paint_car(easel: Easel, view: View, across: float, scale: float) -> None:
     x, y = view.at(across, 0, scale)
     size = 0.2 * scale
     paint = easel.tone(
-        easel.vary(
-            easel.pick(
-                (
-                    (176, 48, 44),
-                    (54, 84, 140),
-                    (214, 212, 206),
-                    (60, 62, 66),
-                    (206, 166, 60),
-                )
-            ),
-            14,
-        )
+        easel.vary(easel.pick(((176, 48, 44), (54, 84, 140), (214, 212, 206), (60, 62, 66), (206, 166, 60))), 14)
     )
     dark = easel.tone((34, 34, 40))
     easel.box(x - size * 0.8, y - size * 0.3, x - size * 0.5, y, dark)
@@ -337,13 +276,7 @@ def paint_car(easel: Easel, view: View, across: float, scale: float) -> None:
         easel.tone((120, 140, 156)),
     )
     for lamp in (-0.8, 0.6):
-        easel.box(
-            x + size * lamp,
-            y - size * 0.6,
-            x + size * (lamp + 0.2),
-            y - size * 0.45,
-            (206, 60, 50),
-        )
+        easel.box(x + size * lamp, y - size * 0.6, x + size * (lamp + 0.2), y - size * 0.45, (206, 60, 50))
 
 
 def paint_lamp(easel: Easel, view: View, side: int, scale: float) -> None:
@@ -352,15 +285,7 @@ def paint_lamp(easel: Easel, view: View, side: int, scale: float) -> None:
     x, foot = view.at(side * 0.7, 0, scale)
     top, reach, thick = foot - 0.9 * scale, 0.16 * scale, 0.012 * scale
     easel.box(x - thick, top, x + thick, foot, dark)
-    easel.box(
-        min(x, x - side * reach),
-        top - thick,
-        max(x, x - side * reach),
-        top + thick,
-        dark,
-    )
+    easel.box(min(x, x - side * reach), top - thick, max(x, x - side * reach), top + thick, dark)
     easel.disc(
-        (x - side * reach, top + 2 * thick),
-        0.03 * scale,
-        mix(dark, LAMP, 0.8 if easel.mood.lamps > 0.1 else 0.3),
+        (x - side * reach, top + 2 * thick), 0.03 * scale, mix(dark, LAMP, 0.8 if easel.mood.lamps > 0.1 else 0.3)
     )

@@ -8,14 +8,7 @@ from scenebook.scenes.easel import Colour, Easel, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_conifer, paint_round_tree, paint_stones
 
-LEAVES: tuple[Colour, ...] = (
-    (74, 112, 48),
-    (56, 96, 50),
-    (96, 122, 54),
-    (52, 88, 62),
-    (176, 120, 46),
-    (168, 92, 44),
-)
+LEAVES: tuple[Colour, ...] = ((74, 112, 48), (56, 96, 50), (96, 122, 54), (52, 88, 62), (176, 120, 46), (168, 92, 44))
 BARKS: tuple[Colour, ...] = ((88, 68, 54), (70, 58, 50), (108, 92, 78), (206, 202, 192))
 
 
@@ -54,12 +47,7 @@ def paint_foliage(easel: Easel, leaf: Colour, inside: float) -> None:
     )
     if inside >= 0.5:
         gaps = stretch(easel.noise(7, 7, 3), 165, 215)
-        easel.paint(
-            gaps,
-            clumps,
-            mix(easel.mood.sky_low, leaf, 0.35),
-            mix(easel.mood.sky_low, (255, 255, 220), 0.3),
-        )
+        easel.paint(gaps, clumps, mix(easel.mood.sky_low, leaf, 0.35), mix(easel.mood.sky_low, (255, 255, 220), 0.3))
 
 
 def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None:
@@ -75,13 +63,7 @@ def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None
             base = (x, ground - 0.1 * (1 - near) + easel.between(-0.02, 0.06))
             paint = paint_conifer if conifers != easel.chance(0.12) else paint_round_tree
             colour = mix(leaf, (20, 44, 40), 0.55 if paint is paint_conifer else 0.2)
-            paint(
-                easel,
-                base,
-                height * easel.between(0.75, 1.15),
-                0.75 * (1 - near),
-                colour,
-            )
+            paint(easel, base, height * easel.between(0.75, 1.15), 0.75 * (1 - near), colour)
 
 
 def paint_floor(easel: Easel, leaf: Colour, level: float) -> None:

@@ -1,0 +1,152 @@
+"""One look for all figures: made for a column of a two-column paper, readable by people who do not see all colours.
+
+Text stays text in SVG files, in a font that matplotlib brings along, so that the PDF compiler finds it without any
+font of the system. Names of classes and files come from other people's data: they are shown as they are, never read as
+mathematical notation.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import seaborn as sns
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+COLUMN_WIDTH = 3.4
+"""Width of a column in inches."""
+WIDE_WIDTH = 7.0
+"""Width of both columns in inches."""
+FONT_SIZE = 8.0
+SMALL_SIZE = 7.0
+SMALLEST_SIZE = 4.5
+"""Points. Below the last one nobody reads a number in print."""
+
+_COLORS = sns.color_palette("colorblind").as_hex()
+BLUE, ORANGE, GREEN, RED = _COLORS[0], _COLORS[1], _COLORS[2], _COLORS[3]
+GREY = "#6b6b6b"
+INK = "#1a1a1a"
+SHADES = "Blues"
+
+SETTINGS: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "xtick.labelsize": SMALL_SIZE,
+    "ytick.labelsize": SMALL_SIZE,
+    "legend.fontsize": SMALL_SIZE,
+    "legend.frameon": False,
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=_COLORS),
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "patch.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "savefig.dpi": 300,
+    "savefig.pad_inches": 0.02,
+    "svg.fonttype": "none",
+    # Ids in an SVG are drawn at random unless they are salted: the same figure is the same bytes.
+    "svg.hashsalt": "scenebook",
+}
+
+
+def apply() -> None:
+    """Makes this the look of all figures drawn from now on; notebooks do so once."""
+    mpl.rcParams.update(SETTINGS)
+
+
+@contextmanager
+def use() -> Iterator[None]:
+    """Makes this the look of the figures drawn inside `with use():`."""
+    with mpl.rc_context(SETTINGS):
+        yield
+
+
+def make_axes(width: float, height: float) -> Axes:
+    """Returns the axes of a new figure of that size in inches."""
+    _, ax = plt.subplots(figsize=(width, height))
+    return ax
+
+
+def set_plain_text(ax: Axes) -> None:
+    """Makes sure that no text of the axes is read as mathematical notation, labels made elsewhere included."""
+    for text in ax.findobj(Text):
+        text.set_parse_math(False)
+
+
+def printable(text: object) -> str:
+    """Returns a text in one line that any file can hold.
+
+    Line breaks and tabs become spaces; control signs, halves of characters (from file names that are not UTF-8) and
+    code points that XML forbids become the replacement character.
+    """
+    signs = []
+    for sign in str(text):
+        if sign.isspace():
+            signs.append(" ")
+        elif unicodedata.category(sign) in {"Cc", "Cs"} or ord(sign) & 0xFFFE == 0xFFFE:
+            signs.append("\N{REPLACEMENT CHARACTER}")
+        else:
+            signs.append(sign)
+    return "".join(signs)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Returns a text of at most `limit` characters; what is left out of its middle shows as an ellipsis."""
+    if len(text) <= limit:
+        return text
+    start = limit // 2
+    return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
+
+
+def shorten_all(texts: list[str], limit: int) -> list[str]:
+    """Shortens names that must stay different: those that would become equal get a number.
+
+    Args:
+        texts: Different texts.
+        limit: Characters, at least 8.
+    """
+    short = [shorten(text, limit) for text in texts]
+    seen: dict[str, int] = {}
+    for position, text in enumerate(short):
+        seen[text] = seen.get(text, 0) + 1
+        if seen[text] > 1:
+            short[position] = f"{shorten(text, limit - 4)} ({seen[text]})"
+    return short
+
+
+def text_width(text: str, size: float) -> float:
+    """Estimates the width of a text in inches, without drawing it. Wide East Asian signs count double."""
+    ems = sum(1.0 if unicodedata.east_asian_width(sign) in "WF" else 0.6 for sign in text)
+    return ems * size / 72

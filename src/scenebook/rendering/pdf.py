@@ -1,0 +1,166 @@
+"""A PDF through Typst: two columns, tagged for assistive technology, the same bytes for the same report."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import typst
+from traitlets import Bool, default
+
+from scenebook.errors import ReportError
+from scenebook.rendering.document import Figure, Origin, Picture, Report
+from scenebook.rendering.equations import Key
+from scenebook.rendering.exporter import ReportExporter, template_folder
+from scenebook.rendering.numbering import Target
+from scenebook.rendering.text import typst_literal, wrap_lines
+from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_name, write_typst
+
+STANDARD = "ua-1"
+LONGEST_TABLE = 30
+"""Rows of a table in the running text; a longer one goes to the appendix."""
+LONGEST_APPENDIX = 400
+MOST_PICTURES = 48
+
+
+class ScenebookPDFExporter(ReportExporter):
+    """`jupyter nbconvert --to scenebook-pdf`: writes Typst and compiles it."""
+
+    export_from_notebook = "scenebook PDF"
+    output_mimetype = "application/pdf"
+    template_extension = ".typ.j2"
+
+    source_only = Bool(False, help="Return the Typst source instead of the PDF.").tag(config=True)
+
+    @default("file_extension")
+    def _pdf_extension(self) -> str:
+        return ".pdf"
+
+    @default("template_name")
+    def _typst_template(self) -> str:
+        return "typst"
+
+    @default("template_extension")
+    def _template_extension_default(self) -> str:
+        return ".typ.j2"
+
+    def _create_environment(self) -> jinja2.Environment:
+        environment = super()._create_environment()
+        # Every inserted value becomes a Typst literal: a template cannot splice text into markup by mistake.
+        environment.finalize = typst_literal
+        environment.filters.update(
+            file_name=file_name, printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES)
+        )
+        return environment
+
+    def from_report(self, report: Report, targets: dict[str, Target]) -> str | bytes:
+        """Renders a numbered report as a PDF. PDF/UA-1 where that is possible; otherwise a warning says why not."""
+        equations = write_typst(report, targets)
+        if self.source_only:
+            return self._source(report, frozenset())
+        with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
+            root = Path(folder)
+            _write_pictures(report, root)
+            shutil.copyfile(template_folder() / "typst" / "scenebook.typ", root / "scenebook.typ")
+            source = self._source(report, frozenset())
+            try:
+                return _compile_tagged(source, root, report)
+            except typst.TypstError as error:
+                source = self._without_culprits(report, targets, equations, root, str(error.message))
+            try:
+                return _compile_tagged(source, root, report)
+            except typst.TypstError as error:
+                raise ReportError(
+                    f"Expected Typst to compile the report: {error.message}.",
+                    received={"hints": error.hints},
+                    advice="Every text and image of the report was checked alone: please report this.",
+                ) from error
+
+    def _source(self, report: Report, missing: frozenset[str]) -> str:
+        resources: dict[str, Any] = {
+            "missing": missing,
+            "longest_table": LONGEST_TABLE,
+            "longest_appendix": LONGEST_APPENDIX,
+            "most_pictures": MOST_PICTURES,
+        }
+        return self.template.render(report=report, resources=resources)
+
+    def _without_culprits(
+        self, report: Report, targets: dict[str, Target], equations: set[Key], root: Path, reason: str
+    ) -> str:
+        """Finds the equations and images that Typst cannot compile, and writes the source without them."""
+        bad = frozenset(key for key in equations if not _compiles(_equation_alone(report, key), root))
+        for tex, _ in sorted(bad):
+            report.warnings.append(f"PDF: the equation {tex!r} cannot be set, so its source is shown.")
+        missing = set()
+        for origin, picture in _pictures_of(report):
+            name = file_name(picture)
+            if name not in missing and not _compiles(f'#image({typst_literal(name)}, alt: "x")', root):
+                missing.add(name)
+                report.warnings.append(f"PDF: an image of {origin} cannot be read, so its description is shown.")
+        if not bad and not missing:
+            report.warnings.append(f"PDF: the report did not compile at first ({reason}).")
+        write_typst(report, targets, as_source=bad)
+        return self._source(report, frozenset(missing))
+
+
+def _pictures_of(report: Report) -> Iterator[tuple[Origin, Picture]]:
+    for block in report.blocks():
+        if isinstance(block, Figure):
+            yield from ((block.origin, picture) for picture in block.pictures)
+    for fragment in report.fragments():
+        yield from ((fragment.origin, picture) for picture in fragment.pictures)
+
+
+def _write_pictures(report: Report, root: Path) -> None:
+    for _, picture in _pictures_of(report):
+        (root / file_name(picture)).write_bytes(picture.content)
+
+
+def _equation_alone(report: Report, key: Key) -> str:
+    from scenebook.rendering.equations import convert_equations
+
+    return convert_equations(report, "typst").get(key, "")
+
+
+def _compile_tagged(source: str, root: Path, report: Report) -> bytes:
+    try:
+        return _compile(source, root, [STANDARD])
+    except typst.TypstError as error:
+        if "PDF/UA" not in error.message:
+            raise
+        content = _compile(source, root, [])
+        report.warnings.append(f"The PDF is not tagged as PDF/UA-1: {error.message}.")
+        return content
+
+
+def _compile(source: str, root: Path, standards: list[str]) -> bytes:
+    """Compiles from a file: only so can Typst read the figures beside it. The time stamp is always the same."""
+    main = root / "main.typ"
+    main.write_text(source, encoding="utf-8")
+    compiler = typst.Compiler(str(main), root=str(root), font_paths=fonts())
+    result = compiler.compile(format="pdf", pdf_standards=standards, timestamp=0)
+    if not isinstance(result, bytes):
+        raise TypeError(f"expected one PDF, received {type(result).__name__}")
+    return result
+
+
+def _compiles(source: str, root: Path) -> bool:
+    try:
+        _compile(source, root, [])
+    except typst.TypstError:
+        return False
+    return True
+
+
+@cache
+def fonts() -> typst.Fonts:
+    """Returns the fonts of the typst and matplotlib wheels. Fonts of the system would change the pages."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(folder)])

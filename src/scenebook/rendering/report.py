@@ -1,0 +1,124 @@
+"""A run's notebooks become `report.html` and `report.pdf`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from scenebook.artifacts import write_bytes
+from scenebook.errors import ReportError
+from scenebook.rendering.assemble import SourceNotebook, assemble
+from scenebook.rendering.front_matter import load_front_matter
+from scenebook.rendering.html import ScenebookHTMLExporter
+from scenebook.rendering.numbering import check_references, number_report
+from scenebook.rendering.pdf import ScenebookPDFExporter
+from scenebook.rendering.text import clean_text
+
+FAILED = "failed"
+INCOMPLETE = frozenset({FAILED, "not run", "pending", "blocked", "missing", "interrupted"})
+"""Statuses of a stage whose results the report lacks. With any other, its notebook is whole."""
+
+
+class StageNotebook(NamedTuple):
+    """What the runner says about one stage.
+
+    Args:
+        name: As it stands in banners.
+        notebook: The executed notebook, partial when the stage failed; `None` when there is none.
+        status: `done`, `skipped` or the like; or one of `INCOMPLETE`.
+    """
+
+    name: str
+    notebook: Path | None
+    status: str
+
+    @property
+    def is_whole(self) -> bool:
+        """True when nothing of this stage is missing."""
+        return self.notebook is not None and self.status not in INCOMPLETE
+
+
+@dataclass(frozen=True)
+class RenderedReport:
+    """The files of a report.
+
+    Args:
+        html: The page.
+        pdf: The PDF.
+        warnings: What could not be shown as its author wrote it; sentences.
+    """
+
+    html: Path
+    pdf: Path
+    warnings: list[str] = field(default_factory=list)
+
+
+def render_report(
+    run_dir: Path,
+    *,
+    stages: Sequence[StageNotebook | tuple[str, Path | None, str]],
+    build_dir: Path,
+    front_matter_path: Path,
+    provenance: dict[str, str],
+    banners: Sequence[str] = (),
+) -> RenderedReport:
+    """Writes `report.html` and `report.pdf`.
+
+    Args:
+        run_dir: The run; Markdown may show images that lie in it.
+        stages: In the order in which they ran.
+        build_dir: Where the files go.
+        front_matter_path: Title, authors and layout.
+        provenance: Name to value: times, commit, device, paths. The HTML alone shows them.
+        banners: Plain sentences that stand above everything else. What is missing is told by itself.
+
+    Raises:
+        ReportError: The front matter, a record or a reference is wrong; nothing has been written then.
+    """
+    front = load_front_matter(front_matter_path)
+    told = [StageNotebook(*stage) for stage in stages]
+    notebooks = [_read(stage.notebook) for stage in told if stage.notebook is not None]
+    report = assemble(notebooks, front, run_dir=run_dir)
+    missing = _tell_missing(told)
+    report.banners = [clean_text(banner) for banner in (*missing, *banners)]
+    report.provenance = {clean_text(name): clean_text(value) for name, value in provenance.items()}
+    targets = number_report(report)
+    if not missing:
+        check_references(report, targets)
+    page = ScenebookHTMLExporter().from_report(report, targets)
+    document = ScenebookPDFExporter().from_report(report, targets)
+    html = write_bytes(build_dir / "report.html", page.encode("utf-8"))
+    pdf = write_bytes(build_dir / "report.pdf", document if isinstance(document, bytes) else document.encode("utf-8"))
+    return RenderedReport(html, pdf, list(dict.fromkeys(report.warnings)))
+
+
+def _read(path: Path) -> SourceNotebook:
+    try:
+        content = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise ReportError("Expected an executed notebook.", received={"path": str(path), "error": str(error)}) from None
+    return SourceNotebook(path.stem, content, path.parent)
+
+
+def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
+    """Returns a sentence on what the report lacks, or nothing when it is whole."""
+    failed = [stage.name for stage in stages if not stage.is_whole and stage.status == FAILED]
+    absent = [stage.name for stage in stages if not stage.is_whole and stage.status != FAILED]
+    if not failed and not absent:
+        return []
+    parts = []
+    if failed:
+        parts.append(f"{_stages(failed)} failed")
+    if absent:
+        parts.append(f"{_stages(absent)} did not run")
+    return [f"This report is incomplete: {', and '.join(parts)}. What would have been shown there is missing."]
+
+
+def _stages(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"stage {names[0]}"
+    return f"stages {', '.join(names[:-1])} and {names[-1]}"

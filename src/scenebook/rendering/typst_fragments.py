@@ -1,0 +1,124 @@
+"""Prose, captions and headings as Typst markup. All text enters as string literals; pandoc writes only structure."""
+
+from __future__ import annotations
+
+import hashlib
+
+from markupsafe import Markup
+
+from scenebook.rendering import pandoc
+from scenebook.rendering.document import Fragment, Node, Picture, Report
+from scenebook.rendering.equations import Key, convert_equations, key_of
+from scenebook.rendering.numbering import Target, text_without_target
+from scenebook.rendering.text import typst_literal, typst_text, wrap_lines
+from scenebook.rendering.tree import map_lists, plain_text, raw, raw_block
+
+_TEXT = frozenset({"Str", "Space", "SoftBreak"})
+CODE_WIDTH = 56
+CODE_LINES = 60
+
+
+def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()) -> set[Key]:
+    """Fills `typst` of every fragment.
+
+    Args:
+        report: Numbered.
+        targets: Label to what it names.
+        as_source: Equations that Typst was seen not to compile.
+
+    Returns:
+        The equations that are set as equations.
+    """
+    converted = convert_equations(report, "typst")
+    equations = {key: value for key, value in converted.items() if key not in as_source}
+    fragments = list(report.fragments())
+    trees = []
+    for fragment in fragments:
+        tree = map_lists(fragment.tree, _Writer(fragment, targets, equations).change)
+        trees.append([{"t": "Plain", "c": tree}] if fragment.inline else tree)
+    written = pandoc.in_batches(
+        list(zip(trees, fragments, strict=True)),
+        lambda batch, seconds: pandoc.write_trees([tree for tree, _ in batch], "typst", [], seconds),
+        lambda pair: typst_text(plain_text(pair[1].tree)),
+    )
+    for fragment, text in zip(fragments, written, strict=True):
+        fragment.typst = Markup(text)
+    return set(equations)
+
+
+def file_name(picture: Picture) -> str:
+    """Returns a name made from an image's content: text from data never becomes part of a path."""
+    return f"{hashlib.sha256(picture.content).hexdigest()[:20]}.{picture.suffix}"
+
+
+class _Writer:
+    """Turns the nodes of one fragment into nodes that pandoc writes as the Typst that we want."""
+
+    def __init__(self, fragment: Fragment, targets: dict[str, Target], equations: dict[Key, str]) -> None:
+        self._fragment = fragment
+        self._targets = targets
+        self._equations = equations
+
+    def change(self, nodes: list[Node]) -> list[Node]:
+        """Changes one list of nodes: runs of text become one literal each."""
+        done: list[Node] = []
+        text = ""
+        for node in nodes:
+            if node["t"] in _TEXT:
+                text += node["c"] if node["t"] == "Str" else " "
+                continue
+            if text:
+                done.append(raw("typst", typst_text(text)))
+                text = ""
+            done += self._change(node)
+        if text:
+            done.append(raw("typst", typst_text(text)))
+        return done
+
+    def _change(self, node: Node) -> list[Node]:
+        kind = node["t"]
+        if kind == "Equation":
+            return [raw("typst", self._equation(node))]
+        if kind == "Reference":
+            return [raw("typst", self._references(node["c"]["labels"]))]
+        if kind == "Picture":
+            picture = self._fragment.pictures[node["c"]["index"]]
+            return [raw("typst", f"#image({typst_literal(file_name(picture))}, alt: {typst_literal(picture.alt)});")]
+        if kind == "Code":
+            return [raw("typst", f"#raw({typst_literal(node['c'][1])});")]
+        if kind == "CodeBlock":
+            shown = wrap_lines(node["c"][1], CODE_WIDTH, CODE_LINES)
+            return [raw_block("typst", f"#printed({typst_literal(shown)})")]
+        if kind == "Link":
+            _, inlines, (address, _) = node["c"]
+            return [raw("typst", f"#link({typst_literal(address)})["), *inlines, raw("typst", "];")]
+        if kind == "HorizontalRule":
+            return [raw_block("typst", "#rule")]
+        if kind == "Table":
+            return [raw_block("typst", "#markdown-table["), node, raw_block("typst", "]")]
+        return [node]
+
+    def _equation(self, node: Node) -> str:
+        content = node["c"]
+        source = self._equations.get(key_of(node))
+        label = f"#label({typst_literal(content['anchor'])})" if content["numbered"] else ""
+        if source is None:
+            # An equation that cannot be set keeps its number, so that references to it stay true.
+            shown = typst_literal(content["tex"])
+            if content["display"]:
+                return f"#unreadable-equation({shown}, numbered: {typst_literal(content['numbered'])});{label}"
+            return f"#raw({shown});"
+        numbering = ', numbering: "(1)"' if content["numbered"] else ""
+        return f"#[#set math.equation(alt: {typst_literal(content['tex'])}{numbering});{source}{label}]"
+
+    def _references(self, labels: list[str]) -> str:
+        parts = []
+        for position, label in enumerate(labels):
+            if position:
+                parts.append(typst_text(" and " if position == len(labels) - 1 else ", "))
+            target = self._targets.get(label)
+            if target is None:
+                parts.append(typst_text(text_without_target(label)))
+            else:
+                parts.append(f"#link(label({typst_literal(target.anchor)}))[{typst_text(target.text)}];")
+        return "".join(parts)

@@ -1,0 +1,126 @@
+"""The rules of the notebooks: what a reader and the pipeline may rely on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from scenebook.artifacts import BY_HAND, STAGE_NOTEBOOKS, project_root
+from scenebook.config import Settings
+from scenebook.pipeline import read_parameters
+
+NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
+OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
+TAGS = {"parameters", "notebook-only", "hide-input"}
+WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "06-conclusion")
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def load(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[Any]:
+    return [cell for cell in load(path).cells if cell.cell_type == "code"]
+
+
+def is_parameters(cell: Any) -> bool:
+    return "parameters" in cell.metadata.get("tags", [])
+
+
+def test_it_is_valid_and_committed_without_outputs(path: Path) -> None:
+    nbformat.validate(load(path))
+    for cell in code_cells(path):
+        assert not cell.outputs
+        assert cell.execution_count is None
+
+
+def test_every_cell_has_an_id_of_its_own(path: Path) -> None:
+    ids = [cell["id"] for cell in load(path).cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_its_tags_are_on_the_closed_list(path: Path) -> None:
+    used = {tag for cell in load(path).cells for tag in cell.metadata.get("tags", [])}
+    assert used <= TAGS
+
+
+def test_the_title_is_an_h1_that_stays_out_of_the_report(path: Path) -> None:
+    titles = [cell for cell in load(path).cells if cell.cell_type == "markdown" and re.search(r"(?m)^# ", cell.source)]
+    assert len(titles) == 1
+    assert titles[0] is load(path).cells[0] or titles[0] == load(path).cells[0]
+    assert "notebook-only" in titles[0].metadata.tags
+
+
+def test_cells_have_at_most_15_lines(path: Path) -> None:
+    long = {cell["id"]: len(cell.source.splitlines()) for cell in code_cells(path) if not is_parameters(cell)}
+    assert {name: lines for name, lines in long.items() if lines > 15} == {}
+
+
+def test_its_code_keeps_the_rules_of_the_page(path: Path) -> None:
+    for cell in code_cells(path):
+        assert not re.search(r"(?m)^\s*[%!]", cell.source), "a magic or a shell line"
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.ClassDef), "a class"
+            assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "a bare except"
+            assert not (isinstance(node, ast.Attribute) and node.attr in {"filterwarnings", "simplefilter"})
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.match(r"/\w|[A-Z]:\\", node.value), f"an absolute path: {node.value}"
+
+
+def test_its_parameters_cell_is_second_after_the_title(path: Path) -> None:
+    cells = load(path).cells
+    assert [is_parameters(cell) for cell in cells].index(True) == 1
+    assert sum(is_parameters(cell) for cell in cells) == 1
+
+
+def test_every_parameter_has_a_help_comment(path: Path) -> None:
+    for line in load(path).cells[1].source.splitlines():
+        assert re.fullmatch(r"\w+ = .+  # \w.+", line), line
+
+
+def test_its_parameters_are_the_sample_profiles(path: Path) -> None:
+    if path not in OF_THE_REPORT:
+        pytest.skip(f"{path.name} is no stage of the report: its parameters are its own")
+    parameters = read_parameters(path)
+    assert parameters.pop("run") == BY_HAND
+    for name, value in parameters.items():
+        assert value == Settings.model_fields[name].default, name
+    for line in load(path).cells[1].source.splitlines()[1:]:
+        name, help_text = line.split(" = ")[0], line.split("  # ", 1)[1]
+        assert help_text == Settings.model_fields[name].description
+
+
+def test_it_uses_every_parameter_that_it_lists(path: Path) -> None:
+    code = "\n".join(cell.source for cell in code_cells(path) if not is_parameters(cell))
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert set(read_parameters(path)) <= used
+
+
+def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name)
+        for cell in code_cells(path)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+    heavy = {"tensorflow", "keras", "scenebook.training", "scenebook.inputs", "scenebook.backbones"} & imported
+    assert path.stem not in WITHOUT_TENSORFLOW or not heavy
+
+
+def test_it_is_a_stage_or_an_appendix(path: Path) -> None:
+    assert path.stem in STAGE_NOTEBOOKS.values() or path.stem.startswith("appendix-")
+
+
+def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:
+    if path not in OF_THE_REPORT:
+        pytest.skip(f"{path.name} is not part of the report")
+    prose = "\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
+    prose = prose.replace("Use of Transfer Learning to Classify Nature Images Through ResNet50 CNN", "")
+    assert not re.search(r"(?i)\bnature\b|\bsix classes\b|ResNet50", prose)

@@ -1,0 +1,72 @@
+"""The rules of the repository."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scenebook.artifacts import project_root
+
+ROOT = project_root()
+
+
+def pinned(name: str) -> dict[str, str]:
+    """The pins of a lock file, name to version; one entry where markers give several."""
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / name).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for block in re.split(r"(?m)^(?=[\w.-]+==)", text)[1:]:
+        assert "--hash=sha256:" in block, block.splitlines()[0]
+    assert not re.search(r"https?://", text), "a package index is named"
+
+
+def test_both_lock_files_agree_and_hold_every_dependency() -> None:
+    run, develop = pinned("requirements.txt"), pinned("requirements-dev.txt")
+    assert run.items() <= develop.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=~!\[ ]", requirement)[0].replace("_", "-").lower()
+        assert name in {key.replace("_", "-").lower() for key in run}, name
+
+
+def test_the_build_backend_is_pinned_to_the_locked_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["build-system"]["requires"] == [f"setuptools=={pinned('requirements.txt')['setuptools']}"]
+
+
+def test_every_dependency_has_its_reason_in_contributing() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").lower()
+    for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        name = re.split(r"[<>=~!\[ ]", requirement)[0].lower()
+        assert f"`{name}`" in text, name
+
+
+def test_make_help_lists_every_target_in_one_line() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    declared = re.search(r"(?m)^\.PHONY: (.*)$", makefile)
+    assert declared is not None
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"(?m)^  make ([\w-]+)", shown) == re.findall(r"(?m)^([\w-]+):.*## ", makefile)
+    assert set(re.findall(r"(?m)^  make ([\w-]+)", shown)) == set(declared.group(1).split())
+
+
+def test_no_tracked_file_is_larger_than_3_mb() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("this is no git checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert [path.name for path in files if path.is_file() and path.stat().st_size > 3_000_000] == []
+
+
+def test_no_pickles_and_no_eval_in_the_package() -> None:
+    pattern = r"\bimport pickle|\bpickle\.|\beval\(|\bexec\(|allow_pickle=True|yaml\.load\(|safe_mode=False|shell=True"
+    for path in Path(ROOT / "src").rglob("*.py"):
+        assert not re.search(pattern, path.read_text(encoding="utf-8")), path

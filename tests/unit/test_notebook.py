@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenebook import notebook
+from scenebook.artifacts import RunDirectory
+from scenebook.errors import InputError
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, run_dir: RunDirectory) -> list[dict[str, Any]]:
+    """What was displayed: the data of each output, with the run open."""
+    outputs: list[dict[str, Any]] = []
+    monkeypatch.setattr(notebook, "display", lambda data, raw: outputs.append(data))
+    monkeypatch.setattr(notebook._open, "run_dir", run_dir)
+    return outputs
+
+
+SCORES = {"n": 600, "accuracy": {"value": 0.8815, "low": 0.85, "high": 0.91}}
+
+
+def test_say_formats_values_and_bounds_and_names_its_sources(shown: list[dict[str, Any]]) -> None:
+    notebook.say("{accuracy:.1%} ({accuracy.low:.0%} to {accuracy.high:.0%}) of {n:,} in [@fig:x].", SCORES)
+    record = shown[0][notebook.MIME]
+    assert record["markdown"] == "88.1% (85% to 91%) of 600 in [@fig:x]."
+    assert record["sources"][0] == {"text": "88.1%", "source": "accuracy"}
+    assert "[@" not in shown[0]["text/markdown"]
+
+
+@pytest.mark.parametrize("field", ["{accuracy.__class__}", "{accuracy.value}", "{missing}", "{n.low}", "{n!r}", "{0}"])
+def test_say_reaches_nothing_but_values_and_bounds(shown: list[dict[str, Any]], field: str) -> None:
+    with pytest.raises(InputError, match="Expected a field"):
+        notebook.say(field, SCORES)
+
+
+@pytest.mark.parametrize("text", ["*x*", "<b>bold</b>", "[link](x)", "$x$", "[@fig:a]", "`code`", "{n}", "#x", "a_b_c", "\\x"])
+def test_inserted_text_never_becomes_markup(shown: list[dict[str, Any]], text: str) -> None:
+    import pypandoc
+
+    notebook.say("The class {name} is worst.", name=text)
+    plain = pypandoc.convert_text(shown[0][notebook.MIME]["markdown"], "plain", "markdown", ["--wrap=none"])
+    assert plain.strip() == f"The class {text} is worst."
+
+
+def test_a_figure_is_kept_as_svg_with_its_text_as_text(shown: list[dict[str, Any]], run_dir: RunDirectory) -> None:
+    fig, ax = plt.subplots()
+    ax.set_title("loss")
+    notebook.show_figure(fig, label="fig:loss", caption="Loss.", alt="It falls.")
+    record = shown[0][notebook.MIME]
+    assert (record["kind"], record["label"], record["alt"]) == ("figure", "fig:loss", "It falls.")
+    svg = run_dir.path(record["file"]).read_text(encoding="utf-8")
+    assert svg.startswith("<?xml")
+    assert not plt.get_fignums()
+
+
+def test_pictures_are_kept_as_jpeg_no_larger_than_print_needs(
+    shown: list[dict[str, Any]], run_dir: RunDirectory
+) -> None:
+    images = [np.full((900, 600, 3), 200, np.uint8), np.zeros((20, 30, 3), np.uint8)]
+    notebook.show_pictures(images, captions=["a", "b"], label="fig:two", caption="Two.", alt="Two pictures.")
+    items = shown[0][notebook.MIME]["items"]
+    assert [item["caption"] for item in items] == ["a", "b"]
+    from PIL import Image
+
+    assert [Image.open(run_dir.path(item["file"])).size for item in items] == [(320, 480), (30, 20)]
+
+
+def test_a_table_is_text_already_formatted_and_aligned(shown: list[dict[str, Any]]) -> None:
+    table = pd.DataFrame({"class": ["<b>", "b"], "f1": [0.5, None], "n": [1200, 7]})
+    notebook.show_table(table, label="tbl:x", caption="X.", digits=2)
+    record = shown[0][notebook.MIME]
+    assert record["rows"] == [["<b>", "0.50", "1,200"], ["b", "", "7"]]
+    assert record["align"] == ["left", "right", "right"]
+    assert "<b>" not in shown[0]["text/html"]
+
+
+@pytest.mark.parametrize("label", ["loss", "fig:Loss", "tbl:x", "fig:../x"])
+def test_a_wrong_label_is_an_error(shown: list[dict[str, Any]], label: str) -> None:
+    with pytest.raises(InputError, match="a label of the form fig:name"):
+        notebook.show_figure(plt.figure(), label=label, caption="", alt="")
+    plt.close("all")
+
+
+def test_a_file_name_that_is_not_utf8_can_be_shown(shown: list[dict[str, Any]]) -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    notebook.show_table(pd.DataFrame({"file": [name]}), label="tbl:x", caption="X.")
+    shown[0][notebook.MIME]["rows"][0][0].encode("utf-8")
+
+
+@pytest.mark.parametrize(("names", "text"), [([], "none"), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")])
+def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
+    assert notebook.join_names(names) == text
