@@ -6,7 +6,6 @@ two models share are therefore read as *this* model calls them.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ class ResidualBlock:
     """A block whose input is added to what its layers make of it.
 
     Attributes:
-        name: What the names of the main path's layers have in common: `conv5_block3`; else the addition's name.
+        name: The block that its layers' names tell of, `conv5_block3`; else the addition's name.
         source: The layer whose output enters the block.
         main: The longer path from the source to the addition, in order.
         shortcut: The shorter path; empty where the source itself is added.
@@ -341,15 +340,9 @@ def _residual_block(calls: Sequence[_Call], addition: int, source: int, reached:
     if len(followers) == 1 and followers[0].layer.kind in {"Activation", "ReLU"}:
         activation = followers[0].layer
     added = calls[addition].layer
-    name = _common_start([layer.name for layer in main]).rpartition("_")[0] or added.name
+    named = (match["block"] for layer in main if (match := _NAMED_BLOCK.match(layer.name)))
+    name = next(named, added.name)
     return ResidualBlock(name, calls[source].layer, main, shortcut, added, activation)
-
-
-def _common_start(texts: Sequence[str]) -> str:
-    """Returns the longest text that all of `texts` start with."""
-    low, high = min(texts, default=""), max(texts, default="")
-    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
-    return "".join(letter for letter, _ in same)
 
 
 def _ancestors(calls: Sequence[_Call], number: int) -> set[int]:

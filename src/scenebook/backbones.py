@@ -256,7 +256,7 @@ def count_weight_layers(model: keras.Model) -> int:
     beside it and do not count: ResNet50 has 53 convolutions and a dense layer, of which 4 are projections.
     """
     depths = {id(tensor): 0 for tensor in model.inputs}
-    for operation in model.operations:
+    for operation in getattr(model, "operations", model.layers):  # a Sequential lists its layers only
         own = (
             count_weight_layers(operation)
             if isinstance(operation, keras.Model)

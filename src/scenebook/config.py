@@ -53,9 +53,9 @@ class Settings(BaseModel):
     trainable_base_layers: int = Field(3, ge=0, description="how many of the base model's last layers are trained")
     head_units: int = Field(64, ge=1, le=65536, description="units of the hidden dense layer of the head")
 
-    epochs: int = Field(10, ge=1, le=10000, description="passes over the training pictures")
+    epochs: int = Field(16, ge=1, le=10000, description="passes over the training pictures")
     batch_size: int = Field(32, ge=1, le=4096, description="pictures in one step of the optimizer")
-    learning_rate: float = Field(0.005, gt=0, le=10, description="learning rate of SGD at the first step")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="learning rate of SGD at the first step")
     decay: float = Field(1e-7, ge=0, le=1, description="the learning rate is divided by 1 + decay * step")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,7 @@ def prepare_dataset(
     """
     if dataset == DRAWN_SCENES:
         folder = run_dir.path("data/scenes")
+        shutil.rmtree(folder, ignore_errors=True)  # those of an earlier run, which may have had other settings
         scenes.write_scenes(
             folder, train_per_class=train_per_class, test_per_class=test_per_class, seed=seed, size=size
         )

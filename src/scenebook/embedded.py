@@ -75,24 +75,34 @@ def _convolution(x: Any, width: int, size: int, strides: int, name: str) -> Any:
     return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(convolution(x))
 
 
-def load_embedded_weights(base_model: keras.Model) -> None:
-    """Gives an embedded network the weights that come with the package.
+def load_embedded_weights(base_model: keras.Model, file: Path | None = None) -> None:
+    """Gives an embedded network the weights that come with the package, or those of another such file.
+
+    Args:
+        base_model: From `build_embedded`.
+        file: A file of `save_embedded_weights`. By default the package's own, whose SHA-256 is compared with the
+            recorded one.
 
     Raises:
         WeightsError: The file is damaged, or the model is another one.
     """
+    if file is None:
+        _check_digest()
+    with np.load(file or EMBEDDED_FILE, allow_pickle=False) as stored:
+        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+    expected = {variable.path: (variable.path, (tuple(variable.shape),)) for variable in base_model.variables}
+    check_shapes(expected, {name: (array.shape,) for name, array in arrays.items()}, EMBEDDED)
+    for variable in base_model.variables:
+        variable.assign(arrays[variable.path])
+
+
+def _check_digest() -> None:
     if not EMBEDDED_FILE.is_file() or sha256_file(EMBEDDED_FILE) != read_embedded_record()["sha256"]:
         raise WeightsError(
             "Expected the embedded weights as they were released: the file's SHA-256 is not the recorded one.",
             received={"file": EMBEDDED_FILE.name},
             advice="Restore the file from the repository, or run notebooks/appendix-backbone.ipynb to make it again.",
         )
-    with np.load(EMBEDDED_FILE, allow_pickle=False) as stored:
-        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
-    expected = {variable.path: (variable.path, (tuple(variable.shape),)) for variable in base_model.variables}
-    check_shapes(expected, {name: (array.shape,) for name, array in arrays.items()}, EMBEDDED)
-    for variable in base_model.variables:
-        variable.assign(arrays[variable.path])
 
 
 def read_embedded_record() -> dict[str, Any]:

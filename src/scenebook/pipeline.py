@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import nbformat
 import psutil
@@ -271,6 +271,7 @@ def execute_notebook(
                 stdout_file=stream,
                 stderr_file=stream,
                 config=Config(transport),
+                kernel_manager_class=_logging_kernel_manager(log_file),
             )
         except PapermillExecutionError as error:
             log_file.write("\n" + "\n".join(error.traceback) + "\n")
@@ -284,6 +285,20 @@ def execute_notebook(
         kept.replace(target)
     if failure:
         raise StageError(stage, failure[0], notebook=target if kept else None, log=log, cell=failure[1])
+
+
+def _logging_kernel_manager(log: TextIO) -> type:
+    """Returns a kernel manager whose kernels write to the log what does not go through Jupyter.
+
+    TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
+    """
+    from jupyter_client.manager import AsyncKernelManager
+
+    class LoggingKernelManager(AsyncKernelManager):
+        def start_kernel(self, **options: Any) -> Any:
+            return super().start_kernel(stdout=log, stderr=log, **options)
+
+    return LoggingKernelManager
 
 
 def _explain(name: str, value: str) -> str:
@@ -325,7 +340,7 @@ class _kernel_environment:
 class _StreamLog(io.TextIOBase):
     """Writes what a kernel prints to the stage's log as it comes, and hands progress lines on."""
 
-    def __init__(self, log: io.TextIOBase, progress: Callable[[str], None]) -> None:
+    def __init__(self, log: TextIO, progress: Callable[[str], None]) -> None:
         self._log = log
         self._progress = progress
         self._rest = ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -12,9 +14,33 @@ from matplotlib.figure import Figure
 from scenebook.errors import InputError
 from scenebook.figures import style
 
-_WIDE_FROM = 11
+_LEAST_CELL = 0.22
+"""Inches. Where a column has less room for each class, the figure takes both columns."""
+_HIGHEST_CELL = 0.36
 _LABEL_LIMIT = 1.3
+_BAR = 0.75
 _DIGIT = 0.62  # width of a digit in DejaVu Sans, in ems
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes, in inches and points.
+
+    Attributes:
+        width: Width of the figure.
+        height: Its height.
+        cell: Width and height of a cell.
+        labels: The class names as they are shown.
+        size: Points of the labels.
+        turn: Degrees by which the labels of columns are turned.
+    """
+
+    width: float
+    height: float
+    cell: tuple[float, float]
+    labels: list[str]
+    size: float
+    turn: int
 
 
 class ConfusionDisplay:
@@ -53,7 +79,7 @@ class ConfusionDisplay:
         totals = self.matrix.sum(axis=1, keepdims=True)
         self.percentages = 100 * self.matrix / np.maximum(totals, 1)
         self.class_names = [style.printable(name) for name in class_names]
-        self.wide = len(self.class_names) >= _WIDE_FROM
+        self.wide = _arrange(self.class_names, style.COLUMN_WIDTH).cell[0] < _LEAST_CELL
 
     def plot(self, ax: Axes | None = None, *, colorbar: bool = True, cmap: str = style.SHADES) -> ConfusionDisplay:
         """Draws the matrix.
@@ -63,54 +89,34 @@ class ConfusionDisplay:
             colorbar: Whether to explain the shades.
             cmap: Name of the shades.
         """
-        num_classes = len(self.class_names)
-        width = style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH
-        labels, label_size, label_width = self._fit_labels(width)
-        cell = max((width - label_width - (0.75 if colorbar else 0.3)) / num_classes, 0.001)
-        turned = max(style.text_width(label, label_size) for label in labels) > 0.95 * cell
+        layout = _arrange(self.class_names, style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH)
+        annotations, size = _fit_counts(self.matrix, layout.cell)
         with style.use():
-            if ax is None:
-                ax = style.make_axes(width, cell * num_classes + (label_width if turned else 0.15) + 0.35)
-            annotations, size = _fit_counts(self.matrix, cell)
+            ax = ax or style.make_axes(layout.width, layout.height)
             sns.heatmap(
-                self.percentages,
-                ax=ax,
-                vmin=0,
-                vmax=100,
-                cmap=cmap,
-                annot=False if annotations is None else annotations,
-                fmt="",
-                annot_kws={"size": size},
-                cbar=colorbar,
-                cbar_kws={"fraction": 0.05, "pad": 0.02, "aspect": 30, "label": "share of the true class, %"},
-                linewidths=0.4 if num_classes <= 40 else 0,
-                linecolor="white",
-                rasterized=num_classes > 60,
-            )
-            self._label(ax, labels, label_size, cell, turned)
+                self.percentages, ax=ax, vmin=0, vmax=100, cmap=cmap,
+                annot=False if annotations is None else annotations, fmt="", annot_kws={"size": size},
+                cbar=colorbar, cbar_kws={"fraction": 0.04, "pad": 0.02, "aspect": 35},
+                linewidths=0.4 if len(self.class_names) <= 40 else 0, linecolor="white",
+                rasterized=len(self.class_names) > 60,
+            )  # fmt: skip
+            if colorbar:
+                ax.collections[0].colorbar.set_label("share of the true class (%)")
+            self._label(ax, layout)
             self._mute_zeros(ax, annotations)
             style.set_plain_text(ax)
         self.annotations_ = annotations
         self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
         return self
 
-    def _fit_labels(self, width: float) -> tuple[list[str], float, float]:
-        """Returns the labels, their size in points and the room in inches that the longest one takes."""
-        cell = (width - _LABEL_LIMIT) / len(self.class_names)
-        size = float(np.clip(cell * 72 * 0.9, 5, style.SMALL_SIZE))
-        limit = int(_LABEL_LIMIT * 72 / (0.6 * size))
-        labels = style.shorten_all(self.class_names, limit)
-        return labels, size, min(max(style.text_width(label, size) for label in labels), _LABEL_LIMIT) + 0.1
-
-    def _label(self, ax: Axes, labels: list[str], size: float, cell: float, turned: bool) -> None:
+    def _label(self, ax: Axes, layout: _Layout) -> None:
         # Where rows are lower than a letter, every second, third, ... class has its name shown.
-        step = max(1, int(np.ceil(size * 1.1 / (cell * 72))))
-        positions = np.arange(0, len(labels), step)
-        shown = [labels[position] for position in positions]
-        ax.set_yticks(positions + 0.5, shown, size=size, rotation=0)
-        diagonal = turned and len(labels) <= 12
-        turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if diagonal else {"rotation": 90 * turned}
-        ax.set_xticks(positions + 0.5, shown, size=size, **turn)
+        step = max(1, int(np.ceil(layout.size * 1.1 / (layout.cell[1] * 72))))
+        positions = np.arange(0, len(layout.labels), step)
+        shown = [layout.labels[position] for position in positions]
+        ax.set_yticks(positions + 0.5, shown, size=layout.size, rotation=0)
+        slanted: dict[str, Any] = {"ha": "right", "rotation_mode": "anchor"} if layout.turn == 45 else {}
+        ax.set_xticks(positions + 0.5, shown, size=layout.size, rotation=layout.turn, **slanted)
         ax.tick_params(length=0, pad=2)
         ax.set_xlabel("predicted class")
         ax.set_ylabel("true class")
@@ -123,16 +129,30 @@ class ConfusionDisplay:
                 text.set_color("#a6a6a6")
 
 
-def _fit_counts(matrix: np.ndarray, cell: float) -> tuple[np.ndarray | None, float]:
+def _arrange(class_names: Sequence[str], width: float) -> _Layout:
+    """Divides the width of a figure between labels, cells and the bar that explains the shades."""
+    num_classes = len(class_names)
+    room = width - _LABEL_LIMIT - _BAR
+    size = float(np.clip(room / num_classes * 72 * 0.9, 5, style.SMALL_SIZE))
+    labels = style.shorten_all(class_names, int(_LABEL_LIMIT * 72 / (0.6 * size)))
+    longest = max(style.text_width(label, size) for label in labels)
+    across = (width - longest - 0.1 - _BAR) / num_classes
+    down = min(across, _HIGHEST_CELL)
+    turn = 0 if longest < 0.95 * across else 45 if num_classes <= 12 else 90
+    below = {0: 0.15, 45: 0.75 * longest + 0.1, 90: longest}[turn]
+    return _Layout(width, max(down * num_classes, 0.9) + below + 0.35, (across, down), labels, size, turn)
+
+
+def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarray | None, float]:
     """Returns the cells' texts and their size in points: whole counts if these can be read, else thousands, else none.
 
     Args:
         matrix: Counts.
-        cell: Width of a cell in inches.
+        cell: Width and height of a cell in inches.
     """
     for texts in (np.char.mod("%d", matrix), np.vectorize(_in_thousands)(matrix)):
         longest = max(len(text) for text in texts.flat)
-        size = min(style.FONT_SIZE, 0.9 * cell * 72 / (_DIGIT * longest), 0.75 * cell * 72)
+        size = min(style.FONT_SIZE, 0.9 * cell[0] * 72 / (_DIGIT * longest), 0.75 * cell[1] * 72)
         if size >= style.SMALLEST_SIZE:
             return texts, size
     return None, style.SMALLEST_SIZE

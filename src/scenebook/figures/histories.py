@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from scenebook.errors import InputError
 from scenebook.figures import style
@@ -79,7 +79,7 @@ class HistoryDisplay:
         if first == last:
             ax.set_xticks([first])
         ax.set_xlabel("epoch")
-        ax.set_ylabel("loss (cross-entropy)" if self.metric == "loss" else "accuracy")
+        ax.set_ylabel("loss (cross-entropy)" if self.metric == "loss" else "accuracy (%)")
         if self.metric == "accuracy":
-            ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+            ax.yaxis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}")
         ax.grid(axis="y")

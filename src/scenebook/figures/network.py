@@ -15,12 +15,14 @@ from scenebook.figures import style
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f7cf9f", "#e3d8c8", "#f4f4f4"
 _LABELS = {
     FROZEN: "frozen",
-    PARTLY: "some weights trained",
+    PARTLY: "partly trained",
     TRAINED: "trained",
-    PLAIN: "no weights",
+    PLAIN: "no parameters",
 }
 _BOX, _PITCH, _TOP, _LEGEND = 0.31, 0.42, 0.3, 0.3  # inches
 _CHAIN, _GAP = 3.1, 0.6
+_SIDE, _LANE = 1.35, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
+_RING = 0.1
 _MOST_LAYERS = 14
 _TITLE, _DETAIL = 7.0, 6.0  # points
 
@@ -102,27 +104,27 @@ class NetworkDisplay:
 
     def _draw_block(self, ax: Axes, block: ResidualBlock, layers: list[LayerSummary | None], height: float,
                     chain_pitch: float) -> None:  # fmt: skip
-        left = 0.05 + _CHAIN + _GAP
-        right = style.WIDE_WIDTH - 0.05
+        left, right = 0.05 + _CHAIN + _GAP, style.WIDE_WIDTH - 0.05
         self._draw_zoom(ax, block, left - 0.12, chain_pitch, height)
         _write_title(ax, left, f"residual block {style.printable(block.name)}")
-        side = 1.35 if block.shortcut else 0.55
-        width = right - left - side
-        pitch = height / len(layers)
-        tops = [_TOP + number * pitch for number in range(len(layers))]
+        width = right - left - (_SIDE if block.shortcut else _LANE)
         middle = left + width / 2
+        tops = [_TOP + number * height / len(layers) for number in range(len(layers))]
+        bottom = tops[0]
         for number, (layer, top) in enumerate(zip(layers, tops, strict=True)):
-            if layer is block.addition:
-                _draw_addition(ax, middle, top + _BOX / 2, layer)
-            elif layer is None:
-                ax.text(middle, top + _BOX / 2, _note_hidden(block, layers), ha="center", va="center", size=_DETAIL)
+            half = _RING if layer is block.addition else _BOX / 2
+            centre = top + _BOX / 2
+            if layer is None:
+                ax.text(middle, centre, _note_hidden(block, layers), ha="center", va="center", size=_DETAIL)
+            elif layer is block.addition:
+                _draw_addition(ax, middle, centre, layer)
             else:
                 _draw_box(ax, left, top, width, _describe_layer(layer, source=number == 0))
             if number:
-                _draw_arrow(
-                    ax, middle, tops[number - 1] + _BOX - (0.05 * (layers[number - 1] is block.addition)), middle, top
-                )
-        self._draw_shortcut(ax, block, left + width, right, tops[0], tops[layers.index(block.addition)], middle)
+                _draw_arrow(ax, middle, bottom, middle, centre - half)
+            bottom = centre + half
+        added = tops[layers.index(block.addition)]
+        self._draw_shortcut(ax, block, left + width, right, tops[0], added, middle)
 
     def _draw_zoom(self, ax: Axes, block: ResidualBlock, right: float, pitch: float, height: float) -> None:
         """Joins the stage that holds the block to the block's details."""
@@ -136,9 +138,9 @@ class NetworkDisplay:
                        middle: float) -> None:  # fmt: skip
         """Draws the way around the main path, from the source's box to the addition."""
         start, end = top + _BOX / 2, bottom + _BOX / 2
-        lane = left + (right - left) * (0.5 if block.shortcut else 0.45)
+        lane = (left + 0.15 + right) / 2 if block.shortcut else left + _LANE / 2
         ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9)
-        _draw_arrow(ax, lane, end, middle + 0.1, end)
+        _draw_arrow(ax, lane, end, middle + _RING, end)
         if not block.shortcut:
             ax.text(lane + 0.06, (start + end) / 2, "identity", size=_DETAIL, rotation=-90, va="center")
             return
@@ -173,26 +175,32 @@ def _color(parameters: int, trainable: int) -> str:
 
 
 def _describe_stage(stage: Stage) -> _Box:
-    only = stage.layers[0]
     parts = []
     if stage.blocks:
         parts.append(_plural(stage.blocks, "block"))
     if stage.convolutions:
         parts.append(_plural(stage.convolutions, "convolution"))
-    kinds = dict.fromkeys(layer.detail for layer in stage.layers)
-    detail = ", ".join(parts) or (only.detail if stage.role != "base" else ", ".join(kinds))
-    weights = f"{stage.parameters:,} weights" if stage.parameters else ""
-    if 0 < stage.trainable_parameters < stage.parameters:
-        weights = f"{stage.trainable_parameters:,} of {stage.parameters:,} weights trained"
+    if not parts:
+        parts = [detail for detail in dict.fromkeys(layer.detail for layer in stage.layers) if detail != stage.title]
     color = _color(stage.parameters, stage.trainable_parameters)
-    return _Box(stage.title, detail, _shape_text(stage.output_shape), weights, color)
+    return _Box(stage.title, ", ".join(parts), _shape_text(stage.output_shape), _count_text(stage), color)
 
 
 def _describe_layer(layer: LayerSummary, *, source: bool = False, narrow: bool = False) -> _Box:
-    color = PLAIN if source else _color(layer.parameters, layer.trainable_parameters)
-    weights = f"{layer.parameters:,} weights" if layer.parameters and not narrow and not source else ""
-    detail = "output of the block before" if source else layer.detail
-    return _Box(layer.name, detail, "" if narrow else _shape_text(layer.output_shape), weights, color)
+    if source:
+        return _Box(layer.name, "enters the block", _shape_text(layer.output_shape), "", PLAIN)
+    color = _color(layer.parameters, layer.trainable_parameters)
+    if narrow:
+        return _Box(layer.name, layer.detail, "", "", color)
+    return _Box(layer.name, layer.detail, _shape_text(layer.output_shape), _count_text(layer), color)
+
+
+def _count_text(part: Stage | LayerSummary) -> str:
+    if not part.parameters:
+        return ""
+    if 0 < part.trainable_parameters < part.parameters:
+        return f"{part.trainable_parameters:,} of {part.parameters:,} trained"
+    return f"{part.parameters:,} parameters"
 
 
 def _plural(number: int, noun: str) -> str:
@@ -234,7 +242,7 @@ def _write_title(ax: Axes, left: float, text: str) -> None:
 
 
 def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:
-    ax.add_patch(Circle((x, y), 0.1, facecolor="white", edgecolor=style.INK, linewidth=0.9))
+    ax.add_patch(Circle((x, y), _RING, facecolor="white", edgecolor=style.INK, linewidth=0.9))
     ax.plot([x - 0.055, x + 0.055], [y, y], color=style.INK, linewidth=0.9)
     ax.plot([x, x], [y - 0.055, y + 0.055], color=style.INK, linewidth=0.9)
     ax.text(x - 0.18, y, style.shorten(style.printable(layer.name), 24), size=_TITLE, va="center", ha="right")

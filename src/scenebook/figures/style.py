@@ -7,8 +7,9 @@ mathematical notation.
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -130,20 +131,37 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
 
 
-def shorten_all(texts: list[str], limit: int) -> list[str]:
-    """Shortens names that must stay different: those that would become equal get a number.
+def shorten_all(texts: Sequence[str], limit: int) -> list[str]:
+    """Shortens names and keeps them apart.
+
+    Names that would become equal lose their common start instead of their middle; what is equal even then is numbered.
 
     Args:
-        texts: Different texts.
-        limit: Characters, at least 8.
+        texts: Names.
+        limit: Characters, at least 12.
     """
     short = [shorten(text, limit) for text in texts]
-    seen: dict[str, int] = {}
-    for position, text in enumerate(short):
-        seen[text] = seen.get(text, 0) + 1
-        if seen[text] > 1:
-            short[position] = f"{shorten(text, limit - 4)} ({seen[text]})"
+    for alike in _find_equal(short):
+        start = _common_start([texts[position] for position in alike])
+        for position in alike:
+            short[position] = shorten(f"…{texts[position][max(start - 4, 0) :]}", limit)
+    for alike in _find_equal(short):
+        for number, position in enumerate(alike, start=1):
+            short[position] = f"{shorten(texts[position], limit - 5)} ({number})"
     return short
+
+
+def _find_equal(texts: Sequence[str]) -> list[list[int]]:
+    positions: dict[str, list[int]] = {}
+    for position, text in enumerate(texts):
+        positions.setdefault(text, []).append(position)
+    return [alike for alike in positions.values() if len(alike) > 1]
+
+
+def _common_start(texts: Sequence[str]) -> int:
+    """Returns how many characters all of the texts have in common from their start."""
+    columns = zip(*texts, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def text_width(text: str, size: float) -> float:

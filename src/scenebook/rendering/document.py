@@ -13,6 +13,9 @@ from scenebook.rendering.front_matter import FrontMatter
 Node = dict[str, Any]
 """A node of pandoc's document tree, as pandoc writes it to JSON."""
 
+LONGEST_TABLE = 30
+"""Rows of a table in the running text of the PDF."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -122,7 +125,13 @@ class Table:
     rows: list[list[str]]
     wide: bool = False
     number: str = ""
+    ordinal: int = 0
     anchor: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """True when the PDF moves it to the appendix."""
+        return len(self.rows) > LONGEST_TABLE
 
 
 @dataclass

@@ -86,7 +86,8 @@ class _Pass:
 
     def table(self, table: Table) -> None:
         number = self._count("tbl")
-        table.number = roman(int(number)) if self.ieee else number
+        table.ordinal = int(number)
+        table.number = roman(table.ordinal) if self.ieee else number
         table.anchor = self._anchor(table.label or f"tbl:{number}")
         if table.label:
             self._add(table.label, table.number, table.origin)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pypandoc
@@ -32,7 +34,10 @@ class PandocError(Exception):
 
 @cache
 def _executable() -> str:
-    return str(pypandoc.get_pandoc_path())
+    # The wheel's own file: pypandoc would also take any `pandoc` of the working directory or of PATH.
+    folder = Path(pypandoc.__file__).parent / "files"
+    bundled = folder / ("pandoc.exe" if sys.platform == "win32" else "pandoc")
+    return str(bundled) if bundled.is_file() else str(pypandoc.get_pandoc_path())
 
 
 def run(text: str, source: str, target: str, options: Sequence[str] = (), *, seconds: float = SECONDS_A_CALL) -> str:

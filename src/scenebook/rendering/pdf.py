@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,19 +13,18 @@ from typing import Any
 import jinja2
 import matplotlib
 import typst
+from markupsafe import Markup
 from traitlets import Bool, default
 
 from scenebook.errors import ReportError
-from scenebook.rendering.document import Figure, Origin, Picture, Report
+from scenebook.rendering.document import Figure, Origin, Picture, Report, Table
 from scenebook.rendering.equations import Key
 from scenebook.rendering.exporter import ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
-from scenebook.rendering.text import typst_literal, wrap_lines
+from scenebook.rendering.text import breakable, typst_literal, wrap_lines
 from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_name, write_typst
 
 STANDARD = "ua-1"
-LONGEST_TABLE = 30
-"""Rows of a table in the running text; a longer one goes to the appendix."""
 LONGEST_APPENDIX = 400
 MOST_PICTURES = 48
 
@@ -55,7 +55,11 @@ class ScenebookPDFExporter(ReportExporter):
         # Every inserted value becomes a Typst literal: a template cannot splice text into markup by mistake.
         environment.finalize = typst_literal
         environment.filters.update(
-            file_name=file_name, printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES)
+            breakable=breakable,
+            column_widths=column_widths,
+            file_name=file_name,
+            printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES),
+            side=lambda side: Markup(side if side in {"right", "center"} else "left"),
         )
         return environment
 
@@ -85,17 +89,16 @@ class ScenebookPDFExporter(ReportExporter):
     def _source(self, report: Report, missing: frozenset[str]) -> str:
         resources: dict[str, Any] = {
             "missing": missing,
-            "longest_table": LONGEST_TABLE,
             "longest_appendix": LONGEST_APPENDIX,
             "most_pictures": MOST_PICTURES,
         }
         return self.template.render(report=report, resources=resources)
 
     def _without_culprits(
-        self, report: Report, targets: dict[str, Target], equations: set[Key], root: Path, reason: str
+        self, report: Report, targets: dict[str, Target], equations: dict[Key, str], root: Path, reason: str
     ) -> str:
         """Finds the equations and images that Typst cannot compile, and writes the source without them."""
-        bad = frozenset(key for key in equations if not _compiles(_equation_alone(report, key), root))
+        bad = frozenset(key for key, source in equations.items() if not _compiles(source, root))
         for tex, _ in sorted(bad):
             report.warnings.append(f"PDF: the equation {tex!r} cannot be set, so its source is shown.")
         missing = set()
@@ -121,12 +124,6 @@ def _pictures_of(report: Report) -> Iterator[tuple[Origin, Picture]]:
 def _write_pictures(report: Report, root: Path) -> None:
     for _, picture in _pictures_of(report):
         (root / file_name(picture)).write_bytes(picture.content)
-
-
-def _equation_alone(report: Report, key: Key) -> str:
-    from scenebook.rendering.equations import convert_equations
-
-    return convert_equations(report, "typst").get(key, "")
 
 
 def _compile_tagged(source: str, root: Path, report: Report) -> bytes:
@@ -164,3 +161,20 @@ def fonts() -> typst.Fonts:
     """Returns the fonts of the typst and matplotlib wheels. Fonts of the system would change the pages."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return typst.Fonts(include_system_fonts=False, font_paths=[str(folder)])
+
+
+def column_widths(table: Table) -> Markup:
+    """Returns Typst's columns: as wide as its text where that is short, a share of the rest where it is long."""
+    lengths = [
+        [len(cell) for cell in (name, *(row[column] for row in table.rows))]
+        for column, name in enumerate(table.header)
+    ]
+    limit = 40 if table.wide else 22
+    if sum(max(cells) for cells in lengths) <= limit * 2.2:
+        return Markup("(" + "auto, " * len(lengths) + ")")
+    widths = []
+    for cells in lengths:
+        # The square root lies between equal shares and shares by length, which starve the short columns.
+        share = math.sqrt(sum(cells) / len(cells) * max(cells))
+        widths.append("auto" if max(cells) <= limit * 0.6 else f"{max(share, 4):.1f}fr")
+    return Markup("(" + "".join(f"{width}, " for width in widths) + ")")

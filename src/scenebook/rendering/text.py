@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_LONG_WORD = re.compile(r"\S{17,}")
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
 
 
@@ -53,7 +54,7 @@ def typst_literal(value: Any) -> Markup:
 
 def typst_text(text: str) -> str:
     """Writes text as it stands within Typst markup: a string expression, closed so that nothing can follow it."""
-    return f"#{typst_literal(text)};"
+    return f"#{typst_literal(breakable(text))};"
 
 
 def wrap_lines(text: str, width: int, most: int) -> str:
@@ -70,3 +71,17 @@ def wrap_lines(text: str, width: int, most: int) -> str:
     if len(lines) > most:
         lines = [*lines[: most - 1], f"... {len(lines) - most + 1} more lines"]
     return "\n".join(lines)
+
+
+def breakable(text: str) -> str:
+    """Lets long words break: the name of a file, of 255 letters say, would leave its column.
+
+    A zero-width space goes behind the separators of such a word, and between its letters where it has none.
+    """
+    return _LONG_WORD.sub(lambda match: _break_word(match[0]), clean_text(text))
+
+
+def _break_word(word: str) -> str:
+    parts = [part for part in re.split(r"(?<=[/_\\.\-])", word) if part]
+    pieces = [part[start : start + 12] for part in parts for start in range(0, len(part), 12)]
+    return "\u200b".join(pieces)

@@ -18,7 +18,7 @@ CODE_WIDTH = 56
 CODE_LINES = 60
 
 
-def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()) -> set[Key]:
+def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()) -> dict[Key, str]:
     """Fills `typst` of every fragment.
 
     Args:
@@ -27,7 +27,7 @@ def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozen
         as_source: Equations that Typst was seen not to compile.
 
     Returns:
-        The equations that are set as equations.
+        The equations that are set as equations, in Typst.
     """
     converted = convert_equations(report, "typst")
     equations = {key: value for key, value in converted.items() if key not in as_source}
@@ -43,7 +43,7 @@ def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozen
     )
     for fragment, text in zip(fragments, written, strict=True):
         fragment.typst = Markup(text)
-    return set(equations)
+    return equations
 
 
 def file_name(picture: Picture) -> str:

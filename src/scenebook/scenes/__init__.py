@@ -35,12 +35,12 @@ Painter = Callable[[Easel, float], None]
 
 # Painter of each class, and the range from which it draws its number evenly.
 RANGES: dict[str, tuple[Painter, float, float]] = {
-    "buildings": (paint_town, 0.0, 0.55),
+    "buildings": (paint_town, 0.0, 0.5),
     "forest": (paint_forest, 0.0, 1.0),
-    "glacier": (paint_alpine, 0.42, 1.0),
-    "mountain": (paint_alpine, 0.0, 0.58),
+    "glacier": (paint_alpine, 0.46, 1.0),
+    "mountain": (paint_alpine, 0.0, 0.54),
     "sea": (paint_sea, 0.0, 1.0),
-    "street": (paint_town, 0.4, 1.0),
+    "street": (paint_town, 0.42, 1.0),
 }
 CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
 
@@ -93,7 +93,7 @@ def finish(easel: Easel, size: int) -> NDArray[np.uint8]:
     columns = np.clip(steps[None, :] - shift[:, None] + margin, 0, side - 1)
     turned = np.asarray(easel.image).reshape(-1, 3).take(rows * side + columns, axis=0)
     small = np.asarray(Image.fromarray(turned).reduce(SUPERSAMPLING))
-    strength = easel.pick((2, 4, 6, 9))
+    strength = easel.pick((2, 3, 4, 6))
     grain = easel.rng.integers(-strength, strength + 1, size=(size, size, 1), dtype=np.int16)
     colour_grain = easel.rng.integers(-3, 4, size=(size, size, 3), dtype=np.int16)
     light = easel.between(0.84, 1.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scenebook.scenes.easel import Colour, Easel, Grey, mix, stretch
+from scenebook.scenes.easel import Colour, Easel, Grey, centred, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_conifer, paint_hut, paint_stones
 
@@ -27,14 +27,15 @@ def paint_alpine(easel: Easel, ice: float) -> None:
         ice: How much of the land is under snow and ice: 0 is a bare peak over a green valley, 1 a white one over a
             valley filled with ice. Everything that differs between glacier and mountain follows from it.
     """
-    foot = easel.between(0.54, 0.7)
+    foot = easel.between(0.58, 0.74)
     paint_sky(easel, foot)
     rock = easel.vary(easel.pick(ROCKS), 12)
+    grain = easel.noise(9, 9, 3)
     if easel.chance(0.6):
-        paint_range(easel, foot, easel.between(0.24, 0.36), rock, ice, depth=0.9)
-    line = paint_range(easel, foot, easel.between(0.08, 0.24), rock, ice, depth=0.35)
+        paint_range(easel, foot, easel.between(0.24, 0.36), rock, ice, grain, depth=0.9)
+    line = paint_range(easel, foot, easel.between(0.08, 0.2), rock, ice, grain, depth=0.3)
     paint_valley(easel, foot, rock, ice)
-    if ice > 0.2:
+    if ice > 0.28:
         paint_tongue(easel, foot, line, ice)
     if ice > 0.65 and easel.chance(0.4):
         paint_ice_front(easel, easel.between(0.8, 0.92))
@@ -43,7 +44,7 @@ def paint_alpine(easel: Easel, ice: float) -> None:
     paint_foreground(easel, foot, ice)
 
 
-def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float, depth: float) -> Line:
+def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float, grain: Grey, depth: float) -> Line:
     """One range of peaks from `top` down to `foot`, snow above a snow line that `ice` lowers.
 
     Returns:
@@ -51,13 +52,12 @@ def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float,
     """
     line = summits(easel, foot, top)
     mask = easel.rows >= line
-    grain = easel.noise(9, 9, 3)
     grey = faces(easel, line, grain, foot - top)
     light = mix(rock, (255, 244, 226), 0.3)
     easel.paint(mask, grey, easel.tone(mix(rock, DARK, 0.6), depth), easel.tone(light, depth))
     # Snow holds longest on high ground and in the shade.
-    fall = (easel.rows - top) / (foot - top) + (grain.astype(np.float32) - 128) / 230 + grey / 1200
-    snow = mask & (fall < 1.35 * ice + easel.between(-0.05, 0.2))
+    fall = (easel.rows - top) / (foot - top) + centred(grain) * 1.1 + centred(grey) * 0.2
+    snow = mask & (fall < 1.35 * ice + easel.between(-0.15, 0.1))
     easel.paint(snow, stretch(grey, 40, 190), easel.tone(SNOW_SHADE, depth), easel.tone(SNOW, depth))
     return line
 
@@ -80,11 +80,10 @@ def faces(easel: Easel, line: Line, grain: Grey, tall: float) -> Grey:
     width = max(2, easel.side // 40)
     padded = np.concatenate([line[:1].repeat(width), line, line[-1:].repeat(width)])
     slope = (padded[2 * width :] - padded[: -2 * width]) * (easel.side / (2 * width))
-    light = np.clip(128 + slope * (90 if easel.chance(0.5) else -90), 24, 232)
-    wander = (easel.noise(5, 6, 2).astype(np.float32) - 128) * (easel.side / 500)
-    drift = wander * np.clip((easel.rows - line) / tall, 0, 1)
-    where = np.clip(np.arange(easel.side) + drift.astype(np.int32), 0, easel.side - 1)
-    return np.clip(light[where] + (grain.astype(np.int16) - 128) * 0.6, 0, 255).astype(np.uint8)
+    light = np.clip(128 + slope * (110 if easel.chance(0.5) else -110), 16, 240).astype(np.float32)
+    drift = centred(easel.noise(5, 6)) * np.clip((easel.rows - line) / tall, 0, 1) * (easel.side / 2)
+    carried = light.take((np.arange(easel.side, dtype=np.float32) + drift).astype(np.intp), mode="clip")
+    return np.clip(carried + centred(grain) * 150, 0, 255).astype(np.uint8)
 
 
 def paint_valley(easel: Easel, foot: float, rock: Colour, ice: float) -> None:
@@ -92,12 +91,12 @@ def paint_valley(easel: Easel, foot: float, rock: Colour, ice: float) -> None:
     line = easel.outline([foot + easel.between(-0.07, 0.05) for _ in range(4)], 0.02)
     mask = easel.rows >= line
     ground = easel.vary(easel.pick(GROUNDS), 14)
-    grain = easel.noise(14, 5, 3)
+    grain = easel.noise(30, 4)
     colour = mix(ground, rock, min(1.0, 1.4 * ice))
     light = mix(colour, (244, 238, 196), 0.3)
-    easel.paint(mask, stretch(grain, 50, 205), easel.tone(mix(colour, DARK, 0.45), 0.3), easel.tone(light, 0.1))
+    easel.paint(mask, stretch(grain, 20, 235), easel.tone(mix(colour, DARK, 0.22), 0.3), easel.tone(light, 0.1))
     level = int(262 - 250 * max(0.0, ice - 0.15) - easel.between(0, 40))
-    snow = mask & (easel.noise(12, 4, 3) > level)
+    snow = mask & (easel.noise(14, 5) > level)
     easel.paint(snow, grain, easel.tone(SNOW_SHADE, 0.2), easel.tone(SNOW, 0.1))
 
 
@@ -109,18 +108,17 @@ def paint_tongue(easel: Easel, foot: float, line: Line, ice: float) -> None:
     fall = np.clip((easel.rows - top) / (1 - top), 0, 1)
     snout = np.clip((1.9 * ice - 0.2 - fall) / 0.12, 0, 1)
     centre = saddle + easel.between(-0.9, 0.9) * fall * (1 - fall) + (easel.between(0.3, 0.7) - saddle) * fall
-    edge = (easel.noise(10, 2, 2) / 255 - 0.5) * 0.08
+    edge = centred(easel.noise(10, 2)) * 0.08
     half = (0.02 + 0.05 * ice + fall * ice * easel.between(0.5, 0.85) + edge) * snout * (2 - snout) + 1e-6
     across = (easel.columns - centre) / half
     mask = (np.abs(across) < 1) & (easel.rows > top)
     # Rows are taken ever more slowly towards the bottom: near crevasses are large. They bow downhill in the middle.
-    taken = (fall * (2 - fall) * 0.94 + 0.05 * np.clip(across * across, 0, 1)) * easel.side
-    ripples = easel.noise(30, 5, 2)
-    crevasses = ripples[np.clip(taken, 0, easel.side - 1).astype(np.int32), np.arange(easel.side)[None, :]]
+    taken = (fall * (2 - fall) * 0.94 + 0.05 * np.minimum(across * across, 1)) * easel.side
+    crevasses = easel.moved(easel.noise(30, 5), taken)
     easel.paint(mask, stretch(crevasses, 70, 165), easel.tone(easel.pick(ICE_BLUES), 0.15), easel.tone(SNOW, 0.1))
-    for _ in range(easel.pick((0, 1, 2))):
-        moraine = np.abs(across - easel.between(-0.6, 0.6)) < 0.035 + 0.0008 * (crevasses.astype(np.int16) - 128)
-        easel.paint(mask & moraine, crevasses, easel.tone((84, 82, 86), 0.2), easel.tone((150, 150, 152), 0.2))
+    if easel.chance(0.4):
+        moraine = np.abs(across - easel.between(-0.6, 0.6)) < 0.03 + 0.25 * centred(crevasses)
+        easel.paint(mask & moraine, crevasses, easel.tone((96, 96, 100), 0.2), easel.tone((176, 178, 182), 0.2))
 
 
 def paint_ice_front(easel: Easel, level: float) -> None:
@@ -146,7 +144,7 @@ def paint_lake(easel: Easel, level: float) -> None:
     middle, half, thick = (easel.between(0.2, 0.8), easel.between(0.2, 0.5), easel.between(0.03, 0.08))
     away = (easel.columns - middle) / half
     down = (easel.rows - level) / thick
-    mask = away * away + down * down < 1 + (easel.noise(6, 6, 2) / 255 - 0.5) * 0.9
+    mask = away * away + down * down < 1 + centred(easel.noise(6, 6)) * 0.9
     water = mix(easel.mood.sky_top, easel.mood.sky_low, 0.35)
     easel.paint(
         mask, easel.noise(40, 4, 1), mix(easel.tone((60, 96, 120)), water, 0.5), mix(water, (255, 255, 255), 0.15)
@@ -156,12 +154,12 @@ def paint_lake(easel: Easel, level: float) -> None:
 def paint_foreground(easel: Easel, foot: float, ice: float) -> None:
     """Trees, stones, a hut or birds: trees where there is little ice."""
     for base in sorted(
-        easel.between(foot + 0.05, 1.08) for _ in range(int(easel.between(0, 20) * max(0.0, 0.75 - ice)))
+        easel.between(foot + 0.05, 1.08) for _ in range(int(easel.between(0, 9) * max(0.0, 0.75 - ice)))
     ):
         paint_conifer(easel, (easel.between(0, 1), base), 0.05 + 0.34 * (base - foot), depth=1 - base)
     if easel.chance(0.4):
         paint_stones(easel, easel.between(0.9, 0.98))
     if easel.chance(0.2):
-        paint_hut(easel, (easel.between(0.15, 0.85), easel.between(foot + 0.08, 0.88)))
+        paint_hut(easel, (easel.between(0.15, 0.85), easel.between(foot + 0.08, 0.9)))
     if easel.chance(0.2):
         paint_birds(easel, 0.3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.scenes.easel import Colour, Easel, mix, stretch
+from scenebook.scenes.easel import Colour, Easel, centred, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_person, paint_stones
 
@@ -39,10 +39,8 @@ def paint_water(easel: Easel, horizon: float, water: Colour) -> None:
     down = np.clip((easel.rows - horizon) / (1 - horizon), 0, 1)
     swell = easel.noise(40, 4, 3)
     # Rows are taken ever more slowly towards the bottom: near waves are large.
-    taken = (easel.side * 0.97 * down * (2 - down)).astype(np.int32)
-    wander = (easel.noise(4, 4, 1).astype(np.int32) - 128) * easel.side // 6000
-    across = np.arange(easel.side)[None, :] + 0 * taken
-    waves = swell[np.clip(taken + wander, 0, easel.side - 1), across]
+    taken = easel.side * 0.97 * down * (2 - down) + centred(easel.noise(4, 4, 1)) * (easel.side / 24)
+    waves = easel.moved(swell, taken)
     mask = (easel.rows >= horizon) & (easel.columns >= 0)
     far = mix(easel.tone(water), easel.mood.sky_low, 0.35)
     grey = np.clip(stretch(waves, 60, 200) * (0.35 + 0.5 * down) + 70 * (1 - down), 0, 255).astype(np.uint8)

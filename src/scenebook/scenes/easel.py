@@ -132,6 +132,16 @@ class Easel:
             line, rough = finer, rough / 2
         return line[np.arange(self.side) * (len(line) - 1) // (self.side - 1)].astype(np.float32)
 
+    def moved(self, grey: Grey, taken: NDArray[np.float32]) -> Grey:
+        """Grey whose pixels come from other rows of the same column.
+
+        Args:
+            grey: uint8 `(side, side)`.
+            taken: Row from which each pixel is taken, in canvas pixels, float32 `(side, side)`.
+        """
+        rows = np.clip(taken, 0, self.side - 1).astype(np.intp)
+        return grey.take(rows * self.side + np.arange(self.side))
+
     def paint(self, mask: Mask, grey: Grey, dark: Colour, light: Colour) -> None:
         """Paint where the mask is set: `dark` where `grey` is 0, `light` where it is 255.
 

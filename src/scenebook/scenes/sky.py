@@ -10,7 +10,7 @@ MOODS = (
     Mood((62, 124, 200), (188, 216, 236), (1.0, 1.0, 0.97), haze=0.30, clouds=0.35, lamps=0.02),
     Mood((84, 82, 140), (246, 176, 120), (0.86, 0.68, 0.62), haze=0.40, clouds=0.45, lamps=0.35),
     Mood((132, 142, 156), (204, 208, 210), (0.80, 0.83, 0.86), haze=0.42, clouds=0.75, lamps=0.12),
-    Mood((178, 186, 194), (214, 216, 214), (0.88, 0.90, 0.90), haze=0.80, clouds=0.30, lamps=0.12),
+    Mood((178, 186, 194), (214, 216, 214), (0.88, 0.90, 0.90), haze=0.66, clouds=0.30, lamps=0.12),
 )
 
 
@@ -27,7 +27,7 @@ def draw_mood(rng: np.random.Generator) -> Mood:
         shifted(rng, mix(first.sky_top, second.sky_top, share)),
         shifted(rng, mix(first.sky_low, second.sky_low, share)),
         (red, green, blue),
-        haze=between(first.haze, second.haze) * (0.6 + 0.6 * float(rng.random())),
+        haze=between(first.haze, second.haze) * (0.6 + 0.5 * float(rng.random())),
         clouds=between(first.clouds, second.clouds) * (0.3 + 1.2 * float(rng.random())),
         lamps=between(first.lamps, second.lamps),
     )

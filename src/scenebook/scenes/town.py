@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,8 +141,8 @@ def paint_end(easel: Easel, view: View) -> None:
         )
     count = easel.pick((1, 2, 3, 3, 4))
     cuts = [-1.0, *sorted(-1 + 2 * (k + easel.between(-0.25, 0.25)) / count for k in range(1, count)), 1.0]
-    for left, right in zip(cuts[:-1], cuts[1:], strict=True):
-        house = draw_house(easel, easel.between(0.45, 1.05), 0.19)
+    for left, right in itertools.pairwise(cuts):
+        house = draw_house(easel, easel.between(0.5, 1.1), 0.165)
         paint_front(easel, view, left, right - (0.06 if easel.chance(0.2) else 0), house, depth)
 
 
@@ -163,7 +164,7 @@ def paint_front(easel: Easel, view: View, left: float, right: float, house: Hous
             y0 + eaves * 0.5,
             easel.tone(mix(house.wall, (50, 46, 50), 0.3), depth),
         )
-    bays = max(2, int((right - left) * house.bays * 2.2))
+    bays = max(2, int((right - left) * house.bays * 2.7))
     wide, high = (x1 - x0) / bays, (y1 - y0) / house.floors
     if min(wide, high) * easel.side < 3:
         return

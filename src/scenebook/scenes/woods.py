@@ -21,7 +21,7 @@ def paint_forest(easel: Easel, inside: float) -> None:
     """
     leaf = easel.vary(easel.pick(LEAVES), 12)
     paint_sky(easel, 0.6)
-    ground = easel.between(0.66, 0.84)
+    ground = easel.between(0.74, 0.9)
     paint_foliage(easel, leaf, inside)
     if inside < 0.5:
         paint_rows(easel, leaf, ground, inside)
@@ -35,13 +35,13 @@ def paint_forest(easel: Easel, inside: float) -> None:
 
 def paint_foliage(easel: Easel, leaf: Colour, inside: float) -> None:
     """Wall of leaves with gaps of light; the more inside, the higher it reaches."""
-    top = 0.42 - 0.62 * inside
+    top = 0.4 - 0.62 * inside
     line = easel.outline([top + easel.between(-0.08, 0.08) for _ in range(6)], 0.06)
     mask = easel.rows >= line
-    clumps = easel.noise(9, 9, 4)
+    clumps = easel.noise(16, 16, 3)
     easel.paint(
         mask,
-        stretch(clumps, 60, 200),
+        stretch(clumps, 80, 180),
         easel.tone(mix(leaf, (8, 18, 22), 0.7), 0.6),
         easel.tone(mix(leaf, (236, 240, 170), 0.25), 0.7),
     )
@@ -56,7 +56,7 @@ def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None
     rows = 3
     for row in range(rows):
         near = row / (rows - 1)
-        height = easel.between(0.32, 0.42) * (0.7 + 0.6 * near) * (1 + 0.4 * inside)
+        height = easel.between(0.42, 0.54) * (0.7 + 0.6 * near) * (1 + 0.4 * inside)
         count = int(11 - 3 * near)
         for step in range(count):
             x = (step + easel.between(0.1, 0.9)) / count
