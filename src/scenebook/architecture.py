@@ -27,7 +27,7 @@ class LayerSummary:
     Attributes:
         name: The layer's name.
         kind: Its Keras class: `Conv2D`.
-        detail: What it does, in a few words: `convolution 3×3, 512, stride 2`.
+        detail: What it does, in a few words: `convolution 3×3, stride 2`.
         output_shape: Without the batch axis; `None` where a size is open.
         parameters: Number of weights.
         trainable_parameters: How many of them `fit` changes.
@@ -257,8 +257,6 @@ def _describe_convolution(layer: Any, kind: str) -> str:
     size = "×".join(str(side) for side in layer.kernel_size)
     name = {"DepthwiseConv2D": "depthwise convolution", "SeparableConv2D": "separable convolution"}
     parts = [f"{name.get(kind, 'convolution')} {size}"]
-    if getattr(layer, "filters", None):
-        parts.append(str(layer.filters))
     if max(layer.strides) > 1:
         parts.append(f"stride {max(layer.strides)}")
     return ", ".join(parts)

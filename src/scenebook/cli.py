@@ -178,7 +178,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     root = project_root()
     rendered = rendering.render_report(
         run_dir.root,
-        stages=outcomes,
+        stages=[(outcome.name, _executed(run_dir, outcome), outcome.status) for outcome in outcomes],
         build_dir=default_build_dir() / run_dir.name,
         front_matter_path=root / "report" / "front-matter.yaml",
         provenance=describe_provenance(run_dir, settings),
@@ -189,6 +189,12 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
     for path in (rendered.html, rendered.pdf):
         console.print(Text(f"  {_short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))
+
+
+def _executed(run_dir: RunDirectory, outcome: StageOutcome) -> Path | None:
+    """Returns the executed notebook of a stage; of one that was not run now, an older copy may lie there: `None`."""
+    path = run_dir.path(f"notebooks/{outcome.notebook}")
+    return path if outcome.status != "not run" and path.is_file() else None
 
 
 def _short(path: Path) -> str:

@@ -24,7 +24,7 @@ FILL_RANGE = (0.18, 0.75)
 JITTER = 0.04
 """How far the maps of a picture stray from those of its class, relatively."""
 
-RECOLOUR = 1.0
+RECOLOUR = 0.4
 """How far the colours of a picture stray from those of its class: 0 not at all, 1 as far as there are colours."""
 
 TURN, STRETCH, SHIFT = 0.4, 1.15, 0.2

@@ -108,7 +108,8 @@ def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool =
         "wide": wide,
         "file": file,
     }
-    _show(record, text=f"Figure {label}: {caption}", html_text=f"<figure>{svg}{_caption(caption)}</figure>")
+    html_text = f"<figure>{svg}{_caption(caption)}</figure>"
+    _show(record, text=f"Figure {label}: {caption}", html_text=html_text, **{"image/svg+xml": svg})
 
 
 def show_pictures(
@@ -285,8 +286,8 @@ def show_source(thing: Any) -> None:
     _show(record, text=code, html_text=f"<details><summary>{name}</summary><pre>{html.escape(code)}</pre></details>")
 
 
-def _show(record: dict[str, Any], *, text: str, html_text: str) -> None:
-    display({MIME: record, "text/plain": _text(text), "text/html": _text(html_text)}, raw=True)
+def _show(record: dict[str, Any], *, text: str, html_text: str, **more: str) -> None:
+    display({MIME: record, "text/plain": _text(text), "text/html": _text(html_text), **more}, raw=True)
 
 
 def _caption(caption: str) -> str:

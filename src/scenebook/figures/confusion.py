@@ -17,6 +17,7 @@ from scenebook.figures import style
 _LEAST_CELL = 0.22
 """Inches. Where a column has less room for each class, the figure takes both columns."""
 _HIGHEST_CELL = 0.36
+_LOWEST_BODY = 1.5  # room for what explains the shades
 _LABEL_LIMIT = 1.3
 _BAR = 0.75
 _DIGIT = 0.62  # width of a digit in DejaVu Sans, in ems
@@ -100,8 +101,9 @@ class ConfusionDisplay:
                 linewidths=0.4 if len(self.class_names) <= 40 else 0, linecolor="white",
                 rasterized=len(self.class_names) > 60,
             )  # fmt: skip
-            if colorbar:
-                ax.collections[0].colorbar.set_label("share of the true class (%)")
+            bar = ax.collections[0].colorbar
+            if bar is not None:
+                bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
             self._label(ax, layout)
             self._mute_zeros(ax, annotations)
             style.set_plain_text(ax)
@@ -140,7 +142,7 @@ def _arrange(class_names: Sequence[str], width: float) -> _Layout:
     down = min(across, _HIGHEST_CELL)
     turn = 0 if longest < 0.95 * across else 45 if num_classes <= 12 else 90
     below = {0: 0.15, 45: 0.75 * longest + 0.1, 90: longest}[turn]
-    return _Layout(width, max(down * num_classes, 0.9) + below + 0.35, (across, down), labels, size, turn)
+    return _Layout(width, max(down * num_classes, _LOWEST_BODY) + below + 0.35, (across, down), labels, size, turn)
 
 
 def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarray | None, float]:
@@ -151,16 +153,16 @@ def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarr
         cell: Width and height of a cell in inches.
     """
     for texts in (np.char.mod("%d", matrix), np.vectorize(_in_thousands)(matrix)):
-        longest = max(len(text) for text in texts.flat)
-        size = min(style.FONT_SIZE, 0.9 * cell[0] * 72 / (_DIGIT * longest), 0.75 * cell[1] * 72)
-        if size >= style.SMALLEST_SIZE:
-            return texts, size
+        filling = cell[0] * 72 / (_DIGIT * max(len(text) for text in texts.flat))
+        if min(0.92 * filling, 0.75 * cell[1] * 72) >= style.SMALLEST_SIZE:
+            size = max(style.SMALLEST_SIZE, 0.82 * filling)
+            return texts, min(style.FONT_SIZE, size, 0.75 * cell[1] * 72)
     return None, style.SMALLEST_SIZE
 
 
 def _in_thousands(count: int) -> str:
-    """Returns 999 as `999`, 1234 as `1k` and 12345678 as `12M`."""
+    """Returns 999 as `999`, 1234 as `1.2k`, 23456 as `23k` and 3456789 as `3.5M`."""
     for power, sign in ((1_000_000, "M"), (1_000, "k")):
         if count >= power:
-            return f"{count / power:.0f}{sign}"
+            return f"{count / power:.{int(count < 10 * power)}f}{sign}"
     return str(count)

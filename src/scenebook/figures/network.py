@@ -92,7 +92,7 @@ class NetworkDisplay:
         return self
 
     def _colors(self) -> list[str]:
-        used = {_color(stage.parameters, stage.trainable_parameters) for stage in self.network.stages}
+        used = {_color(stage.layers) for stage in self.network.stages}
         return [color for color in _LABELS if color in used]
 
     def _draw_chain(self, ax: Axes, left: float, pitch: float) -> None:
@@ -139,7 +139,7 @@ class NetworkDisplay:
         """Draws the way around the main path, from the source's box to the addition."""
         start, end = top + _BOX / 2, bottom + _BOX / 2
         lane = (left + 0.15 + right) / 2 if block.shortcut else left + _LANE / 2
-        ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9)
+        ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9, zorder=0.5)
         _draw_arrow(ax, lane, end, middle + _RING, end)
         if not block.shortcut:
             ax.text(lane + 0.06, (start + end) / 2, "identity", size=_DETAIL, rotation=-90, va="center")
@@ -167,11 +167,12 @@ def _note_hidden(block: ResidualBlock, layers: Sequence[LayerSummary | None]) ->
     return f"{sum(layer not in drawn for layer in block.main)} more layers"
 
 
-def _color(parameters: int, trainable: int) -> str:
-    if not parameters:
+def _color(layers: Sequence[LayerSummary]) -> str:
+    """A layer counts as trained when any of its weights are: batch normalisation always keeps two that are not."""
+    trained = {layer.trainable_parameters > 0 for layer in layers if layer.parameters}
+    if not trained:
         return PLAIN
-    # Batch normalisation keeps moving averages, which no optimizer trains: half of its weights.
-    return TRAINED if 2 * trainable >= parameters else PARTLY if trainable else FROZEN
+    return PARTLY if len(trained) == 2 else TRAINED if True in trained else FROZEN
 
 
 def _describe_stage(stage: Stage) -> _Box:
@@ -182,14 +183,14 @@ def _describe_stage(stage: Stage) -> _Box:
         parts.append(_plural(stage.convolutions, "convolution"))
     if not parts:
         parts = [detail for detail in dict.fromkeys(layer.detail for layer in stage.layers) if detail != stage.title]
-    color = _color(stage.parameters, stage.trainable_parameters)
+    color = _color(stage.layers)
     return _Box(stage.title, ", ".join(parts), _shape_text(stage.output_shape), _count_text(stage), color)
 
 
 def _describe_layer(layer: LayerSummary, *, source: bool = False, narrow: bool = False) -> _Box:
     if source:
         return _Box(layer.name, "enters the block", _shape_text(layer.output_shape), "", PLAIN)
-    color = _color(layer.parameters, layer.trainable_parameters)
+    color = _color([layer])
     if narrow:
         return _Box(layer.name, layer.detail, "", "", color)
     return _Box(layer.name, layer.detail, _shape_text(layer.output_shape), _count_text(layer), color)
@@ -224,21 +225,30 @@ def _draw_box(ax: Axes, left: float, top: float, width: float, box: _Box) -> Non
             linewidth=0.6,
         )
     )
+    if not box.detail and not box.weights:
+        _write_pair(ax, left, width, top + _BOX / 2, box.title, box.shape, _TITLE)
+        return
     _write_pair(ax, left, width, top + 0.10, box.title, box.shape, _TITLE)
     _write_pair(ax, left, width, top + 0.225, box.detail, box.weights, _DETAIL)
 
 
 def _write_pair(ax: Axes, left: float, width: float, y: float, start: str, end: str, size: float) -> None:
     """Writes two texts at both ends of a line; the first gives way."""
-    room = width - 0.14 - (style.text_width(end, size) + 0.08 if end else 0)
-    characters = max(6, int(room * 72 / (0.6 * size)))
-    ax.text(left + 0.06, y, style.shorten(style.printable(start), characters), size=size, va="center")
+    room = width - 0.12 - (style.text_width(end, size) + 0.08 if end else 0)
+    ax.text(left + 0.06, y, style.fit(style.printable(start), room, size), size=size, va="center")
     if end:
         ax.text(left + width - 0.06, y, end, size=size, va="center", ha="right")
 
 
 def _write_title(ax: Axes, left: float, text: str) -> None:
-    ax.text(left, _TOP - 0.14, style.shorten(text, 42), size=style.FONT_SIZE, weight="bold", va="center")
+    ax.text(
+        left,
+        _TOP - 0.14,
+        style.fit(text, 0.9 * _CHAIN, style.FONT_SIZE),
+        size=style.FONT_SIZE,
+        weight="bold",
+        va="center",
+    )
 
 
 def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:

@@ -35,7 +35,7 @@ def paint_alpine(easel: Easel, ice: float) -> None:
         paint_range(easel, foot, easel.between(0.24, 0.36), rock, ice, grain, depth=0.9)
     line = paint_range(easel, foot, easel.between(0.08, 0.2), rock, ice, grain, depth=0.3)
     paint_valley(easel, foot, rock, ice)
-    if ice > 0.28:
+    if ice > 0.4:
         paint_tongue(easel, foot, line, ice)
     if ice > 0.65 and easel.chance(0.4):
         paint_ice_front(easel, easel.between(0.8, 0.92))
@@ -106,7 +106,7 @@ def paint_tongue(easel: Easel, foot: float, line: Line, ice: float) -> None:
     saddle = float(easel.columns[0, inner][int(np.argmax(line[inner]))])
     top = min(foot, float(line[inner].max()) + 0.04)
     fall = np.clip((easel.rows - top) / (1 - top), 0, 1)
-    snout = np.clip((1.9 * ice - 0.2 - fall) / 0.12, 0, 1)
+    snout = np.clip((3 * (ice - 0.36) - fall) / 0.12, 0, 1)
     centre = saddle + easel.between(-0.9, 0.9) * fall * (1 - fall) + (easel.between(0.3, 0.7) - saddle) * fall
     edge = centred(easel.noise(10, 2)) * 0.08
     half = (0.02 + 0.05 * ice + fall * ice * easel.between(0.5, 0.85) + edge) * snout * (2 - snout) + 1e-6

@@ -62,7 +62,7 @@ def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None
             x = (step + easel.between(0.1, 0.9)) / count
             base = (x, ground - 0.1 * (1 - near) + easel.between(-0.02, 0.06))
             paint = paint_conifer if conifers != easel.chance(0.12) else paint_round_tree
-            colour = mix(leaf, (20, 44, 40), 0.55 if paint is paint_conifer else 0.2)
+            colour = None if paint is paint_conifer else mix(leaf, (20, 44, 40), 0.2)
             paint(easel, base, height * easel.between(0.75, 1.15), 0.75 * (1 - near), colour)
 
 
