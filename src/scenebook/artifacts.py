@@ -75,17 +75,16 @@ def _umask() -> int:
     return mask
 
 
-def write_bytes(path: Path, content: bytes) -> Path:
+def write_bytes(path: Path, content: bytes) -> None:
     """Writes a whole file, through a temporary one."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-    return path
 
 
-def write_json(path: Path, content: Any) -> Path:
-    """Writes JSON with sorted indentation and a final newline. NaN is an error: JSON has none."""
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON, indented, with a final newline. NaN is an error: JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
-    return write_bytes(path, text.encode())
+    write_bytes(path, text.encode())
 
 
 class RunDirectory:
@@ -126,18 +125,17 @@ class RunDirectory:
             raise MissingArtifactError(relative, self.root, STAGE_NOTEBOOKS.get(folder, folder))
         return path
 
-    def write_json(self, relative: str, content: Any) -> Path:
+    def write_json(self, relative: str, content: Any) -> None:
         """Writes a JSON file."""
-        return write_json(self.path(relative), content)
+        write_json(self.path(relative), content)
 
-    def write_csv(self, relative: str, table: pd.DataFrame) -> Path:
+    def write_csv(self, relative: str, table: pd.DataFrame) -> None:
         """Writes a table without its index, numbers with 9 significant digits.
 
         File names that are not valid UTF-8 keep their bytes.
         """
         with replacing(self.path(relative)) as temporary:
             table.to_csv(temporary, index=False, float_format="%.9g", encoding="utf-8", errors="surrogateescape")
-        return self.path(relative)
 
     def read_json(self, relative: str) -> Any:
         """Reads a JSON file that another stage wrote."""

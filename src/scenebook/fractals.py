@@ -85,8 +85,8 @@ def make_system(rng: np.random.Generator) -> FractalSystem:
     """
     while True:
         system = _propose_system(rng)
-        points, _ = _play(system, count=1, rng=rng)
-        cells = _occupied_share(_to_unit_square(points)[0])
+        points, _ = play(system, count=1, rng=rng)
+        cells = compute_fill(to_unit_square(points)[0])
         if FILL_RANGE[0] <= cells <= FILL_RANGE[1]:
             return system
 
@@ -109,7 +109,7 @@ def _rotations(angles: np.ndarray) -> np.ndarray:
     return np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
 
 
-def _play(
+def play(
     system: FractalSystem, *, count: int, rng: np.random.Generator, jitter: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Plays the chaos game for `count` variants of a system at once.
@@ -131,8 +131,8 @@ def _play(
     offsets = (system.offsets + jitter * rng.uniform(-1, 1, (count, maps, 2))).astype(np.float32)
     palette = (1 - RECOLOUR) * system.palette + RECOLOUR * rng.random((count, maps, 3), np.float32)
     rows = np.arange(count)[:, None]
-    point = rng.uniform(-1, 1, (count, CHAINS, 2)).astype(np.float32)
-    colour = np.full((count, CHAINS, 3), 0.5, np.float32)
+    point: np.ndarray = rng.uniform(-1, 1, (count, CHAINS, 2)).astype(np.float32)
+    colour: np.ndarray = np.full((count, CHAINS, 3), 0.5, np.float32)
     points = np.empty((STEPS, count, CHAINS, 2), np.float32)
     colours = np.empty((STEPS, count, CHAINS, 3), np.float32)
     bounds = np.cumsum(system.probabilities)[:-1]
@@ -145,7 +145,7 @@ def _play(
     return points.swapaxes(0, 1).reshape(count, -1, 2), colours.swapaxes(0, 1).reshape(count, -1, 3)
 
 
-def _to_unit_square(points: np.ndarray) -> np.ndarray:
+def to_unit_square(points: np.ndarray) -> np.ndarray:
     """Moves and scales each variant's points `(count, points, 2)` so that nearly all lie in `[-1, 1]` squared."""
     sample = points[:, ::7]
     low, high = np.quantile(sample, 0.01, axis=1), np.quantile(sample, 0.99, axis=1)
@@ -153,7 +153,7 @@ def _to_unit_square(points: np.ndarray) -> np.ndarray:
     return (points - ((low + high) / 2)[:, None]) / half[:, None, None]
 
 
-def _occupied_share(points: np.ndarray) -> float:
+def compute_fill(points: np.ndarray) -> float:
     """Returns the share of the filter grid's cells that hold at least one of the points `(points, 2)`."""
     cells = np.floor((points + 1) / 2 * FILTER_SIZE).astype(np.int64)
     cells = cells[((cells >= 0) & (cells < FILTER_SIZE)).all(axis=1)]
@@ -180,8 +180,8 @@ def draw_fractals(system: FractalSystem, count: int, *, size: int, rng: np.rando
 
 
 def _draw(system: FractalSystem, count: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    points, colours = _play(system, count=count, rng=rng, jitter=JITTER)
-    density, colour = _splat(_view(_to_unit_square(points), rng), colours, size)
+    points, colours = play(system, count=count, rng=rng, jitter=JITTER)
+    density, colour = _splat(_view(to_unit_square(points), rng), colours, size)
     # Dense parts are opaque, thin ones let the background through; how soon is another thing that varies.
     gain = rng.uniform(0.7, 3.0, (count, 1, 1, 1)).astype(np.float32)
     opacity = 1 - np.exp(-gain * density)

@@ -275,7 +275,7 @@ def execute_notebook(
             )
         except PapermillExecutionError as error:
             log_file.write("\n" + "\n".join(error.traceback) + "\n")
-            failure = (_explain(error.ename, error.evalue), error.cell_index + 1)
+            failure = (_explain(error.ename, error.evalue), _find_failed(partial))
         except (DeadKernelError, CellTimeoutError) as error:
             failure = (" ".join(str(error).split()) or type(error).__name__, None)
     kept = partial if partial.exists() else None
@@ -305,6 +305,14 @@ def _explain(name: str, value: str) -> str:
     """Our own errors say all in their text; of others the kind helps too."""
     own = name.endswith("Error") and "Expected " in value
     return value if own else f"{name}: {value}"
+
+
+def _find_failed(notebook: Path) -> int | None:
+    """Returns the number of the cell that raised; papermill's own count leaves out the banners that it adds."""
+    for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells, start=1):
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            return number
+    return None
 
 
 def _find_unexecuted(notebook: Path) -> tuple[str, int] | None:

@@ -71,8 +71,9 @@ def name_copies(selection: pd.DataFrame) -> list[str]:
 
 def describe_prediction(row: dict[str, Any]) -> str:
     """Returns the caption of a sample: its class, and what was predicted with which probability."""
-    verdict = "" if row["label"] == row["predicted"] else " (wrong)"
-    return f"{row['label']}: {row['predicted']}, {row['confidence']:.0%}{verdict}"
+    if row["label"] == row["predicted"]:
+        return f"{row['label']}: right, {row['confidence']:.0%}"
+    return f"{row['label']}: called {row['predicted']}, {row['confidence']:.0%}"
 
 
 def read_wrong(wrong: int) -> str:

@@ -8,7 +8,8 @@ from scenebook.errors import InputError, MissingArtifactError
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(run_dir: RunDirectory) -> None:
-    path = run_dir.write_json("data/audit.json", {"n": 1})
+    run_dir.write_json("data/audit.json", {"n": 1})
+    path = run_dir.path("data/audit.json")
     with pytest.raises(RuntimeError, match="half way"), replacing(path) as temporary:
         temporary.write_text("half", encoding="utf-8")
         raise RuntimeError("half way")

@@ -19,7 +19,7 @@ _LABELS = {
     TRAINED: "trained",
     PLAIN: "no parameters",
 }
-_BOX, _PITCH, _TOP, _LEGEND = 0.31, 0.42, 0.3, 0.3  # inches
+_BOX, _PITCH, _TOP, _LEGEND = 0.3, 0.39, 0.3, 0.3  # inches
 _CHAIN, _GAP = 3.1, 0.6
 _SIDE, _LANE = 1.35, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
@@ -229,7 +229,7 @@ def _draw_box(ax: Axes, left: float, top: float, width: float, box: _Box) -> Non
         _write_pair(ax, left, width, top + _BOX / 2, box.title, box.shape, _TITLE)
         return
     _write_pair(ax, left, width, top + 0.10, box.title, box.shape, _TITLE)
-    _write_pair(ax, left, width, top + 0.225, box.detail, box.weights, _DETAIL)
+    _write_pair(ax, left, width, top + 0.215, box.detail, box.weights, _DETAIL)
 
 
 def _write_pair(ax: Axes, left: float, width: float, y: float, start: str, end: str, size: float) -> None:

@@ -69,8 +69,8 @@ class Fragment:
     inline: bool = False
     tree: list[Node] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
-    html: Markup = Markup("")
-    typst: Markup = Markup("")
+    html: Markup = field(default_factory=Markup)
+    typst: Markup = field(default_factory=Markup)
 
 
 @dataclass

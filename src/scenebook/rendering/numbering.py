@@ -176,9 +176,7 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
 
 def references_of(fragment: Fragment) -> list[str]:
     """Returns the labels that a fragment refers to."""
-    return [
-        label for node in each_node(fragment.tree) if node["t"] == "Reference" for label in node["c"]["labels"]
-    ]
+    return [label for node in each_node(fragment.tree) if node["t"] == "Reference" for label in node["c"]["labels"]]
 
 
 def text_without_target(label: str) -> str:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import matplotlib
@@ -24,7 +24,7 @@ from scenebook.rendering.numbering import Target
 from scenebook.rendering.text import breakable, typst_literal, wrap_lines
 from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_name, write_typst
 
-STANDARD = "ua-1"
+STANDARD: Literal["ua-1"] = "ua-1"
 LONGEST_APPENDIX = 400
 MOST_PICTURES = 48
 
@@ -128,21 +128,21 @@ def _write_pictures(report: Report, root: Path) -> None:
 
 def _compile_tagged(source: str, root: Path, report: Report) -> bytes:
     try:
-        return _compile(source, root, [STANDARD])
+        return _compile(source, root, STANDARD)
     except typst.TypstError as error:
         if "PDF/UA" not in error.message:
             raise
-        content = _compile(source, root, [])
+        content = _compile(source, root, None)
         report.warnings.append(f"The PDF is not tagged as PDF/UA-1: {error.message}.")
         return content
 
 
-def _compile(source: str, root: Path, standards: list[str]) -> bytes:
+def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes:
     """Compiles from a file: only so can Typst read the figures beside it. The time stamp is always the same."""
     main = root / "main.typ"
     main.write_text(source, encoding="utf-8")
     compiler = typst.Compiler(str(main), root=str(root), font_paths=fonts())
-    result = compiler.compile(format="pdf", pdf_standards=standards, timestamp=0)
+    result = compiler.compile(format="pdf", pdf_standards=standard, timestamp=0)
     if not isinstance(result, bytes):
         raise TypeError(f"expected one PDF, received {type(result).__name__}")
     return result
@@ -150,7 +150,7 @@ def _compile(source: str, root: Path, standards: list[str]) -> bytes:
 
 def _compiles(source: str, root: Path) -> bool:
     try:
-        _compile(source, root, [])
+        _compile(source, root, None)
     except typst.TypstError:
         return False
     return True
@@ -166,8 +166,7 @@ def fonts() -> typst.Fonts:
 def column_widths(table: Table) -> Markup:
     """Returns Typst's columns: as wide as its text where that is short, a share of the rest where it is long."""
     lengths = [
-        [len(cell) for cell in (name, *(row[column] for row in table.rows))]
-        for column, name in enumerate(table.header)
+        [len(cell) for cell in (name, *(row[column] for row in table.rows))] for column, name in enumerate(table.header)
     ]
     limit = 40 if table.wide else 22
     if sum(max(cells) for cells in lengths) <= limit * 2.2:

@@ -91,9 +91,10 @@ def render_report(
         check_references(report, targets)
     page = ScenebookHTMLExporter().from_report(report, targets)
     document = ScenebookPDFExporter().from_report(report, targets)
-    html = write_bytes(build_dir / "report.html", page.encode("utf-8"))
-    pdf = write_bytes(build_dir / "report.pdf", document if isinstance(document, bytes) else document.encode("utf-8"))
-    return RenderedReport(html, pdf, list(dict.fromkeys(report.warnings)))
+    files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", list(dict.fromkeys(report.warnings)))
+    write_bytes(files.html, page.encode("utf-8"))
+    write_bytes(files.pdf, document if isinstance(document, bytes) else document.encode("utf-8"))
+    return files
 
 
 def _read(path: Path) -> SourceNotebook:

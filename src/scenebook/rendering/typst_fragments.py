@@ -18,7 +18,9 @@ CODE_WIDTH = 56
 CODE_LINES = 60
 
 
-def write_typst(report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()) -> dict[Key, str]:
+def write_typst(
+    report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()
+) -> dict[Key, str]:
     """Fills `typst` of every fragment.
 
     Args:

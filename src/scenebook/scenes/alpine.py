@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from scenebook.scenes.easel import Colour, Easel, Grey, centred, mix, stretch
+from scenebook.scenes.easel import Colour, Easel, Field, Grey, centred, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_conifer, paint_hut, paint_stones
-
-Line = NDArray[np.float32]
 
 SNOW: Colour = (247, 250, 252)
 SNOW_SHADE: Colour = (128, 156, 194)
 ICE_BLUES: tuple[Colour, ...] = ((96, 160, 204), (84, 148, 186), (124, 166, 198))
-ROCKS: tuple[Colour, ...] = ((128, 116, 108), (112, 116, 124), (140, 116, 92), (104, 100, 106))
-GROUNDS: tuple[Colour, ...] = ((112, 142, 66), (94, 124, 62), (146, 144, 84), (140, 126, 100))
+ROCKS: tuple[Colour, ...] = ((134, 126, 122), (118, 122, 130), (142, 128, 112), (112, 110, 118))
+GROUNDS: tuple[Colour, ...] = ((120, 158, 70), (102, 142, 66), (138, 156, 78), (150, 146, 96))
 DARK: Colour = (26, 28, 40)
 
 
@@ -44,7 +41,7 @@ def paint_alpine(easel: Easel, ice: float) -> None:
     paint_foreground(easel, foot, ice)
 
 
-def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float, grain: Grey, depth: float) -> Line:
+def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float, grain: Grey, depth: float) -> Field:
     """One range of peaks from `top` down to `foot`, snow above a snow line that `ice` lowers.
 
     Returns:
@@ -62,7 +59,7 @@ def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float,
     return line
 
 
-def summits(easel: Easel, foot: float, top: float) -> Line:
+def summits(easel: Easel, foot: float, top: float) -> Field:
     """Outline of two to four pointed peaks, the highest at `top`, one before the other."""
     height = np.full(easel.side, 0.12 * (foot - top), dtype=np.float32)
     across = easel.columns[0]
@@ -75,7 +72,7 @@ def summits(easel: Easel, foot: float, top: float) -> Line:
     return foot - height + easel.outline([0.0] * 5, easel.between(0.015, 0.04))
 
 
-def faces(easel: Easel, line: Line, grain: Grey, tall: float) -> Grey:
+def faces(easel: Easel, line: Field, grain: Grey, tall: float) -> Grey:
     """Light and dark faces of a range: the slope of its outline, carried down along crooked ribs."""
     width = max(2, easel.side // 40)
     padded = np.concatenate([line[:1].repeat(width), line, line[-1:].repeat(width)])
@@ -100,7 +97,7 @@ def paint_valley(easel: Easel, foot: float, rock: Colour, ice: float) -> None:
     easel.paint(snow, grain, easel.tone(SNOW_SHADE, 0.2), easel.tone(SNOW, 0.1))
 
 
-def paint_tongue(easel: Easel, foot: float, line: Line, ice: float) -> None:
+def paint_tongue(easel: Easel, foot: float, line: Field, ice: float) -> None:
     """River of ice from the lowest saddle of the range: the more ice, the wider it is and the further down it comes."""
     inner = slice(easel.side // 5, easel.side - easel.side // 5)
     saddle = float(easel.columns[0, inner][int(np.argmax(line[inner]))])
@@ -112,13 +109,15 @@ def paint_tongue(easel: Easel, foot: float, line: Line, ice: float) -> None:
     half = (0.02 + 0.05 * ice + fall * ice * easel.between(0.5, 0.85) + edge) * snout * (2 - snout) + 1e-6
     across = (easel.columns - centre) / half
     mask = (np.abs(across) < 1) & (easel.rows > top)
-    # Rows are taken ever more slowly towards the bottom: near crevasses are large. They bow downhill in the middle.
-    taken = (fall * (2 - fall) * 0.94 + 0.05 * np.minimum(across * across, 1)) * easel.side
-    crevasses = easel.moved(easel.noise(30, 5), taken)
-    easel.paint(mask, stretch(crevasses, 70, 165), easel.tone(easel.pick(ICE_BLUES), 0.15), easel.tone(SNOW, 0.1))
-    if easel.chance(0.4):
-        moraine = np.abs(across - easel.between(-0.6, 0.6)) < 0.03 + 0.25 * centred(crevasses)
-        easel.paint(mask & moraine, crevasses, easel.tone((96, 96, 100), 0.2), easel.tone((176, 178, 182), 0.2))
+    # The ice is streaked along its way down, and cracked across it: cracks bow downhill in the middle.
+    streaks = easel.moved(easel.noise(3, 12), fall, 0.5 + 0.42 * across)
+    cracks = easel.moved(
+        easel.noise(30, 4), fall * (2 - fall) * 0.9 + 0.06 * np.minimum(across * across, 1), easel.columns
+    )
+    grey = np.minimum(stretch(streaks, 60, 180), stretch(cracks, 50, 110))
+    easel.paint(mask, grey, easel.tone(easel.pick(ICE_BLUES), 0.15), easel.tone(SNOW, 0.1))
+    dirt = mask & (streaks < easel.between(60, 95))
+    easel.paint(dirt, cracks, easel.tone((104, 106, 112), 0.2), easel.tone((178, 182, 188), 0.2))
 
 
 def paint_ice_front(easel: Easel, level: float) -> None:

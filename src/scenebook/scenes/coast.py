@@ -8,7 +8,7 @@ from scenebook.scenes.easel import Colour, Easel, centred, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_person, paint_stones
 
-WATERS: tuple[Colour, ...] = ((36, 92, 140), (40, 116, 138), (58, 98, 112), (28, 72, 118), (74, 110, 124))
+WATERS: tuple[Colour, ...] = ((30, 92, 150), (30, 116, 144), (44, 102, 128), (24, 74, 130), (56, 112, 140))
 
 
 def paint_sea(easel: Easel, shore: float) -> None:
@@ -39,16 +39,16 @@ def paint_water(easel: Easel, horizon: float, water: Colour) -> None:
     down = np.clip((easel.rows - horizon) / (1 - horizon), 0, 1)
     swell = easel.noise(40, 4, 3)
     # Rows are taken ever more slowly towards the bottom: near waves are large.
-    taken = easel.side * 0.97 * down * (2 - down) + centred(easel.noise(4, 4, 1)) * (easel.side / 24)
-    waves = easel.moved(swell, taken)
+    taken = 0.97 * down * (2 - down) + centred(easel.noise(4, 4, 1)) * 0.04
+    waves = easel.moved(swell, taken, easel.columns)
     mask = (easel.rows >= horizon) & (easel.columns >= 0)
     far = mix(easel.tone(water), easel.mood.sky_low, 0.35)
-    grey = np.clip(stretch(waves, 60, 200) * (0.35 + 0.5 * down) + 70 * (1 - down), 0, 255).astype(np.uint8)
+    grey = np.clip(stretch(waves, 70, 185) * (0.5 + 0.4 * down) + 50 * (1 - down), 0, 255).astype(np.uint8)
     easel.paint(mask, grey, easel.tone(mix(water, (6, 20, 40), 0.35)), mix(far, (235, 245, 245), 0.3))
     level = easel.between(165, 215)
     foam = mask & (waves > level + 30 * (1 - down))
     easel.paint(foam, waves, easel.tone((200, 215, 220)), easel.tone((250, 252, 252)))
-    if easel.chance(0.35):
+    if easel.chance(0.25):
         away = np.abs(easel.columns - easel.between(0.2, 0.8)) / (0.02 + 0.16 * down)
         glitter = np.where(mask, np.clip((waves - 105.0) * 5, 0, 210) * np.clip(1.4 - away, 0, 1), 0).astype(np.uint8)
         easel.paint(glitter, waves, mix(easel.mood.sky_low, (255, 240, 200), 0.4), (255, 250, 232))

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 Grey = NDArray[np.uint8]
+Field = NDArray[np.float32]
 Mask = NDArray[np.bool_] | Grey
 Choice = TypeVar("Choice")
 
@@ -60,8 +61,8 @@ class Easel:
     mood: Mood
     image: Image.Image = field(init=False)
     pen: ImageDraw.ImageDraw = field(init=False)
-    rows: NDArray[np.float32] = field(init=False)
-    columns: NDArray[np.float32] = field(init=False)
+    rows: Field = field(init=False)
+    columns: Field = field(init=False)
 
     def __post_init__(self) -> None:
         self.image = Image.new("RGB", (self.side, self.side))
@@ -114,7 +115,7 @@ class Easel:
         grey = Image.fromarray((total // ((1 << octaves) - 1)).astype(np.uint8))
         return np.asarray(grey.resize((self.side, self.side), Image.Resampling.BILINEAR))
 
-    def outline(self, heights: Sequence[float], rough: float) -> NDArray[np.float32]:
+    def outline(self, heights: Sequence[float], rough: float) -> Field:
         """Broken line through given heights, by midpoint displacement.
 
         Args:
@@ -132,15 +133,17 @@ class Easel:
             line, rough = finer, rough / 2
         return line[np.arange(self.side) * (len(line) - 1) // (self.side - 1)].astype(np.float32)
 
-    def moved(self, grey: Grey, taken: NDArray[np.float32]) -> Grey:
-        """Grey whose pixels come from other rows of the same column.
+    def moved(self, grey: Grey, rows: Field, columns: Field) -> Grey:
+        """Grey whose pixels are taken from other places, the nearest pixel of the canvas each.
 
         Args:
             grey: uint8 `(side, side)`.
-            taken: Row from which each pixel is taken, in canvas pixels, float32 `(side, side)`.
+            rows: Row from which each pixel is taken, as a fraction of the side; with `columns`, `(side, side)`.
+            columns: Column from which each pixel is taken.
         """
-        rows = np.clip(taken, 0, self.side - 1).astype(np.intp)
-        return grey.take(rows * self.side + np.arange(self.side))
+        last = self.side - 1
+        taken = np.clip(rows * self.side, 0, last).astype(np.intp) * self.side
+        return grey.take(taken + np.clip(columns * self.side, 0, last).astype(np.intp))
 
     def paint(self, mask: Mask, grey: Grey, dark: Colour, light: Colour) -> None:
         """Paint where the mask is set: `dark` where `grey` is 0, `light` where it is 255.
@@ -183,7 +186,7 @@ def stretch(grey: Grey, low: int, high: int) -> Grey:
     return levels[grey]
 
 
-def centred(grey: Grey) -> NDArray[np.float32]:
+def centred(grey: Grey) -> Field:
     """Grey as numbers in `[-0.5, 0.5]`."""
     return (grey.astype(np.float32) - np.float32(127.5)) / np.float32(255)
 

@@ -25,6 +25,7 @@ def paint_forest(easel: Easel, inside: float) -> None:
     paint_foliage(easel, leaf, inside)
     if inside < 0.5:
         paint_rows(easel, leaf, ground, inside)
+        paint_leaves(easel)
         paint_floor(easel, leaf, ground + 0.06)
     else:
         paint_floor(easel, leaf, ground)
@@ -64,6 +65,15 @@ def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None
             paint = paint_conifer if conifers != easel.chance(0.12) else paint_round_tree
             colour = None if paint is paint_conifer else mix(leaf, (20, 44, 40), 0.2)
             paint(easel, base, height * easel.between(0.75, 1.15), 0.75 * (1 - near), colour)
+
+
+def paint_leaves(easel: Easel) -> None:
+    """Light and shade of single leaves, over the trees and what can be seen between them."""
+    specks = easel.noise(44, 44, 1)
+    shade = (stretch(specks, 150, 215) // 3).astype(np.uint8)
+    easel.paint(shade, specks, (8, 20, 16), (8, 20, 16))
+    light = (stretch(255 - specks, 150, 215) // 4).astype(np.uint8)
+    easel.paint(light, specks, easel.tone((230, 232, 170)), easel.tone((230, 232, 170)))
 
 
 def paint_floor(easel: Easel, leaf: Colour, level: float) -> None:

@@ -1,0 +1,110 @@
+"""Somebody's own folder, through the command line and through make: odd names, failures, exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenebook import scenes
+from scenebook.artifacts import RunDirectory, project_root
+from tests.integration.conftest import run_command
+
+QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
+HOSTILE = "it's \"mine\" $(touch x) `touch y`"
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path) -> Path:
+    """Drawn pictures of two classes in a folder whose name a shell would act on; so does a class's."""
+    folder = tmp_path / HOSTILE
+    names = {"sea": "sea", "forest": "<b>#panic()</b> $x$ [@fig:x]"}
+    drawn = tmp_path / "drawn"
+    scenes.write_scenes(drawn, train_per_class=6, test_per_class=2, seed=0, size=32)
+    for split in ("train", "test"):
+        for scene, name in names.items():
+            target = folder / split / name.replace("/", "∕")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (drawn / split / scene).rename(target)
+    return folder
+
+
+def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder: Path, tmp_path: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SCENEBOOK_")},
+        "SCENEBOOK_RUNS": str(tmp_path / "runs"),
+        "SCENEBOOK_BUILD": str(tmp_path / "build"),
+    }
+    command = [
+        "make", "report",
+        # What runs this test is installed already; make must not install it again.
+        "-o", f"{sys.prefix}/.installed", f"VENV={sys.prefix}",
+        f"DATA={hostile_folder}", "PROFILE=sample", f"SET={QUICK}",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=project_root(), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run_root,) = (tmp_path / "runs").iterdir()
+    run_dir = RunDirectory(run_root)
+    assert run_dir.read_json("data/classes.json")["root"] == str(hostile_folder.resolve())
+    assert (tmp_path / "build" / run_root.name / "report.pdf").is_file()
+    page = (tmp_path / "build" / run_root.name / "report.html").read_text(encoding="utf-8")
+    assert "<b>#panic()" not in page
+    assert "&lt;b&gt;#panic()" in page
+    for made in ("x", "y"):
+        assert not (project_root() / made).exists()
+        assert not (hostile_folder.parent / made).exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_lower(hostile_folder: Path, tmp_path: Path) -> None:
+    done = run_command(
+        tmp_path, "diverged", "report", "--profile", "sample", "--dataset", str(hostile_folder), "--run", "diverged",
+        "--set", f"{QUICK.replace('epochs=1', 'epochs=40')} learning_rate=10 momentum=0.99",
+    )  # fmt: skip
+    assert done.returncode == 1, done.output
+    assert "Expected a finite training loss. Received: loss=nan" in done.output
+    assert "Lower learning_rate" in done.output
+    assert done.run_dir.path("notebooks/02-training.ipynb").is_file()
+    assert done.run_dir.path("log/training.txt").is_file()
+    # A report is left all the same, and says what is missing.
+    page = (done.build_dir / "report.html").read_text(encoding="utf-8")
+    for stage in ("training", "evaluation", "samples", "conclusion"):
+        assert stage in page
+    assert "failed" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "epocs=3"], "Did you mean epochs?"),
+        (["--set", "epochs=0"], "Received: epochs=0"),
+        (["--dataset", "no such folder"], "There is no such folder"),
+        (["--profile", "papr"], "Did you mean paper?"),
+        (["--weights", "none.h5"], "an existing .weights.h5 or .keras file"),
+        (["--set", "backbone=ResNet5"], "Did you mean ResNet50?"),
+        (["--run", "../x"], "a run's name"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_wrong_input_exits_2_without_a_traceback(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = run_command(tmp_path, "x", "report", *arguments)
+    assert done.returncode == 2
+    assert message in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_command_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
+    for command in ("render", "bundle"):
+        done = run_command(tmp_path, "x", command, "--run", "never")
+        assert done.returncode == 2
+        assert "`python -m scenebook report` makes one" in done.output
+
+
+def test_help_and_params_need_nothing(tmp_path: Path) -> None:
+    assert "report" in run_command(tmp_path, "x", "--help").output
+    listed = run_command(tmp_path, "x", "params").output
+    for name in ("learning_rate", "trainable_base_layers", "samples_dir"):
+        assert name in listed

@@ -1,0 +1,135 @@
+"""The whole sample report, as `make report` makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from pypdf import PdfReader
+
+from scenebook import pipeline
+from scenebook.artifacts import STAGE_NOTEBOOKS
+from tests.integration.conftest import Finished, run_command
+
+ARTIFACTS = """
+data/splits.csv data/classes.json data/audit.json
+training/model.keras training/history.csv training/summary.json training/test_predictions.csv
+training/validation_predictions.csv
+evaluation/predictions.csv evaluation/metrics.json evaluation/confusion_matrix.csv evaluation/classification_report.csv
+samples/selection.csv
+settings.yaml
+""".split()
+
+
+def pdf_text(finished: Finished) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(finished.build_dir / "report.pdf").pages)
+
+
+def test_it_says_what_it_does_and_where_the_files_are(sample: Finished) -> None:
+    for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
+        assert f"[{number}/5] {stage}: done in " in sample.output
+    assert len(re.findall(r"epoch \d+/16: .*accuracy 0\.\d+.*loss \d.*val_accuracy", sample.output)) == 16
+    assert re.search(r"report\.html .*MB", sample.output)
+    assert re.search(r"report\.pdf .*MB", sample.output)
+
+
+def test_every_artifact_is_there_and_in_the_manifest(sample: Finished) -> None:
+    manifest = pipeline.load_manifest(sample.run_dir)
+    for name in ARTIFACTS:
+        entry = manifest["files"][name]
+        content = sample.run_dir.path(name).read_bytes()
+        assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content)), name
+    on_disk = {path.relative_to(sample.run_dir.root).as_posix() for path in sample.run_dir.root.rglob("*.*")}
+    files = {name for name in on_disk if sample.run_dir.path(name).is_file()}
+    assert files - {"manifest.json"} == set(manifest["files"])
+    assert all(entry["status"] == "done" and entry["memory_mb"] > 0 for entry in manifest["stages"].values())
+
+
+def test_its_accuracy_is_neither_chance_nor_perfect(sample: Finished) -> None:
+    metrics = sample.run_dir.read_json("evaluation/metrics.json")
+    assert metrics["n"] == 300
+    assert 0.75 <= metrics["accuracy"]["value"] <= 0.97
+    assert metrics["accuracy"]["low"] < metrics["accuracy"]["value"] < metrics["accuracy"]["high"]
+
+
+def test_predictions_hold_together(sample: Finished) -> None:
+    classes = sample.run_dir.read_json("data/classes.json")["classes"]
+    splits = sample.run_dir.read_csv("data/splits.csv").set_index("path")
+    for name, split in (("test", "test"), ("validation", "validation")):
+        table = sample.run_dir.read_csv(f"training/{name}_predictions.csv")
+        assert list(table.columns) == ["path", "label", "predicted", "confidence", *(f"p_{label}" for label in classes)]
+        probs = table.iloc[:, 4:].to_numpy()
+        np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(probs.max(axis=1), table["confidence"], rtol=1e-8)
+        assert [classes[index] for index in probs.argmax(axis=1)] == list(table["predicted"])
+        assert set(table["path"]) == set(splits.index[splits["split"] == split])
+
+
+def test_the_history_has_a_row_an_epoch_and_the_decayed_learning_rate(sample: Finished) -> None:
+    history = sample.run_dir.read_csv("training/history.csv")
+    assert list(history.columns) == [
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds",
+    ]  # fmt: skip
+    assert list(history["epoch"]) == list(range(1, 17))
+    steps = 12 * 16  # 378 training pictures in batches of 32
+    assert history["learning_rate"].iloc[-1] == pytest.approx(0.001 / (1 + 1e-7 * steps), rel=1e-6)
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_both_files_hold_the_report(sample: Finished) -> None:
+    page = (sample.build_dir / "report.html").read_text(encoding="utf-8")
+    text = pdf_text(sample)
+    accuracy = f"{sample.run_dir.read_json('evaluation/metrics.json')['accuracy']['value']:.1%}"
+    for section in ("Introduction", "Methodology", "Results", "Conclusion", "Repository"):
+        assert section.lower() in page.lower()
+        assert section.lower() in text.lower()
+    for number in range(1, 10):
+        assert f"Fig. {number}" in text
+    for shown in (page, text):
+        assert accuracy in shown
+        assert "are drawn by the program" in " ".join(shown.split())
+        assert "88.2%" in shown
+        assert "ResNet50 consists of" in " ".join(shown.split())
+        assert str(sample.run_dir.root) not in shown
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="https?://(?!example\.org)', page)
+
+
+def test_the_repository_section_names_weights_and_pictures_with_their_digests(sample: Finished) -> None:
+    text = "".join(pdf_text(sample).split())
+    selection = sample.run_dir.read_csv("samples/selection.csv")
+    assert len(selection) == 6
+    for name in ("training/model.keras", *selection["picture"]):
+        assert hashlib.sha256(sample.run_dir.path(name).read_bytes()).hexdigest() in text, name
+
+
+def test_rendering_again_gives_the_same_bytes(sample: Finished) -> None:
+    names = ("report.html", "report.pdf")
+    before = [(sample.build_dir / name).read_bytes() for name in names]
+    again = run_command(sample.run_dir.root.parents[1], "sample", "render", "--run", "sample")
+    assert again.returncode == 0, again.output
+    assert [(sample.build_dir / name).read_bytes() for name in names] == before
+
+
+def test_the_saved_model_loads_safely_and_has_no_optimizer(sample: Finished, clean_keras: None) -> None:
+    import keras
+
+    model = keras.models.load_model(sample.run_dir.path("training/model.keras"), safe_mode=True)
+    summary = sample.run_dir.read_json("training/summary.json")
+    assert model.count_params() == summary["total_params"]
+    with zipfile.ZipFile(sample.run_dir.path("training/model.keras")) as archive:
+        assert "date_saved" not in archive.read("metadata.json").decode()
+    assert model.optimizer is None
+
+
+def test_the_bundle_holds_report_weights_and_pictures(sample: Finished) -> None:
+    done = run_command(sample.run_dir.root.parents[1], "sample", "bundle", "--run", "sample")
+    assert done.returncode == 0, done.output
+    with zipfile.ZipFile(sample.build_dir / "bundle.zip") as archive:
+        assert archive.testzip() is None
+        names = set(archive.namelist())
+    pictures = set(sample.run_dir.read_csv("samples/selection.csv")["picture"])
+    assert {"report.html", "report.pdf", "training/model.keras", "manifest.json"} | pictures <= names

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from scenebook import samples
+from scenebook.errors import DatasetError
+from tests.conftest import MakeFolder
+
+PICTURES = pd.DataFrame({"path": [f"{name}/{i}.png" for name in "abc" for i in range(9)], "label": list("abc" * 9)})
+PICTURES["label"] = PICTURES["path"].str[0]
+
+
+def test_one_picture_of_each_class_is_drawn_from_the_seed() -> None:
+    first, again = (samples.select_one_per_class(PICTURES, ["a", "b", "c"], seed=3) for _ in range(2))
+    assert list(first["label"]) == ["a", "b", "c"]
+    assert first.equals(again)
+    draws = {tuple(samples.select_one_per_class(PICTURES, ["a", "b", "c"], seed=seed)["path"]) for seed in range(9)}
+    assert len(draws) > 5
+
+
+def test_the_draw_of_a_class_does_not_depend_on_the_others() -> None:
+    without = PICTURES[PICTURES["label"] != "a"]
+    chosen = samples.select_one_per_class(without, ["a", "b", "c"], seed=3)
+    assert list(chosen["label"]) == ["b", "c"]
+    assert list(chosen["path"]) == list(samples.select_one_per_class(PICTURES, ["a", "b", "c"], seed=3)["path"][1:])
+
+
+def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolder) -> None:
+    found = samples.find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog"])
+    assert found.to_dict("records") == [
+        {"path": "cat/000.png", "label": "cat"},
+        {"path": "dog/000.png", "label": "dog"},
+    ]
+
+
+def test_a_class_without_a_given_sample_is_an_error(make_folder: MakeFolder) -> None:
+    with pytest.raises(DatasetError, match=r"every class in samples_dir.*class='emu'"):
+        samples.find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"])
+
+
+def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:
+    names = samples.name_copies(pd.DataFrame({"label": ["../../etc", "a/b", "", "x" * 300]}))
+    assert len(set(names)) == 4
+    for name in names:
+        assert name.startswith("samples/pictures/")
+        assert name.count("/") == 2
+        assert len(name) < 120
+
+
+def test_a_caption_says_whether_a_sample_is_right() -> None:
+    row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
+    assert samples.describe_prediction(row) == "sea: called mountain, 51%"
+    assert samples.describe_prediction({**row, "predicted": "sea"}) == "sea: right, 51%"
