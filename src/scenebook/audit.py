@@ -44,9 +44,8 @@ def find_odd_sizes(splits: pd.DataFrame) -> pd.DataFrame:
     sizes = splits.groupby(["width", "height"]).size()
     if sizes.max() < len(splits) / 2:
         return splits.iloc[:0][["path", "width", "height"]]
-    width, height = sizes.idxmax()
-    odd = (splits["width"] != width) | (splits["height"] != height)
-    return splits.loc[odd, ["path", "width", "height"]]
+    common = pd.MultiIndex.from_frame(splits[["width", "height"]]).isin(sizes.index[[sizes.argmax()]])
+    return splits.loc[~common, ["path", "width", "height"]]
 
 
 def audit_pictures(

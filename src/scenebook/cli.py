@@ -18,7 +18,15 @@ from rich.text import Text
 
 import scenebook
 from scenebook import config, pipeline
-from scenebook.artifacts import SETTINGS, RunDirectory, default_build_dir, open_run, project_root, replacing, run_name_for
+from scenebook.artifacts import (
+    SETTINGS,
+    RunDirectory,
+    default_build_dir,
+    open_run,
+    project_root,
+    replacing,
+    run_name_for,
+)
 from scenebook.config import Settings
 from scenebook.errors import InputError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
@@ -82,7 +90,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--profile",
         default=_environment("PROFILE"),
         metavar="NAME|FILE",
-        help="settings to start from: sample, paper, or a YAML file; default: sample, or paper with --dataset",
+        help="settings to start from: sample, paper, or a YAML file; default: sample; paper with --dataset",
     )
     add(
         "--dataset",
@@ -290,7 +298,7 @@ class TerminalListener:
     def stage_started(self, stage: str, number: int, total: int) -> None:
         self._title, self._last, self._started = f"[{number}/{total}] {stage}", "", time.monotonic()
         if self._console.is_terminal:
-            self._status = self._console.status(_Clock(self))  # type: ignore[arg-type]
+            self._status = self._console.status(_Clock(self))
             self._status.start()
         else:
             self._console.print(Text(self._title))

@@ -15,8 +15,9 @@ from scenebook.provenance import sha256_file
 
 ABSTRACT = (
     "A classifier for {k} classes of the data set *{name}* ({kind}) is trained by transfer learning from {backbone}. "
-    "It learns from {train:,} pictures over {epochs} epochs with augmentation. On {test:,} test pictures that were looked "
-    "at once its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). {confusion}"
+    "It learns from {train:,} pictures over {epochs} epochs with augmentation. On {test:,} test pictures that were "
+    "looked at once its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
+    "{confusion}"
 )
 
 
@@ -27,11 +28,9 @@ def collect_facts(run_dir: RunDirectory) -> dict[str, Any]:
     history = run_dir.read_csv("training/history.csv").iloc[-1]
     matrix = load_confusion(run_dir)
     largest = metrics.largest_confusions(matrix, most=1)
-    confusion = (
-        f"The commonest error takes {largest[0][0]} for {largest[0][1]} ({largest[0][2]} of {matrix.loc[largest[0][0]].sum()})."
-        if largest
-        else "It makes no error."
-    )
+    confusion = "It makes no error."
+    for true, predicted, count in largest:
+        confusion = f"The commonest error takes {true} for {predicted} ({count} of {matrix.loc[true].sum()})."
     return {
         "name": classes["name"],
         "kind": classes["kind"],
@@ -52,10 +51,7 @@ def load_confusion(run_dir: RunDirectory) -> pd.DataFrame:
 
 def name_backbone(backbone: str, weights: str) -> str:
     """Returns the backbone and its weights in words."""
-    if backbone == "embedded":
-        network = "a small residual network that comes with this program"
-    else:
-        network = backbone
+    network = "a small residual network that comes with this program" if backbone == "embedded" else backbone
     origin = {
         "imagenet": "pretrained on ImageNet",
         "embedded": "pretrained on images of fractals",
@@ -77,19 +73,19 @@ def write_conclusion(run_dir: RunDirectory) -> str:
         sentences.append("That is more than naming the commonest class each time would give, {majority:.1%}.")
     else:
         sentences.append(
-            "Naming the commonest class each time would give {majority:.1%}: the interval reaches down to that, so that "
-            "nothing has been shown to be learned."
+            "Naming the commonest class each time would give {majority:.1%}: the interval reaches down to that, so "
+            "that nothing has been shown to be learned."
         )
     sentences.append("{confusion}")
     if facts["train_accuracy"] > scores["accuracy"]["high"]:
         sentences.append(
-            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures correctly, "
-            "which is more than the interval allows for unseen ones: it over-fits."
+            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures "
+            "correctly, which is more than the interval allows for unseen ones: it over-fits."
         )
     else:
         sentences.append(
-            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures correctly, "
-            "no more than of the unseen ones: there is no sign of over-fitting."
+            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures "
+            "correctly, no more than of the unseen ones: there is no sign of over-fitting."
         )
     return " ".join(sentences)
 

@@ -153,7 +153,7 @@ def find_pictures(root: Path) -> FoundPictures:
     for split, folder in by_split.items() or [(None, root)]:
         _list_classes(root, folder, split, found)
     if by_split:
-        used = {path for path in by_split.values()}
+        used = set(by_split.values())
         found.ignored_folders.extend(
             path.name for path in _visible_folders(root) if path not in used and not _holds(path, used)
         )
@@ -271,6 +271,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 @dataclass(frozen=True)
+class _Decoded:
+    pixels: np.ndarray
+    facts: dict[str, str | int]
+
+
+@dataclass(frozen=True)
 class DecodedPictures:
     """The readable pictures of a data set.
 
@@ -316,9 +322,8 @@ def decode_pictures(
             if isinstance(result, OSError):
                 set_aside.append((picture.path, f"cannot be read: {' '.join(str(result).split())[:200]}"))
             else:
-                pixels, row = result
-                array[len(rows)] = pixels
-                rows.append({"path": picture.path, "label": picture.label, "split": picture.split, **row})
+                array[len(rows)] = result.pixels
+                rows.append({"path": picture.path, "label": picture.label, "split": picture.split, **result.facts})
             report(done, total)
         array.flush()
         del array
@@ -327,15 +332,16 @@ def decode_pictures(
     return DecodedPictures(table, file, set_aside)
 
 
-def _decode_all(found: FoundPictures, image_size: int) -> Iterator[tuple[Picture, object]]:
+def _decode_all(found: FoundPictures, image_size: int) -> Iterator[tuple[Picture, _Decoded | OSError]]:
     """Yields pictures in order with their pixels and facts, or with the error; a bounded number at a time in memory."""
 
-    def work(picture: Picture) -> object:
+    def work(picture: Picture) -> _Decoded | OSError:
         path = found.root / picture.path
         try:
             full = decode(path)
             pixels = np.asarray(Image.fromarray(full).resize((image_size, image_size), Image.Resampling.BILINEAR))
-            return pixels, {"sha256": sha256_file(path), "width": full.shape[1], "height": full.shape[0]}
+            facts = {"sha256": sha256_file(path), "width": full.shape[1], "height": full.shape[0]}
+            return _Decoded(pixels, facts)
         except OSError as error:
             return error
 

@@ -213,8 +213,8 @@ def describe_confusion(matrix: pd.DataFrame) -> str:
         f"{true} taken for {predicted} {count} times" for true, predicted, count in largest_confusions(matrix)
     )
     return (
-        f"Confusion matrix of {len(matrix)} classes and {counts.sum()} pictures; {counts.trace()} of them on the diagonal. "
-        f"Commonest errors: {errors or 'none'}."
+        f"Confusion matrix of {len(matrix)} classes and {counts.sum()} pictures; {counts.trace()} of them on the "
+        f"diagonal. Commonest errors: {errors or 'none'}."
     )
 
 

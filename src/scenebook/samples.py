@@ -61,7 +61,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def name_copies(selection: pd.DataFrame) -> list[str]:
-    """Returns where in the run each sample picture is kept: numbered, with the class's name as far as a file can bear it."""
+    """Returns where in the run each sample picture is kept: numbered, and named after its class."""
     width = len(str(len(selection)))
     return [
         f"samples/pictures/{number:0{width}d}-{run_name_for(str(label))[:60]}.jpg"

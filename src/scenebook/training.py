@@ -222,6 +222,6 @@ def read_history(*, best_epoch: int, epochs: int) -> str:
     if best_epoch == epochs:
         return "The validation loss was lowest after the last epoch: there is no sign of over-fitting yet."
     return (
-        "The validation loss was lowest after epoch {best_epoch}; whether its rise afterwards is over-fitting or chance, "
-        "one run cannot tell."
+        "The validation loss was lowest after epoch {best_epoch}; whether its rise afterwards is over-fitting or "
+        "chance, one run cannot tell."
     )

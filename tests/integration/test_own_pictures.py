@@ -14,7 +14,7 @@ from scenebook.artifacts import RunDirectory, project_root
 from tests.integration.conftest import run_command
 
 QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
-HOSTILE = "it's \"mine\" $(touch x) `touch y`"
+HOSTILE = 'it\'s "mine" $(touch x) `touch y`'
 
 
 @pytest.fixture

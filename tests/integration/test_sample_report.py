@@ -14,14 +14,22 @@ from scenebook import pipeline
 from scenebook.artifacts import STAGE_NOTEBOOKS
 from tests.integration.conftest import Finished, run_command
 
-ARTIFACTS = """
-data/splits.csv data/classes.json data/audit.json
-training/model.keras training/history.csv training/summary.json training/test_predictions.csv
-training/validation_predictions.csv
-evaluation/predictions.csv evaluation/metrics.json evaluation/confusion_matrix.csv evaluation/classification_report.csv
-samples/selection.csv
-settings.yaml
-""".split()
+ARTIFACTS = [
+    "settings.yaml",
+    "data/splits.csv",
+    "data/classes.json",
+    "data/audit.json",
+    "training/model.keras",
+    "training/history.csv",
+    "training/summary.json",
+    "training/test_predictions.csv",
+    "training/validation_predictions.csv",
+    "evaluation/predictions.csv",
+    "evaluation/metrics.json",
+    "evaluation/confusion_matrix.csv",
+    "evaluation/classification_report.csv",
+    "samples/selection.csv",
+]
 
 
 def pdf_text(finished: Finished) -> str:

@@ -10,9 +10,14 @@ from scenebook.errors import InputError, MissingArtifactError
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(run_dir: RunDirectory) -> None:
     run_dir.write_json("data/audit.json", {"n": 1})
     path = run_dir.path("data/audit.json")
-    with pytest.raises(RuntimeError, match="half way"), replacing(path) as temporary:
-        temporary.write_text("half", encoding="utf-8")
-        raise RuntimeError("half way")
+
+    def fail_half_way() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
     assert run_dir.read_json("data/audit.json") == {"n": 1}
     assert [file.name for file in path.parent.iterdir()] == ["audit.json"]
 

@@ -26,7 +26,9 @@ def test_class_folders_are_found_and_split_in_three(make_folder: MakeFolder, run
     assert counts.loc["dog"].to_dict() == {"test": 4, "train": 12, "validation": 4}
 
 
-@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("seg_train/seg_train", "seg_test/seg_test"), ("Training", "Testing")])
+@pytest.mark.parametrize(
+    ("train", "test"), [("train", "test"), ("seg_train/seg_train", "seg_test/seg_test"), ("Training", "Testing")]
+)
 def test_a_ready_made_test_folder_stays_as_it_is(
     make_folder: MakeFolder, run_dir: RunDirectory, train: str, test: str
 ) -> None:
@@ -63,7 +65,11 @@ def test_the_split_depends_on_the_seed_alone(make_folder: MakeFolder, run_dir: R
 
 def test_max_per_class_draws_a_seeded_subset(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
     splits = read(make_folder({"cat": 40, "dog": 10}), run_dir, max_per_class=4)
-    assert pd.crosstab(splits["label"], splits["split"]).loc["cat"].to_dict() == {"test": 4, "train": 3, "validation": 1}
+    assert pd.crosstab(splits["label"], splits["split"]).loc["cat"].to_dict() == {
+        "test": 4,
+        "train": 3,
+        "validation": 1,
+    }
 
 
 def test_the_rows_of_the_splits_lead_to_the_right_pictures(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
@@ -124,7 +130,7 @@ def test_one_class_is_an_error_that_names_it(make_folder: MakeFolder) -> None:
 
 
 def test_an_empty_class_is_an_error_that_names_its_folder(make_folder: MakeFolder) -> None:
-    with pytest.raises(DatasetError, match="at least one picture in every class folder.*dog"):
+    with pytest.raises(DatasetError, match=r"at least one picture in every class folder.*dog"):
         dataset.find_pictures(make_folder({"cat": 3, "dog": 0}))
 
 

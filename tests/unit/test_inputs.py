@@ -9,9 +9,7 @@ from scenebook.dataset import SplitPictures
 def test_pictures_come_in_their_order_as_float_with_one_hot_labels() -> None:
     stored = np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3)
     pictures = SplitPictures(stored, np.array([4, 0, 2]), np.array([1, 0, 1]), ["a", "b", "c"])
-    batches = list(
-        inputs.make_ds(pictures, num_classes=3, batch_size=2, preprocess_input=lambda images: images / 2)
-    )
+    batches = list(inputs.make_ds(pictures, num_classes=3, batch_size=2, preprocess_input=lambda images: images / 2))
     images = np.concatenate([np.asarray(batch) for batch, _ in batches])
     assert [len(batch) for batch, _ in batches] == [2, 1]
     np.testing.assert_array_equal(images, stored[[4, 0, 2]].astype("float32") / 2)

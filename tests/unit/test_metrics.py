@@ -94,7 +94,7 @@ def test_a_class_never_predicted_or_without_test_pictures_divides_by_nothing() -
     names = ["a", "b", "c"]
     predictions = predictions_of(matrix, names)
     report = metrics.compute_report(predictions, names).set_index("class")
-    assert report.loc["c", ["precision", "recall", "f1", "support"]].tolist() == [0, 0, 0, 0]
+    assert list(report.loc["c", ["precision", "recall", "f1", "support"]]) == [0, 0, 0, 0]
     scores = metrics.compute_class_scores(metrics.compute_confusion(predictions, names), seed=0)
     assert scores["c"]["precision"] is None
     assert scores["c"]["recall"] is None

@@ -39,7 +39,9 @@ def test_say_reaches_nothing_but_values_and_bounds(shown: list[dict[str, Any]], 
         notebook.say(field, SCORES)
 
 
-@pytest.mark.parametrize("text", ["*x*", "<b>bold</b>", "[link](x)", "$x$", "[@fig:a]", "`code`", "{n}", "#x", "a_b_c", "\\x"])
+@pytest.mark.parametrize(
+    "text", ["*x*", "<b>bold</b>", "[link](x)", "$x$", "[@fig:a]", "`code`", "{n}", "#x", "a_b_c", "\\x"]
+)
 def test_inserted_text_never_becomes_markup(shown: list[dict[str, Any]], text: str) -> None:
     import pypandoc
 
@@ -91,6 +93,8 @@ def test_a_file_name_that_is_not_utf8_can_be_shown(shown: list[dict[str, Any]]) 
     shown[0][notebook.MIME]["rows"][0][0].encode("utf-8")
 
 
-@pytest.mark.parametrize(("names", "text"), [([], "none"), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")])
+@pytest.mark.parametrize(
+    ("names", "text"), [([], "none"), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")]
+)
 def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
     assert notebook.join_names(names) == text

@@ -121,7 +121,7 @@ def test_exit_in_a_cell_is_a_failure_although_papermill_calls_it_done(run_dir: R
 
 
 def test_a_killed_kernel_is_a_failure(run_dir: RunDirectory) -> None:
-    with pytest.raises(StageError, match="(?i)kernel died"):
+    with pytest.raises(StageError, match=r"(?i)kernel died"):
         execute("kills-its-kernel", run_dir)
 
 

@@ -42,7 +42,9 @@ def test_the_history_is_on_disk_after_every_epoch(run_dir: RunDirectory) -> None
 def test_a_loss_that_is_no_number_stops_training() -> None:
     images, labels = make_data()
     images[5] = np.nan
-    with pytest.raises(DivergedError, match=r"loss=nan in epoch 1, batch \d.* learning_rate=0\.1\. Lower learning_rate"):
+    with pytest.raises(
+        DivergedError, match=r"loss=nan in epoch 1, batch \d.* learning_rate=0\.1\. Lower learning_rate"
+    ):
         make_model().fit(
             images, labels, batch_size=4, verbose=0, shuffle=False, callbacks=[training.StopOnNonFiniteLoss()]
         )

@@ -152,11 +152,14 @@ def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarr
         matrix: Counts.
         cell: Width and height of a cell in inches.
     """
-    for texts in (np.char.mod("%d", matrix), np.vectorize(_in_thousands)(matrix)):
+    highest = 0.75 * cell[1] * 72
+    if highest < style.SMALLEST_SIZE:
+        return None, highest
+    for write in (str, _in_thousands):
+        texts = np.array([[write(int(count)) for count in row] for row in matrix])
         filling = cell[0] * 72 / (_DIGIT * max(len(text) for text in texts.flat))
-        if min(0.92 * filling, 0.75 * cell[1] * 72) >= style.SMALLEST_SIZE:
-            size = max(style.SMALLEST_SIZE, 0.82 * filling)
-            return texts, min(style.FONT_SIZE, size, 0.75 * cell[1] * 72)
+        if 0.92 * filling >= style.SMALLEST_SIZE:
+            return texts, min(style.FONT_SIZE, highest, max(style.SMALLEST_SIZE, 0.82 * filling))
     return None, style.SMALLEST_SIZE
 
 

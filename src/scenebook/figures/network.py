@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +20,8 @@ _LABELS = {
     PLAIN: "no parameters",
 }
 _BOX, _PITCH, _TOP, _LEGEND = 0.3, 0.39, 0.3, 0.3  # inches
-_CHAIN, _GAP = 3.1, 0.6
-_SIDE, _LANE = 1.35, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
+_CHAIN, _GAP = 3.0, 0.45
+_SIDE, _LANE = 1.5, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
 _MOST_LAYERS = 14
 _TITLE, _DETAIL = 7.0, 6.0  # points
@@ -119,7 +119,8 @@ class NetworkDisplay:
             elif layer is block.addition:
                 _draw_addition(ax, middle, centre, layer)
             else:
-                _draw_box(ax, left, top, width, _describe_layer(layer, source=number == 0))
+                box = _describe_layer(layer, source=number == 0, narrow=bool(block.shortcut))
+                _draw_box(ax, left, top, width, box)
             if number:
                 _draw_arrow(ax, middle, bottom, middle, centre - half)
             bottom = centre + half
@@ -147,7 +148,8 @@ class NetworkDisplay:
         shown = block.shortcut[:4]
         for number, layer in enumerate(shown, start=1):
             y = start + (end - start) * number / (len(shown) + 1)
-            _draw_box(ax, left + 0.15, y - _BOX / 2, right - left - 0.15, _describe_layer(layer, narrow=True))
+            box = replace(_describe_layer(layer, narrow=True), weights="")
+            _draw_box(ax, left + 0.15, y - _BOX / 2, right - left - 0.15, box)
 
 
 def _visible_layers(block: ResidualBlock | None) -> list[LayerSummary | None]:
@@ -188,12 +190,13 @@ def _describe_stage(stage: Stage) -> _Box:
 
 
 def _describe_layer(layer: LayerSummary, *, source: bool = False, narrow: bool = False) -> _Box:
+    """A narrow box has its shape on the second line and no number of parameters."""
+    detail, color, shape = layer.detail, _color([layer]), _shape_text(layer.output_shape)
     if source:
-        return _Box(layer.name, "enters the block", _shape_text(layer.output_shape), "", PLAIN)
-    color = _color([layer])
+        detail, color = "enters the block", PLAIN
     if narrow:
-        return _Box(layer.name, layer.detail, "", "", color)
-    return _Box(layer.name, layer.detail, _shape_text(layer.output_shape), _count_text(layer), color)
+        return _Box(layer.name, detail, "", shape, color)
+    return _Box(layer.name, detail, shape, "" if source else _count_text(layer), color)
 
 
 def _count_text(part: Stage | LayerSummary) -> str:
@@ -255,7 +258,8 @@ def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:
     ax.add_patch(Circle((x, y), _RING, facecolor="white", edgecolor=style.INK, linewidth=0.9))
     ax.plot([x - 0.055, x + 0.055], [y, y], color=style.INK, linewidth=0.9)
     ax.plot([x, x], [y - 0.055, y + 0.055], color=style.INK, linewidth=0.9)
-    ax.text(x - 0.18, y, style.shorten(style.printable(layer.name), 24), size=_TITLE, va="center", ha="right")
+    # Above the shortcut's last stretch, which comes from the right.
+    ax.text(x + 0.14, y - 0.07, style.fit(style.printable(layer.name), 1.2, _TITLE), size=_TITLE, va="center")
 
 
 def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:

@@ -144,7 +144,8 @@ def shorten_all(texts: Sequence[str], limit: int) -> list[str]:
     for alike in _find_equal(short):
         start = _common_start([texts[position] for position in alike])
         for position in alike:
-            short[position] = shorten(f"…{texts[position][max(start - 4, 0) :]}", limit)
+            rest = texts[position][max(start - 4, 0) :]
+            short[position] = f"…{rest}" if len(rest) < limit else f"…{rest[: limit - 2]}…"
     for alike in _find_equal(short):
         for number, position in enumerate(alike, start=1):
             short[position] = f"{shorten(texts[position], limit - 5)} ({number})"

@@ -14,7 +14,7 @@ from scenebook.rendering.document import Fragment, Node, Picture, Prose, Report
 from scenebook.rendering.equations import Key, convert_equations, key_of, warn_of_unreadable
 from scenebook.rendering.numbering import Target, text_without_target
 from scenebook.rendering.text import clean_text
-from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, map_lists, plain_text, raw, string
+from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, each_node, map_lists, plain_text, raw, string
 
 _MATHS_TAGS = {
     "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
@@ -123,7 +123,7 @@ class _Writer:
         self._fragment = fragment
         self._targets = targets
         self._equations = equations
-        self._sources = list(sources)
+        self._sources = find_sources(fragment.tree, sources)
 
     def change(self, nodes: list[Node]) -> list[Node]:
         """Changes one list of nodes."""
@@ -138,8 +138,8 @@ class _Writer:
         if kind == "Picture":
             picture = self._fragment.pictures[node["c"]["index"]]
             return [raw("html", f'<img src="{data_uri(picture)}" alt="{html.escape(picture.alt)}">')]
-        if kind == "Str" and self._sources:
-            return self._with_source(node)
+        if kind == "Str" and id(node) in self._sources:
+            return self._with_sources(node)
         return [node]
 
     def _equation(self, node: Node) -> str:
@@ -163,14 +163,38 @@ class _Writer:
                 line.append({"t": "Link", "c": [NO_ATTRIBUTES, [string(target.text)], [f"#{target.anchor}", ""]]})
         return line
 
-    def _with_source(self, node: Node) -> list[Node]:
-        """Marks a number of a sentence with the name of the value that it shows. Numbers come in order."""
-        text, source = self._sources[0]
-        before, found, after = node["c"].partition(text)
-        if not found or not text:
-            return [node]
-        self._sources.pop(0)
-        title = html.escape(source, quote=True)
-        marked = raw("html", f'<span class="value" title="{title}">{html.escape(text)}</span>')
-        rest = self._with_source(string(after)) if after and self._sources else [string(after)] if after else []
-        return [*([string(before)] if before else []), marked, *rest]
+    def _with_sources(self, node: Node) -> list[Node]:
+        """Gives numbers of a sentence the name of the value that they show, as a title."""
+        parts: list[Node] = []
+        rest = node["c"]
+        for text, source in self._sources[id(node)]:
+            before, _, rest = rest.partition(text)
+            title = html.escape(source, quote=True)
+            marked = raw("html", f'<span class="value" title="{title}">{html.escape(text)}</span>')
+            parts += [string(before), marked] if before else [marked]
+        return [*parts, string(rest)] if rest else parts
+
+
+def find_sources(tree: list[Node], sources: list[tuple[str, str]]) -> dict[int, list[tuple[str, str]]]:
+    """Finds the numbers of a sentence in its tree. They come in the order of the text.
+
+    Args:
+        tree: What was read.
+        sources: Pairs of the text as shown and the name of the value. One of several words is left out.
+
+    Returns:
+        For the identity of a text node, the pairs that stand in it.
+    """
+    nodes = [node for node in each_node(tree) if node["t"] == "Str"]
+    found: dict[int, list[tuple[str, str]]] = {}
+    index, start = 0, 0
+    for text, source in sources:
+        here = [
+            place for place in range(index, len(nodes)) if text in nodes[place]["c"][start if place == index else 0 :]
+        ]
+        if not text or not here:
+            continue
+        start = nodes[here[0]]["c"].index(text, start if here[0] == index else 0) + len(text)
+        index = here[0]
+        found.setdefault(id(nodes[index]), []).append((text, source))
+    return found

@@ -26,6 +26,7 @@ IMAGE_TYPES: tuple[tuple[str, Literal["svg", "png", "jpg"]], ...] = (
     ("image/png", "png"),
     ("image/jpeg", "jpg"),
 )
+_SAYS_NOTHING = re.compile(r"^<.* at 0x[0-9a-fA-F]+>$|^\[?(?:Posix|Windows|Pure\w*)?Path\('.*'\)\]?$", re.DOTALL)
 _REPR_ONLY = re.compile(r"^<[\w.]+ (?:object|size) ?.*>$|^<[\w.]+>$", re.DOTALL)
 
 
@@ -166,7 +167,8 @@ def _read_plain(data: Data, origin: Origin) -> Block | None:
     if "text/html" in data and (not text.strip() or _REPR_ONLY.match(text.strip())):
         text = html_to_text(_joined(data["text/html"]))
     text = clean_text(text).strip("\n")
-    return Output(origin, text) if text.strip() else None
+    # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
+    return Output(origin, text) if text.strip() and not _SAYS_NOTHING.match(text.strip()) else None
 
 
 def _joined(value: Any) -> str:

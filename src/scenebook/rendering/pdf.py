@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import jinja2
 import matplotlib
 import typst
 from markupsafe import Markup
+from matplotlib.ft2font import FT2Font
 from traitlets import Bool, default
 
 from scenebook.errors import ReportError
@@ -27,6 +29,8 @@ from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_nam
 STANDARD: Literal["ua-1"] = "ua-1"
 LONGEST_APPENDIX = 400
 MOST_PICTURES = 48
+LINE_OF_PAGE, LINE_OF_COLUMN = 112, 54
+"""Characters of 8 points that fit the width of the page, and of one of its two columns."""
 
 
 class ScenebookPDFExporter(ReportExporter):
@@ -57,6 +61,7 @@ class ScenebookPDFExporter(ReportExporter):
         environment.filters.update(
             breakable=breakable,
             column_widths=column_widths,
+            fits_its_width=fits_its_width,
             file_name=file_name,
             printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES),
             side=lambda side: Markup(side if side in {"right", "center"} else "left"),
@@ -70,9 +75,12 @@ class ScenebookPDFExporter(ReportExporter):
             return self._source(report, frozenset())
         with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
             root = Path(folder)
-            _write_pictures(report, root)
+            write_pictures(report, root)
             shutil.copyfile(template_folder() / "typst" / "scenebook.typ", root / "scenebook.typ")
             source = self._source(report, frozenset())
+            if boxes := unknown_glyphs(source):
+                named = ", ".join(f"{character} (U+{ord(character):04X})" for character in boxes[:10])
+                report.warnings.append(f"PDF: no font has a glyph for {named}; a box stands there.")
             try:
                 return _compile_tagged(source, root, report)
             except typst.TypstError as error:
@@ -121,7 +129,8 @@ def _pictures_of(report: Report) -> Iterator[tuple[Origin, Picture]]:
         yield from ((fragment.origin, picture) for picture in fragment.pictures)
 
 
-def _write_pictures(report: Report, root: Path) -> None:
+def write_pictures(report: Report, root: Path) -> None:
+    """Writes every image of a report into the folder that Typst reads from."""
     for _, picture in _pictures_of(report):
         (root / file_name(picture)).write_bytes(picture.content)
 
@@ -164,16 +173,42 @@ def fonts() -> typst.Fonts:
 
 
 def column_widths(table: Table) -> Markup:
-    """Returns Typst's columns: as wide as its text where that is short, a share of the rest where it is long."""
-    lengths = [
-        [len(cell) for cell in (name, *(row[column] for row in table.rows))] for column, name in enumerate(table.header)
-    ]
-    limit = 40 if table.wide else 22
-    if sum(max(cells) for cells in lengths) <= limit * 2.2:
+    """Returns Typst's columns: as wide as its text where all fits, else a share of the rest for those of long text."""
+    lengths = _lengths(table)
+    if fits_its_width(table):
         return Markup("(" + "auto, " * len(lengths) + ")")
     widths = []
     for cells in lengths:
         # The square root lies between equal shares and shares by length, which starve the short columns.
         share = math.sqrt(sum(cells) / len(cells) * max(cells))
-        widths.append("auto" if max(cells) <= limit * 0.6 else f"{max(share, 4):.1f}fr")
+        widths.append("auto" if max(cells) <= (24 if table.wide else 13) else f"{max(share, 4):.1f}fr")
     return Markup("(" + "".join(f"{width}, " for width in widths) + ")")
+
+
+def fits_its_width(table: Table) -> bool:
+    """True when no cell needs a second line: then no word in it is broken, and a digest can be copied."""
+    return sum(max(cells) + 2 for cells in _lengths(table)) <= (LINE_OF_PAGE if table.wide else LINE_OF_COLUMN)
+
+
+def _lengths(table: Table) -> list[list[int]]:
+    """Returns, for each column, the length of its header and of each cell."""
+    return [[len(row[column]) for row in (table.header, *table.rows)] for column in range(len(table.header))]
+
+
+def unknown_glyphs(text: str) -> str:
+    """Returns the characters, each once, that the fonts of the PDF show as a box."""
+    return "".join(sorted(character for character in set(text) if _needs_glyph(character)))
+
+
+def _needs_glyph(character: str) -> bool:
+    # Below U+0180 Libertinus has all; it is embedded in Typst, where nobody can look.
+    if ord(character) < 0x180 or unicodedata.category(character)[0] in "CMZ":
+        return False
+    return ord(character) not in _known_characters()
+
+
+@cache
+def _known_characters() -> frozenset[int]:
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    names = ("DejaVuSans.ttf", "STIXGeneral.ttf", "DejaVuSansMono.ttf")
+    return frozenset(code for name in names for code in FT2Font(str(folder / name)).get_charmap())

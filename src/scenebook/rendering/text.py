@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
-_LONG_WORD = re.compile(r"\S{17,}")
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
 
 
@@ -73,15 +72,19 @@ def wrap_lines(text: str, width: int, most: int) -> str:
     return "\n".join(lines)
 
 
-def breakable(text: str) -> str:
+def breakable(text: str, longest: int = 24) -> str:
     """Lets long words break: the name of a file, of 255 letters say, would leave its column.
 
     A zero-width space goes behind the separators of such a word, and between its letters where it has none.
+
+    Args:
+        text: Any text.
+        longest: Characters of a word that is left alone.
     """
-    return _LONG_WORD.sub(lambda match: _break_word(match[0]), clean_text(text))
+    return re.sub(rf"\S{{{longest + 1},}}", lambda match: _break_word(match[0], longest // 2), clean_text(text))
 
 
-def _break_word(word: str) -> str:
-    parts = [part for part in re.split(r"(?<=[/_\\.\-])", word) if part]
-    pieces = [part[start : start + 12] for part in parts for start in range(0, len(part), 12)]
+def _break_word(word: str, step: int) -> str:
+    parts = [part for part in re.split(r"(?<=[/_\\-])", word) if part]
+    pieces = [part[start : start + step] for part in parts for start in range(0, len(part), step)]
     return "\u200b".join(pieces)

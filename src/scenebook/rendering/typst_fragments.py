@@ -68,14 +68,14 @@ class _Writer:
         for node in nodes:
             if node["t"] in _TEXT:
                 text += node["c"] if node["t"] == "Str" else " "
+                # A space behind an equation on a line of its own would indent the line that follows.
+                text = text.lstrip() if done and _is_display(done[-1]) else text
                 continue
-            if text:
-                done.append(raw("typst", typst_text(text)))
-                text = ""
-            done += self._change(node)
-        if text:
-            done.append(raw("typst", typst_text(text)))
-        return done
+            done += _literal(text.rstrip() if _is_display(node) else text)
+            done += [node] if _is_display(node) else self._change(node)
+            text = ""
+        done += _literal(text)
+        return [changed for node in done for changed in (self._change(node) if _is_display(node) else [node])]
 
     def _change(self, node: Node) -> list[Node]:
         kind = node["t"]
@@ -124,3 +124,11 @@ class _Writer:
             else:
                 parts.append(f"#link(label({typst_literal(target.anchor)}))[{typst_text(target.text)}];")
         return "".join(parts)
+
+
+def _literal(text: str) -> list[Node]:
+    return [raw("typst", typst_text(text))] if text else []
+
+
+def _is_display(node: Node) -> bool:
+    return bool(node["t"] == "Equation" and node["c"]["display"])

@@ -34,11 +34,12 @@ def paint_alpine(easel: Easel, ice: float) -> None:
     paint_valley(easel, foot, rock, ice)
     if ice > 0.4:
         paint_tongue(easel, foot, line, ice)
-    if ice > 0.65 and easel.chance(0.4):
+    if ice > 0.65 and easel.chance(0.3):
         paint_ice_front(easel, easel.between(0.8, 0.92))
-    elif ice < 0.5 and easel.chance(0.3):
-        paint_lake(easel, easel.between(foot + 0.08, 0.9))
-    paint_foreground(easel, foot, ice)
+    else:
+        paint_foreground(easel, foot, ice)
+    if easel.chance(0.2):
+        paint_birds(easel, 0.3)
 
 
 def paint_range(easel: Easel, foot: float, top: float, rock: Colour, ice: float, grain: Grey, depth: float) -> Field:
@@ -92,7 +93,7 @@ def paint_valley(easel: Easel, foot: float, rock: Colour, ice: float) -> None:
     colour = mix(ground, rock, min(1.0, 1.4 * ice))
     light = mix(colour, (244, 238, 196), 0.3)
     easel.paint(mask, stretch(grain, 20, 235), easel.tone(mix(colour, DARK, 0.22), 0.3), easel.tone(light, 0.1))
-    level = int(262 - 250 * max(0.0, ice - 0.15) - easel.between(0, 40))
+    level = int(250 - 380 * max(0.0, ice - 0.25) - easel.between(0, 30))
     snow = mask & (easel.noise(14, 5) > level)
     easel.paint(snow, grain, easel.tone(SNOW_SHADE, 0.2), easel.tone(SNOW, 0.1))
 
@@ -124,7 +125,7 @@ def paint_ice_front(easel: Easel, level: float) -> None:
     """Wall of ice with upright cracks, where a glacier ends in a lake, and what broke off it."""
     crest = easel.outline([level - easel.between(0.1, 0.2) for _ in range(7)], 0.03)
     blue = easel.pick(ICE_BLUES)
-    cracks = easel.noise(2, 24)
+    cracks = easel.noise(4, 14, 3)
     wall = (easel.rows >= crest) & (easel.rows < level)
     easel.paint(wall, stretch(cracks, 70, 180), easel.tone(mix(blue, (30, 70, 120), 0.3)), easel.tone(SNOW))
     water = (easel.rows >= level) & (easel.columns >= 0)
@@ -138,8 +139,8 @@ def paint_ice_front(easel: Easel, level: float) -> None:
         )
 
 
-def paint_lake(easel: Easel, level: float) -> None:
-    """A tarn that mirrors the sky."""
+def paint_tarn(easel: Easel, level: float) -> None:
+    """A small lake that mirrors the sky."""
     middle, half, thick = (easel.between(0.2, 0.8), easel.between(0.2, 0.5), easel.between(0.03, 0.08))
     away = (easel.columns - middle) / half
     down = (easel.rows - level) / thick
@@ -151,14 +152,13 @@ def paint_lake(easel: Easel, level: float) -> None:
 
 
 def paint_foreground(easel: Easel, foot: float, ice: float) -> None:
-    """Trees, stones, a hut or birds: trees where there is little ice."""
-    for base in sorted(
-        easel.between(foot + 0.05, 1.08) for _ in range(int(easel.between(0, 9) * max(0.0, 0.75 - ice)))
-    ):
+    """A tarn, trees, stones or a hut: the first two where there is little ice."""
+    if ice < 0.5 and easel.chance(0.3):
+        paint_tarn(easel, easel.between(foot + 0.08, 0.9))
+    trees = int(easel.between(0, 9) * max(0.0, 0.75 - ice))
+    for base in sorted(easel.between(foot + 0.05, 1.08) for _ in range(trees)):
         paint_conifer(easel, (easel.between(0, 1), base), 0.05 + 0.34 * (base - foot), depth=1 - base)
     if easel.chance(0.4):
         paint_stones(easel, easel.between(0.9, 0.98))
     if easel.chance(0.2):
         paint_hut(easel, (easel.between(0.15, 0.85), easel.between(foot + 0.08, 0.9)))
-    if easel.chance(0.2):
-        paint_birds(easel, 0.3)

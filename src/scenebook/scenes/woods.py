@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageChops
 
 from scenebook.scenes.easel import Colour, Easel, mix, stretch
 from scenebook.scenes.sky import paint_sky
@@ -21,11 +22,12 @@ def paint_forest(easel: Easel, inside: float) -> None:
     """
     leaf = easel.vary(easel.pick(LEAVES), 12)
     paint_sky(easel, 0.6)
+    sky = easel.image.copy()
     ground = easel.between(0.74, 0.9)
     paint_foliage(easel, leaf, inside)
     if inside < 0.5:
         paint_rows(easel, leaf, ground, inside)
-        paint_leaves(easel)
+        paint_leaves(easel, sky)
         paint_floor(easel, leaf, ground + 0.06)
     else:
         paint_floor(easel, leaf, ground)
@@ -67,13 +69,14 @@ def paint_rows(easel: Easel, leaf: Colour, ground: float, inside: float) -> None
             paint(easel, base, height * easel.between(0.75, 1.15), 0.75 * (1 - near), colour)
 
 
-def paint_leaves(easel: Easel) -> None:
-    """Light and shade of single leaves, over the trees and what can be seen between them."""
-    specks = easel.noise(44, 44, 1)
-    shade = (stretch(specks, 150, 215) // 3).astype(np.uint8)
-    easel.paint(shade, specks, (8, 20, 16), (8, 20, 16))
-    light = (stretch(255 - specks, 150, 215) // 4).astype(np.uint8)
-    easel.paint(light, specks, easel.tone((230, 232, 170)), easel.tone((230, 232, 170)))
+def paint_leaves(easel: Easel, sky: Image.Image) -> None:
+    """Light and shade of single leaves, over all that has been painted on the sky."""
+    painted = ImageChops.difference(easel.image, sky).convert("L").point([0] + [1] * 255)
+    there = np.asarray(painted)
+    specks = easel.noise(64, 64, 1)
+    easel.paint(there * (stretch(specks, 150, 215) // 3), specks, (8, 20, 16), (8, 20, 16))
+    pale = easel.tone((230, 232, 170))
+    easel.paint(there * (stretch(255 - specks, 150, 215) // 5), specks, pale, pale)
 
 
 def paint_floor(easel: Easel, leaf: Colour, level: float) -> None:

@@ -40,7 +40,7 @@ def test_every_class_has_its_count_in_every_split(num_classes: int) -> None:
     np.testing.assert_array_equal(widths(display), counts.to_numpy().T)
     assert row_names(display) == list(counts.index)
     assert display.ax_.yaxis_inverted(), "the first class is at the top"
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["train", "validation", "test"]
+    assert display.ax_.get_legend_handles_labels()[1] == ["train", "validation", "test"]
 
 
 def test_numbers_stand_at_the_bars() -> None:
@@ -105,7 +105,7 @@ def test_all_classes_may_be_empty() -> None:
 def test_scores_are_drawn_a_row_a_class() -> None:
     report = make_report(6)
     display = PerClassDisplay(report).plot()
-    drawn = {dots.get_label(): dots.get_offsets() for dots in display.ax_.collections[1:]}
+    drawn = {dots.get_label(): np.asarray(dots.get_offsets()) for dots in display.ax_.collections[1:]}
     for score in ("precision", "recall", "f1"):
         np.testing.assert_array_equal(drawn[score][:, 0], report[score])
         np.testing.assert_array_equal(drawn[score][:, 1], np.arange(6))

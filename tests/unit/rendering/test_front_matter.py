@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenebook.artifacts import project_root
+from scenebook.errors import ReportError
+from scenebook.rendering.front_matter import load_front_matter
+
+GOOD = "title: A\nauthors:\n  - name: Ada\n"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "front-matter.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_front_matter_of_the_project_can_be_read_and_names_no_data_set_or_backbone() -> None:
+    front = load_front_matter(project_root() / "report" / "front-matter.yaml")
+    assert front.layout == "ieee"
+    assert not {"nature", "six", "resnet50"} & set(front.title.lower().replace(":", " ").split())
+
+
+def test_all_keys_are_read(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + "    id: '7'\n    affiliation: X\n    email: a@b\ncourse: C\nabstract: text\nkeywords: [k]\npaper: letter\n"
+    )
+    front = load_front_matter(write(tmp_path, text))
+    assert (front.authors[0].id, front.course, front.keywords, front.paper) == ("7", "C", ["k"], "letter")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (GOOD + "tilte: B\n", r"only known keys.*key='tilte', line=4.*Known here: title,"),
+        (GOOD + "    nmae: B\n", r"key='authors\.0\.nmae', line=4.*Known here: name, id"),
+        ("authors:\n  - name: Ada\n", r"does not have.*key='title'"),
+        (GOOD + "layout: wide\n", r"'ieee' or 'article'.*key='layout', line=4"),
+        (GOOD + "course: 5\n", r"valid string.*key='course', line=4"),
+        (GOOD + "repository: javascript:alert(1)\n", r"starts with https.*line=4"),
+        ("title: 'A\n", r"to be YAML.*line="),
+        ("- a\n", r"to be a mapping"),
+    ],
+)
+def test_an_error_names_the_key_and_the_line(tmp_path: Path, text: str, match: str) -> None:
+    with pytest.raises(ReportError, match=match):
+        load_front_matter(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"Expected a front-matter file.*none\.yaml"):
+        load_front_matter(tmp_path / "none.yaml")

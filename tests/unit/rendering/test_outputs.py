@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from scenebook.errors import ReportError
+from scenebook.rendering.bundles import MIME
+from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
+from scenebook.rendering.outputs import read_data, read_image, read_outputs
+
+from .conftest import assembled
+
+ORIGIN = Origin("01-data", 3)
+
+
+def test_a_users_cells_become_figures_tables_prose_and_text_named_after_their_heading() -> None:
+    blocks = assembled("user-cells.ipynb").sections[0].blocks
+    figure = next(block for block in blocks if isinstance(block, Figure))
+    table = next(block for block in blocks if isinstance(block, Table))
+    texts = [block.text for block in blocks if isinstance(block, Output)]
+    assert figure.caption.tree == [{"t": "Str", "c": "My"}, {"t": "Space"}, {"t": "Str", "c": "own"},
+                                   {"t": "Space"}, {"t": "Str", "c": "plot"}]  # fmt: skip
+    assert "My own plot" in figure.pictures[0].alt
+    assert table.rows == [["0", "0.5", "sea <b>"], ["1", "-1.25", "forest"]]
+    assert texts == ["hello 100%\nagain", "{'a': 1}"]
+    assert sum(isinstance(block, Prose) for block in blocks) == 3
+
+
+def test_stderr_is_the_log_and_no_part_of_the_report() -> None:
+    assert read_outputs([{"output_type": "stream", "name": "stderr", "text": "W0000"}], ORIGIN) == []
+
+
+@pytest.mark.parametrize("text", ["PosixPath('/home/x')", "[WindowsPath('C:/x')]", "<a.b object at 0x7f>"])
+def test_what_differs_on_every_machine_is_left_out(text: str) -> None:
+    assert read_data({"text/plain": text}, ORIGIN) is None
+
+
+def test_html_that_only_jupyter_can_show_is_read_for_its_text() -> None:
+    block = read_data({"text/html": "<p>said</p>", "text/plain": "<IPython.core.display.HTML object>"}, ORIGIN)
+    assert block == Output(ORIGIN, "said")
+
+
+def test_what_is_no_image_is_not_taken_for_one() -> None:
+    assert read_image("<svg", "svg") is None
+    assert read_image("not base64!", "png") is None
+    assert read_image("aGVsbG8=", "jpg") is None
+
+
+def test_a_broken_record_names_notebook_cell_and_field() -> None:
+    with pytest.raises(ReportError, match=r"valid list.*notebook='broken-record', cell=2, field='table\.rows'"):
+        assembled("broken-record.ipynb")
+
+
+def test_a_figure_without_its_image_names_the_label() -> None:
+    record = {"kind": "figure", "label": "fig:x", "caption": "", "alt": ""}
+    with pytest.raises(ReportError, match=r"image of a figure beside its record.*cell=3, label='fig:x'"):
+        read_data({MIME: record}, ORIGIN)
+
+
+def test_rows_of_another_length_are_made_to_fit() -> None:
+    record = {"kind": "table", "label": "tbl:x", "caption": "", "header": ["a", "b"], "align": ["left"],
+              "rows": [["1"], ["1", "2", "3"]]}  # fmt: skip
+    block = read_data({MIME: record}, ORIGIN)
+    assert isinstance(block, Table)
+    assert block.rows == [["1", ""], ["1", "2"]]
+    assert block.align == ["left", "left"]
