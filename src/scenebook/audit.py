@@ -44,7 +44,7 @@ def find_odd_sizes(splits: pd.DataFrame) -> pd.DataFrame:
     sizes = splits.groupby(["width", "height"]).size()
     if sizes.max() < len(splits) / 2:
         return splits.iloc[:0][["path", "width", "height"]]
-    common = pd.MultiIndex.from_frame(splits[["width", "height"]]).isin(sizes.index[[sizes.argmax()]])
+    common = pd.MultiIndex.from_frame(splits[["width", "height"]]).isin(sizes.nlargest(1).index)
     return splits.loc[~common, ["path", "width", "height"]]
 
 

@@ -278,28 +278,36 @@ def check_claims(claims: ClaimsFile, run_dir: RunDirectory, settings: dict[str, 
     return pd.DataFrame(rows)
 
 
-def explain_paper(table: pd.DataFrame) -> str:
-    """Returns the sentences on the paper's own contradictions, for `say` with `paper_values`; empty without any.
+def explain_verdicts(table: pd.DataFrame) -> str:
+    """Returns sentences on what a reader of the table must know, for `say` with `collect_values` and the run's facts.
+
+    They tell of the paper's own contradictions that were found, and of what makes a comparison of accuracies loose.
 
     Args:
         table: From `check_claims`.
     """
-    contradicted = set(table.loc[table["verdict"] == CONTRADICTED, "id"])
+    verdicts = dict(zip(table["id"], table["verdict"], strict=True))
     sentences = []
-    if "matrix-accuracy" in contradicted:
+    if verdicts.get("matrix-accuracy") == CONTRADICTED:
         sentences.append(
             "The paper's text gives an accuracy of {matrix_accuracy_reported}, its own confusion matrix "
             "{matrix_accuracy_measured}."
         )
-    if "layers" in contradicted:
+    if verdicts.get("layers") == CONTRADICTED:
         sentences.append(
             "It says that the network consists of {layers_reported} layers; counted in the model that was built here, "
             "the network has {layers_measured} layers with weights."
         )
+    if verdicts.get("accuracy", NOT_COMPARABLE) not in (NOT_COMPARABLE, NOT_TESTED):
+        sentences.append(
+            "The labels of the paper's own test pictures are not public: the accuracy and F1 of this run come from "
+            "{test:,} other test pictures and {train:,} training pictures, so that they can differ although the recipe "
+            "is the same."
+        )
     return " ".join(sentences)
 
 
-def paper_values(table: pd.DataFrame) -> dict[str, str]:
+def collect_values(table: pd.DataFrame) -> dict[str, str]:
     """Returns what each claim reports and what was measured, named `<id>_reported` and `<id>_measured`."""
     values = {}
     for row in table.to_dict("records"):

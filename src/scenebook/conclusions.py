@@ -14,7 +14,7 @@ from scenebook.config import load_profile, make_settings
 from scenebook.provenance import sha256_file
 
 ABSTRACT = (
-    "A classifier for {k} classes of the data set *{name}* ({kind}) is trained by transfer learning from {backbone}. "
+    "A classifier for {k} classes of {kind} (data set *{name}*) is trained by transfer learning from {backbone}. "
     "It learns from {train:,} pictures over {epochs} epochs with augmentation. On {test:,} test pictures that were "
     "looked at once its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
     "{confusion}"
@@ -51,13 +51,13 @@ def load_confusion(run_dir: RunDirectory) -> pd.DataFrame:
 
 def name_backbone(backbone: str, weights: str) -> str:
     """Returns the backbone and its weights in words."""
-    network = "a small residual network that comes with this program" if backbone == "embedded" else backbone
+    network = "a small residual network" if backbone == "embedded" else backbone
     origin = {
         "imagenet": "pretrained on ImageNet",
         "embedded": "pretrained on images of fractals",
         "random": "with random weights",
     }
-    return f"{network}, {origin.get(weights, 'with weights from a file')}"
+    return f"{network} {origin.get(weights, 'with weights from a file')}"
 
 
 def write_conclusion(run_dir: RunDirectory) -> str:

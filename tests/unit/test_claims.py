@@ -49,6 +49,16 @@ def test_the_papers_own_numbers_contradict_89_percent_and_152_layers(paper_run: 
     assert table.loc["matrix-count", "verdict"] == claims.REPRODUCED
 
 
+def test_the_sentences_tell_of_contradictions_only_where_there_are_any(paper_run: RunDirectory) -> None:
+    table = verdicts(paper_run).reset_index()
+    assert "{layers_reported}" in claims.explain_verdicts(table)
+    assert claims.collect_values(table)["layers_measured"] == "50"
+    other = verdicts(paper_run, backbone="MobileNetV2").reset_index()
+    assert "{layers_reported}" not in claims.explain_verdicts(other)
+    assert "{test:,}" not in claims.explain_verdicts(other)
+    assert "{matrix_accuracy_measured}" in claims.explain_verdicts(other)
+
+
 def test_parameter_counts_are_reproduced_only_when_equal(paper_run: RunDirectory) -> None:
     assert (verdicts(paper_run).filter(like="parameters", axis=0)["verdict"] == claims.REPRODUCED).all()
     paper_run.write_json("training/summary.json", {"total_params": 76_023_687})
