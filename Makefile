@@ -1,4 +1,4 @@
-# The front door. Which stage runs and why is decided in Python (src/scenebook/pipeline.py), not here.
+# The front door. Which stage runs and why is decided in Python (src/scenebook/pipeline/), not here.
 #
 #   make report PROFILE=paper DATA="my pictures" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
 #

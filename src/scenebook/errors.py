@@ -93,9 +93,14 @@ class DivergedError(ScenebookError):
         self.learning_rate = learning_rate
 
     def __str__(self) -> str:
+        if (self.epoch, self.batch) == (1, 1):
+            # The first loss is computed before the first step, so no learning rate can have caused it.
+            advice = "No step had been taken yet: the weights or the pictures lead to numbers that are not finite."
+        else:
+            advice = "Lower learning_rate, to a tenth for a start."
         return (
             f"Expected a finite training loss. Received: loss=nan in epoch {self.epoch}, batch {self.batch}, "
-            f"with learning_rate={self.learning_rate:g}. Lower learning_rate, to a tenth for a start."
+            f"with learning_rate={self.learning_rate:g}. {advice}"
         )
 
 

@@ -20,6 +20,7 @@ LAYERS = [
     {"figures"},
     {"notebook"},
     {"pipeline", "rendering"},
+    {"terminal"},
     {"cli"},
     {"__main__"},
 ]

@@ -11,6 +11,7 @@ import pytest
 
 from scenebook import scenes
 from scenebook.artifacts import RunDirectory, project_root
+from scenebook.backbones import build_backbone
 from tests.integration.conftest import run_command
 
 QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
@@ -58,21 +59,27 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
         assert not (hostile_folder.parent / made).exists()
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_lower(hostile_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("clean_keras")
+def test_a_failing_stage_exits_1_and_leaves_a_report_that_says_what_is_missing(
+    hostile_folder: Path, tmp_path: Path
+) -> None:
+    # Weights that are too large for float32 once they are multiplied: the first loss is no number.
+    broken = build_backbone("embedded", image_size=32, weights="random")
+    broken.set_weights([weights * 0 + 1e30 for weights in broken.get_weights()])
+    broken.save_weights(tmp_path / "broken.weights.h5")
     done = run_command(
-        tmp_path, "diverged", "report", "--profile", "sample", "--dataset", str(hostile_folder), "--run", "diverged",
-        "--set", f"{QUICK.replace('epochs=1', 'epochs=40')} learning_rate=10 momentum=0.99",
+        tmp_path, "broken", "report", "--profile", "sample", "--dataset", str(hostile_folder), "--run", "broken",
+        "--weights", "broken.weights.h5", "--set", QUICK,
     )  # fmt: skip
     assert done.returncode == 1, done.output
-    assert "Expected a finite training loss. Received: loss=nan" in done.output
-    assert "Lower learning_rate" in done.output
+    assert "Stage 'training' failed in cell" in done.output
+    assert "Expected a finite training loss. Received: loss=nan in epoch 1, batch 1" in done.output
     assert done.run_dir.path("notebooks/02-training.ipynb").is_file()
     assert done.run_dir.path("log/training.txt").is_file()
-    # A report is left all the same, and says what is missing.
     page = (done.build_dir / "report.html").read_text(encoding="utf-8")
+    assert "failed" in page
     for stage in ("training", "evaluation", "samples", "conclusion"):
         assert stage in page
-    assert "failed" in page
 
 
 @pytest.mark.parametrize(

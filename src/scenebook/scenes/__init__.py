@@ -1,18 +1,21 @@
 """Drawn scenes: six classes of small naive landscapes, from a seed and nothing else.
 
-They are the embedded default: with them the whole report can be made without any photograph. Each picture is painted
-from one number that its class draws from a range of its own (see `RANGES`), plus light, colours, shapes and foreground
-that are drawn alike for all. Two pairs of classes share a painter, and their ranges overlap:
+They are the embedded default: with them a whole report can be made without any photograph. A picture is painted from
+one number, which its class draws evenly from a range of its own (see `RANGES`); light, colours, shapes and what stands
+in the foreground are drawn alike for all classes of a painter. Two pairs of classes share a painter, and their ranges
+overlap:
 
-- glacier and mountain are the same land under more or less ice;
-- buildings and street are the same street, closed by a front that is near or far.
+- glacier and mountain are the same land, under more or less ice;
+- buildings and street are the same street, closed by a front of houses that is near or far.
 
-A picture drawn where two ranges overlap could be of either class, and nothing in it says which: so even a perfect classifier is
-sometimes wrong there, as people are with photographs of snowy peaks or of streets of houses.
+A picture drawn where two ranges overlap could be of either class, and nothing in it says which. So even a perfect
+classifier is wrong about one picture in fourteen of these four classes, as people are with photographs of snowy peaks
+or of streets between high houses. Forest and sea have painters to themselves.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import shutil
@@ -45,7 +48,7 @@ RANGES: dict[str, tuple[Painter, float, float]] = {
 CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
 
 # Test pictures continue the same endless series, far behind any training picture.
-FIRST_TEST_INDEX = 1_000_000
+FIRST_INDEX: dict[str, int] = {"train": 0, "test": 1_000_000}
 SUPERSAMPLING = 2
 
 
@@ -104,34 +107,45 @@ def finish(easel: Easel, size: int) -> NDArray[np.uint8]:
 def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, seed: int, size: int) -> None:
     """Write a folder of drawn scenes: `train/<class>/0001.png` and so on, and `test/<class>/...`.
 
-    The folder appears whole or not at all: it is written beside its place under another name and then renamed.
+    The folder appears whole or not at all: it is written beside its place under another name and then renamed. Drawn
+    scenes that are there already are replaced.
 
     Args:
-        folder: Where the pictures go; must not exist yet, or be empty.
+        folder: Where the pictures go.
         train_per_class: Number of training pictures of each class.
         test_per_class: Number of test pictures of each class.
-        seed: Seed of the series.
+        seed: Seed of the series, 0 or more.
         size: Side of the pictures in pixels.
 
     Raises:
-        InputError: There is something in the folder already.
+        InputError: There is something in the folder that is not drawn scenes.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder.is_dir() and all(entry.name in FIRST_INDEX for entry in folder.iterdir())):
         raise InputError(
-            "Expected an empty or a new folder for the drawn scenes.",
+            "Expected a new folder for the drawn scenes, or one that holds nothing but train and test.",
             received={"folder": str(folder)},
-            advice="Name another folder, or delete this one.",
+            advice="Name another folder, or empty this one.",
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+    counts = {"train": train_per_class, "test": test_per_class}
     try:
-        for split, first, count in (("train", 0, train_per_class), ("test", FIRST_TEST_INDEX, test_per_class)):
-            for class_name in CLASS_NAMES:
-                class_folder = partial / split / class_name
-                class_folder.mkdir(parents=True)
-                for position in range(count):
-                    picture = draw_scene(class_name, seed=seed, index=first + position, size=size)
-                    Image.fromarray(picture).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
-        os.replace(partial, folder)
+        for split, class_name in itertools.product(FIRST_INDEX, CLASS_NAMES):
+            class_folder = partial / split / class_name
+            class_folder.mkdir(parents=True)
+            for position in range(counts[split]):
+                picture = draw_scene(class_name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
+                Image.fromarray(picture).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
+        replace_folder(folder, partial)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_folder(folder: Path, new: Path) -> None:
+    """Rename `new` to `folder`; what was there is moved aside first, because no system renames onto a full folder."""
+    if folder.exists():
+        old = new.with_suffix(".old")
+        os.replace(folder, old)
+        os.replace(new, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(new, folder)

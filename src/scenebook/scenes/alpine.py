@@ -107,15 +107,14 @@ def paint_tongue(easel: Easel, foot: float, line: Field, ice: float) -> None:
     snout = np.clip((3 * (ice - 0.36) - fall) / 0.12, 0, 1)
     centre = saddle + easel.between(-0.9, 0.9) * fall * (1 - fall) + (easel.between(0.3, 0.7) - saddle) * fall
     edge = centred(easel.noise(10, 2)) * 0.08
-    half = (0.02 + 0.05 * ice + fall * ice * easel.between(0.5, 0.85) + edge) * snout * (2 - snout) + 1e-6
+    half = (0.03 + 0.1 * ice + fall * ice * ice * easel.between(0.65, 1.1) + edge) * snout * (2 - snout) + 1e-6
     across = (easel.columns - centre) / half
     mask = (np.abs(across) < 1) & (easel.rows > top)
     # The ice is streaked along its way down, and cracked across it: cracks bow downhill in the middle.
     streaks = easel.moved(easel.noise(3, 12), fall, 0.5 + 0.42 * across)
-    cracks = easel.moved(
-        easel.noise(30, 4), fall * (2 - fall) * 0.9 + 0.06 * np.minimum(across * across, 1), easel.columns
-    )
-    grey = np.minimum(stretch(streaks, 60, 180), stretch(cracks, 50, 110))
+    bowed = fall * (2 - fall) * 0.9 + 0.03 * np.minimum(across * across, 1)
+    cracks = easel.moved(easel.noise(30, 4), bowed, easel.columns)
+    grey = np.minimum(stretch(streaks, 60, 180), stretch(cracks, 30, 95))
     easel.paint(mask, grey, easel.tone(easel.pick(ICE_BLUES), 0.15), easel.tone(SNOW, 0.1))
     dirt = mask & (streaks < easel.between(60, 95))
     easel.paint(dirt, cracks, easel.tone((104, 106, 112), 0.2), easel.tone((178, 182, 188), 0.2))
@@ -132,23 +131,21 @@ def paint_ice_front(easel: Easel, level: float) -> None:
     lake = easel.vary((62, 104, 120), 12)
     easel.paint(water, easel.noise(40, 4, 2), easel.tone(mix(lake, DARK, 0.3)), easel.tone(mix(lake, SNOW, 0.35)))
     for _ in range(easel.pick((2, 4, 6))):
-        x, y, size = (easel.between(0, 1), easel.between(level + 0.02, 1.0), easel.between(0.015, 0.05))
-        easel.polygon([(x - size, y), (x - size * 0.4, y - size * 0.7), (x + size, y)], easel.tone(SNOW))
-        easel.polygon(
-            [(x - size * 0.4, y - size * 0.7), (x + size * 0.6, y - size * 0.4), (x + size, y)], easel.tone(blue)
-        )
+        x, y, size = easel.between(0, 1), easel.between(level + 0.02, 1.0), easel.between(0.015, 0.05)
+        tip, right = (x - size * 0.4, y - size * 0.7), (x + size, y)
+        easel.polygon([(x - size, y), tip, right], easel.tone(SNOW))
+        easel.polygon([tip, (x + size * 0.6, y - size * 0.4), right], easel.tone(blue))
 
 
 def paint_tarn(easel: Easel, level: float) -> None:
     """A small lake that mirrors the sky."""
-    middle, half, thick = (easel.between(0.2, 0.8), easel.between(0.2, 0.5), easel.between(0.03, 0.08))
+    middle, half, thick = easel.between(0.2, 0.8), easel.between(0.2, 0.5), easel.between(0.03, 0.08)
     away = (easel.columns - middle) / half
     down = (easel.rows - level) / thick
     mask = away * away + down * down < 1 + centred(easel.noise(6, 6)) * 0.9
     water = mix(easel.mood.sky_top, easel.mood.sky_low, 0.35)
-    easel.paint(
-        mask, easel.noise(40, 4, 1), mix(easel.tone((60, 96, 120)), water, 0.5), mix(water, (255, 255, 255), 0.15)
-    )
+    shade, light = mix(easel.tone((60, 96, 120)), water, 0.5), mix(water, (255, 255, 255), 0.15)
+    easel.paint(mask, easel.noise(40, 4, 1), shade, light)
 
 
 def paint_foreground(easel: Easel, foot: float, ice: float) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.scenes.easel import Colour, Easel, centred, mix, stretch
+from scenebook.scenes.easel import Colour, Easel, Point, centred, mix, stretch
 from scenebook.scenes.sky import paint_sky
 from scenebook.scenes.things import paint_birds, paint_person, paint_stones
 
 WATERS: tuple[Colour, ...] = ((30, 92, 150), (30, 116, 144), (44, 102, 128), (24, 74, 130), (56, 112, 140))
+SAIL: Colour = (246, 242, 232)
 
 
 def paint_sea(easel: Easel, shore: float) -> None:
@@ -71,15 +72,10 @@ def paint_beach(easel: Easel, level: float) -> None:
     sand = easel.vary(easel.pick(((214, 190, 148), (196, 178, 150), (226, 208, 172))), 10)
     foam, wet = easel.between(0.015, 0.04), easel.between(0.02, 0.05)
     easel.paint(easel.rows >= line - foam, grain, easel.tone((214, 224, 226)), easel.tone((252, 252, 250)))
-    easel.paint(
-        easel.rows >= line, grain, easel.tone(mix(sand, (80, 70, 60), 0.5)), easel.tone(mix(sand, (80, 70, 60), 0.35))
-    )
-    easel.paint(
-        easel.rows >= line + wet,
-        grain,
-        easel.tone(mix(sand, (90, 70, 50), 0.25)),
-        easel.tone(mix(sand, (255, 250, 235), 0.2)),
-    )
+    damp = mix(sand, (80, 70, 60), 0.45)
+    easel.paint(easel.rows >= line, grain, easel.tone(damp), easel.tone(mix(damp, sand, 0.2)))
+    shade, light = mix(sand, (90, 70, 50), 0.25), mix(sand, (255, 250, 235), 0.2)
+    easel.paint(easel.rows >= line + wet, grain, easel.tone(shade), easel.tone(light))
     for _ in range(easel.pick((0, 0, 1, 2))):
         paint_person(easel, (easel.between(0.1, 0.9), min(0.97, level + easel.between(0.05, 0.1))), 0.09)
 
@@ -89,21 +85,11 @@ def paint_boat(easel: Easel, horizon: float) -> None:
     size = easel.between(0.04, 0.1)
     x, y = easel.between(0.1, 0.9), horizon + size * easel.between(0.1, 1.0)
     depth = 0.5
+
+    def patch(colour: Colour, *corners: Point) -> None:
+        easel.polygon([(x + size * across, y - size * up) for across, up in corners], easel.tone(colour, depth))
+
     hull = easel.pick(((120, 52, 44), (60, 62, 74), (228, 226, 220)))
-    easel.polygon(
-        [
-            (x - size * 0.55, y - size * 0.18),
-            (x + size * 0.55, y - size * 0.18),
-            (x + size * 0.4, y),
-            (x - size * 0.4, y),
-        ],
-        easel.tone(hull, depth),
-    )
-    sail = easel.tone((246, 242, 232), depth)
-    easel.polygon(
-        [(x - size * 0.05, y - size * 0.24), (x - size * 0.05, y - size * 1.5), (x - size * 0.5, y - size * 0.24)], sail
-    )
-    easel.polygon(
-        [(x + size * 0.05, y - size * 0.24), (x + size * 0.05, y - size * 1.3), (x + size * 0.45, y - size * 0.24)],
-        sail,
-    )
+    patch(hull, (-0.55, 0.18), (0.55, 0.18), (0.4, 0), (-0.4, 0))
+    patch(SAIL, (-0.05, 0.24), (-0.05, 1.5), (-0.5, 0.24))
+    patch(SAIL, (0.05, 0.24), (0.05, 1.3), (0.45, 0.24))

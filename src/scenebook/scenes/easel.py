@@ -49,6 +49,13 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
     return red, green, blue
 
 
+def vary(rng: np.random.Generator, colour: Colour, spread: int) -> Colour:
+    """A colour near another, each channel at most `spread` away."""
+    steps = rng.integers(-spread, spread + 1, size=3)
+    red, green, blue = (min(255, max(0, channel + int(step))) for channel, step in zip(colour, steps, strict=True))
+    return red, green, blue
+
+
 @dataclass
 class Easel:
     """A square canvas, the light on it, and the random numbers of one picture.
@@ -84,11 +91,7 @@ class Easel:
 
     def vary(self, colour: Colour, spread: int) -> Colour:
         """A colour near another, each channel at most `spread` away."""
-        red, green, blue = (
-            min(255, max(0, channel + int(step)))
-            for channel, step in zip(colour, self.rng.integers(-spread, spread + 1, size=3), strict=True)
-        )
-        return red, green, blue
+        return vary(self.rng, colour, spread)
 
     def tone(self, colour: Colour, depth: float = 0.0) -> Colour:
         """Colour as it looks in this light from a distance of `depth`, 0 (near) to 1 (at the horizon)."""
@@ -168,11 +171,11 @@ class Easel:
         x, y = self.pixel((left, top))
         self.pen.rectangle((x, y, max(x, int(right * self.side) - 1), max(y, int(bottom * self.side) - 1)), fill=colour)
 
-    def disc(self, centre: Point, radius: float, colour: Colour, flat: float = 1.0) -> None:
-        """Fill an ellipse, `flat` times as high as wide."""
+    def disc(self, centre: Point, radius: float, colour: Colour) -> None:
+        """Fill a circle."""
         x, y = centre
-        left, top = self.pixel((x - radius, y - radius * flat))
-        right, bottom = self.pixel((x + radius, y + radius * flat))
+        left, top = self.pixel((x - radius, y - radius))
+        right, bottom = self.pixel((x + radius, y + radius))
         self.pen.ellipse((left, top, max(left, right), max(top, bottom)), fill=colour)
 
     def pixel(self, point: Point) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.scenes.easel import Colour, Easel, Mood, mix, stretch
+from scenebook.scenes.easel import Easel, Mood, mix, stretch, vary
 
 MOODS = (
     Mood((62, 124, 200), (188, 216, 236), (1.0, 1.0, 0.97), haze=0.30, clouds=0.35, lamps=0.02),
@@ -24,22 +24,13 @@ def draw_mood(rng: np.random.Generator) -> Mood:
 
     red, green, blue = (between(a, b) for a, b in zip(first.light, second.light, strict=True))
     return Mood(
-        shifted(rng, mix(first.sky_top, second.sky_top, share)),
-        shifted(rng, mix(first.sky_low, second.sky_low, share)),
+        vary(rng, mix(first.sky_top, second.sky_top, share), 16),
+        vary(rng, mix(first.sky_low, second.sky_low, share), 16),
         (red, green, blue),
         haze=between(first.haze, second.haze) * (0.6 + 0.5 * float(rng.random())),
         clouds=between(first.clouds, second.clouds) * (0.3 + 1.2 * float(rng.random())),
         lamps=between(first.lamps, second.lamps),
     )
-
-
-def shifted(rng: np.random.Generator, colour: Colour) -> Colour:
-    """Colour moved by at most 16 levels a channel."""
-    red, green, blue = (
-        min(255, max(0, channel + int(step)))
-        for channel, step in zip(colour, rng.integers(-16, 17, size=3), strict=True)
-    )
-    return red, green, blue
 
 
 def paint_sky(easel: Easel, horizon: float) -> None:
@@ -65,11 +56,10 @@ def paint_sky(easel: Easel, horizon: float) -> None:
 
 def paint_sun(easel: Easel, horizon: float) -> None:
     """A pale disc with a halo, anywhere above the horizon."""
-    centre = (easel.between(0.1, 0.9), horizon * easel.between(0.2, 0.85))
-    radius = easel.between(0.03, 0.055)
+    height = easel.between(0.2, 0.85)
+    centre, radius = (easel.between(0.1, 0.9), horizon * height), easel.between(0.03, 0.055)
+    behind = mix(easel.mood.sky_top, easel.mood.sky_low, height)
     glow = mix(easel.mood.sky_low, (255, 236, 190), 0.5)
-    for ring in (2.6, 1.8):
-        x, y = easel.pixel(centre)
-        here = mix(easel.image.getpixel((x, y)), glow, 0.4)  # type: ignore[arg-type]
-        easel.disc(centre, radius * ring, here)
+    for ring, share in ((2.6, 0.35), (1.8, 0.6)):
+        easel.disc(centre, radius * ring, mix(behind, glow, share))
     easel.disc(centre, radius, mix((255, 244, 210), easel.mood.sky_low, 0.25))

@@ -11,10 +11,8 @@ def paint_conifer(easel: Easel, base: Point, height: float, depth: float = 0.0, 
     """A fir of three to five tiers, lighter on one side."""
     x, y = base
     green = easel.vary(colour or easel.pick(GREENS), 8)
-    shade, lit = (
-        easel.tone(mix(green, (10, 16, 24), 0.35), depth),
-        easel.tone(mix(green, (220, 225, 160), 0.14), depth),
-    )
+    shade = easel.tone(mix(green, (10, 16, 24), 0.35), depth)
+    lit = easel.tone(mix(green, (220, 225, 160), 0.14), depth)
     easel.box(x - height * 0.03, y - height * 0.12, x + height * 0.03, y, easel.tone((72, 54, 42), depth))
     tiers = easel.pick((3, 4, 5))
     for tier in range(tiers):
@@ -40,21 +38,12 @@ def paint_round_tree(
 def paint_stones(easel: Easel, level: float) -> None:
     """A few boulders about a height of the picture."""
     for _ in range(easel.pick((2, 3, 4, 6))):
-        x, y, size = (easel.between(0, 1), level + easel.between(-0.05, 0.05), easel.between(0.02, 0.07))
+        x, y, size = easel.between(0, 1), level + easel.between(-0.05, 0.05), easel.between(0.02, 0.07)
         grey = easel.vary((112, 108, 106), 16)
-        easel.polygon(
-            [
-                (x - size, y),
-                (x - size * 0.6, y - size * 0.8),
-                (x + size * 0.3, y - size),
-                (x + size, y - size * 0.3),
-                (x + size, y),
-            ],
-            easel.tone(mix(grey, (20, 20, 30), 0.35)),
-        )
-        easel.polygon(
-            [(x - size * 0.6, y - size * 0.8), (x + size * 0.3, y - size), (x, y - size * 0.4)], easel.tone(grey)
-        )
+        left, right = (x - size * 0.6, y - size * 0.8), (x + size * 0.3, y - size)
+        sides = [(x - size, y), left, right, (x + size, y - size * 0.3), (x + size, y)]
+        easel.polygon(sides, easel.tone(mix(grey, (20, 20, 30), 0.35)))
+        easel.polygon([left, right, (x, y - size * 0.4)], easel.tone(grey))
 
 
 def paint_hut(easel: Easel, base: Point) -> None:
@@ -63,16 +52,15 @@ def paint_hut(easel: Easel, base: Point) -> None:
     size = easel.between(0.035, 0.06)
     wall = easel.vary(easel.pick(((150, 110, 80), (190, 176, 150), (130, 70, 60))), 12)
     easel.box(x - size, y - size, x + size, y, easel.tone(wall))
-    easel.polygon(
-        [(x - size * 1.2, y - size), (x, y - size * 1.8), (x + size * 1.2, y - size)], easel.tone((92, 58, 50))
-    )
+    roof = [(x - size * 1.2, y - size), (x, y - size * 1.8), (x + size * 1.2, y - size)]
+    easel.polygon(roof, easel.tone((92, 58, 50)))
     easel.box(x - size * 0.3, y - size * 0.6, x + size * 0.2, y, easel.tone((60, 44, 40)))
 
 
 def paint_birds(easel: Easel, lowest: float) -> None:
     """A few birds, each two strokes."""
     for _ in range(easel.pick((2, 3, 5))):
-        x, y, span = (easel.between(0.1, 0.9), easel.between(0.06, lowest), easel.between(0.012, 0.028))
+        x, y, span = easel.between(0.1, 0.9), easel.between(0.06, lowest), easel.between(0.012, 0.028)
         points = [easel.pixel(p) for p in ((x - span, y - span * 0.5), (x, y), (x + span, y - span * 0.6))]
         easel.pen.line(points, fill=easel.tone((50, 50, 60), 0.3), width=max(1, easel.side // 100))
 

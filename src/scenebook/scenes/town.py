@@ -14,6 +14,7 @@ from scenebook.scenes.things import paint_birds, paint_person, paint_round_tree
 WALLS: tuple[Colour, ...] = (
     (206, 176, 132), (168, 92, 74), (222, 208, 184), (150, 152, 156), (196, 148, 128), (128, 146, 160), (178, 166, 148),
 )  # fmt: skip
+CAR_PAINTS: tuple[Colour, ...] = ((176, 48, 44), (54, 84, 140), (214, 212, 206), (60, 62, 66), (206, 166, 60))
 GLASS: Colour = (62, 76, 94)
 LAMP: Colour = (255, 214, 130)
 
@@ -37,6 +38,10 @@ class View:
     def at(self, across: float, height: float, scale: float) -> Point:
         """Position in the picture of a point `across` units right of the middle and `height` units above the ground."""
         return self.centre[0] + across * scale, self.centre[1] + (self.eye - height) * scale
+
+    def strip(self, left: float, right: float, start: float, stop: float) -> list[Point]:
+        """Corners of a patch of ground between two distances from the middle, and two scales."""
+        return [self.at(left, 0, start), self.at(right, 0, start), self.at(right, 0, stop), self.at(left, 0, stop)]
 
     def nearer(self, start: float, stop: float, share: float) -> float:
         """Scale of the place that lies a share of the way, on the ground, from scale `start` to scale `stop`."""
@@ -94,27 +99,13 @@ def paint_ground(easel: Easel, view: View) -> None:
     tar = easel.vary((92, 92, 98), 14)
     top = view.at(0, 0, view.end)[1]
     easel.box(-0.1, top, 1.1, 1.1, easel.tone(stone, 0.3))
-    for half, colour in ((0.66, mix(stone, (60, 60, 64), 0.5)), (0.63, tar)):
-        edge = [
-            view.at(-half, 0, view.end),
-            view.at(half, 0, view.end),
-            view.at(half, 0, near),
-            view.at(-half, 0, near),
-        ]
-        easel.polygon(edge, easel.tone(colour, 0.3 * depth))
+    easel.polygon(view.strip(-0.66, 0.66, view.end, near), easel.tone(mix(stone, (60, 60, 64), 0.5), 0.3 * depth))
+    easel.polygon(view.strip(-0.63, 0.63, view.end, near), easel.tone(tar, 0.3 * depth))
     if easel.chance(0.7):
         white = easel.tone((222, 218, 204), 0.3)
         for step in range(12):
             start, stop = (view.nearer(view.end, near, (step + part) / 12) for part in (0.2, 0.65))
-            easel.polygon(
-                [
-                    view.at(-0.025, 0, start),
-                    view.at(0.025, 0, start),
-                    view.at(0.025, 0, stop),
-                    view.at(-0.025, 0, stop),
-                ],
-                white,
-            )
+            easel.polygon(view.strip(-0.025, 0.025, start, stop), white)
     if easel.chance(0.3):
         paint_crossing(easel, view)
     grain = easel.noise(40, 20, 2)
@@ -126,9 +117,7 @@ def paint_crossing(easel: Easel, view: View) -> None:
     start = max(view.end * 1.05, easel.between(0.5, 0.8))
     stop = start * 1.35
     for bar in range(-5, 6, 2):
-        left, right = bar * 0.1 - 0.05, bar * 0.1 + 0.05
-        corners = [view.at(left, 0, start), view.at(right, 0, start), view.at(right, 0, stop), view.at(left, 0, stop)]
-        easel.polygon(corners, easel.tone((226, 224, 216)))
+        easel.polygon(view.strip(bar * 0.1 - 0.05, bar * 0.1 + 0.05, start, stop), easel.tone((226, 224, 216)))
 
 
 def paint_end(easel: Easel, view: View) -> None:
@@ -136,9 +125,8 @@ def paint_end(easel: Easel, view: View) -> None:
     depth = 0.9 * (1 - view.end)
     for _ in range(easel.pick((0, 1, 2, 3))):
         left, width = easel.between(-1.0, 0.7), easel.between(0.2, 0.4)
-        paint_front(
-            easel, view, left, left + width, draw_house(easel, easel.between(0.8, 1.3), 0.13), min(1.0, depth + 0.45)
-        )
+        tower = draw_house(easel, easel.between(0.8, 1.3), 0.13)
+        paint_front(easel, view, left, left + width, tower, min(1.0, depth + 0.45))
     count = easel.pick((1, 2, 3, 3, 4))
     cuts = [-1.0, *sorted(-1 + 2 * (k + easel.between(-0.25, 0.25)) / count for k in range(1, count)), 1.0]
     for left, right in itertools.pairwise(cuts):
@@ -148,41 +136,33 @@ def paint_end(easel: Easel, view: View) -> None:
 
 def paint_front(easel: Easel, view: View, left: float, right: float, house: House, depth: float) -> None:
     """One house front, seen straight on."""
-    (x0, y1), (x1, y0) = (view.at(left, 0, view.end), view.at(right, house.height, view.end))
-    wall = easel.tone(house.wall, depth)
-    easel.box(x0, y0, x1, y1, wall)
+    (x0, y1), (x1, y0) = view.at(left, 0, view.end), view.at(right, house.height, view.end)
+    easel.box(x0, y0, x1, y1, easel.tone(house.wall, depth))
     eaves = 0.05 * view.end
     if house.roof is not None and right - left < 1.1:
-        easel.polygon(
-            [(x0 - eaves, y0), ((x0 + x1) / 2, y0 - (x1 - x0) * 0.42), (x1 + eaves, y0)], easel.tone(house.roof, depth)
-        )
+        ridge = ((x0 + x1) / 2, y0 - (x1 - x0) * 0.42)
+        easel.polygon([(x0 - eaves, y0), ridge, (x1 + eaves, y0)], easel.tone(house.roof, depth))
     else:
-        easel.box(
-            x0 - eaves / 2,
-            y0 - eaves * 0.4,
-            x1 + eaves / 2,
-            y0 + eaves * 0.5,
-            easel.tone(mix(house.wall, (50, 46, 50), 0.3), depth),
-        )
+        cornice = easel.tone(mix(house.wall, (50, 46, 50), 0.3), depth)
+        easel.box(x0 - eaves / 2, y0 - eaves * 0.4, x1 + eaves / 2, y0 + eaves * 0.5, cornice)
     bays = max(2, int((right - left) * house.bays * 2.7))
+    paint_windows(easel, (x0, y0, x1, y1), house, bays, depth)
+
+
+def paint_windows(easel: Easel, wall: tuple[float, float, float, float], house: House, bays: int, depth: float) -> None:
+    """Framed windows in rows on an upright wall; every other one on the ground floor is a door."""
+    x0, y0, x1, y1 = wall
     wide, high = (x1 - x0) / bays, (y1 - y0) / house.floors
-    if min(wide, high) * easel.side < 3:
+    if min(wide, high) * easel.side < 3:  # too small to be seen
         return
-    frame = easel.tone(mix(house.wall, (250, 246, 238), 0.55), depth)
-    for floor in range(house.floors):
-        ground = floor == house.floors - 1
-        for bay in range(bays):
-            x, y = x0 + (bay + 0.25) * wide, y0 + (floor + 0.28) * high
-            pane = (
-                easel.tone(GLASS, depth)
-                if not easel.chance(easel.mood.lamps)
-                else mix(LAMP, easel.mood.sky_low, 0.3 * depth)
-            )
-            bottom = y1 if ground and bay % 2 else y + 0.5 * high
-            easel.box(
-                x - 0.06 * wide, y - 0.06 * high, x + 0.56 * wide, bottom + 0.05 * high if bottom < y1 else y1, frame
-            )
-            easel.box(x, y, x + 0.5 * wide, bottom, pane)
+    frame, glass = easel.tone(mix(house.wall, (250, 246, 238), 0.55), depth), easel.tone(GLASS, depth)
+    lamp = mix(LAMP, easel.mood.sky_low, 0.3 * depth)
+    for floor, bay in itertools.product(range(house.floors), range(bays)):
+        x, y = x0 + (bay + 0.25) * wide, y0 + (floor + 0.28) * high
+        door = floor == house.floors - 1 and bay % 2 == 1
+        bottom = y1 if door else y + 0.5 * high
+        easel.box(x - 0.06 * wide, y - 0.06 * high, x + 0.56 * wide, y1 if door else bottom + 0.05 * high, frame)
+        easel.box(x, y, x + 0.5 * wide, bottom, lamp if easel.chance(easel.mood.lamps) else glass)
 
 
 def paint_row(easel: Easel, view: View, side: int) -> None:
@@ -207,10 +187,7 @@ def paint_side(easel: Easel, view: View, side: int, span: tuple[float, float], h
     def quad(low: float, high: float, start: float, stop: float, colour: Colour) -> None:
         first, last = view.nearer(far, near, start), view.nearer(far, near, stop)
         corners = [
-            view.at(side, low, first),
-            view.at(side, high, first),
-            view.at(side, high, last),
-            view.at(side, low, last),
+            view.at(side, height, scale) for scale, height in ((first, low), (first, high), (last, high), (last, low))
         ]
         easel.polygon(corners, easel.tone(colour, depth))
 
@@ -251,31 +228,17 @@ def paint_car(easel: Easel, view: View, across: float, scale: float) -> None:
     """A car from behind."""
     x, y = view.at(across, 0, scale)
     size = 0.2 * scale
-    paint = easel.tone(
-        easel.vary(easel.pick(((176, 48, 44), (54, 84, 140), (214, 212, 206), (60, 62, 66), (206, 166, 60))), 14)
-    )
-    dark = easel.tone((34, 34, 40))
-    easel.box(x - size * 0.8, y - size * 0.3, x - size * 0.5, y, dark)
-    easel.box(x + size * 0.5, y - size * 0.3, x + size * 0.8, y, dark)
+    paint, dark = easel.tone(easel.vary(easel.pick(CAR_PAINTS), 14)), easel.tone((34, 34, 40))
+    for wheel in (-0.8, 0.5):
+        easel.box(x + size * wheel, y - size * 0.3, x + size * (wheel + 0.3), y, dark)
     easel.box(x - size * 0.9, y - size * 0.75, x + size * 0.9, y - size * 0.12, paint)
-    easel.polygon(
-        [
-            (x - size * 0.8, y - size * 0.7),
-            (x - size * 0.6, y - size * 1.2),
-            (x + size * 0.6, y - size * 1.2),
-            (x + size * 0.8, y - size * 0.7),
-        ],
-        paint,
-    )
-    easel.polygon(
-        [
-            (x - size * 0.62, y - size * 0.74),
-            (x - size * 0.5, y - size * 1.08),
-            (x + size * 0.5, y - size * 1.08),
-            (x + size * 0.62, y - size * 0.74),
-        ],
-        easel.tone((120, 140, 156)),
-    )
+    for bottom, top, wide, narrow, colour in (
+        (0.7, 1.2, 0.8, 0.6, paint),
+        (0.74, 1.08, 0.62, 0.5, easel.tone((120, 140, 156))),
+    ):
+        low, high = y - size * bottom, y - size * top
+        corners = [(x - size * wide, low), (x - size * narrow, high), (x + size * narrow, high), (x + size * wide, low)]
+        easel.polygon(corners, colour)
     for lamp in (-0.8, 0.6):
         easel.box(x + size * lamp, y - size * 0.6, x + size * (lamp + 0.2), y - size * 0.45, (206, 60, 50))
 
@@ -287,6 +250,5 @@ def paint_lamp(easel: Easel, view: View, side: int, scale: float) -> None:
     top, reach, thick = foot - 0.9 * scale, 0.16 * scale, 0.012 * scale
     easel.box(x - thick, top, x + thick, foot, dark)
     easel.box(min(x, x - side * reach), top - thick, max(x, x - side * reach), top + thick, dark)
-    easel.disc(
-        (x - side * reach, top + 2 * thick), 0.03 * scale, mix(dark, LAMP, 0.8 if easel.mood.lamps > 0.1 else 0.3)
-    )
+    glow = mix(dark, LAMP, 0.8 if easel.mood.lamps > 0.1 else 0.3)
+    easel.disc((x - side * reach, top + 2 * thick), 0.03 * scale, glow)

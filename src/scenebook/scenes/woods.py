@@ -42,12 +42,8 @@ def paint_foliage(easel: Easel, leaf: Colour, inside: float) -> None:
     line = easel.outline([top + easel.between(-0.08, 0.08) for _ in range(6)], 0.06)
     mask = easel.rows >= line
     clumps = easel.noise(16, 16, 3)
-    easel.paint(
-        mask,
-        stretch(clumps, 80, 180),
-        easel.tone(mix(leaf, (8, 18, 22), 0.7), 0.6),
-        easel.tone(mix(leaf, (236, 240, 170), 0.25), 0.7),
-    )
+    shade, light = mix(leaf, (8, 18, 22), 0.7), mix(leaf, (236, 240, 170), 0.25)
+    easel.paint(mask, stretch(clumps, 80, 180), easel.tone(shade, 0.6), easel.tone(light, 0.7))
     if inside >= 0.5:
         gaps = stretch(easel.noise(7, 7, 3), 165, 215)
         easel.paint(gaps, clumps, mix(easel.mood.sky_low, leaf, 0.35), mix(easel.mood.sky_low, (255, 255, 220), 0.3))
@@ -84,12 +80,8 @@ def paint_floor(easel: Easel, leaf: Colour, level: float) -> None:
     line = easel.outline([level + easel.between(-0.03, 0.03) for _ in range(4)], 0.015)
     colour = mix(leaf, easel.pick(((120, 96, 60), (86, 110, 54), (96, 82, 62))), 0.6)
     grain = easel.noise(30, 12, 3)
-    easel.paint(
-        easel.rows >= line,
-        stretch(grain, 50, 205),
-        easel.tone(mix(colour, (14, 18, 16), 0.6)),
-        easel.tone(mix(colour, (232, 224, 160), 0.25)),
-    )
+    shade, light = mix(colour, (14, 18, 16), 0.6), mix(colour, (232, 224, 160), 0.25)
+    easel.paint(easel.rows >= line, stretch(grain, 50, 205), easel.tone(shade), easel.tone(light))
 
 
 def paint_trunks(easel: Easel, ground: float, leaf: Colour) -> None:
@@ -97,36 +89,24 @@ def paint_trunks(easel: Easel, ground: float, leaf: Colour) -> None:
     bark = easel.vary(easel.pick(BARKS), 10)
     count = easel.pick((10, 13, 16))
     for position in range(count):
-        near = (position / count) ** 2
-        x, half = easel.between(0, 1), 0.006 + 0.035 * near * easel.between(0.7, 1.3)
-        base = ground + 0.02 + 0.24 * near
-        lean = easel.between(-0.05, 0.05)
-        shade = easel.tone(mix(bark, (20, 18, 20), 0.5), 1 - near)
-        lit = easel.tone(mix(bark, (240, 220, 180), 0.12), 1 - near)
-        easel.polygon(
-            [
-                (x - half * 1.4, base),
-                (x + lean - half * 0.7, -0.1),
-                (x + lean + half * 0.7, -0.1),
-                (x + half * 1.4, base),
-            ],
-            shade,
-        )
-        easel.polygon(
-            [
-                (x - half * 1.2, base),
-                (x + lean - half * 0.6, -0.1),
-                (x + lean - half * 0.1, -0.1),
-                (x - half * 0.2, base),
-            ],
-            lit,
-        )
+        paint_trunk(easel, ground, bark, (position / count) ** 2)
     canopy = easel.outline([easel.between(0.05, 0.3) for _ in range(5)], 0.08)
     leaves = easel.noise(12, 12, 3)
     veil = ((easel.rows < canopy) & (leaves > 105)).astype(np.uint8) * 235
-    easel.paint(
-        veil,
-        stretch(leaves, 100, 210),
-        easel.tone(mix(leaf, (10, 24, 22), 0.55), 0.2),
-        easel.tone(mix(leaf, (240, 240, 170), 0.25), 0.2),
-    )
+    shade, light = mix(leaf, (10, 24, 22), 0.55), mix(leaf, (240, 240, 170), 0.25)
+    easel.paint(veil, stretch(leaves, 100, 210), easel.tone(shade, 0.2), easel.tone(light, 0.2))
+
+
+def paint_trunk(easel: Easel, ground: float, bark: Colour, near: float) -> None:
+    """One trunk that leaves the picture at the top, its left side lit; `near` runs from 0 to 1."""
+    x, half = easel.between(0, 1), 0.006 + 0.035 * near * easel.between(0.7, 1.3)
+    base, top = ground + 0.02 + 0.24 * near, x + easel.between(-0.05, 0.05)
+    shade, lit = mix(bark, (20, 18, 20), 0.5), mix(bark, (240, 220, 180), 0.12)
+    for left, right, colour in ((-1.4, 1.4, shade), (-1.2, -0.2, lit)):
+        corners = [
+            (x + half * left, base),
+            (top + half * left / 2, -0.1),
+            (top + half * right / 2, -0.1),
+            (x + half * right, base),
+        ]
+        easel.polygon(corners, easel.tone(colour, 1 - near))

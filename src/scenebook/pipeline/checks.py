@@ -1,0 +1,94 @@
+"""What is checked before any kernel starts: paths, the backbone's name, and the parameters of the notebooks."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from scenebook.config import DRAWN_SCENES, INTEL, Settings
+from scenebook.dataset import check_folder
+from scenebook.errors import InputError, ScenebookError, SettingsError, WeightsError
+
+NAMED_WEIGHTS = ("imagenet", "embedded", "random")
+WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
+
+
+def resolve_paths(settings: Settings, base: Path) -> Settings:
+    """Returns settings whose folders and files are absolute, and checks that they are there.
+
+    Args:
+        settings: The settings; relative paths in them start at `base`.
+        base: Where the command was typed.
+
+    Raises:
+        InputError: A folder or a file is missing, or the backbone is unknown.
+    """
+    changes: dict[str, Any] = {}
+    if settings.dataset not in (DRAWN_SCENES, INTEL):
+        changes["dataset"] = str(check_folder(base / Path(settings.dataset).expanduser()))
+    if settings.samples_dir is not None:
+        changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
+    if settings.weights not in NAMED_WEIGHTS:
+        changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
+    known = ["embedded", *list_keras_backbones()]
+    if settings.backbone not in known:
+        near = difflib.get_close_matches(settings.backbone, known, n=1, cutoff=0.3)
+        raise SettingsError(
+            "Expected backbone to be embedded or the name of a model in keras.applications.",
+            received={"backbone": settings.backbone},
+            advice=f"Did you mean {near[0]}?" if near else "",
+        )
+    return settings.updated(changes)
+
+
+def _check_weights(path: Path) -> Path:
+    if not path.name.endswith(WEIGHTS_SUFFIXES) or not path.is_file():
+        raise WeightsError(
+            f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",
+            received={"weights": str(path)},
+        )
+    return path.resolve()
+
+
+def list_keras_backbones() -> list[str]:
+    """Returns the names of all models in `keras.applications`, read from its source: importing it costs seconds."""
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        raise ScenebookError("Expected keras to be installed. Run `make setup`.")
+    source = (Path(spec.origin).parent / "applications" / "__init__.py").read_text(encoding="utf-8")
+    imported = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
+    names = {alias.asname or alias.name for node in imported for alias in node.names}
+    return sorted(name for name in names if name[0].isupper())
+
+
+def read_parameters(notebook: Path) -> dict[str, Any]:
+    """Returns the names and default values of a notebook's `parameters` cell.
+
+    Raises:
+        InputError: The notebook has no such cell, or a value in it is no literal.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise InputError(
+            "Expected one cell with the tag `parameters`.", received={"notebook": notebook.name, "cells": len(tagged)}
+        )
+    try:
+        return {
+            target.id: ast.literal_eval(node.value)
+            for node in ast.parse(tagged[0]).body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+    except (SyntaxError, ValueError) as error:
+        raise InputError(
+            "Expected a parameters cell of `name = literal` lines.",
+            received={"notebook": notebook.name},
+            advice=str(error),
+        ) from None

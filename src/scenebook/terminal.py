@@ -1,0 +1,68 @@
+"""What a terminal shows while the notebooks run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from scenebook.pipeline import StageOutcome
+
+
+class TerminalListener:
+    """Shows stages and their progress: a line with a running clock on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._title = ""
+        self._last = ""
+        self._started = 0.0
+
+    def __enter__(self) -> TerminalListener:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+
+    def stage_started(self, stage: str, number: int, total: int) -> None:
+        self._title, self._last, self._started = f"[{number}/{total}] {stage}", "", time.monotonic()
+        if self._console.is_terminal:
+            self._status = self._console.status(_Clock(self))
+            self._status.start()
+        else:
+            self._console.print(Text(self._title))
+
+    def progress(self, stage: str, text: str) -> None:
+        self._last = text
+        if (text.startswith("epoch") and "step" not in text) or not self._console.is_terminal:
+            self._console.print(Text(f"      {text}"))
+
+    def stage_ended(self, outcome: StageOutcome) -> None:
+        self._stop()
+        memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
+        mark = "done" if outcome.status == "done" else outcome.status.upper()
+        self._console.print(Text(f"{self._title}: {mark} in {outcome.seconds:.1f} s{memory}"))
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def line(self) -> Text:
+        """Returns what the running line says now."""
+        seconds = time.monotonic() - self._started
+        return Text(f"{self._title}  {seconds:.0f} s  {self._last}")
+
+
+class _Clock:
+    """A line that is read anew each time the terminal is refreshed."""
+
+    def __init__(self, listener: TerminalListener) -> None:
+        self._listener = listener
+
+    def __rich_console__(self, console: Console, options: Any) -> Any:
+        yield self._listener.line()

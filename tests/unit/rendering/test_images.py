@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from scenebook.rendering.document import Prose
+from scenebook.rendering.tree import plain_text
+
+from .conftest import assembled
+
+
+def test_attachments_and_files_of_the_run_are_shown_and_nothing_else_is_read() -> None:
+    report = assembled("images/notebooks")
+    prose = next(block for block in report.blocks() if isinstance(block, Prose))
+    assert [(picture.alt, picture.suffix) for picture in prose.body.pictures] == [
+        ("attached", "png"),
+        ("of the run", "svg"),
+    ]
+    assert plain_text(prose.body.tree) == "[image: outside] [image: remote]"
+    assert len(report.warnings) == 2
+    assert "images, cell 1: the image '../../../outside.svg' is not part of the run" in report.warnings[0]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenebook.errors import ReportError
+from scenebook.rendering import StageNotebook, render_report
+
+from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text
+
+
+def render_into(folder: Path, name: str, stages: list[tuple[str, Path | None, str]] | None = None) -> list[str]:
+    folder.mkdir()
+    (folder / "front.yaml").write_text(FRONT, encoding="utf-8")
+    rendered = render_report(
+        NOTEBOOKS,
+        stages=stages or [(path.stem, path, "done") for path in notebooks_of(name)],
+        build_dir=folder / "build",
+        front_matter_path=folder / "front.yaml",
+        provenance={},
+    )
+    return rendered.warnings
+
+
+def test_the_same_notebooks_give_the_same_bytes_in_two_folders(tmp_path: Path) -> None:
+    for name in ("one", "another folder"):
+        render_into(tmp_path / name, "whole-run")
+    for file in ("report.html", "report.pdf"):
+        first, second = (tmp_path / name / "build" / file for name in ("one", "another folder"))
+        assert first.read_bytes() == second.read_bytes(), file
+
+
+def test_an_unknown_reference_stops_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"fig:confusoin.*notebook='unknown-reference', cell=3"):
+        render_into(tmp_path / "x", "unknown-reference.ipynb")
+    assert not (tmp_path / "x" / "build").exists()
+
+
+def test_a_failed_stage_leaves_a_report_that_says_what_is_missing(render: Render) -> None:
+    rendered = render("failed-cell.ipynb", status="failed")
+    page, text = page_of(rendered).get_text(), pdf_text(rendered.pdf.read_bytes())
+    banner = "This report is incomplete: stage failed-cell failed. What would have been shown there is missing."
+    for shown in (" ".join(page.split()), text):
+        assert banner in shown
+        assert "ZeroDivisionError: division by zero" in shown
+        assert "This was shown, as Fig. “later” would have been." in shown.replace("\u00a0", " ")
+        assert "/secret/path" not in shown
+
+
+def test_stages_that_did_not_run_are_named_too(tmp_path: Path) -> None:
+    whole = notebooks_of("whole-run")
+    stages: list[tuple[str, Path | None, str]] = [
+        ("data", whole[0], "done"), ("training", None, "failed"), ("evaluation", None, "not run"),
+        ("conclusion", None, "not run"),
+    ]  # fmt: skip
+    render_into(tmp_path / "x", "", stages)
+    page = (tmp_path / "x" / "build" / "report.html").read_text(encoding="utf-8")
+    assert "stage training failed, and stages evaluation and conclusion did not run." in page
+
+
+def test_a_stage_is_whole_only_with_a_notebook_and_a_good_status() -> None:
+    path = Path("x.ipynb")
+    assert StageNotebook("a", path, "skipped").is_whole
+    assert not StageNotebook("a", None, "done").is_whole
+    assert not StageNotebook("a", path, "failed").is_whole
+
+
+def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ReportError, match=r"Expected an executed notebook.*x\.ipynb"):
+        render_into(tmp_path / "y", "", [("x", path, "done")])
+
+
+def test_a_report_of_no_notebooks_is_a_title_page_with_its_banner(tmp_path: Path) -> None:
+    render_into(tmp_path / "x", "", [("data", None, "failed")])
+    assert (tmp_path / "x" / "build" / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_importing_the_package_loads_no_tensorflow() -> None:
+    code = "import sys, scenebook.rendering; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
