@@ -117,7 +117,7 @@ def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = "trai
 
     A fresh model around the same layers has no optimizer to save; the momentum would double the file.
     """
-    bare = keras.Sequential([keras.Input(model.input_shape[1:]), *model.layers], name=model.name)
+    bare = keras.Sequential([keras.Input(model.input_shape[1:], name="images"), *model.layers], name=model.name)
     with replacing(run_dir.path(file)) as temporary:
         bare.save(temporary)
         remove_times(temporary)

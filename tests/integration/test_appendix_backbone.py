@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import nbformat
 import papermill
 import pytest
 
@@ -13,41 +14,53 @@ from scenebook.artifacts import project_root
 from scenebook.embedded import EMBEDDED_FILE
 from scenebook.provenance import sha256_file
 
-TINY = {
-    "fractal_classes": 4,
-    "pictures_per_class": 8,
-    "pretraining_size": 32,
-    "pretraining_epochs": 1,
-    "scenes_seeds": 2,
-    "scenes_train_per_class": 4,
-    "scenes_test_per_class": 2,
-}
-
-
 # papermill and the kernel's client use what newer versions of their own libraries deprecate.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_the_appendix_runs_with_few_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+TINY = {"fractal_classes": 4, "pictures_per_class": 8}
+"""Few fractals: neither test is about them."""
+
+
+@pytest.fixture
+def run_appendix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], str]]:
+    """Runs the notebook in a folder of its own; gives the record that it wrote, and its sentences."""
     monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path / "runs"))
+
+    def run(**parameters: object) -> tuple[dict[str, Any], str]:
+        notebook = papermill.execute_notebook(
+            project_root() / "notebooks" / "appendix-backbone.ipynb",
+            tmp_path / "executed.ipynb",
+            parameters=parameters,
+            cwd=tmp_path,
+            kernel_name="python3",
+            progress_bar=False,
+        )
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+        record = json.loads((tmp_path / "runs/appendix-backbone/training/embedded.json").read_text(encoding="utf-8"))
+        return record, "\n".join(output["data"].get("text/markdown", "") for output in outputs)
+
+    return run
+
+
+def test_the_recipe_runs_with_few_pictures_and_leaves_the_package_alone(
+    run_appendix: Callable[..., tuple[dict[str, Any], str]], tmp_path: Path
+) -> None:
     before = sha256_file(EMBEDDED_FILE)
-    executed = tmp_path / "executed.ipynb"
-    papermill.execute_notebook(
-        project_root() / "notebooks" / "appendix-backbone.ipynb",
-        executed,
-        parameters=TINY,
-        cwd=tmp_path,
-        kernel_name="python3",
-        progress_bar=False,
-    )
-    folder = tmp_path / "runs" / "appendix-backbone" / "training"
-    record = json.loads((folder / "embedded.json").read_text(encoding="utf-8"))
-    assert record["sha256"] == sha256_file(folder / "embedded.npz")
+    tiny = {"pretraining_size": 32, "pretraining_epochs": 1, "scenes_train_per_class": 4, "scenes_test_per_class": 2}
+    record, sentences = run_appendix(**TINY, **tiny, scenes_seeds=2)
+    assert record["sha256"] == sha256_file(tmp_path / "runs/appendix-backbone/training/embedded.npz") != before
     assert record["recipe"]["fractal_classes"] == 4
     assert record["scenes"]["low"] <= record["scenes"]["difference"] <= record["scenes"]["high"]
+    assert "The mean difference over 2 seeds is" in sentences
     assert sha256_file(EMBEDDED_FILE) == before
-    said = "\n".join(
-        output["data"].get("text/markdown", "")
-        for cell in nbformat.read(executed, as_version=4).cells
-        for output in cell.get("outputs", [])
-        if "data" in output
-    )
-    assert "The mean difference over 2 seeds is" in said
+
+
+def test_the_embedded_weights_earn_their_place_on_the_drawn_scenes(
+    run_appendix: Callable[..., tuple[dict[str, Any], str]],
+) -> None:
+    few = {"scenes_train_per_class": 25, "scenes_test_per_class": 25}
+    record, sentences = run_appendix(**TINY, **few, pretraining_epochs=0)
+    assert record["sha256"] == sha256_file(EMBEDDED_FILE)
+    assert record["scenes"]["seeds"] == 5
+    assert record["scenes"]["low"] > 0
+    assert "pretraining on fractals helps" in sentences

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scenebook import scenes
@@ -63,9 +64,9 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
 def test_a_failing_stage_exits_1_and_leaves_a_report_that_says_what_is_missing(
     hostile_folder: Path, tmp_path: Path
 ) -> None:
-    # Weights that are too large for float32 once they are multiplied: the first loss is no number.
+    # With weights that are no numbers, the first loss is none either.
     broken = build_backbone("embedded", image_size=32, weights="random")
-    broken.set_weights([weights * 0 + 1e30 for weights in broken.get_weights()])
+    broken.set_weights([weights * np.nan for weights in broken.get_weights()])
     broken.save_weights(tmp_path / "broken.weights.h5")
     done = run_command(
         tmp_path, "broken", "report", "--profile", "sample", "--dataset", str(hostile_folder), "--run", "broken",

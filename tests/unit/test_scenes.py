@@ -153,7 +153,7 @@ def test_a_simple_classifier_confuses_the_lookalikes_most(seed: int) -> None:
             [features(draw_scene(name, seed=seed, index=i, size=48)) for name in CLASS_NAMES for i in indices]
         )
 
-    train_count, test_count = 40, 40
+    train_count, test_count = 30, 24
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=500))
     classifier.fit(draw("train", train_count), np.repeat(CLASS_NAMES, train_count))
     labels = np.repeat(CLASS_NAMES, test_count)

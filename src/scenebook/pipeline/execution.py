@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import nbformat
@@ -42,9 +44,12 @@ def execute_notebook(
     log.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}-partial.ipynb")
-    transport = {"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}
     failure: tuple[str, int | None] | None = None
-    with log.open("w", encoding="utf-8", errors="replace") as log_file, _kernel_environment(runs_dir):
+    with (
+        log.open("w", encoding="utf-8", errors="replace") as log_file,
+        TemporaryDirectory(prefix="kernel-") as sockets,
+        _kernel_environment(runs_dir),
+    ):
         stream = _StreamLog(log_file, progress)
         try:
             papermill.execute_notebook(
@@ -58,7 +63,7 @@ def execute_notebook(
                 coalesce_streams=True,
                 stdout_file=stream,
                 stderr_file=stream,
-                config=Config(transport),
+                config=Config({"KernelManager": _transport(sockets)}),
                 kernel_manager_class=_logging_kernel_manager(log_file),
             )
         except PapermillExecutionError as error:
@@ -66,6 +71,9 @@ def execute_notebook(
             failure = (_explain(error.ename, error.evalue), _find_failed(partial))
         except (DeadKernelError, CellTimeoutError) as error:
             failure = (" ".join(str(error).split()) or type(error).__name__, None)
+        except Exception as error:  # a kernel can fail to start in more ways than can be listed
+            log_file.write("\n" + traceback.format_exc())
+            failure = (f"The notebook could not be run. {type(error).__name__}: {' '.join(str(error).split())}", None)
     kept = partial if partial.exists() else None
     if failure is None:
         failure = _find_unexecuted(partial)
@@ -73,6 +81,14 @@ def execute_notebook(
         kept.replace(target)
     if failure:
         raise StageError(stage, failure[0], notebook=target if kept else None, log=log, cell=failure[1])
+
+
+def _transport(folder: str) -> dict[str, str]:
+    """Returns how to talk to the kernel: through sockets in a private folder of its own, TCP where there are none.
+
+    Without a path of its own, Jupyter puts the sockets of every run into the current folder, under the same names.
+    """
+    return {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
 
 
 def _logging_kernel_manager(log: TextIO) -> type:

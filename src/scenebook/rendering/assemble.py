@@ -213,8 +213,9 @@ def _split_at_headings(fragment: Fragment) -> Iterable[Block]:
         if waiting:
             yield _prose(fragment, waiting)
             waiting = []
-        if node["c"][0] > 1:
-            yield _heading(fragment, node)
+        heading = _heading(fragment, node)
+        if heading.level > 0 and heading.plain:
+            yield heading
     if waiting:
         yield _prose(fragment, waiting)
 

@@ -111,7 +111,8 @@ class _Writer:
                 return f"#unreadable-equation({shown}, numbered: {typst_literal(content['numbered'])});{label}"
             return f"#raw({shown});"
         numbering = ', numbering: "(1)"' if content["numbered"] else ""
-        return f"#[#set math.equation(alt: {typst_literal(content['tex'])}{numbering});{source}{label}]"
+        alt = typst_literal(content["tex"] or "empty equation")
+        return f"#[#set math.equation(alt: {alt}{numbering});{source}{label}]"
 
     def _references(self, labels: list[str]) -> str:
         parts = []

@@ -87,6 +87,10 @@ def test_an_abstract_of_the_front_matter_replaces_the_generated_one() -> None:
     assert [plain_text(prose.body.tree) for prose in report.abstract] == ["Given, see ."]
 
 
+def test_a_heading_without_text_is_none() -> None:
+    assert outline(from_markdown(["## Results\n\n##\n\n### \n\ntext"])) == ["# Results", "text"]
+
+
 def test_headings_in_code_are_no_headings() -> None:
     report = from_markdown(["## Results\n\n```\n## not a heading\n```"])
     assert len(report.sections) == 1

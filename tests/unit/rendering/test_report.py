@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -78,8 +76,3 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
 def test_a_report_of_no_notebooks_is_a_title_page_with_its_banner(tmp_path: Path) -> None:
     render_into(tmp_path / "x", "", [("data", None, "failed")])
     assert (tmp_path / "x" / "build" / "report.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_importing_the_package_loads_no_tensorflow() -> None:
-    code = "import sys, scenebook.rendering; sys.exit('tensorflow' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
