@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
+import numpy as np
 
 from scenebook.errors import WeightsError
 
@@ -20,8 +21,8 @@ def load_weights_file(base_model: keras.Model, path: Path) -> None:
     """Loads a `.weights.h5` or `.keras` file of the same backbone, after every layer's shapes were compared.
 
     Raises:
-        WeightsError: The file does not exist, has another ending, cannot be read, or does not fit. Then the model is
-            as it was.
+        WeightsError: The file does not exist, has another ending, cannot be read, or does not fit; then the model is
+            as it was. Or it holds values that are no finite numbers.
     """
     if not path.name.endswith(WEIGHTS_SUFFIXES):
         raise WeightsError(
@@ -37,6 +38,18 @@ def load_weights_file(base_model: keras.Model, path: Path) -> None:
             advice="Relative paths start where the command was typed.",
         )
     (_load_keras_file if path.suffix == ".keras" else _load_h5_file)(base_model, path)
+    _check_finite(base_model, path)
+
+
+def _check_finite(base_model: keras.Model, path: Path) -> None:
+    # TensorFlow's ReLU turns a NaN into 0 on some processors: the training would go on, and learn nothing.
+    for variable in base_model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise WeightsError(
+                "Expected weights that are finite numbers.",
+                received={"weights": str(path), "variable": variable.path},
+                advice="The file is damaged, or comes from a training whose loss was no number.",
+            )
 
 
 def _unreadable(path: Path, reason: str) -> WeightsError:
