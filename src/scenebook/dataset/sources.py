@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from scenebook import scenes
@@ -31,7 +30,6 @@ def prepare_dataset(
     """
     if dataset == DRAWN_SCENES:
         folder = run_dir.path("data/scenes")
-        shutil.rmtree(folder, ignore_errors=True)  # those of an earlier run, which may have had other settings
         scenes.write_scenes(
             folder, train_per_class=train_per_class, test_per_class=test_per_class, seed=seed, size=size
         )
