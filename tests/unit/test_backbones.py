@@ -21,9 +21,6 @@ from scenebook.backbones import (
 from scenebook.errors import SettingsError, WeightsError
 from scenebook.provenance import sha256_file
 
-# Keras itself converts TensorFlow variables in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def resnet50() -> Iterator[keras.Model]:

@@ -8,9 +8,6 @@ import pytest
 from scenebook import embedded
 from scenebook.errors import WeightsError
 
-# Keras itself converts TensorFlow variables in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 
 def test_the_weights_file_is_small_and_holds_float16_arrays_only() -> None:
     assert embedded.EMBEDDED_FILE.stat().st_size <= 2_000_000

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -11,9 +11,6 @@ from keras import layers
 
 from scenebook.errors import WeightsError
 from scenebook.weightfiles import keras_cache, load_weights_file
-
-# Keras itself converts TensorFlow variables in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 def build_small(width: int = 4, *, name: str = "second") -> keras.Model:
