@@ -34,6 +34,11 @@ TEXT_COLUMNS = frozenset({"path", "label", "split", "predicted", "class", "reaso
 """Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
 
 
+# A carriage return in a file's name is text: only a line feed ends a row.
+_CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}
+_READ: dict[str, Any] = {**_CSV, "encoding_errors": "surrogateescape", "keep_default_na": False}
+
+
 def project_root() -> Path:
     """Returns the checkout that holds `notebooks/`, `profiles/` and `report/`.
 
@@ -135,7 +140,18 @@ class RunDirectory:
         File names that are not valid UTF-8 keep their bytes.
         """
         with replacing(self.path(relative)) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.9g", encoding="utf-8", errors="surrogateescape")
+            table.to_csv(temporary, index=False, float_format="%.9g", **_CSV, errors="surrogateescape")
+
+    def write_matrix(self, relative: str, matrix: pd.DataFrame) -> None:
+        """Writes a table whose rows and columns carry the same names; the first column, `label`, holds them."""
+        with replacing(self.path(relative)) as temporary:
+            matrix.to_csv(temporary, index_label="label", **_CSV, errors="surrogateescape")
+
+    def read_matrix(self, relative: str) -> pd.DataFrame:
+        """Reads what `write_matrix` wrote: whole numbers, the names as index and columns, whatever they are."""
+        cells = pd.read_csv(self.require(relative), header=None, dtype=str, **_READ)
+        names = list(cells.iloc[1:, 0])
+        return pd.DataFrame(cells.iloc[1:, 1:].astype(int).to_numpy(), index=names, columns=names)
 
     def read_json(self, relative: str) -> Any:
         """Reads a JSON file that another stage wrote."""
@@ -144,11 +160,10 @@ class RunDirectory:
     def read_csv(self, relative: str) -> pd.DataFrame:
         """Reads a table that another stage wrote. Text columns stay text: a class `NA` is not a missing value."""
         path = self.require(relative)
-        options: dict[str, Any] = {"encoding": "utf-8", "encoding_errors": "surrogateescape", "keep_default_na": False}
-        columns = list(pd.read_csv(path, nrows=0, **options).columns)
+        columns = list(pd.read_csv(path, nrows=0, **_READ).columns)
         text = [name for name in columns if name in TEXT_COLUMNS]
         numeric = {name: [""] for name in columns if name not in TEXT_COLUMNS}
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str), na_values=numeric, **options)
+        return pd.read_csv(path, dtype=dict.fromkeys(text, str), na_values=numeric, **_READ)
 
 
 def open_run(run: str, *, runs_dir: Path | None = None) -> RunDirectory:

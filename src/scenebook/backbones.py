@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from keras import applications, layers
 
+from scenebook.config import EMBEDDED, IMAGENET, RANDOM, check_weights_name
 from scenebook.embedded import (
-    EMBEDDED,
     EMBEDDED_FILE,
     MINIMUM_SIZE,
     build_embedded,
@@ -39,8 +39,6 @@ __all__ = [
     "weights_digest",
 ]
 
-IMAGENET = "imagenet"
-RANDOM = "random"
 
 WEIGHT_LAYERS = (
     layers.Dense,
@@ -133,7 +131,7 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     """
     if backbone != EMBEDDED:
         _find_builder(backbone)
-    _check_weights_name(weights, backbone)
+    check_weights_name(backbone, weights)
     if weights == IMAGENET:
         return _download_imagenet(backbone, image_size)
     with _seeded(seed):
@@ -143,16 +141,6 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     elif weights != RANDOM:
         load_weights_file(base_model, Path(weights))
     return base_model
-
-
-def _check_weights_name(weights: str, backbone: str) -> None:
-    if (weights == EMBEDDED) != (backbone == EMBEDDED) and weights in (EMBEDDED, IMAGENET):
-        raise WeightsError(
-            "Expected weights that were made for this backbone: embedded ones for the embedded backbone, imagenet for "
-            "a model of keras.applications.",
-            received={"backbone": backbone, "weights": weights},
-            advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
-        )
 
 
 @contextmanager

@@ -13,11 +13,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenebook.artifacts import RunDirectory
+from scenebook.config import DRAWN_SCENES, RANDOM
 from scenebook.errors import InputError, MissingArtifactError
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
+CONSISTENT = "consistent with the paper's own numbers"
 CONTRADICTED = "contradicted by the paper's own numbers"
+CONTRADICTED_BY_MODEL = "contradicted by the model"
 UNDECIDED = "undecided at this n"
 NOT_COMPARABLE = "not comparable"
 NOT_TESTED = "not tested in this run"
@@ -35,22 +38,29 @@ class Expectation(_Strict):
 
 
 class Conditions(_Strict):
-    """What a run must have to be comparable with the paper; what is not given does not matter."""
+    """What a run must have to be comparable with the paper; what is not given does not matter.
 
-    backbone: str | None = None
-    image_size: int | None = None
+    Attributes:
+        recipe: Settings that must be those of the paper's recipe: their names, or `all`.
+        num_classes: The number of classes.
+        same_classes: Whether the classes must be the paper's.
+        samples_given: Whether the sample pictures must have been chosen by the user.
+    """
+
+    recipe: list[str] | Literal["all"] = []
     num_classes: int | None = None
     same_classes: bool = False
     samples_given: bool = False
 
 
 class Claim(_Strict):
-    """One claim. `class_name` is written `class` in the file, for measures of one class."""
+    """One claim. `class_name` is written `class` in the file; `printed` is the value as the paper prints it."""
 
     id: str
     statement: str
     where: str
     reported: int | float | str
+    printed: str = ""
     measure: str
     expect: Expectation | None = None
     applies_to: Conditions | None = None
@@ -61,10 +71,11 @@ class Claim(_Strict):
 
 
 class Paper(_Strict):
-    """The paper's own numbers. `confusion_matrix`: counts `(k, k)`, rows true, columns predicted."""
+    """The paper's own numbers. `recipe`: its settings; `confusion_matrix`: counts, rows true, columns predicted."""
 
     title: str
     classes: list[str]
+    recipe: dict[str, int | float | str | bool]
     confusion_matrix: list[list[int]]
 
 
@@ -186,19 +197,29 @@ def measure(claim: Claim, evidence: Evidence) -> Measured | None:
     return None if value is None else Measured(value)
 
 
-def find_difference(claim: Claim, evidence: Evidence, settings: dict[str, Any]) -> str:
-    """Returns why a run is not comparable with the paper for this claim; empty where it is."""
+def find_difference(claim: Claim, evidence: Evidence, recipe: dict[str, Any]) -> str:
+    """Returns why a run is not comparable with the paper for this claim; empty where it is.
+
+    Args:
+        claim: The claim.
+        evidence: The run.
+        recipe: The settings that the run was made with.
+    """
     wanted = claim.applies_to or Conditions()
-    found = {**settings, "num_classes": len(evidence.class_names)}
-    for name in ("backbone", "image_size", "num_classes"):
-        if getattr(wanted, name) is not None and found[name] != getattr(wanted, name):
-            return f"this run has {name} {found[name]}, the paper {getattr(wanted, name)}"
-    if wanted.same_classes and evidence.class_names != sorted(evidence.paper.classes):
+    paper = evidence.paper
+    for name in paper.recipe if wanted.recipe == "all" else wanted.recipe:
+        if recipe[name] != paper.recipe[name]:
+            return f"{name} is {recipe[name]} in this run, {paper.recipe[name]} in the paper"
+    if wanted.recipe == "all" and recipe["weights"] == RANDOM:
+        return "this run starts from random weights, the paper from ImageNet's"
+    if wanted.num_classes is not None and len(evidence.class_names) != wanted.num_classes:
+        return f"this run has {len(evidence.class_names)} classes, the paper {wanted.num_classes}"
+    if wanted.same_classes and evidence.class_names != sorted(paper.classes):
         return "this run has other classes"
-    if wanted.same_classes and settings["dataset"] == "scenes":
-        return "the pictures of this run are drawn"
+    if wanted.same_classes and recipe["dataset"] == DRAWN_SCENES:
+        return "the pictures of this run are drawn by the program"
     if wanted.samples_given and not evidence.samples_given:
-        return "the paper's six pictures are not these: they were drawn from the test split"
+        return "the pictures of this run are others, taken at random from the test pictures"
     return ""
 
 
@@ -208,18 +229,19 @@ def compare(claim: Claim, measured: Measured) -> tuple[str, str]:
     With an interval: reproduced when all of it lies within the tolerance around the reported value, not reproduced
     when none of it does, undecided otherwise.
     """
-    about_paper = claim.applies_to is None or claim.contradiction
-    failed = CONTRADICTED if about_paper else NOT_REPRODUCED
+    about_paper = claim.applies_to is None
+    passed = CONSISTENT if about_paper else REPRODUCED
+    failed = CONTRADICTED if about_paper else CONTRADICTED_BY_MODEL if claim.contradiction else NOT_REPRODUCED
     if claim.expect is None or claim.expect.kind == "equals":
         same = measured.value == claim.reported
-        return (REPRODUCED, claim.note or "equal") if same else (failed, claim.note or "not equal")
+        return (passed, claim.note or "equal") if same else (failed, claim.note or "not equal")
     reported, tolerance = float(claim.reported), claim.expect.tolerance
     low = float(measured.value) if measured.low is None else measured.low
     high = float(measured.value) if measured.high is None else measured.high
-    bounds = f"{_show(claim, reported)} give or take {_show(claim, tolerance)}"
+    bounds = f"{_show(claim, reported - tolerance)} to {_show(claim, reported + tolerance)}"
     what = "the measured value" if measured.low is None else "the interval"
     if reported - tolerance <= low and high <= reported + tolerance:
-        return REPRODUCED, f"{what} lies within {bounds}"
+        return passed, f"{what} lies within {bounds}"
     if high < reported - tolerance or low > reported + tolerance:
         return failed, f"{what} lies outside {bounds}"
     return UNDECIDED, f"the interval crosses the edge of {bounds}"
@@ -242,23 +264,23 @@ def _show_measured(claim: Claim, measured: Measured | None) -> str:
     return f"{text} ({_show(claim, measured.low)} to {_show(claim, measured.high)})"
 
 
-def check_claims(claims: ClaimsFile, run_dir: RunDirectory, settings: dict[str, Any]) -> pd.DataFrame:
+def check_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> pd.DataFrame:
     """Holds every claim against a run.
 
     Args:
         claims: The claims file.
         run_dir: The run; files that are missing make a claim "not tested in this run".
-        settings: dataset, backbone, image_size and samples_dir of the run.
+        recipe: The settings of the run: dataset, samples_dir, weights, and all that the paper's recipe names.
 
     Returns:
         A row a claim, as text: id, claim, reported, measured, verdict, why.
     """
     class_names = run_dir.read_json("data/classes.json")["classes"]
-    evidence = Evidence(run_dir, claims.paper, class_names, settings["samples_dir"] is not None)
+    evidence = Evidence(run_dir, claims.paper, class_names, recipe["samples_dir"] is not None)
     rows = []
     for claim in claims.claims:
         measured = measure(claim, evidence)
-        difference = find_difference(claim, evidence, settings)
+        difference = find_difference(claim, evidence, recipe)
         if difference:
             verdict, why = NOT_COMPARABLE, difference
         elif measured is None:
@@ -269,7 +291,7 @@ def check_claims(claims: ClaimsFile, run_dir: RunDirectory, settings: dict[str, 
             {
                 "id": claim.id,
                 "claim": claim.statement,
-                "reported": _show(claim, claim.reported),
+                "reported": claim.printed or _show(claim, claim.reported),
                 "measured": _show_measured(claim, measured),
                 "verdict": verdict,
                 "why": why,
@@ -293,16 +315,21 @@ def explain_verdicts(table: pd.DataFrame) -> str:
             "The paper's text gives an accuracy of {matrix_accuracy_reported}, its own confusion matrix "
             "{matrix_accuracy_measured}."
         )
-    if verdicts.get("layers") == CONTRADICTED:
+    if verdicts.get("layers") == CONTRADICTED_BY_MODEL:
         sentences.append(
-            "It says that the network consists of {layers_reported} layers; counted in the model that was built here, "
-            "the network has {layers_measured} layers with weights."
+            "It says that the network consists of {layers_reported} layers; the base model that was built here has, "
+            "with the one classification layer of its own, {layers_measured} layers with weights."
         )
     if verdicts.get("accuracy", NOT_COMPARABLE) not in (NOT_COMPARABLE, NOT_TESTED):
         sentences.append(
             "The labels of the paper's own test pictures are not public: the accuracy and F1 of this run come from "
             "{test:,} other test pictures and {train:,} training pictures, so that they can differ although the recipe "
             "is the same."
+        )
+    if verdicts.get("learning-rate") == NOT_TESTED:
+        sentences.append(
+            "What the paper concludes about the learning rate, the number of epochs, augmentation and more trained "
+            "layers is not tested here: that takes runs that change one setting at a time."
         )
     return " ".join(sentences)
 

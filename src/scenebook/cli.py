@@ -151,9 +151,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _run(arguments: argparse.Namespace, console: Console) -> RunDirectory:
     settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     with TerminalListener(console) as listener:
         pipeline.run_pipeline(settings, run_dir, profile=profile, listener=listener)
     return run_dir
+
+
+def _describe_data(settings: Settings) -> str:
+    return {config.DRAWN_SCENES: "drawn scenes", config.INTEL: "Intel photographs"}.get(
+        settings.dataset, f"pictures of {_short(Path(settings.dataset))}"
+    )
 
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
@@ -161,7 +168,7 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
     try:
         run_dir = _run(arguments, console)
     except PipelineFailedError as error:
-        run_dir = open_run(error.error.log.parents[1].name)
+        run_dir = error.run_dir
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)
         return error.exit_code
@@ -246,22 +253,26 @@ BUNDLED = (
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
     """Zips what somebody needs who is handed the report: both files, trained weights, sample pictures, settings."""
     run_dir = open_run(arguments.run)
-    pipeline.stored_outcomes(run_dir)
-    build = default_build_dir() / run_dir.name
-    reports = [build / "report.html", build / "report.pdf"]
-    if not all(path.is_file() for path in reports):
+    missing = [outcome.name for outcome in pipeline.stored_outcomes(run_dir) if outcome.status != "done"]
+    if missing:
         raise InputError(
-            "Expected a rendered report.", received={"run": run_dir.name}, advice="Run `make report` first."
+            "Expected a run of which every stage is done.",
+            received={"run": run_dir.name, "not done": missing},
+            advice="Run `make report` first: a bundle of stages from different runs would contradict itself.",
         )
+    build = default_build_dir() / run_dir.name
+    members = {name: build / name for name in ("report.html", "report.pdf")}
+    for name in BUNDLED:
+        root = run_dir.path(name)
+        paths = sorted(root.rglob("*")) if root.is_dir() else [root]
+        members |= {path.relative_to(run_dir.root).as_posix(): path for path in paths if not path.is_dir()}
+    absent = [name for name, path in members.items() if not path.is_file()]
+    if absent:
+        raise InputError("Expected a whole, rendered run.", received={"run": run_dir.name, "missing": absent})
     target = build / "bundle.zip"
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in reports:
-            archive.write(path, path.name)
-        for name in BUNDLED:
-            root = run_dir.path(name)
-            for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-                if path.is_file():
-                    archive.write(path, path.relative_to(run_dir.root).as_posix())
+        for name, path in members.items():
+            archive.write(path, name)
     console.print(Text(f"  {_short(target)}  ({target.stat().st_size / 1e6:.1f} MB)", style="bold"))
     return 0
 

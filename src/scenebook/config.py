@@ -10,10 +10,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scenebook.errors import SettingsError
+from scenebook.errors import SettingsError, WeightsError
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
+EMBEDDED = "embedded"
+IMAGENET = "imagenet"
+RANDOM = "random"
+NAMED_WEIGHTS = (IMAGENET, EMBEDDED, RANDOM)
+WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
 
 class Settings(BaseModel):
@@ -108,6 +113,17 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
+def check_weights_name(backbone: str, weights: str) -> None:
+    """Raises `WeightsError` for named weights that were not made for the backbone."""
+    if (weights == EMBEDDED) != (backbone == EMBEDDED) and weights in (EMBEDDED, IMAGENET):
+        raise WeightsError(
+            "Expected weights that were made for this backbone: embedded ones for the embedded backbone, imagenet for "
+            "a model of keras.applications.",
+            received={"backbone": backbone, "weights": weights},
+            advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
+        )
+
+
 def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
     """Parses `name=value` texts, several of them in one text when separated by spaces.
 
@@ -123,7 +139,7 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
             name, equals, value = part.partition("=")
             if not equals or not name.strip():
                 raise SettingsError("Expected a setting as name=value.", received={"set": part})
-            overrides[name.strip()] = _parse_scalar(value.strip())
+            overrides[name.strip()] = _parse_value(name.strip(), value.strip())
     check_names(overrides)
     return overrides
 
@@ -138,6 +154,14 @@ def _split_overrides(text: str) -> list[str]:
         else:
             parts[-1] += " " + word
     return parts
+
+
+def _parse_value(name: str, text: str) -> Any:
+    """A setting that is text stays text: a folder may be called `2024` or `007`."""
+    field = Settings.model_fields.get(name)
+    if field is not None and field.annotation in (str, str | None):
+        return None if text.lower() == "none" else text
+    return _parse_scalar(text)
 
 
 def _parse_scalar(text: str) -> Any:
@@ -177,7 +201,7 @@ def load_profile(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
     check_names(values)
-    return {name: _parse_scalar(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {name: _parse_value(name, value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def find_profile(profile: str, folder: Path) -> Path:

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from scenebook.config import EMBEDDED
 from scenebook.errors import WeightsError
 from scenebook.provenance import sha256_file
 from scenebook.weightfiles import check_shapes
 
-EMBEDDED = "embedded"
 EMBEDDED_FILE = Path(__file__).with_name("weights") / "embedded.npz"
 EMBEDDED_RECORD = EMBEDDED_FILE.with_suffix(".json")
 MINIMUM_SIZE = 32

@@ -81,13 +81,15 @@ class DivergedError(ScenebookError):
     """The training loss is no longer a finite number.
 
     Args:
+        loss: The loss: nan or inf.
         epoch: The epoch in which it happened, counted from 1.
         batch: The batch of that epoch, counted from 1.
         learning_rate: The learning rate at that moment.
     """
 
-    def __init__(self, epoch: int, batch: int, learning_rate: float) -> None:
-        super().__init__(epoch, batch, learning_rate)
+    def __init__(self, loss: float, epoch: int, batch: int, learning_rate: float) -> None:
+        super().__init__(loss, epoch, batch, learning_rate)
+        self.loss = loss
         self.epoch = epoch
         self.batch = batch
         self.learning_rate = learning_rate
@@ -99,7 +101,7 @@ class DivergedError(ScenebookError):
         else:
             advice = "Lower learning_rate, to a tenth for a start."
         return (
-            f"Expected a finite training loss. Received: loss=nan in epoch {self.epoch}, batch {self.batch}, "
+            f"Expected a finite training loss. Received: loss={self.loss} in epoch {self.epoch}, batch {self.batch}, "
             f"with learning_rate={self.learning_rate:g}. {advice}"
         )
 
@@ -113,15 +115,26 @@ class StageError(ScenebookError):
         notebook: The partial notebook that was kept, if any.
         log: The stage's log.
         cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
+        wrong_input: Whether the cell raised an `InputError`: then the command line exits 2.
     """
 
-    def __init__(self, stage: str, reason: str, *, notebook: Path | None, log: Path, cell: int | None) -> None:
+    def __init__(
+        self,
+        stage: str,
+        reason: str,
+        *,
+        notebook: Path | None,
+        log: Path,
+        cell: int | None,
+        wrong_input: bool = False,
+    ) -> None:
         super().__init__(stage, reason, notebook, log, cell)
         self.stage = stage
         self.reason = reason
         self.notebook = notebook
         self.log = log
         self.cell = cell
+        self.exit_code = InputError.exit_code if wrong_input else ScenebookError.exit_code
 
     def __str__(self) -> str:
         where = f" in cell {self.cell}" if self.cell is not None else ""

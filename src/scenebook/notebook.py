@@ -11,6 +11,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -250,10 +251,13 @@ def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
     display(data, raw=True)
 
 
+_MISSING = object()
+
+
 def _format_field(field: str, spec: str, sources: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> str:
     name, _, bound = field.partition(".")
-    found = next((source[name] for source in (values, *sources) if name in source), None)
-    if found is None or bound not in ("", "low", "high") or (bound and not isinstance(found, Mapping)):
+    found = next((source[name] for source in (values, *sources) if name in source), _MISSING)
+    if found is _MISSING or bound not in ("", "low", "high") or (bound and not isinstance(found, Mapping)):
         raise InputError(
             "Expected a field that names a value, or a score's low or high.",
             received={"field": field},
@@ -265,13 +269,19 @@ def _format_field(field: str, spec: str, sources: Sequence[Mapping[str, Any]], v
 
 def escape(text: str) -> str:
     """Returns text from data as Markdown that shows it as it is: a class called `*x*` or `<b>` stays text."""
-    return re.sub(r"([\\`*_{}\[\]()#+!<>|~$@^&\"'-])", r"\\\1", _text(text).replace("\n", " "))
+    one_line = " ".join(_text(text).split())
+    escaped = re.sub(r"([\\`*_{}\[\]()#+!<>|~$@^&\"'-])", r"\\\1", one_line)
+    # A number with a dot at the start of a line would begin a list.
+    return re.sub(r"^(\d+)\.(?=\s|$)", r"\1\\.", escaped)
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Returns 'a', 'a and b', or 'a, b and c'."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+def make_link(address: str) -> str:
+    """Returns a Markdown link that shows its address, for use in the sentence that is given to `say`.
+
+    Braces are doubled, because `say` reads single ones as fields.
+    """
+    target = quote(address, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return f"[{escape(address)}](<{target}>)".replace("{", "{{").replace("}", "}}")
 
 
 def show_source(thing: Any) -> None:

@@ -75,8 +75,9 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            raise DivergedError(self._epoch + 1, batch + 1, float(self.model.optimizer.learning_rate))
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise DivergedError(loss, self._epoch + 1, batch + 1, float(self.model.optimizer.learning_rate))
 
 
 class ProgressLines(keras.callbacks.Callback):

@@ -12,9 +12,8 @@ import h5py
 import keras
 import numpy as np
 
+from scenebook.config import WEIGHTS_SUFFIXES
 from scenebook.errors import WeightsError
-
-WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
 
 def load_weights_file(base_model: keras.Model, path: Path) -> None:

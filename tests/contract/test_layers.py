@@ -13,7 +13,7 @@ import scenebook
 
 PACKAGE = Path(scenebook.__file__).parent
 LAYERS = [
-    {"errors", "config", "progress"},
+    {"errors", "config", "progress", "wording"},
     {"artifacts", "provenance", "scenes", "fractals", "dataset", "audit"},
     {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "classifier", "architecture"},
     {"training", "metrics", "samples", "claims", "conclusions"},

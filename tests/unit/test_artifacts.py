@@ -33,9 +33,18 @@ def test_a_missing_file_names_the_notebook_that_writes_it(run_dir: RunDirectory)
 
 
 def test_classes_called_na_1_and_true_stay_text(run_dir: RunDirectory) -> None:
-    names = ["NA", "1", "true", "", 'a "quoted", one', "two\nlines", "中文"]
-    run_dir.write_csv("data/splits.csv", pd.DataFrame({"label": names, "row": range(7)}))
+    names = ["NA", "1", "true", "", 'a "quoted", one', "two\nlines", "a\rb", "中文"]
+    run_dir.write_csv("data/splits.csv", pd.DataFrame({"label": names, "row": range(8)}))
     assert list(run_dir.read_csv("data/splits.csv")["label"]) == names
+
+
+@pytest.mark.parametrize("odd", ["path", "label", "class", "split", "NA", "", "a\rb", "two\nlines", "1"])
+def test_a_matrix_keeps_names_that_tables_use_themselves(run_dir: RunDirectory, odd: str) -> None:
+    names = ["x", odd]
+    run_dir.write_matrix("evaluation/confusion_matrix.csv", pd.DataFrame([[3, 1], [0, 4]], index=names, columns=names))
+    matrix = run_dir.read_matrix("evaluation/confusion_matrix.csv")
+    assert list(matrix.columns) == list(matrix.index) == names
+    assert matrix.to_numpy().tolist() == [[3, 1], [0, 4]]
 
 
 def test_a_file_name_that_is_not_utf8_keeps_its_bytes(run_dir: RunDirectory) -> None:

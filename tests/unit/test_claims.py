@@ -8,10 +8,11 @@ import pytest
 
 from scenebook import claims
 from scenebook.artifacts import RunDirectory, project_root
+from scenebook.config import load_profile
 from scenebook.errors import InputError
 
 CLASSES = ["buildings", "forest", "glacier", "mountain", "sea", "street"]
-PAPER_RUN = {"dataset": "folder", "backbone": "ResNet50", "image_size": 150, "samples_dir": None}
+PAPER_RUN = {**load_profile(project_root() / "profiles" / "paper.yaml"), "dataset": "folder", "weights": "file"}
 
 
 @pytest.fixture
@@ -42,11 +43,11 @@ def verdicts(run_dir: RunDirectory, **changes: Any) -> pd.DataFrame:
 
 def test_the_papers_own_numbers_contradict_89_percent_and_152_layers(paper_run: RunDirectory) -> None:
     table = verdicts(paper_run)
-    assert list(table.loc["matrix-accuracy", ["reported", "measured"]]) == ["89.0%", "88.2%"]
+    assert list(table.loc["matrix-accuracy", ["reported", "measured"]]) == ["89 %", "88.2%"]
     assert table.loc["matrix-accuracy", "verdict"] == claims.CONTRADICTED
     assert list(table.loc["layers", ["reported", "measured"]]) == ["152", "50"]
-    assert table.loc["layers", "verdict"] == claims.CONTRADICTED
-    assert table.loc["matrix-count", "verdict"] == claims.REPRODUCED
+    assert table.loc["layers", "verdict"] == claims.CONTRADICTED_BY_MODEL
+    assert table.loc["matrix-count", "verdict"] == claims.CONSISTENT
 
 
 def test_the_sentences_tell_of_contradictions_only_where_there_are_any(paper_run: RunDirectory) -> None:
@@ -87,6 +88,10 @@ def test_other_data_or_another_backbone_is_not_comparable(paper_run: RunDirector
     table = verdicts(paper_run, backbone="MobileNetV2")
     assert table.loc["accuracy", "verdict"] == claims.NOT_COMPARABLE
     assert "MobileNetV2" in str(table.loc["accuracy", "why"])
+    assert "epochs is 2" in str(verdicts(paper_run, epochs=2).loc["accuracy", "why"])
+    assert "random weights" in str(verdicts(paper_run, weights="random").loc["accuracy", "why"])
+    assert "head_units is 512" in str(verdicts(paper_run, head_units=512).loc["total-parameters", "why"])
+    assert verdicts(paper_run, epochs=2).loc["total-parameters", "verdict"] == claims.REPRODUCED
     assert verdicts(paper_run, dataset="scenes").loc["f1-sea", "verdict"] == claims.NOT_COMPARABLE
     paper_run.write_json("data/classes.json", {"classes": ["cat", "dog"]})
     assert verdicts(paper_run).loc["accuracy", "why"] == "this run has other classes"

@@ -49,6 +49,54 @@ def test_folders_beside_train_and_test_are_reported(make_folder: MakeFolder) -> 
     assert found.class_names == ["cat", "dog"]
 
 
+@pytest.mark.parametrize("loose", [0, 3])
+def test_a_test_folder_without_class_folders_is_no_test_split(
+    make_folder: MakeFolder, run_dir: RunDirectory, loose: int
+) -> None:
+    root = make_folder({"cat": 10, "dog": 10}, "train")
+    (root / "test").mkdir()
+    for number in range(loose):
+        write_picture(root / "test" / f"{number}.png", 900 + number)
+    found = dataset.find_pictures(root)
+    assert found.class_names == ["cat", "dog"]
+    assert found.ignored_folders == ["test"]
+    assert read(root, run_dir)["split"].value_counts().to_dict() == {"train": 12, "test": 4, "validation": 4}
+
+
+def test_classes_may_be_called_train_and_test(make_folder: MakeFolder) -> None:
+    assert dataset.find_pictures(make_folder({"test": 3, "train": 3})).class_names == ["test", "train"]
+
+
+def test_a_cap_holds_for_ready_made_splits_and_for_a_class_without_test_pictures(
+    make_folder: MakeFolder, run_dir: RunDirectory
+) -> None:
+    make_folder({"cat": 8, "dog": 8}, "train")
+    make_folder({"cat": 6, "dog": 6}, "val")
+    splits = read(make_folder({"cat": 5}, "test"), run_dir, max_per_class=4)
+    counts = pd.crosstab(splits["label"], splits["split"])
+    assert counts.loc["dog"].to_dict() == {"test": 0, "train": 4, "validation": 4}
+    assert counts.loc["cat"].to_dict() == {"test": 4, "train": 4, "validation": 4}
+
+
+def test_damaged_exif_data_set_one_file_aside(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
+    root = make_folder({"cat": 3, "dog": 3})
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E], exif[0x8298] = 6, "description", "copyright"
+    good = root / "cat" / "exif.jpg"
+    Image.new("RGB", (20, 10)).save(good, exif=exif)
+    content = bytearray(good.read_bytes())
+    for number in range(60):
+        damaged = content.copy()
+        for position in rng.integers(20, 110, 6):
+            damaged[position] = rng.integers(256)
+        (root / "cat" / f"damaged-{number}.jpg").write_bytes(damaged)
+    found = dataset.find_pictures(root)
+    decoded = dataset.decode_pictures(found, run_dir, image_size=16)
+    assert len(decoded.table) + len(decoded.set_aside) == len(found.pictures)
+    assert "dog/000.png" in set(decoded.table["path"])
+
+
 def test_a_validation_folder_is_used_as_validation(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
     make_folder({"cat": 4, "dog": 4}, "train")
     make_folder({"cat": 2, "dog": 2}, "val")

@@ -78,7 +78,7 @@ def test_the_bootstrap_of_f1_agrees_with_resampling_pictures() -> None:
     for _ in range(400):
         rows = rng.integers(0, len(labels), len(labels))
         draws.append(f1_score(labels[rows], predicted[rows], labels=NAMES, average="macro", zero_division=0))
-    score, _ = metrics.bootstrap_f1(PAPER // 40, seed=0)
+    score = metrics.bootstrap_f1(PAPER // 40, seed=0)
     assert (score["macro_f1"]["low"], score["macro_f1"]["high"]) == pytest.approx(
         tuple(np.percentile(draws, [2.5, 97.5])), abs=0.02
     )
@@ -95,9 +95,25 @@ def test_a_class_never_predicted_or_without_test_pictures_divides_by_nothing() -
     predictions = predictions_of(matrix, names)
     report = metrics.compute_report(predictions, names).set_index("class")
     assert list(report.loc["c", ["precision", "recall", "f1", "support"]]) == [0, 0, 0, 0]
-    scores = metrics.compute_class_scores(metrics.compute_confusion(predictions, names), seed=0)
+    scores = metrics.compute_class_scores(metrics.compute_confusion(predictions, names))
     assert scores["c"]["precision"] is None
     assert scores["c"]["recall"] is None
+    assert scores["c"]["f1"] is None
+
+
+def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None:
+    rng = np.random.default_rng(0)
+    right, wrong, missed, rest = 70, 12, 18, 200
+    draws = rng.multinomial(300, np.array([right, wrong, missed, rest]) / 300, size=20_000)
+    simulated = 2 * draws[:, 0] / (2 * draws[:, 0] + draws[:, 1] + draws[:, 2])
+    score = metrics.f1_score(right, wrong, missed)
+    assert score is not None
+    assert score["value"] == pytest.approx(2 * 70 / (140 + 30))
+    assert (score["low"], score["high"]) == pytest.approx(tuple(np.percentile(simulated, [2.5, 97.5])), abs=0.01)
+    perfect = metrics.f1_score(50, 0, 0)
+    assert perfect is not None
+    assert (perfect["value"], perfect["high"]) == (1.0, 1.0)
+    assert 0.9 < perfect["low"] < 1.0
 
 
 def test_classes_named_like_the_reports_own_rows_keep_their_scores() -> None:

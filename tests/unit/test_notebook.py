@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pypandoc
 import pytest
 
 from scenebook import notebook
@@ -20,6 +22,11 @@ def shown(monkeypatch: pytest.MonkeyPatch, run_dir: RunDirectory) -> list[dict[s
     monkeypatch.setattr(notebook, "display", lambda data, raw: outputs.append(data))
     monkeypatch.setattr(notebook._open, "run_dir", run_dir)
     return outputs
+
+
+def to_html(markdown: str) -> list[str]:
+    """Reads Markdown as the report does, by pandoc's CommonMark."""
+    return [pypandoc.convert_text(markdown, "html", "commonmark_x-smart", ["--wrap=none"]).strip()]
 
 
 SCORES = {"n": 600, "accuracy": {"value": 0.8815, "low": 0.85, "high": 0.91}}
@@ -40,14 +47,30 @@ def test_say_reaches_nothing_but_values_and_bounds(shown: list[dict[str, Any]], 
 
 
 @pytest.mark.parametrize(
-    "text", ["*x*", "<b>bold</b>", "[link](x)", "$x$", "[@fig:a]", "`code`", "{n}", "#x", "a_b_c", "\\x"]
+    "text",
+    [
+        "*x*",
+        "<b>bold</b>",
+        "[link](x)",
+        "$x$",
+        "[@fig:a]",
+        "`code`",
+        "{n}",
+        "#x",
+        "a_b_c",
+        "\\x",
+        "1. first",
+        "- item",
+        "> quote",
+        "a\tb".replace("\t", " "),
+    ],
 )
 def test_inserted_text_never_becomes_markup(shown: list[dict[str, Any]], text: str) -> None:
-    import pypandoc
-
-    notebook.say("The class {name} is worst.", name=text)
-    plain = pypandoc.convert_text(shown[0][notebook.MIME]["markdown"], "plain", "markdown", ["--wrap=none"])
-    assert plain.strip() == f"The class {text} is worst."
+    # In the middle of a sentence, and at the start of a paragraph, where lists and headings begin.
+    for sentence in ("The class {name} is worst.", "{name} is worst."):
+        notebook.say(sentence, name=text)
+        (item,) = to_html(shown.pop()[notebook.MIME]["markdown"])
+        assert item == f"<p>{html.escape(sentence.format(name=text), quote=False)}</p>"
 
 
 def test_a_figure_is_kept_as_svg_with_its_text_as_text(shown: list[dict[str, Any]], run_dir: RunDirectory) -> None:
@@ -93,8 +116,9 @@ def test_a_file_name_that_is_not_utf8_can_be_shown(shown: list[dict[str, Any]]) 
     shown[0][notebook.MIME]["rows"][0][0].encode("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("names", "text"), [([], "none"), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")]
-)
-def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
-    assert notebook.join_names(names) == text
+def test_a_link_shows_its_address_and_leads_there(shown: list[dict[str, Any]]) -> None:
+    address = "https://example.org/my-org/my_repo{x}"
+    notebook.say(f"Repository: {notebook.make_link(address)}.")
+    (item,) = to_html(shown[0][notebook.MIME]["markdown"])
+    assert 'href="https://example.org/my-org/my_repo%7Bx%7D"' in item
+    assert ">https://example.org/my-org/my_repo{x}</a>" in item

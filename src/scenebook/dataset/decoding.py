@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,7 +42,9 @@ def decode(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
                 raise OSError(f"{image.width}x{image.height} pixels are more than {MAX_PIXELS:,}")
             upright = ImageOps.exif_transpose(image)
             rgb = _to_rgb(upright)
-    except (ValueError, SyntaxError, EOFError, zlib.error, Image.DecompressionBombError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file can raise nearly anything in a decoder, struct.error for one
         raise OSError(str(error) or type(error).__name__) from error
     if size is not None and (rgb.height, rgb.width) != size:
         rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)

@@ -87,15 +87,19 @@ def _holds(folder: Path, others: set[Path]) -> bool:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    """Returns the train, validation and test folders of `root` that exist; a doubled one counts once."""
+    """Returns the train, validation and test folders of `root` that hold class folders; a doubled one counts once.
+
+    A test folder of loose pictures, without labels, is no split. Where the training folder has no class folders,
+    nothing is: `train` may well be the name of a class.
+    """
     folders = {}
     for split, names in SPLIT_FOLDERS.items():
         for path in _visible_folders(root):
             if path.name.lower() in names:
                 inner = _visible_folders(path)
                 folders[split] = inner[0] if [p.name for p in inner] == [path.name] else path
-    # A class may well be called `test`; only a training or a test folder with class folders in it is a split.
-    return folders if all(_visible_folders(path) for path in folders.values()) else {}
+    with_classes = {split: path for split, path in folders.items() if _visible_folders(path)}
+    return {} if "train" in folders and "train" not in with_classes else with_classes
 
 
 def _list_classes(root: Path, folder: Path, split: str | None, found: FoundPictures) -> None:
@@ -111,9 +115,11 @@ def _list_classes(root: Path, folder: Path, split: str | None, found: FoundPictu
         for path in sorted(class_folder.rglob("*")):
             _list_file(root, path, class_folder.name, split, found)
         if len(found.pictures) == count:
+            inside = class_folder.relative_to(root).as_posix() + "/"
+            reasons = sorted({reason for path, reason in found.set_aside if path.startswith(inside)})
             raise DatasetError(
                 "Expected at least one picture in every class folder.",
-                received={"folder": str(class_folder)},
+                received={"folder": str(class_folder), **({"files are": "; ".join(reasons)} if reasons else {})},
                 advice=f"Add pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) or remove the folder.",
             )
 

@@ -33,7 +33,8 @@ def split_pictures(
         validation_fraction: Share of train that becomes validation.
         test_fraction: Share that becomes test when there is no test folder.
         seed: The seed.
-        max_per_class: Keeps at most so many pictures a class in train and validation together, and as many in test.
+        max_per_class: Keeps at most so many pictures a class in train and validation together, and as many in test;
+            a ready-made validation folder is capped likewise.
 
     Returns:
         The rows that are used, in their order, with split set for each, and `row`: their row in `pictures.npy`.
@@ -54,7 +55,9 @@ def split_pictures(
             split[test] = "test"
         if max_per_class is not None:
             split[rows[max_per_class:]] = None
-            split[rng.permutation(test)[max_per_class:]] = None
+            split[rng.permutation(np.array(test))[max_per_class:]] = None
+            ready = table.index[(table["label"] == label) & (split == "validation")].to_numpy()
+            split[rng.permutation(np.array(ready))[max_per_class:]] = None
             rows = rows[:max_per_class]
         validation = rows[:0] if has_validation else rows[: _share(len(rows), validation_fraction)]
         split[validation] = "validation"

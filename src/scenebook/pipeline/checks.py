@@ -10,12 +10,17 @@ from typing import Any
 
 import nbformat
 
-from scenebook.config import DRAWN_SCENES, INTEL, Settings
-from scenebook.dataset import check_folder
+from scenebook.config import (
+    DRAWN_SCENES,
+    EMBEDDED,
+    INTEL,
+    NAMED_WEIGHTS,
+    WEIGHTS_SUFFIXES,
+    Settings,
+    check_weights_name,
+)
+from scenebook.dataset import check_folder, find_pictures
 from scenebook.errors import InputError, ScenebookError, SettingsError, WeightsError
-
-NAMED_WEIGHTS = ("imagenet", "embedded", "random")
-WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
 
 def resolve_paths(settings: Settings, base: Path) -> Settings:
@@ -30,12 +35,14 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     """
     changes: dict[str, Any] = {}
     if settings.dataset not in (DRAWN_SCENES, INTEL):
-        changes["dataset"] = str(check_folder(base / Path(settings.dataset).expanduser()))
+        folder = check_folder(base / Path(settings.dataset).expanduser())
+        find_pictures(folder)
+        changes["dataset"] = str(folder)
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
-    known = ["embedded", *list_keras_backbones()]
+    known = [EMBEDDED, *list_keras_backbones()]
     if settings.backbone not in known:
         near = difflib.get_close_matches(settings.backbone, known, n=1, cutoff=0.3)
         raise SettingsError(
@@ -43,6 +50,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
             received={"backbone": settings.backbone},
             advice=f"Did you mean {near[0]}?" if near else "",
         )
+    check_weights_name(settings.backbone, settings.weights)
     return settings.updated(changes)
 
 

@@ -14,8 +14,10 @@ from typing import Any, TextIO
 import nbformat
 import psutil
 
-from scenebook.errors import StageError
+from scenebook.errors import InputError, StageError
 from scenebook.progress import MARK
+
+INPUT_ERRORS = frozenset({InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())})
 
 
 def execute_notebook(
@@ -45,6 +47,7 @@ def execute_notebook(
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}-partial.ipynb")
     failure: tuple[str, int | None] | None = None
+    wrong_input = False
     with (
         log.open("w", encoding="utf-8", errors="replace") as log_file,
         TemporaryDirectory(prefix="kernel-") as sockets,
@@ -69,6 +72,7 @@ def execute_notebook(
         except PapermillExecutionError as error:
             log_file.write("\n" + "\n".join(error.traceback) + "\n")
             failure = (_explain(error.ename, error.evalue), _find_failed(partial))
+            wrong_input = error.ename in INPUT_ERRORS
         except (DeadKernelError, CellTimeoutError) as error:
             failure = (" ".join(str(error).split()) or type(error).__name__, None)
         except Exception as error:  # a kernel can fail to start in more ways than can be listed
@@ -80,7 +84,14 @@ def execute_notebook(
     if kept:
         kept.replace(target)
     if failure:
-        raise StageError(stage, failure[0], notebook=target if kept else None, log=log, cell=failure[1])
+        raise StageError(
+            stage,
+            failure[0],
+            notebook=target if kept else None,
+            log=log,
+            cell=failure[1],
+            wrong_input=wrong_input,
+        )
 
 
 def _transport(folder: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,31 +50,37 @@ def run_pipeline(
     yaml_text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
     write_bytes(run_dir.path(SETTINGS), yaml_text.encode())
     manifest.collect("settings", before)
-    outcomes: list[StageOutcome] = []
-    failed: StageError | None = None
-    for number, (stage, name) in enumerate(STAGE_NOTEBOOKS.items(), start=1):
-        if failed:
-            outcome = StageOutcome(stage, f"{name}.ipynb", "not run", f"stage {failed.stage} failed before it")
-        else:
-            listener.stage_started(stage, number, len(STAGE_NOTEBOOKS))
-            outcome, failed = _run_stage(
-                stage, folder / f"{name}.ipynb", parameters[stage], run_dir, listener, manifest
-            )
-            listener.stage_ended(outcome)
-        outcomes.append(outcome)
+    # Before the first kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
+    outcomes = {
+        stage: StageOutcome(stage, f"{name}.ipynb", "not run", "a stage before it did not end")
+        for stage, name in STAGE_NOTEBOOKS.items()
+    }
+    for outcome in outcomes.values():
         manifest.record(outcome)
-    if failed:
-        raise PipelineFailedError(failed, outcomes)
-    return outcomes
+    for number, (stage, name) in enumerate(STAGE_NOTEBOOKS.items(), start=1):
+        listener.stage_started(stage, number, len(STAGE_NOTEBOOKS))
+        try:
+            outcome, error = _run_stage(stage, folder / f"{name}.ipynb", parameters[stage], run_dir, listener, manifest)
+        except KeyboardInterrupt:
+            manifest.record(replace(outcomes[stage], status="interrupted", reason="interrupted from the keyboard"))
+            raise
+        listener.stage_ended(outcome)
+        outcomes[stage] = outcome
+        manifest.record(outcome)
+        if error:
+            raise PipelineFailedError(error, list(outcomes.values()), run_dir)
+    return list(outcomes.values())
 
 
 class PipelineFailedError(ScenebookError):
-    """A stage failed; `outcomes` says what became of all of them."""
+    """A stage of `run_dir` failed; `outcomes` says what became of all of them."""
 
-    def __init__(self, error: StageError, outcomes: list[StageOutcome]) -> None:
-        super().__init__(error, outcomes)
+    def __init__(self, error: StageError, outcomes: list[StageOutcome], run_dir: RunDirectory) -> None:
+        super().__init__(error, outcomes, run_dir)
         self.error = error
         self.outcomes = outcomes
+        self.run_dir = run_dir
+        self.exit_code = error.exit_code
 
     def __str__(self) -> str:
         return str(self.error)

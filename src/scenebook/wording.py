@@ -1,0 +1,22 @@
+"""Small pieces of English that depend on data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Returns 'a', 'a and b', or 'a, b and c'; 'none' for no name."""
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def count_noun(count: int, noun: str, plural: str = "") -> str:
+    """Returns '1 file', '2 files', '1,350 pictures'.
+
+    Args:
+        count: How many.
+        noun: The singular.
+        plural: Where it is not the singular with an s.
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
