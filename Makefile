@@ -66,7 +66,7 @@ check: lint types test ## lint, types and tests
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 sample: setup ## make docs/sample anew from the sample profile
-	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample $(PY) -m scenebook report
+	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SET= $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 lock: setup-dev ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt

@@ -22,6 +22,13 @@ def compute_imbalance(counts: pd.DataFrame) -> float:
     return float(trained.max() / trained.min())
 
 
+def describe_imbalance(counts: pd.DataFrame) -> str:
+    """Returns the sentence on class sizes, for `say` with `ratio`."""
+    if counts["train"].nunique() == 1:
+        return "All classes have equally many training pictures."
+    return "The largest class has {ratio:.2f} times the training pictures of the smallest."
+
+
 def find_exact_duplicates(splits: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns groups of files with the same bytes: their paths, and whether they straddle splits or classes."""
     groups = []

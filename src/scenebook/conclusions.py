@@ -10,84 +10,113 @@ import yaml
 
 from scenebook import metrics
 from scenebook.artifacts import MANIFEST, SETTINGS, RunDirectory, project_root
-from scenebook.config import load_profile, make_settings
+from scenebook.config import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, load_profile, make_settings
 from scenebook.provenance import sha256_file
+from scenebook.wording import count_noun
 
-ABSTRACT = (
-    "A classifier for {k} classes of {kind} (data set *{name}*) is trained by transfer learning from {backbone}. "
-    "It learns from {train:,} pictures over {epochs} epochs with augmentation. On {test:,} test pictures that were "
-    "looked at once its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
-    "{confusion}"
-)
+
+def write_abstract(recipe: dict[str, Any]) -> str:
+    """Returns the abstract's sentences, for `say` with the scores and `collect_facts`.
+
+    Args:
+        recipe: The settings of the run.
+    """
+    how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
+    views = "with augmentation" if is_augmented(recipe) else "without augmentation"
+    return (
+        f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
+        f"It learns from {{train:,}} pictures over {{epochs}} {views}. On {{test:,}} test pictures, used only after "
+        "training, its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
+        "{confusion}"
+    )
+
+
+def is_augmented(recipe: dict[str, Any]) -> bool:
+    """Returns whether any of the six operations is on."""
+    ranges = ("rotation_range", "width_shift_range", "height_shift_range", "shear_range", "zoom_range")
+    return bool(recipe["horizontal_flip"]) or any(recipe[name] > 0 for name in ranges)
 
 
 def collect_facts(run_dir: RunDirectory) -> dict[str, Any]:
-    """Returns what sentences need to know of a run: name, kind, k, train, validation, test, gaps and confusions."""
+    """Returns what sentences need to know of a run: its data, recipe, splits, accuracies and confusions."""
     classes = run_dir.read_json("data/classes.json")
+    recipe = run_dir.read_json("training/recipe.json")
     counts = run_dir.read_csv("data/splits.csv")["split"].value_counts()
     history = run_dir.read_csv("training/history.csv").iloc[-1]
-    matrix = load_confusion(run_dir)
-    largest = metrics.largest_confusions(matrix, most=1)
+    matrix = run_dir.read_matrix("evaluation/confusion_matrix.csv")
     confusion = "It makes no error."
-    for true, predicted, count in largest:
+    for true, predicted, count in metrics.largest_confusions(matrix, most=1):
         confusion = f"The commonest error takes {true} for {predicted} ({count} of {matrix.loc[true].sum()})."
     return {
         "name": classes["name"],
         "kind": classes["kind"],
         "k": len(classes["classes"]),
+        "backbone": name_backbone(recipe["backbone"], recipe["weights"]),
+        "epochs": count_noun(recipe["epochs"], "epoch"),
+        "base_layers": count_noun(recipe["trainable_base_layers"], "layer"),
         **{split: int(counts.get(split, 0)) for split in ("train", "validation", "test")},
         "confusion": confusion,
         "train_accuracy": float(history["accuracy"]),
-        "val_accuracy": float(history["val_accuracy"]),
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
     }
 
 
-def load_confusion(run_dir: RunDirectory) -> pd.DataFrame:
-    """Returns the stored confusion matrix, class names as index and columns."""
-    matrix = run_dir.read_csv("evaluation/confusion_matrix.csv").set_index("label")
-    return matrix.set_axis(list(matrix.index), axis="columns")
-
-
 def name_backbone(backbone: str, weights: str) -> str:
-    """Returns the backbone and its weights in words."""
-    network = "a small residual network" if backbone == "embedded" else backbone
+    """Returns the backbone and its weights in words; of a weights file, the file's name."""
+    network = "a small residual network" if backbone == EMBEDDED else backbone
     origin = {
-        "imagenet": "pretrained on ImageNet",
-        "embedded": "pretrained on images of fractals",
-        "random": "with random weights",
+        IMAGENET: "pretrained on ImageNet",
+        EMBEDDED: "pretrained on images of fractals",
+        RANDOM: "with random weights",
     }
-    return f"{network} {origin.get(weights, 'with weights from a file')}"
+    return f"{network} {origin.get(weights, f'with the weights of {Path(weights).name}')}"
 
 
-def write_conclusion(run_dir: RunDirectory) -> str:
-    """Returns the conclusion's sentences, for `say`, chosen by the run's numbers."""
-    facts = collect_facts(run_dir)
-    scores = run_dir.read_json("evaluation/metrics.json")
-    sentences = [
-        "A head trained on {train:,} pictures over {backbone} classifies {accuracy:.1%} of {test:,} unseen pictures of "
-        "the data set *{name}* correctly; with 95 % confidence the figure lies between {accuracy.low:.1%} and "
-        "{accuracy.high:.1%}."
-    ]
-    if scores["accuracy"]["low"] > facts["majority"]:
-        sentences.append("That is more than naming the commonest class each time would give, {majority:.1%}.")
-    else:
-        sentences.append(
-            "Naming the commonest class each time would give {majority:.1%}: the interval reaches down to that, so "
-            "that nothing has been shown to be learned."
-        )
-    sentences.append("{confusion}")
-    if facts["train_accuracy"] > scores["accuracy"]["high"]:
-        sentences.append(
-            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures "
-            "correctly, which is more than the interval allows for unseen ones: it over-fits."
-        )
-    else:
-        sentences.append(
-            "In its last epoch the network classified {train_accuracy:.1%} of the augmented training pictures "
-            "correctly, no more than of the unseen ones: there is no sign of over-fitting."
-        )
-    return " ".join(sentences)
+def write_conclusion(facts: dict[str, Any], accuracy: metrics.Score) -> str:
+    """Returns the conclusion's sentences, for `say` with the scores and the facts, chosen by the run's numbers.
+
+    Args:
+        facts: From `collect_facts`.
+        accuracy: On the test pictures.
+    """
+    also = "" if facts["base_layers"] == "0 layers" else ", whose last {base_layers} were trained too,"
+    return " ".join(
+        [
+            f"A new head on {{backbone}}{also} learned from {{train:,}} pictures and classifies {{accuracy:.1%}} of "
+            "{test:,} unseen pictures of the data set *{name}* correctly. For further such pictures, the 95 % interval "
+            "says {accuracy.low:.1%} to {accuracy.high:.1%}.",
+            _compare_with_majority(facts["majority"], accuracy),
+            "{confusion}",
+            compare_with_training(facts["train_accuracy"], accuracy),
+        ]
+    )
+
+
+def _compare_with_majority(majority: float, accuracy: metrics.Score) -> str:
+    named = "Naming the commonest class each time would give {majority:.1%}"
+    if accuracy["low"] > majority:
+        return f"{named}, which is less."
+    if accuracy["high"] < majority:
+        return f"{named}, which is more: the network is worse than no network."
+    return f"{named}, which lies in that interval: nothing has been shown to be learned."
+
+
+def compare_with_training(train_accuracy: float, accuracy: metrics.Score) -> str:
+    """Returns the sentence on over-fitting: the last epoch's training accuracy against the test accuracy.
+
+    Args:
+        train_accuracy: The mean over the last epoch's training batches, augmented if augmentation is on.
+        accuracy: On the test pictures.
+    """
+    last = "In its last epoch it classified {train_accuracy:.1%} of the training pictures correctly"
+    if train_accuracy > accuracy["high"]:
+        return f"{last}, more than the interval allows for unseen ones: a sign of over-fitting."
+    if train_accuracy > accuracy["value"]:
+        return f"{last}, more than of the unseen ones but within their interval: no clear sign of over-fitting."
+    return (
+        f"{last}, no more than of the unseen ones. Augmented pictures are harder than others, so this alone does not "
+        "rule out over-fitting."
+    )
 
 
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
@@ -105,14 +134,16 @@ def write_command(run_dir: RunDirectory) -> str:
         return "Jupyter, by running the notebooks from the first to the last"
     profile = run_dir.read_json(MANIFEST)["profile"]
     file = project_root() / "profiles" / f"{profile}.yaml"
+    if not file.is_file():  # somebody's own profile: say what it holds, from the sample profile on
+        profile, file = "sample", file.with_name("sample.yaml")
     settings = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
-    base = make_settings(load_profile(file) if file.is_file() else {}).model_dump()
+    base = make_settings(load_profile(file)).model_dump()
     words = ["make report", f"PROFILE={profile}"]
     changed = {name: value for name, value in settings.items() if base[name] != value}
     if changed.get("dataset", "scenes") not in ("scenes", "intel"):
         del changed["dataset"]
         words.append("DATA=folder")
-    if changed.get("weights", "random") not in ("imagenet", "embedded", "random"):
+    if changed.get("weights", "random") not in NAMED_WEIGHTS:
         del changed["weights"]
         words.append("WEIGHTS=file")
     if "samples_dir" in changed:

@@ -275,6 +275,14 @@ def escape(text: str) -> str:
     return re.sub(r"^(\d+)\.(?=\s|$)", r"\1\\.", escaped)
 
 
+def as_code(text: str) -> str:
+    """Returns text as Markdown code that shows it as it is, for use in the sentence that is given to `say`."""
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{_text(text)}{pad}{fence}".replace("{", "{{").replace("}", "}}")
+
+
 def make_link(address: str) -> str:
     """Returns a Markdown link that shows its address, for use in the sentence that is given to `say`.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.artifacts import run_name_for
-from scenebook.dataset import PICTURE_SUFFIXES, check_folder
+from scenebook.dataset import PICTURE_SUFFIXES, check_folder, decode
 from scenebook.errors import DatasetError
 
 COLUMNS = ["path", "label"]
@@ -37,27 +37,35 @@ def select_one_per_class(pictures: pd.DataFrame, class_names: Sequence[str], *, 
 
 
 def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
-    """Returns the first picture, by name, of each class folder in `folder`, as the columns path and label.
+    """Returns the first readable picture, by name, of each class folder in `folder`, as the columns path and label.
 
     Raises:
         DatasetError: The folder, or the folder or picture of a class, is missing.
     """
     root = check_folder(folder)
+    by_class: dict[str, list[Path]] = {}
+    for path in sorted(root.glob("*/*")):
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
+            by_class.setdefault(path.parent.name, []).append(path)
     rows = []
     for name in class_names:
-        pictures = sorted(path for path in root.glob("*/*") if path.parent.name == name and _is_picture(path))
-        if not pictures:
+        readable = next((path for path in by_class.get(name, []) if _is_readable(path)), None)
+        if readable is None:
             raise DatasetError(
-                "Expected a folder with at least one picture for every class in samples_dir.",
+                "Expected a folder with at least one readable picture for every class in samples_dir.",
                 received={"samples_dir": str(folder), "class": name},
-                advice="Add the picture, or leave samples_dir out: then the pictures are drawn from the test split.",
+                advice="Add the picture, or leave samples_dir out: then they are taken from the test pictures.",
             )
-        rows.append({"path": pictures[0].relative_to(root).as_posix(), "label": name})
+        rows.append({"path": readable.relative_to(root).as_posix(), "label": name})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+def _is_readable(path: Path) -> bool:
+    try:
+        decode(path)
+    except OSError:
+        return False
+    return True
 
 
 def name_copies(selection: pd.DataFrame) -> list[str]:
@@ -71,11 +79,12 @@ def name_copies(selection: pd.DataFrame) -> list[str]:
 
 def describe_prediction(row: dict[str, Any]) -> str:
     """Returns the caption of a sample: its class, and what was predicted with which probability."""
-    if row["label"] == row["predicted"]:
-        return f"{row['label']}: right, {row['confidence']:.0%}"
-    return f"{row['label']}: called {row['predicted']}, {row['confidence']:.0%}"
+    mark = "✓" if row["label"] == row["predicted"] else "✗"
+    return f"true {row['label']}, predicted {row['predicted']} {mark} {row['confidence']:.0%}"
 
 
-def read_wrong(wrong: int) -> str:
-    """Returns the sentence on wrong samples, for `say`."""
-    return "None is wrong." if wrong == 0 else "Wrong: {wrong}."
+def read_selection(right: int, n: int) -> str:
+    """Returns the sentence on how many samples are classified correctly, for `say`."""
+    if right == n:
+        return "All {n} pictures in [@fig:samples] are classified correctly."
+    return "Of the {n} pictures in [@fig:samples], {right} {be} classified correctly. {wrong}."

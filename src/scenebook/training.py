@@ -18,6 +18,7 @@ import pandas as pd
 from scenebook.artifacts import RunDirectory, replacing
 from scenebook.errors import DivergedError
 from scenebook.progress import print_progress
+from scenebook.wording import count_noun
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
 
@@ -165,33 +166,39 @@ def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, cl
 
 
 def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
-    """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1.
+    """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
 
     Args:
         summary: From `classifier.summarize`, with backbone.
         settings: The settings of augmentation and training, by their names.
     """
-    rotation, zoom = settings["rotation_range"], settings["zoom_range"]
+    zoom = settings["zoom_range"]
+    height, width, _ = summary["input_shape"]
     rows = [
         ("backbone", summary["backbone"]),
+        ("its weights", summary["weights"]),
+        ("input", f"{height} × {width} pixels"),
+        ("units of the head", f"{settings['head_units']:,}"),
+        ("trained layers of the base model", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
         ("Keras layers", f"{summary['layers']:,}"),
-        ("weight layers on the main path", f"{summary['weight_layers']:,}"),
+        ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
         ("total parameters", f"{summary['total_params']:,}"),
         ("trainable parameters", f"{summary['trainable_params']:,}"),
         ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
-        ("rotation", f"{-rotation:g} to {rotation:g} degrees"),
-        ("width shift range", f"0 to {settings['width_shift_range']:g}"),
-        ("height shift range", f"0 to {settings['height_shift_range']:g}"),
-        ("shear", f"up to {settings['shear_range']:g} degrees"),
+        ("rotation", f"±{settings['rotation_range']:g} degrees"),
+        ("width shift", f"±{settings['width_shift_range']:g} of the width"),
+        ("height shift", f"±{settings['height_shift_range']:g} of the height"),
+        ("shear", f"±{settings['shear_range']:g} degrees"),
         ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
         ("horizontal flip", str(settings["horizontal_flip"])),
         ("optimizer", "SGD"),
         ("loss", "categorical cross-entropy"),
         ("learning rate", f"{settings['learning_rate']:g}"),
-        ("decay", f"{settings['decay']:g}"),
+        ("decay", f"{settings['decay']:g} per step"),
         ("momentum", f"{settings['momentum']:g}"),
         ("epochs", f"{settings['epochs']:,}"),
         ("batch size", f"{settings['batch_size']:,}"),
+        ("seed", f"{settings['seed']}"),
     ]
     return pd.DataFrame(rows, columns=["item", "value"])
 
@@ -212,17 +219,18 @@ def describe_history(history: pd.DataFrame, metric: str) -> str:
         metric: `loss` or `accuracy`.
     """
     first, last = history.iloc[0], history.iloc[-1]
+    epochs = count_noun(len(history), "epoch")
     return (
-        f"Training {metric} goes from {first[metric]:.3f} to {last[metric]:.3f} over {len(history)} epochs, "
+        f"Training {metric} goes from {first[metric]:.3f} to {last[metric]:.3f} over {epochs}, "
         f"validation {metric} from {first['val_' + metric]:.3f} to {last['val_' + metric]:.3f}."
     )
 
 
 def read_history(*, best_epoch: int, epochs: int) -> str:
-    """Returns the sentence on over-fitting, for `say`: whether the validation loss was still falling at the end."""
+    """Returns the sentence on the validation loss, for `say`: whether it was still falling at the end."""
     if best_epoch == epochs:
-        return "The validation loss was lowest after the last epoch: there is no sign of over-fitting yet."
+        return "The validation loss was lowest in the last epoch: more epochs might lower it further."
     return (
-        "The validation loss was lowest after epoch {best_epoch}; whether its rise afterwards is over-fitting or "
-        "chance, one run cannot tell."
+        "The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
+        "over-fitting or chance, one run cannot tell."
     )

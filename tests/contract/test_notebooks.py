@@ -54,7 +54,7 @@ def test_its_tags_are_on_the_closed_list(path: Path) -> None:
 def test_the_title_is_an_h1_that_stays_out_of_the_report(path: Path) -> None:
     titles = [cell for cell in load(path).cells if cell.cell_type == "markdown" and re.search(r"(?m)^# ", cell.source)]
     assert len(titles) == 1
-    assert titles[0] is load(path).cells[0] or titles[0] == load(path).cells[0]
+    assert titles[0] == load(path).cells[0]
     assert "notebook-only" in titles[0].metadata.tags
 
 

@@ -34,6 +34,12 @@ def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolde
     ]
 
 
+def test_a_given_sample_that_cannot_be_read_is_passed_over(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 2, "dog": 1})
+    (root / "cat" / "000.png").write_bytes(b"no picture")
+    assert list(samples.find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+
+
 def test_a_class_without_a_given_sample_is_an_error(make_folder: MakeFolder) -> None:
     with pytest.raises(DatasetError, match=r"every class in samples_dir.*class='emu'"):
         samples.find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"])
@@ -50,5 +56,5 @@ def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:
 
 def test_a_caption_says_whether_a_sample_is_right() -> None:
     row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
-    assert samples.describe_prediction(row) == "sea: called mountain, 51%"
-    assert samples.describe_prediction({**row, "predicted": "sea"}) == "sea: right, 51%"
+    assert samples.describe_prediction(row) == "true sea, predicted mountain ✗ 51%"
+    assert samples.describe_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
