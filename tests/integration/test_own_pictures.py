@@ -61,7 +61,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
 
 
 @pytest.mark.usefixtures("clean_keras")
-def test_a_failing_stage_exits_1_and_leaves_a_report_that_says_what_is_missing(
+def test_wrong_input_found_by_a_notebook_exits_2_and_leaves_a_report_that_says_what_is_missing(
     hostile_folder: Path, tmp_path: Path
 ) -> None:
     broken = build_backbone("embedded", image_size=32, weights="random")
@@ -71,7 +71,8 @@ def test_a_failing_stage_exits_1_and_leaves_a_report_that_says_what_is_missing(
         tmp_path, "broken", "report", "--profile", "sample", "--dataset", str(hostile_folder), "--run", "broken",
         "--weights", "broken.weights.h5", "--set", QUICK,
     )  # fmt: skip
-    assert done.returncode == 1, done.output
+    assert done.returncode == 2, done.output
+    assert "Traceback" not in done.output
     assert "Stage 'training' failed in cell" in done.output
     assert "Expected weights that are finite numbers. Received: weights=" in done.output
     assert done.run_dir.path("notebooks/02-training.ipynb").is_file()
@@ -91,6 +92,7 @@ def test_a_failing_stage_exits_1_and_leaves_a_report_that_says_what_is_missing(
         (["--profile", "papr"], "Did you mean paper?"),
         (["--weights", "none.h5"], "an existing .weights.h5 or .keras file"),
         (["--set", "backbone=ResNet5"], "Did you mean ResNet50?"),
+        (["--set", "backbone=ResNet50"], "weights that were made for this backbone"),
         (["--run", "../x"], "a run's name"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -100,6 +102,14 @@ def test_wrong_input_exits_2_without_a_traceback(tmp_path: Path, arguments: list
     assert done.returncode == 2
     assert message in done.output
     assert "Traceback" not in done.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_cannot_be_used_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "only").mkdir(parents=True)
+    done = run_command(tmp_path, "x", "report", "--dataset", "pictures", "--profile", "sample")
+    assert done.returncode == 2
+    assert "at least one picture in every class folder" in done.output
     assert not (tmp_path / "runs").exists()
 
 

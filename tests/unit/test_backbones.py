@@ -19,7 +19,12 @@ from scenebook.backbones import (
     weights_digest,
 )
 from scenebook.errors import SettingsError, WeightsError
+from scenebook.pipeline import list_keras_backbones
 from scenebook.provenance import sha256_file
+
+
+def test_the_command_line_knows_the_same_backbones_without_importing_keras() -> None:
+    assert ["embedded", *list_keras_backbones()] == list_backbones()
 
 
 @pytest.fixture(scope="module")

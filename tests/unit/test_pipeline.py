@@ -103,6 +103,24 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_manifest(
     assert [outcome.status for outcome in pipeline.stored_outcomes(run_dir)] == statuses
 
 
+def test_an_interrupted_run_says_so_and_hides_what_an_earlier_one_left(
+    run_dir: RunDirectory, make_notebooks: Callable[..., Path]
+) -> None:
+    class InterruptedAtTraining(Heard):
+        def stage_started(self, stage: str, number: int, total: int) -> None:
+            if stage == "training":
+                raise KeyboardInterrupt
+
+    folder = make_notebooks()
+    pipeline.run_pipeline(make_settings({}), run_dir, profile="sample", listener=Heard(), notebooks_dir=folder)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_pipeline(
+            make_settings({}), run_dir, profile="sample", listener=InterruptedAtTraining(), notebooks_dir=folder
+        )
+    statuses = [outcome.status for outcome in pipeline.stored_outcomes(run_dir)]
+    assert statuses == ["done", "interrupted", "not run", "not run", "not run"]
+
+
 def test_a_failing_cell_is_named_and_the_partial_notebook_is_kept(run_dir: RunDirectory) -> None:
     with pytest.raises(StageError, match=r"ValueError: the third cell") as caught:
         execute("raises", run_dir)
@@ -112,6 +130,7 @@ def test_a_failing_cell_is_named_and_the_partial_notebook_is_kept(run_dir: RunDi
     cells = nbformat.read(error.notebook, as_version=4).cells
     assert error.cell is not None
     assert "the third cell" in cells[error.cell - 1].source
+    assert error.exit_code == 1
     assert "Traceback" in error.log.read_text(encoding="utf-8")
 
 

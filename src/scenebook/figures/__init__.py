@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scenebook.figures.classes import ClassCountsDisplay, PerClassDisplay
+from scenebook.figures.classes import ClassCountsDisplay
 from scenebook.figures.confusion import ConfusionDisplay
 from scenebook.figures.histories import HistoryDisplay
 from scenebook.figures.network import NetworkDisplay
 
-__all__ = ["ClassCountsDisplay", "ConfusionDisplay", "HistoryDisplay", "NetworkDisplay", "PerClassDisplay"]
+__all__ = ["ClassCountsDisplay", "ConfusionDisplay", "HistoryDisplay", "NetworkDisplay"]

@@ -1,4 +1,4 @@
-"""Figures with a row a class: how many pictures, and how well each class is found."""
+"""The number of pictures by class and split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ MOST_ROWS = 40
 _SIDE_BY_SIDE = 12
 _LABEL_CHARACTERS = 24
 _SPLIT_COLORS = {"train": style.BLUE, "validation": style.ORANGE, "test": style.GREEN}
-_SCORES = {"precision": (style.BLUE, "o"), "recall": (style.ORANGE, "s"), "f1": (style.INK, "D")}
 
 
 class ClassCountsDisplay:
@@ -114,63 +113,6 @@ class ClassCountsDisplay:
         note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} pictures"
         middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
         ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=style.GREY)
-
-
-class PerClassDisplay:
-    """Precision, recall and F1 of each class, as dots on a line.
-
-    Args:
-        report: Floats in `[0, 1]`; a row a class (the index holds the names), with the columns `precision`, `recall`
-            and `f1`. NaN where a score is not defined.
-
-    Attributes:
-        report: As given, with names in one line.
-        shown: The rows that are drawn, from top to bottom: all, or the 40 with the lowest F1.
-        left_out: How many classes are not drawn.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`.
-
-    Raises:
-        InputError: There is no class, or a column is missing.
-    """
-
-    figure_: Figure
-    ax_: Axes
-
-    def __init__(self, report: pd.DataFrame) -> None:
-        if report.empty or not set(_SCORES) <= set(report.columns):
-            raise InputError(
-                f"Expected a report with a row a class and the columns {', '.join(_SCORES)}.",
-                received={"columns": list(report.columns), "classes": len(report)},
-            )
-        self.report = report.set_axis([style.printable(name) for name in report.index], axis=0)
-        self.shown = self.report
-        if len(report) > MOST_ROWS:
-            self.shown = self.report.sort_values("f1", kind="stable").head(MOST_ROWS)
-        self.left_out = len(self.report) - len(self.shown)
-
-    def plot(self, ax: Axes | None = None) -> PerClassDisplay:
-        """Draws the dots.
-
-        Args:
-            ax: Where to draw; by default a new figure as wide as a column.
-        """
-        rows = np.arange(len(self.shown), dtype=float)
-        with style.use():
-            ax = ax or style.make_axes(style.COLUMN_WIDTH, 0.2 * len(rows) + 0.7)
-            scores = self.shown[list(_SCORES)].to_numpy(dtype=float)
-            finite = np.where(np.isnan(scores), np.nanmean(scores) if np.isfinite(scores).any() else 0, scores)
-            ax.hlines(rows, finite.min(axis=1), finite.max(axis=1), color="#c8c8c8", linewidth=1.5, zorder=1)
-            for score, (color, marker) in _SCORES.items():
-                face = "none" if score == "f1" else color
-                ax.scatter(self.shown[score], rows, s=16, marker=marker, edgecolors=color, facecolors=face, label=score)
-            _label_classes(ax, list(self.shown.index), rows)
-            ax.set_xlabel("score" if not self.left_out else f"score; {self.left_out:,} classes of higher f1 not shown")
-            ax.grid()
-            _put_legend_on_top(ax, columns=3)
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
 
 
 def _label_classes(ax: Axes, names: list[str], rows: np.ndarray) -> None:

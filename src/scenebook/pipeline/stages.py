@@ -58,8 +58,8 @@ def run_pipeline(
     for outcome in outcomes.values():
         manifest.record(outcome)
     for number, (stage, name) in enumerate(STAGE_NOTEBOOKS.items(), start=1):
-        listener.stage_started(stage, number, len(STAGE_NOTEBOOKS))
         try:
+            listener.stage_started(stage, number, len(STAGE_NOTEBOOKS))
             outcome, error = _run_stage(stage, folder / f"{name}.ipynb", parameters[stage], run_dir, listener, manifest)
         except KeyboardInterrupt:
             manifest.record(replace(outcomes[stage], status="interrupted", reason="interrupted from the keyboard"))

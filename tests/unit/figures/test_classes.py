@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scenebook.errors import InputError
-from scenebook.figures import ClassCountsDisplay, PerClassDisplay
+from scenebook.figures import ClassCountsDisplay
 
 
 def make_counts(num_classes: int) -> pd.DataFrame:
@@ -19,17 +19,11 @@ def make_counts(num_classes: int) -> pd.DataFrame:
     )
 
 
-def make_report(num_classes: int) -> pd.DataFrame:
-    scores = np.random.default_rng(num_classes).uniform(0.5, 1, (num_classes, 3))
-    names = [f"class {number}" for number in range(num_classes)]
-    return pd.DataFrame(scores, columns=["precision", "recall", "f1"], index=names)
-
-
 def widths(display: ClassCountsDisplay) -> np.ndarray:
     return np.array([[bar.get_width() for bar in bars] for bars in display.ax_.containers])
 
 
-def row_names(display: ClassCountsDisplay | PerClassDisplay) -> list[str]:
+def row_names(display: ClassCountsDisplay) -> list[str]:
     return [label.get_text() for label in display.ax_.get_yticklabels()]
 
 
@@ -78,14 +72,9 @@ def test_splits_keep_their_colours_whatever_their_order() -> None:
     assert len(set(colors[0].values())) == 3
 
 
-@pytest.mark.parametrize("display", [ClassCountsDisplay, PerClassDisplay])
-def test_long_and_hostile_names_show_as_text_and_leave_room(
-    display: type[ClassCountsDisplay | PerClassDisplay],
-) -> None:
+def test_long_and_hostile_names_show_as_text_and_leave_room() -> None:
     names = ["$x$", "<b>", "x" * 255, "y\0", f"{'z' * 100}1", f"{'z' * 100}2"]
-    data = pd.concat([make_counts(6), make_report(6)], axis=1).set_axis(names)
-    given = data[["train", "test"]] if display is ClassCountsDisplay else data[["precision", "recall", "f1"]]
-    drawn = display(given).plot()
+    drawn = ClassCountsDisplay(make_counts(6)[["train", "test"]].set_axis(names)).plot()
     drawn.figure_.canvas.draw()
     assert row_names(drawn)[:2] == ["$x$", "<b>"]
     assert len(set(row_names(drawn))) == 6
@@ -100,32 +89,3 @@ def test_counts_without_classes_are_an_error() -> None:
 
 def test_all_classes_may_be_empty() -> None:
     ClassCountsDisplay(pd.DataFrame({"train": [0, 0]}, index=["a", "b"])).plot().figure_.canvas.draw()
-
-
-def test_scores_are_drawn_a_row_a_class() -> None:
-    report = make_report(6)
-    display = PerClassDisplay(report).plot()
-    drawn = {dots.get_label(): np.asarray(dots.get_offsets()) for dots in display.ax_.collections[1:]}
-    for score in ("precision", "recall", "f1"):
-        np.testing.assert_array_equal(drawn[score][:, 0], report[score])
-        np.testing.assert_array_equal(drawn[score][:, 1], np.arange(6))
-    assert row_names(display) == list(report.index)
-
-
-def test_of_many_classes_the_worst_are_shown() -> None:
-    report = make_report(100)
-    display = PerClassDisplay(report).plot()
-    np.testing.assert_array_equal(display.shown["f1"], np.sort(report["f1"])[:40])
-    assert display.left_out == 60
-    assert "60 classes" in display.ax_.get_xlabel()
-
-
-def test_scores_that_are_not_defined_are_left_out() -> None:
-    report = make_report(3)
-    report.iloc[1] = np.nan
-    PerClassDisplay(report).plot().figure_.canvas.draw()
-
-
-def test_report_without_a_score_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"Expected a report .*precision, recall, f1.*Received: columns="):
-        PerClassDisplay(make_report(2).drop(columns="f1"))
