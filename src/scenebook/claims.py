@@ -238,7 +238,8 @@ def compare(claim: Claim, measured: Measured) -> tuple[str, str]:
     reported, tolerance = float(claim.reported), claim.expect.tolerance
     low = float(measured.value) if measured.low is None else measured.low
     high = float(measured.value) if measured.high is None else measured.high
-    bounds = f"{_show(claim, reported - tolerance)} to {_show(claim, reported + tolerance)}"
+    most = reported + tolerance if reported > 1 else min(1.0, reported + tolerance)  # shares end at 1
+    bounds = f"{_show(claim, reported - tolerance)} to {_show(claim, most)}"
     what = "the measured value" if measured.low is None else "the interval"
     if reported - tolerance <= low and high <= reported + tolerance:
         return passed, f"{what} lies within {bounds}"

@@ -57,6 +57,7 @@ def collect_facts(run_dir: RunDirectory) -> dict[str, Any]:
         **{split: int(counts.get(split, 0)) for split in ("train", "validation", "test")},
         "confusion": confusion,
         "train_accuracy": float(history["accuracy"]),
+        "augmented": is_augmented(recipe),
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
     }
 
@@ -87,7 +88,7 @@ def write_conclusion(facts: dict[str, Any], accuracy: metrics.Score) -> str:
             "says {accuracy.low:.1%} to {accuracy.high:.1%}.",
             _compare_with_majority(facts["majority"], accuracy),
             "{confusion}",
-            compare_with_training(facts["train_accuracy"], accuracy),
+            compare_with_training(facts["train_accuracy"], accuracy, augmented=facts["augmented"]),
         ]
     )
 
@@ -101,22 +102,25 @@ def _compare_with_majority(majority: float, accuracy: metrics.Score) -> str:
     return f"{named}, which lies in that interval: nothing has been shown to be learned."
 
 
-def compare_with_training(train_accuracy: float, accuracy: metrics.Score) -> str:
+def compare_with_training(train_accuracy: float, accuracy: metrics.Score, *, augmented: bool) -> str:
     """Returns the sentence on over-fitting: the last epoch's training accuracy against the test accuracy.
 
     Args:
-        train_accuracy: The mean over the last epoch's training batches, augmented if augmentation is on.
+        train_accuracy: The mean over the last epoch's training batches.
         accuracy: On the test pictures.
+        augmented: Whether the training pictures were augmented, which makes them harder.
     """
     last = "In its last epoch it classified {train_accuracy:.1%} of the training pictures correctly"
     if train_accuracy > accuracy["high"]:
         return f"{last}, more than the interval allows for unseen ones: a sign of over-fitting."
     if train_accuracy > accuracy["value"]:
         return f"{last}, more than of the unseen ones but within their interval: no clear sign of over-fitting."
-    return (
-        f"{last}, no more than of the unseen ones. Augmented pictures are harder than others, so this alone does not "
-        "rule out over-fitting."
-    )
+    if augmented:
+        return (
+            f"{last}, no more than of the unseen ones. Augmented pictures are harder than others, so this alone does "
+            "not rule out over-fitting."
+        )
+    return f"{last}, no more than of the unseen ones: there is no sign of over-fitting."
 
 
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:

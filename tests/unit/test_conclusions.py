@@ -17,12 +17,16 @@ RECIPE = make_settings({}).model_dump()
     ("train", "said"), [(0.9, "a sign of over-fitting"), (0.82, "no clear sign"), (0.7, "does not rule out")]
 )
 def test_over_fitting_is_read_from_both_accuracies(train: float, said: str) -> None:
-    assert said in conclusions.compare_with_training(train, SCORE)
+    assert said in conclusions.compare_with_training(train, SCORE, augmented=True)
+
+
+def test_without_augmentation_nothing_is_said_about_harder_pictures() -> None:
+    assert "Augmented" not in conclusions.compare_with_training(0.7, SCORE, augmented=False)
 
 
 @pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in that interval"), (0.9, "worse than no")])
 def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
-    facts = {"majority": majority, "train_accuracy": 0.8, "base_layers": "0 layers"}
+    facts = {"majority": majority, "train_accuracy": 0.8, "base_layers": "0 layers", "augmented": True}
     assert said in conclusions.write_conclusion(facts, SCORE)
 
 
