@@ -6,18 +6,11 @@ import pytest
 from scipy import stats
 
 from scenebook import metrics
+from scenebook.artifacts import project_root
+from scenebook.claims import load_claims
 from scenebook.errors import ScenebookError
 
-PAPER = np.array(
-    [
-        [1006, 4, 7, 2, 12, 113],
-        [3, 1144, 3, 7, 4, 5],
-        [3, 7, 1020, 242, 53, 5],
-        [5, 7, 73, 1140, 70, 2],
-        [11, 7, 35, 73, 993, 9],
-        [67, 10, 9, 4, 9, 1137],
-    ]
-)
+PAPER = np.array(load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix)
 NAMES = ["Buildings", "Forest", "Glacier", "Mountain", "Sea", "Street"]
 
 

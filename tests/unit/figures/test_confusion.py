@@ -9,17 +9,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from scenebook.artifacts import project_root
+from scenebook.claims import load_claims
 from scenebook.errors import InputError
 from scenebook.figures import ConfusionDisplay, style
 
-PAPER = [
-    [1006, 4, 7, 2, 12, 113],
-    [3, 1144, 3, 7, 4, 5],
-    [3, 7, 1020, 242, 53, 5],
-    [5, 7, 73, 1140, 70, 2],
-    [11, 7, 35, 73, 993, 9],
-    [67, 10, 9, 4, 9, 1137],
-]
+PAPER = load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix
 SCENES = ["buildings", "forest", "glacier", "mountain", "sea", "street"]
 
 
