@@ -15,14 +15,15 @@ export SCENEBOOK_DATA := $(value DATA)
 export SCENEBOOK_WEIGHTS := $(value WEIGHTS)
 export SCENEBOOK_SET := $(value SET)
 export SCENEBOOK_RUN := $(value RUN)
-unexport PROFILE DATA WEIGHTS SET RUN
+export SCENEBOOK_IMAGES := $(value IMAGES)
+unexport PROFILE DATA WEIGHTS SET RUN IMAGES
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev report run render bundle params lab test lint types check format sample lock clean
+.PHONY: help setup setup-dev report run render bundle predict params lab test browser hostile scale lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,13 +52,21 @@ render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
 bundle: setup ## zip the report of RUN with its weights, sample pictures and settings
 	@$(PY) -m scenebook bundle
+predict: setup ## classify the unlabelled pictures of the folder IMAGES with the finished run RUN
+	@$(PY) -m scenebook predict
 params: setup ## list all settings with default, bounds and meaning
 	@$(PY) -m scenebook params
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
-test: setup-dev ## run all tests but the slow ones
-	@$(PY) -m pytest -m "not slow"
+test: setup-dev ## run all tests but the slow ones and those in a browser
+	@$(PY) -m pytest -m "not slow and not browser"
+browser: setup-dev ## look at the page in Chromium; skips where there is none
+	@$(PY) -m pytest tests/browser --numprocesses=0
+hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
+	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
+scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
+	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 lint: setup-dev ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: setup-dev ## check types
@@ -68,6 +77,7 @@ format: setup-dev ## format the code
 sample: setup ## make docs/sample anew from the sample profile
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SET= $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
+	@$(PY) -m scenebook.rendering.first_page docs/sample/report.pdf docs/sample/first-page.png
 lock: setup-dev ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt

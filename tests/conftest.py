@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +18,10 @@ from scenebook.artifacts import RunDirectory
 # TensorFlow's start-up notes are no part of any test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# No test reads or leaves anything in the cache of whoever runs them.
+os.environ["SCENEBOOK_CACHE"] = tempfile.mkdtemp(prefix="scenebook-cache-")
+atexit.register(shutil.rmtree, os.environ["SCENEBOOK_CACHE"], ignore_errors=True)
 
 MakeFolder = Callable[..., Path]
 

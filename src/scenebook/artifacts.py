@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pandas as pd
 
 import scenebook
 from scenebook.errors import InputError, MissingArtifactError
+from scenebook.sentences import Sourced
 
 BY_HAND = "by-hand"
 MANIFEST = "manifest.json"
@@ -30,7 +31,9 @@ STAGE_NOTEBOOKS = {
 }
 """Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
 
-TEXT_COLUMNS = frozenset({"path", "label", "split", "predicted", "class", "reason"})
+TEXT_COLUMNS = frozenset(
+    {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256", "phash", "phash_mirrored"}
+)
 """Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
 
 
@@ -142,6 +145,24 @@ class RunDirectory:
         with replacing(self.path(relative)) as temporary:
             table.to_csv(temporary, index=False, float_format="%.9g", **_CSV, errors="surrogateescape")
 
+    @contextmanager
+    def writing_csv(self, relative: str) -> Iterator[Callable[[pd.DataFrame], None]]:
+        """Yields a function that adds a table's rows to a file, as `write_csv` writes them; all have the same columns.
+
+        The file appears when all rows are written. Only the rows that are being added are in memory.
+        """
+        with replacing(self.path(relative)) as temporary:
+            header = [True]  # only the first rows come with the columns' names
+
+            def add(table: pd.DataFrame) -> None:
+                table.to_csv(
+                    stream, index=False, header=bool(header), float_format="%.9g", lineterminator=_CSV["lineterminator"]
+                )
+                header.clear()
+
+            with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                yield add
+
     def write_matrix(self, relative: str, matrix: pd.DataFrame) -> None:
         """Writes a table whose rows and columns carry the same names; the first column, `label`, holds them."""
         with replacing(self.path(relative)) as temporary:
@@ -154,8 +175,9 @@ class RunDirectory:
         return pd.DataFrame(cells.iloc[1:, 1:].astype(int).to_numpy(), index=names, columns=names)
 
     def read_json(self, relative: str) -> Any:
-        """Reads a JSON file that another stage wrote."""
-        return json.loads(self.require(relative).read_text(encoding="utf-8"))
+        """Reads a JSON file that another stage wrote. The values of an object know that they come from it."""
+        content = json.loads(self.require(relative).read_text(encoding="utf-8"))
+        return Sourced(content, relative) if isinstance(content, dict) else content
 
     def read_csv(self, relative: str) -> pd.DataFrame:
         """Reads a table that another stage wrote. Text columns stay text: a class `NA` is not a missing value."""

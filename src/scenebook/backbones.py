@@ -7,7 +7,7 @@ import inspect
 import random
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import applications, layers
 
+from scenebook.cache import cache_dir
 from scenebook.config import EMBEDDED, IMAGENET, RANDOM, check_weights_name
 from scenebook.embedded import (
     EMBEDDED_FILE,
@@ -24,8 +25,10 @@ from scenebook.embedded import (
     load_embedded_weights,
     preprocess_input,
 )
-from scenebook.errors import SettingsError, WeightsError
+from scenebook.errors import DownloadError, SettingsError, WeightsError
 from scenebook.provenance import sha256_file
+from scenebook.transfer import locked
+from scenebook.weightdownloads import robust_downloads
 from scenebook.weightfiles import keras_cache, load_weights_file, open_layers
 
 __all__ = [
@@ -117,9 +120,9 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     Args:
         backbone: `embedded`, or the name of a model in `keras.applications`.
         image_size: Height and width of the pictures, in pixels.
-        weights: `imagenet` (Keras downloads and caches), `embedded` (for the embedded backbone), `random`, or the path
-            of a `.weights.h5` or `.keras` file of this backbone. Layers that follow the backbone's own in a file are
-            not looked at.
+        weights: `imagenet` (Keras downloads, checks and caches), `embedded` (for the embedded backbone), `random`, or
+            the path of a `.weights.h5` or `.keras` file of this backbone. Layers that follow the backbone's own in a
+            file are not looked at.
         seed: Seed of random weights.
 
     Returns:
@@ -166,6 +169,8 @@ def _call_builder(backbone: str, image_size: int, weights: str | None) -> keras.
     try:
         return _find_builder(backbone)(weights=weights, include_top=False, input_shape=shape)
     except ValueError as error:
+        if "corrupted file" in str(error):
+            raise  # what was downloaded has another checksum than Keras knows
         minimum = re.search(r"at least (\d+)x", str(error))
         if minimum:
             _check_minimum(backbone, image_size, int(minimum[1]))
@@ -185,17 +190,34 @@ def _check_minimum(backbone: str, image_size: int, minimum: int) -> None:
 
 
 def _download_imagenet(backbone: str, image_size: int) -> keras.Model:
-    try:
-        return _call_builder(backbone, image_size, weights=IMAGENET)
-    except SettingsError:
-        raise
-    except Exception as error:  # Keras raises a bare Exception where a download fails
-        raise WeightsError(
-            f"Expected to download the ImageNet weights of {backbone}.",
-            received={"weights": IMAGENET},
-            advice=f"{' '.join(str(error).split())[:300]}. Without internet, set weights to a .weights.h5 or .keras "
-            f"file of {backbone}, or copy Keras' own download from another machine into {keras_cache()}.",
-        ) from error
+    what = f"the ImageNet weights of {backbone}"
+    with ExitStack() as stack:
+        downloads = stack.enter_context(robust_downloads(what))
+        try:
+            if _find_download(backbone) is None:  # of two processes, the second then finds the first one's file
+                stack.enter_context(locked(cache_dir() / "weights" / f"{backbone}.lock", what))
+            return _call_builder(backbone, image_size, weights=IMAGENET)
+        except SettingsError:
+            raise
+        except Exception as error:  # Keras raises a bare Exception, or whatever its h5 reader does
+            text = " ".join(str(error).split())[:300].rstrip(".") + "."
+            reason = error.explanation if isinstance(error, DownloadError) else text
+            raise WeightsError(
+                f"Expected to download {what}.",
+                received={"weights": IMAGENET},
+                advice=f"{reason} {_describe_weights_by_hand(backbone, downloads.file_name)}",
+            ) from error
+
+
+def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
+    """Returns how to place the weights by hand, on a machine without internet."""
+    file = f"{backbone}.weights.h5"
+    code = f"import keras; keras.applications.{backbone}(include_top=False).save_weights('{file}')"
+    kept = f" ({file_name})" if file_name else ""
+    return (
+        f'Without internet, run python -c "{code}" on another machine, copy {file} here, and name it: WEIGHTS={file}. '
+        f"Or copy what Keras keeps there in .keras/models{kept} into {keras_cache()}."
+    )
 
 
 def weights_digest(weights: str, backbone: str) -> str | None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scenebook.artifacts import RunDirectory
 from scenebook.config import DRAWN_SCENES, RANDOM
 from scenebook.errors import InputError, MissingArtifactError
+from scenebook.sentences import Sourced
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -88,7 +89,7 @@ class ClaimsFile(_Strict):
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured value; `low` and `high` where it has a 95 % interval."""
+    """A measured value; `low` and `high` where it has a 95% interval."""
 
     value: float | int | str
     low: float | None = None
@@ -253,7 +254,7 @@ def _show(claim: Claim, value: float | int | str) -> str:
         return value
     if claim.percent:
         return f"{value:.1%}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
 
 
 def _show_measured(claim: Claim, measured: Measured | None) -> str:
@@ -318,7 +319,7 @@ def explain_verdicts(table: pd.DataFrame) -> str:
         )
     if verdicts.get("layers") == CONTRADICTED_BY_MODEL:
         sentences.append(
-            "It says that the network consists of {layers_reported} layers; the base model that was built here has, "
+            "It says that the network consists of {layers_reported} layers; the backbone that was built here has, "
             "with the one classification layer of its own, {layers_measured} layers with weights."
         )
     if verdicts.get("accuracy", NOT_COMPARABLE) not in (NOT_COMPARABLE, NOT_TESTED):
@@ -335,10 +336,11 @@ def explain_verdicts(table: pd.DataFrame) -> str:
     return " ".join(sentences)
 
 
-def collect_values(table: pd.DataFrame) -> dict[str, str]:
+def collect_values(table: pd.DataFrame) -> Sourced:
     """Returns what each claim reports and what was measured, named `<id>_reported` and `<id>_measured`."""
-    values = {}
+    values, origins = {}, {}
     for row in table.to_dict("records"):
-        name = str(row["id"]).replace("-", "_")
-        values[f"{name}_reported"], values[f"{name}_measured"] = row["reported"], row["measured"]
-    return values
+        for column, file in (("reported", "report/claims.yaml"), ("measured", "conclusion/claims.json")):
+            name = f"{str(row['id']).replace('-', '_')}_{column}"
+            values[name], origins[name] = row[column], f"{file}: {row['id']}, {column}"
+    return Sourced(values, origins=origins)

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from rich.console import Console
@@ -26,9 +27,14 @@ from scenebook.artifacts import (
     run_name_for,
 )
 from scenebook.config import Settings
+from scenebook.dataset import source_name
 from scenebook.errors import InputError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
-from scenebook.terminal import TerminalListener
+from scenebook.terminal import CountLine, TerminalListener
+from scenebook.wording import count_noun
+
+if TYPE_CHECKING:
+    from scenebook.prediction import Outcome
 
 DRAWN_BANNER = (
     "The pictures of this report are drawn by the program, not photographed: its numbers show that everything works, "
@@ -78,6 +84,16 @@ def build_parser() -> argparse.ArgumentParser:
             "--run", default=_environment("RUN") or "sample", metavar="NAME", help="the run; default: sample"
         )
         sub.set_defaults(command=command)
+    text = "classify a folder of unlabelled pictures with a finished run"
+    sub = commands.add_parser("predict", help=text, description=text[0].upper() + text[1:] + ".")
+    sub.add_argument(
+        "--images",
+        default=_environment("IMAGES"),
+        metavar="FOLDER",
+        help="the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
+    )
+    sub.add_argument("--run", default=_environment("RUN") or "sample", metavar="NAME", help="the run; default: sample")
+    sub.set_defaults(command=predict)
     sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
     sub.set_defaults(command=params)
     return parser
@@ -95,7 +111,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--dataset",
         default=_environment("DATA"),
         metavar="FOLDER",
-        help="a folder of class folders, or of train and test folders of them; also: scenes, intel",
+        help="a folder of class folders, or of train and test folders of them, or a CSV file of path,label; "
+        "also: scenes, intel",
     )
     add(
         "--weights",
@@ -138,7 +155,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     values.update(config.parse_overrides(texts))
     settings = pipeline.resolve_paths(config.make_settings(values), base)
     own_data = settings.dataset not in (config.DRAWN_SCENES, config.INTEL)
-    default_name = Path(settings.dataset).name if arguments.dataset and own_data else path.stem
+    default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else path.stem
     run_dir = open_run(arguments.run or run_name_for(default_name))
     return settings, path.stem, run_dir
 
@@ -165,6 +182,9 @@ def _describe_data(settings: Settings) -> str:
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
+    from scenebook import rendering
+
+    rendering.check_front_matter(front_matter_path())
     try:
         run_dir = _run(arguments, console)
     except PipelineFailedError as error:
@@ -174,6 +194,11 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
         return error.exit_code
     _render(run_dir, console)
     return 0
+
+
+def front_matter_path() -> Path:
+    """Returns the file that holds the report's title block."""
+    return project_root() / "report" / "front-matter.yaml"
 
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
@@ -189,13 +214,11 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     outcomes = pipeline.stored_outcomes(run_dir)
     settings = load_settings(run_dir)
     banners = [DRAWN_BANNER] if settings.dataset == config.DRAWN_SCENES else []
-    root = project_root()
     rendered = rendering.render_report(
         run_dir.root,
         stages=[(outcome.name, _executed(run_dir, outcome), outcome.status) for outcome in outcomes],
         build_dir=default_build_dir() / run_dir.name,
-        front_matter_path=root / "report" / "front-matter.yaml",
-        provenance=describe_provenance(run_dir, settings),
+        front_matter_path=front_matter_path(),
         banners=banners,
     )
     for warning in rendered.warnings:
@@ -220,22 +243,6 @@ def load_settings(run_dir: RunDirectory) -> Settings:
     """Returns the settings that a run was made with."""
     values = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
     return config.make_settings(values)
-
-
-def describe_provenance(run_dir: RunDirectory, settings: Settings) -> dict[str, str]:
-    """Returns what the HTML says about where the report comes from."""
-    manifest = pipeline.load_manifest(run_dir)
-    seconds = {name: entry["seconds"] for name, entry in manifest["stages"].items() if entry["seconds"] is not None}
-    return {
-        "run": run_dir.name,
-        "profile": manifest["profile"],
-        "made": manifest["started"],
-        "code commit": manifest["commit"],
-        "settings": ", ".join(f"{name}={value}" for name, value in settings.model_dump().items()),
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
-        "machine": ", ".join(f"{name} {value}" for name, value in manifest["machine"].items()),
-        "seconds a stage": ", ".join(f"{name} {value:.0f}" for name, value in seconds.items()),
-    }
 
 
 BUNDLED = (
@@ -275,6 +282,47 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             archive.write(path, name)
     console.print(Text(f"  {_short(target)}  ({target.stat().st_size / 1e6:.1f} MB)", style="bold"))
     return 0
+
+
+def predict(arguments: argparse.Namespace, console: Console) -> int:
+    """Classifies a folder of unlabelled pictures with a finished run."""
+    # TensorFlow's start-up notes are not for whoever classifies pictures; it reads this when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from scenebook import prediction
+
+    run_dir = open_run(arguments.run)
+    images = prediction.open_images(arguments.images)
+    prediction.check_run(run_dir)
+    console.print(Text(f"run {run_dir.name}: pictures of {_short(images)}"))
+    with CountLine(console, "pictures") as line:
+        outcome = prediction.predict_folder(run_dir, images, report=line)
+    rate = outcome.pictures / max(outcome.seconds, 1e-3)
+    console.print(Text(f"{count_noun(outcome.pictures, 'picture')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
+    for warning in _describe_warnings(outcome):
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    for file in outcome.files:
+        console.print(Text(f"  {_short(outcome.folder / file)}", style="bold"))
+    return 0
+
+
+def _describe_warnings(outcome: Outcome) -> list[str]:
+    """Returns what somebody has to know before using the predictions, as sentences."""
+    warnings = []
+    if outcome.set_aside:
+        warnings.append(f"{count_noun(outcome.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
+    if outcome.unlike is None:
+        warnings.append(
+            "The run was made before features were kept with a run: make it again, to be told which pictures look "
+            "unlike its training pictures."
+        )
+    elif outcome.unlike:
+        warnings.append(
+            f"{outcome.unlike:,} of {count_noun(outcome.pictures, 'picture')} "
+            f"({outcome.unlike / outcome.pictures:.1%}) look unlike the training pictures: their mean distance to the "
+            f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the validation pictures. What is "
+            "predicted for these may well be meaningless, however sure the network is."
+        )
+    return warnings
 
 
 def params(arguments: argparse.Namespace, console: Console) -> int:

@@ -10,8 +10,9 @@ import yaml
 
 from scenebook import metrics
 from scenebook.artifacts import MANIFEST, SETTINGS, RunDirectory, project_root
-from scenebook.config import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, load_profile, make_settings
-from scenebook.provenance import sha256_file
+from scenebook.config import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM
+from scenebook.provenance import changed_settings, sha256_file
+from scenebook.sentences import Sourced
 from scenebook.wording import count_noun
 
 
@@ -26,7 +27,7 @@ def write_abstract(recipe: dict[str, Any]) -> str:
     return (
         f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
         f"It learns from {{train:,}} pictures over {{epochs}} {views}. On {{test:,}} test pictures, used only after "
-        "training, its accuracy is {accuracy:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
+        "training, its accuracy is {accuracy:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
         "{confusion}"
     )
 
@@ -37,7 +38,7 @@ def is_augmented(recipe: dict[str, Any]) -> bool:
     return bool(recipe["horizontal_flip"]) or any(recipe[name] > 0 for name in ranges)
 
 
-def collect_facts(run_dir: RunDirectory) -> dict[str, Any]:
+def collect_facts(run_dir: RunDirectory) -> Sourced:
     """Returns what sentences need to know of a run: its data, recipe, splits, accuracies and confusions."""
     classes = run_dir.read_json("data/classes.json")
     recipe = run_dir.read_json("training/recipe.json")
@@ -47,19 +48,33 @@ def collect_facts(run_dir: RunDirectory) -> dict[str, Any]:
     confusion = "It makes no error."
     for true, predicted, count in metrics.largest_confusions(matrix, most=1):
         confusion = f"The commonest error takes {true} for {predicted} ({count} of {matrix.loc[true].sum()})."
-    return {
+    splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
+    facts = {
         "name": classes["name"],
         "kind": classes["kind"],
         "k": len(classes["classes"]),
         "backbone": name_backbone(recipe["backbone"], recipe["weights"]),
         "epochs": count_noun(recipe["epochs"], "epoch"),
         "base_layers": count_noun(recipe["trainable_base_layers"], "layer"),
-        **{split: int(counts.get(split, 0)) for split in ("train", "validation", "test")},
+        **splits,
         "confusion": confusion,
         "train_accuracy": float(history["accuracy"]),
         "augmented": is_augmented(recipe),
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
     }
+    origins = {
+        "name": "data/classes.json: name",
+        "kind": "data/classes.json: kind",
+        "k": "data/classes.json: number of classes",
+        "backbone": "training/recipe.json: backbone, weights",
+        "epochs": "training/recipe.json: epochs",
+        "base_layers": "training/recipe.json: trainable_base_layers",
+        **{split: f"data/splits.csv: rows whose split is {split}" for split in splits},
+        "confusion": "evaluation/confusion_matrix.csv: largest cell off the diagonal",
+        "train_accuracy": "training/history.csv: accuracy in the last row",
+        "majority": "evaluation/confusion_matrix.csv: share of the largest row",
+    }
+    return Sourced(facts, origins=origins)
 
 
 def name_backbone(backbone: str, weights: str) -> str:
@@ -84,7 +99,7 @@ def write_conclusion(facts: dict[str, Any], accuracy: metrics.Score) -> str:
     return " ".join(
         [
             f"A new head on {{backbone}}{also} learned from {{train:,}} pictures and classifies {{accuracy:.1%}} of "
-            "{test:,} unseen pictures of the data set *{name}* correctly. For further such pictures, the 95 % interval "
+            "{test:,} unseen pictures of the data set *{name}* correctly. For further such pictures, the 95% interval "
             "says {accuracy.low:.1%} to {accuracy.high:.1%}.",
             _compare_with_majority(facts["majority"], accuracy),
             "{confusion}",
@@ -141,9 +156,8 @@ def write_command(run_dir: RunDirectory) -> str:
     if not file.is_file():  # somebody's own profile: say what it holds, from the sample profile on
         profile, file = "sample", file.with_name("sample.yaml")
     settings = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
-    base = make_settings(load_profile(file)).model_dump()
     words = ["make report", f"PROFILE={profile}"]
-    changed = {name: value for name, value in settings.items() if base[name] != value}
+    changed = changed_settings(settings, file)
     if changed.get("dataset", "scenes") not in ("scenes", "intel"):
         del changed["dataset"]
         words.append("DATA=folder")

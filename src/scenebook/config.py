@@ -30,13 +30,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     dataset: str = Field(
-        DRAWN_SCENES, min_length=1, description="scenes (drawn), intel (Kaggle), or a folder of class folders"
+        DRAWN_SCENES,
+        min_length=1,
+        description="scenes (drawn), intel (Kaggle), a folder of class folders, or a CSV file of path,label",
+    )
+    class_map: str | None = Field(
+        None, min_length=1, description="YAML or CSV file that names the class of each folder; none: the folder's name"
     )
     scenes_train_per_class: int = Field(70, ge=2, le=5000, description="drawn training pictures a class")
     scenes_test_per_class: int = Field(50, ge=1, le=5000, description="drawn test pictures a class")
     max_per_class: int | None = Field(
         None, ge=3, description="at most so many pictures a class in train, and as many in test; none: all"
     )
+    max_megapixels: int = Field(64, ge=1, le=1000, description="a picture of more millions of pixels is set aside")
     validation_fraction: float = Field(0.1, gt=0, le=0.5, description="share of train that is held out for validation")
     test_fraction: float = Field(
         0.2, gt=0, le=0.5, description="share that is cut as test when there is no test folder"
@@ -47,7 +53,7 @@ class Settings(BaseModel):
     width_shift_range: float = Field(0.1, ge=0, le=1, description="largest horizontal shift, as a share of the width")
     height_shift_range: float = Field(0.1, ge=0, le=1, description="largest vertical shift, as a share of the height")
     shear_range: float = Field(0.2, ge=0, le=80, description="largest shear angle either way, in degrees")
-    zoom_range: float = Field(0.1, ge=0, lt=1, description="zoom factors are drawn from 1-zoom_range to 1+zoom_range")
+    zoom_range: float = Field(0.1, ge=0, lt=1, description="zoom factors lie between 1-zoom_range and 1+zoom_range")
     horizontal_flip: bool = Field(True, description="mirror every other picture, at random")
     augmentation_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the augmented views")
 
@@ -55,7 +61,7 @@ class Settings(BaseModel):
     weights: str = Field(
         "embedded", min_length=1, description="imagenet, embedded, random, or a .weights.h5 or .keras file"
     )
-    trainable_base_layers: int = Field(3, ge=0, description="how many of the base model's last layers are trained")
+    trainable_base_layers: int = Field(3, ge=0, description="how many of the backbone's last layers are trained")
     head_units: int = Field(64, ge=1, le=65536, description="units of the hidden dense layer of the head")
 
     epochs: int = Field(16, ge=1, le=10000, description="passes over the training pictures")
@@ -66,7 +72,7 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
 
     samples_dir: str | None = Field(
-        None, min_length=1, description="folder of class folders with one sample picture each; none: drawn from test"
+        None, min_length=1, description="folder of class folders with one sample picture each; none: taken from test"
     )
 
     def updated(self, changes: Mapping[str, Any]) -> Settings:

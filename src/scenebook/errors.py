@@ -55,6 +55,33 @@ class ReportError(InputError):
     """The front matter, a reference or a caption of the report is wrong."""
 
 
+class DownloadError(ScenebookError):
+    """A file could not be downloaded. Whoever asked for it knows what to do about that, and says so.
+
+    Args:
+        what: What was downloaded, for people to read.
+        reason: What happened, as a clause.
+        kept: Bytes that are kept, from which the next call goes on.
+        status: The HTTP status that the server refused with, if it did.
+    """
+
+    def __init__(self, what: str, reason: str, *, kept: int = 0, status: int | None = None) -> None:
+        super().__init__(what, reason, kept, status)
+        self.what = what
+        self.reason = reason
+        self.kept = kept
+        self.status = status
+
+    @property
+    def explanation(self) -> str:
+        """What happened, and what is kept, as sentences."""
+        kept = f" {self.kept / 1e6:.1f} MB are kept; the next try goes on from there." if self.kept else ""
+        return f"{self.reason[:1].upper()}{self.reason[1:]}.{kept}"
+
+    def __str__(self) -> str:
+        return f"The download of {self.what} failed. {self.explanation}"
+
+
 class MissingArtifactError(ScenebookError):
     """A stage needs a file that another stage writes, and it is not there.
 

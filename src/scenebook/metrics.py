@@ -1,10 +1,10 @@
-"""Scores of stored predictions, each with a 95 % interval. No TensorFlow."""
+"""Scores of stored predictions, each with a 95% interval. No TensorFlow."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ RESAMPLES = 10_000
 
 
 class Score(TypedDict):
-    """A score with the bounds of its 95 % interval."""
+    """A score with the bounds of its 95% interval."""
 
     value: float
     low: float
@@ -97,7 +97,7 @@ def _report_row(values: dict[str, float]) -> list[float]:
 
 
 def f1_score(true_positives: int, false_positives: int, false_negatives: int) -> Score | None:
-    """Returns the F1 of one class with a 95 % interval; `None` for a class that neither occurs nor is predicted.
+    """Returns the F1 of one class with a 95% interval; `None` for a class that neither occurs nor is predicted.
 
     F1 = 2J / (1 + J) of the proportion J of right ones among all pictures that have the class or were given it (Hand,
     Christen and Kirielle, 2021, Machine Learning 110, 451-456). J's Wilson interval is carried over, so that a class
@@ -184,8 +184,41 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
     }
 
 
+def score_without(predictions: pd.DataFrame, paths: Collection[str]) -> dict[str, Any]:
+    """Returns the accuracy on the test pictures that have no duplicate in training, for `evaluation/metrics.json`.
+
+    Args:
+        predictions: path, label, predicted.
+        paths: The test pictures that have one.
+
+    Returns:
+        `n_without_duplicates` and, unless that is 0, `accuracy_without_duplicates`; nothing where `paths` is empty.
+    """
+    if not paths:
+        return {}
+    rest = predictions[~predictions["path"].isin(paths)]
+    right = int((rest["label"] == rest["predicted"]).sum())
+    score = {"accuracy_without_duplicates": proportion_score(right, len(rest))} if len(rest) else {}
+    return {"n_without_duplicates": len(rest), **score}
+
+
+def describe_without(scores: Mapping[str, Any]) -> str:
+    """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`, how many."""
+    sentence = "Of these test pictures {seen:,} have a duplicate among the training or validation pictures. "
+    if "accuracy_without_duplicates" not in scores:
+        return sentence + "As all of them have, nothing is known about the accuracy on new pictures."
+    sentence += (
+        "On the {n_without_duplicates:,} others the accuracy is **{accuracy_without_duplicates:.1%}** "
+        "({accuracy_without_duplicates.low:.1%} to {accuracy_without_duplicates.high:.1%})"
+    )
+    without, whole = scores["accuracy_without_duplicates"]["value"], scores["accuracy"]
+    if whole["low"] <= without <= whole["high"]:
+        return sentence + ", which is within the interval of the first: the duplicates do not explain it."
+    return sentence + ". This is the figure to go by: the first one counts what was learned by heart."
+
+
 def compute_class_scores(matrix: pd.DataFrame) -> dict[str, dict[str, Score | None]]:
-    """Returns precision, recall and F1 of each class with 95 % intervals.
+    """Returns precision, recall and F1 of each class with 95% intervals.
 
     A class without test pictures has no recall, one that is never predicted no precision, and one of which both are
     true no F1: `None`.
@@ -231,5 +264,5 @@ def with_intervals(report: pd.DataFrame, class_scores: dict[str, dict[str, Score
         for score in (class_scores[name]["f1"] for name in report["class"].iloc[: len(class_scores)])
     ]
     intervals += [""] * (len(report) - len(intervals))
-    columns = report.drop(columns="support").assign(**{"95 % interval of F1": intervals})
+    columns = report.drop(columns="support").assign(**{"95% interval of F1": intervals})
     return columns.assign(support=report["support"])

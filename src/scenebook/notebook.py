@@ -7,7 +7,6 @@ import html
 import inspect
 import io
 import re
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from scenebook.artifacts import RunDirectory
 from scenebook.config import Settings, make_settings
 from scenebook.errors import InputError, ScenebookError
 from scenebook.figures import style
+from scenebook.sentences import Sourced, as_utf8, escape, fill, without_marks
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
@@ -64,11 +64,11 @@ def begin(run: str) -> RunDirectory:
     return _open.run_dir
 
 
-def parameters() -> dict[str, Any]:
+def parameters() -> Sourced:
     """Returns the notebook's parameters: its variables that have the name of a setting."""
     shell = get_ipython()
     names = shell.user_ns if shell is not None else {}
-    return {name: names[name] for name in Settings.model_fields if name in names}
+    return Sourced({name: names[name] for name in Settings.model_fields if name in names}, "settings")
 
 
 def _show_error(
@@ -95,17 +95,15 @@ def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool =
         alt: What a reader who cannot see the figure needs to know, as plain text.
         wide: Spans both columns of the PDF.
     """
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    svg = style.to_svg(fig)
     plt.close(fig)
-    svg = buffer.getvalue().decode("utf-8")
     file = f"figures/{_name(label, 'fig')}.svg"
     artifacts.write_bytes(_run_dir().path(file), svg.encode())
     record = {
         "kind": "figure",
         "label": label,
-        "caption": _text(caption),
-        "alt": _text(alt),
+        "caption": as_utf8(caption),
+        "alt": as_utf8(alt),
         "wide": wide,
         "file": file,
     }
@@ -139,13 +137,13 @@ def show_pictures(
         content = encode_jpeg(image)
         file = f"figures/{_name(label, 'fig')}-{number}.jpg"
         artifacts.write_bytes(_run_dir().path(file), content)
-        item = {"jpeg": base64.b64encode(content).decode(), "caption": _text(text), "alt": _text(text), "file": file}
-        items.append(item)
+        shown = as_utf8(text)
+        items.append({"jpeg": base64.b64encode(content).decode(), "caption": shown, "alt": shown, "file": file})
     record = {
         "kind": "pictures",
         "label": label,
-        "caption": _text(caption),
-        "alt": _text(alt),
+        "caption": as_utf8(caption),
+        "alt": as_utf8(alt),
         "wide": wide,
         "columns": columns or min(6, len(items)),
         "items": items,
@@ -189,11 +187,11 @@ def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = Fa
     _name(label, "tbl")
     numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]
     rows = [[_format_cell(value, digits) for value in row] for row in table.itertuples(index=False, name=None)]
-    header = [_text(str(name)) for name in table.columns]
+    header = [as_utf8(str(name)) for name in table.columns]
     record = {
         "kind": "table",
         "label": label,
-        "caption": _text(caption),
+        "caption": as_utf8(caption),
         "wide": wide,
         "header": header,
         "align": ["right" if right else "left" for right in numeric],
@@ -216,7 +214,7 @@ def _format_cell(value: Any, digits: int) -> str:
         return f"{value:,}"
     if isinstance(value, (float, np.floating)):
         return f"{value:.{digits}f}"
-    return _text(str(value))
+    return as_utf8(str(value))
 
 
 def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
@@ -233,46 +231,14 @@ def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
     Raises:
         InputError: A field names nothing that was given, or reaches for an attribute.
     """
-    used: list[dict[str, str]] = []
-    parts = []
-    for literal, field, spec, conversion in string.Formatter().parse(sentence):
-        parts.append(literal)
-        if field is not None:
-            if conversion:
-                raise InputError("Expected a field without a conversion.", received={"field": field})
-            text = _format_field(field, spec or "", sources, values)
-            used.append({"text": text, "source": field})
-            parts.append(escape(text))
-    markdown = "".join(parts)
-    record = {"kind": "say", "markdown": _text(markdown), "sources": used}
+    filled = fill(sentence, (values, *sources))
+    # Which notebook and cell computed a value without a source, only the report knows.
+    used = [{"text": one.text, "source": one.source or one.field, "computed": not one.source} for one in filled.used]
+    record = {"kind": "say", "markdown": as_utf8(filled.markdown), "sources": used}
     # Jupyter knows no references; the report's numbering pass does.
-    readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", markdown)
+    readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", without_marks(filled.markdown))
     data = {MIME: record, "text/markdown": readable, "text/plain": readable}
     display(data, raw=True)
-
-
-_MISSING = object()
-
-
-def _format_field(field: str, spec: str, sources: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> str:
-    name, _, bound = field.partition(".")
-    found = next((source[name] for source in (values, *sources) if name in source), _MISSING)
-    if found is _MISSING or bound not in ("", "low", "high") or (bound and not isinstance(found, Mapping)):
-        raise InputError(
-            "Expected a field that names a value, or a score's low or high.",
-            received={"field": field},
-            advice="Known: " + ", ".join(sorted({*values, *(key for source in sources for key in source)})) + ".",
-        )
-    value = found[bound or "value"] if isinstance(found, Mapping) else found
-    return _text(format(value, spec))
-
-
-def escape(text: str) -> str:
-    """Returns text from data as Markdown that shows it as it is: a class called `*x*` or `<b>` stays text."""
-    one_line = " ".join(_text(text).split())
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!<>|~$@^&\"'-])", r"\\\1", one_line)
-    # A number with a dot at the start of a line would begin a list.
-    return re.sub(r"^(\d+)\.(?=\s|$)", r"\1\\.", escaped)
 
 
 def as_code(text: str) -> str:
@@ -280,7 +246,7 @@ def as_code(text: str) -> str:
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{_text(text)}{pad}{fence}".replace("{", "{{").replace("}", "}}")
+    return f"{fence}{pad}{as_utf8(text)}{pad}{fence}".replace("{", "{{").replace("}", "}}")
 
 
 def make_link(address: str) -> str:
@@ -305,7 +271,7 @@ def show_source(thing: Any) -> None:
 
 
 def _show(record: dict[str, Any], *, text: str, html_text: str, **more: str) -> None:
-    display({MIME: record, "text/plain": _text(text), "text/html": _text(html_text), **more}, raw=True)
+    display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(html_text), **more}, raw=True)
 
 
 def _caption(caption: str) -> str:
@@ -316,8 +282,3 @@ def _name(label: str, kind: str) -> str:
     if not re.fullmatch(rf"{kind}:[a-z0-9-]+", label):
         raise InputError(f"Expected a label of the form {kind}:name.", received={"label": label})
     return label.split(":", 1)[1]
-
-
-def _text(text: str) -> str:
-    """Returns text that can be written as UTF-8: bytes of a file name that are none become a replacement sign."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

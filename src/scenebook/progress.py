@@ -15,7 +15,7 @@ def print_progress(text: str) -> None:
 
 
 class CountProgress:
-    """Prints how many of many are done, now and then. Call it as `report(done, total)`.
+    """Prints how many of many are done, how fast, and how long the rest takes. Call it as `report(done, total)`.
 
     Args:
         what: What is counted.
@@ -25,10 +25,44 @@ class CountProgress:
     def __init__(self, what: str, seconds: float = 5.0) -> None:
         self._what = what
         self._seconds = seconds
-        self._last = time.monotonic()
+        self._started = self._last = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now - self._last >= self._seconds or done == total:
             self._last = now
-            print_progress(f"{self._what}: {done:,} of {total:,}")
+            rate = done / max(now - self._started, 1e-6)
+            # The first few say little: starting what counts takes its time as well.
+            told = total / 100 <= done < total
+            rest = f", {rate:,.0f} a second, {_describe_seconds((total - done) / rate)} left" if told else ""
+            print_progress(f"{self._what}: {done:,} of {total:,}{rest}")
+
+
+def _describe_seconds(seconds: float) -> str:
+    """Returns a time as people say it: `40 s`, `3 min`."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+class BytesProgress:
+    """Prints how much of a download has come, and how fast, now and then. Call it as `report(done)`.
+
+    Args:
+        what: What is downloaded.
+        total: The size of the whole, in bytes, if it is known.
+        start: How many bytes were there before.
+        seconds: The time between two lines.
+    """
+
+    def __init__(self, what: str, total: int | None, start: int = 0, seconds: float = 2.0) -> None:
+        self._what = what
+        self._total = total
+        self._seconds = seconds
+        self._last = (time.monotonic(), start)
+
+    def __call__(self, done: int) -> None:
+        now, (then, before) = time.monotonic(), self._last
+        if now - then >= self._seconds or done == self._total:
+            self._last = (now, done)
+            of = f" of {self._total / 1e6:,.1f}" if self._total is not None else ""
+            rate = (done - before) / 1e6 / max(now - then, 1e-3)
+            print_progress(f"{self._what}: {done / 1e6:,.1f}{of} MB, {rate:,.1f} MB/s")

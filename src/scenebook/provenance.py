@@ -6,9 +6,12 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from scenebook.config import load_profile, make_settings
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "papermill", "nbconvert", "typst")
 """Libraries whose versions can change a result."""
@@ -18,6 +21,11 @@ def sha256_file(path: Path) -> str:
     """Returns the hexadecimal SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Returns the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def sha256_lines(lines: Iterable[str]) -> str:
@@ -36,6 +44,20 @@ def library_versions() -> dict[str, str]:
 def machine() -> dict[str, str]:
     """Returns what the run was made on, in words that name no host, user or path."""
     return {"system": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count() or 1)}
+
+
+def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:
+    """Returns the settings whose values are not those of a profile.
+
+    Args:
+        settings: Name to value, all of a run.
+        profile: A YAML file.
+
+    Raises:
+        SettingsError: The profile cannot be read.
+    """
+    base = make_settings(load_profile(profile)).model_dump()
+    return {name: value for name, value in settings.items() if name not in base or base[name] != value}
 
 
 def git_commit(folder: Path) -> str:

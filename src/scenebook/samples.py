@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from scenebook.artifacts import run_name_for
-from scenebook.dataset import PICTURE_SUFFIXES, check_folder, decode
+from scenebook.dataset import check_folder, decode
+from scenebook.dataset.files import Tree
 from scenebook.errors import DatasetError
 
 COLUMNS = ["path", "label"]
@@ -36,6 +37,54 @@ def select_one_per_class(pictures: pd.DataFrame, class_names: Sequence[str], *, 
     return pd.DataFrame(chosen, columns=COLUMNS).reset_index(drop=True)
 
 
+def select_per_class(pictures: pd.DataFrame, class_names: Sequence[str], *, each: int, seed: int) -> pd.DataFrame:
+    """Draws some pictures of each class at random; all where a class has no more.
+
+    Args:
+        pictures: At least the columns path and label.
+        class_names: The classes; one that has no picture is left out.
+        each: How many of a class.
+        seed: The seed; the draw of a class does not depend on the other classes' pictures.
+
+    Returns:
+        The columns path and label, class by class.
+    """
+    chosen = [pictures.iloc[:0]]
+    for position, name in enumerate(class_names):
+        rows = pictures[pictures["label"] == name]
+        rng = np.random.default_rng([seed, position])
+        chosen.append(rows.iloc[rng.permutation(len(rows))[:each]])
+    return pd.concat(chosen)[COLUMNS].reset_index(drop=True)
+
+
+def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, gap: int = 2) -> dict[str, np.ndarray]:
+    """Puts the pictures of each class together into one.
+
+    Args:
+        images: uint8 `(height, width, 3)`, all of one size.
+        labels: The class of each.
+        columns: Pictures in a row.
+        gap: White pixels between pictures.
+
+    Returns:
+        Class to uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, 3)`, all of one size; white where a
+        class has fewer pictures than another.
+    """
+    by_class: dict[str, list[np.ndarray]] = {}
+    for image, label in zip(images, labels, strict=True):
+        by_class.setdefault(label, []).append(image)
+    rows = -(-max(map(len, by_class.values()), default=0) // columns)
+    tiles = {}
+    for label, members in by_class.items():
+        height, width = members[0].shape[:2]
+        sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
+        for number, image in enumerate(members):
+            top, left = number // columns * (height + gap), number % columns * (width + gap)
+            sheet[top : top + height, left : left + width] = image
+        tiles[label] = sheet
+    return tiles
+
+
 def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
     """Returns the first readable picture, by name, of each class folder in `folder`, as the columns path and label.
 
@@ -43,20 +92,19 @@ def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
         DatasetError: The folder, or the folder or picture of a class, is missing.
     """
     root = check_folder(folder)
-    by_class: dict[str, list[Path]] = {}
-    for path in sorted(root.glob("*/*")):
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
-            by_class.setdefault(path.parent.name, []).append(path)
+    tree = Tree(root)
+    folders, _ = tree.scan("")
     rows = []
     for name in class_names:
-        readable = next((path for path in by_class.get(name, []) if _is_readable(path)), None)
+        paths = (f"{name}/{file}" for file, _ in tree.scan(name)[1]) if name in folders else iter(())
+        readable = next((path for path in paths if _is_readable(root / path)), None)
         if readable is None:
             raise DatasetError(
                 "Expected a folder with at least one readable picture for every class in samples_dir.",
                 received={"samples_dir": str(folder), "class": name},
                 advice="Add the picture, or leave samples_dir out: then they are taken from the test pictures.",
             )
-        rows.append({"path": readable.relative_to(root).as_posix(), "label": name})
+        rows.append({"path": readable, "label": name})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

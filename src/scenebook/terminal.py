@@ -58,6 +58,57 @@ class TerminalListener:
         return Text(f"{self._title}  {seconds:.0f} s  {self._last}")
 
 
+class CountLine:
+    """Shows how many of many are done, how fast, and for how long still. Call it as `report(done, total)`.
+
+    On a terminal it is one running line, elsewhere a line every few seconds.
+
+    Args:
+        console: Where it is shown.
+        what: What is counted, in the plural.
+        seconds: The time between two lines where there is no terminal.
+    """
+
+    def __init__(self, console: Console, what: str, seconds: float = 5.0) -> None:
+        self._console = console
+        self._what = what
+        self._seconds = seconds
+        self._status: Status | None = None
+        self._first: tuple[float, int] | None = None
+        self._last = 0.0
+
+    def __enter__(self) -> CountLine:
+        if self._console.is_terminal:
+            self._status = self._console.status(Text("loading the network"))
+            self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            # The first batch pays for what is built once, so the rate is counted from its end.
+            self._first, self._last = (now, done), now
+        text = self._describe(done, total, now)
+        if self._status is not None:
+            self._status.update(Text(text))
+        elif now - self._last >= self._seconds:
+            self._last = now
+            self._console.print(Text(f"      {text}"))
+
+    def _describe(self, done: int, total: int, now: float) -> str:
+        then, before = self._first or (now, done)
+        text = f"{done:,} of {total:,} {self._what}"
+        if done > before and now > then:
+            rate = (done - before) / (now - then)
+            minutes, seconds = divmod(round((total - done) / rate), 60)
+            text += f", {rate:.1f} a second, {f'{minutes} min ' if minutes else ''}{seconds} s left"
+        return text
+
+
 class _Clock:
     """A line that is read anew each time the terminal is refreshed."""
 

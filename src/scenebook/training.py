@@ -17,7 +17,7 @@ import pandas as pd
 
 from scenebook.artifacts import RunDirectory, replacing
 from scenebook.errors import DivergedError
-from scenebook.progress import print_progress
+from scenebook.progress import CountProgress, print_progress
 from scenebook.wording import count_noun
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
@@ -114,6 +114,25 @@ class ProgressLines(keras.callbacks.Callback):
         print_progress(f"epoch {self._epoch + 1}/{self.params.get('epochs')}: {scores} ({what})")
 
 
+class PredictionProgress(keras.callbacks.Callback):
+    """Prints now and then, to the error stream, how many pictures `predict` has done.
+
+    Args:
+        what: What is predicted.
+        total: How many pictures there are.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        super().__init__()
+        self._report = CountProgress(what)
+        self._total = total
+        self._done = 0
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._done += len((logs or {})["outputs"])
+        self._report(self._done, self._total)
+
+
 def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = "training/model.keras") -> None:
     """Saves a model without its optimizer, in a form that loads in safe mode; equal models give equal bytes.
 
@@ -179,7 +198,7 @@ def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.Dat
         ("its weights", summary["weights"]),
         ("input", f"{height} × {width} pixels"),
         ("units of the head", f"{settings['head_units']:,}"),
-        ("trained layers of the base model", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
+        ("trained layers of the backbone", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
         ("Keras layers", f"{summary['layers']:,}"),
         ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
         ("total parameters", f"{summary['total_params']:,}"),
@@ -212,17 +231,34 @@ def describe_device() -> str:
 
 
 def describe_history(history: pd.DataFrame, metric: str) -> str:
-    """Returns the alternative text of a history figure: where each curve begins and ends.
+    """Returns the alternative text of a history figure: both curves' ends, best epochs, and how often they turn back.
 
     Args:
         history: The columns of `HISTORY_COLUMNS`.
         metric: `loss` or `accuracy`.
     """
-    first, last = history.iloc[0], history.iloc[-1]
-    epochs = count_noun(len(history), "epoch")
+    epochs = history["epoch"].to_numpy()
+    told = [f"{count_noun(len(history), 'epoch')}."]
+    for name, column in (("Training", metric), ("Validation", f"val_{metric}")):
+        values = history[column].to_numpy(dtype=float)
+        known = np.isfinite(values)
+        told.append(f"{name} {metric} " + _describe_curve(epochs[known], values[known], rises=metric == "accuracy"))
+    return " ".join(told)
+
+
+def _describe_curve(epochs: np.ndarray, values: np.ndarray, *, rises: bool) -> str:
+    if not len(values):
+        return "has no values."
+    if len(values) == 1:
+        return f"is {values[0]:.3f}."
+    best = int(values.argmax() if rises else values.argmin())
+    steps = np.diff(values) * (1 if rises else -1)
+    back = int((steps < 0).sum())
+    better, worse, most = ("rises", "falls", "highest") if rises else ("falls", "rises", "lowest")
+    trend = f"{worse} again in {back} of {count_noun(len(steps), 'step')}" if back else f"never {worse}"
     return (
-        f"Training {metric} goes from {first[metric]:.3f} to {last[metric]:.3f} over {epochs}, "
-        f"validation {metric} from {first['val_' + metric]:.3f} to {last['val_' + metric]:.3f}."
+        f"{better if steps.sum() >= 0 else worse} from {values[0]:.3f} to {values[-1]:.3f}, is {most} in epoch "
+        f"{int(epochs[best])} ({values[best]:.3f}) and {trend}."
     )
 
 

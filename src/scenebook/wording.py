@@ -20,3 +20,11 @@ def count_noun(count: int, noun: str, plural: str = "") -> str:
         plural: Where it is not the singular with an s.
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Returns a text of at most `limit` characters; what is left out of its middle shows as an ellipsis."""
+    if len(text) <= limit:
+        return text
+    start = limit // 2
+    return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"

@@ -13,20 +13,29 @@ import scenebook
 
 PACKAGE = Path(scenebook.__file__).parent
 LAYERS = [
-    {"errors", "config", "progress", "wording"},
-    {"artifacts", "provenance", "scenes", "fractals", "dataset", "audit"},
-    {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "classifier", "architecture"},
+    {"errors", "config", "progress", "sentences", "wording"},
+    {"artifacts", "cache", "provenance", "scenes", "fractals", "transfer", "dataset", "audit", "features"},
+    {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "weightdownloads", "classifier", "architecture"},
     {"training", "metrics", "samples", "claims", "conclusions"},
     {"figures"},
     {"notebook"},
-    {"pipeline", "rendering"},
+    {"pipeline", "rendering", "prediction"},
     {"terminal"},
     {"cli"},
     {"__main__"},
 ]
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 
-WITH_TENSORFLOW = {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "classifier", "training"}
+WITH_TENSORFLOW = {
+    "inputs",
+    "augmentation",
+    "backbones",
+    "embedded",
+    "weightfiles",
+    "classifier",
+    "training",
+    "prediction",
+}
 
 # Each heavy library has one home, so that a change of it is a change of one place.
 HOMES = {
@@ -36,7 +45,11 @@ HOMES = {
     "nbconvert": {"rendering"},
     "typst": {"rendering"},
     "pypandoc": {"rendering"},
+    "cleanlab": {"audit"},
+    "imagehash": {"dataset"},
     "kagglehub": {"dataset"},
+    "kagglesdk": {"dataset"},
+    "requests": {"dataset", "transfer"},
     "tensorflow": WITH_TENSORFLOW,
     "keras": WITH_TENSORFLOW,
 }

@@ -124,3 +124,10 @@ def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:
     prose = "\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
     prose = prose.replace("Use of Transfer Learning to Classify Nature Images Through ResNet50 CNN", "")
     assert not re.search(r"(?i)\bnature\b|\bsix classes\b|ResNet50", prose)
+
+
+def test_every_work_that_it_cites_is_in_the_bibliography(path: Path) -> None:
+    sources = "\n".join(cell.source for cell in load(path).cells)
+    cited = set(re.findall(r"@(?!fig:|tbl:|eq:|sec:)([\w:.+/-]*\w)", "".join(re.findall(r"\[@[^\]]*\]", sources))))
+    works = (project_root() / "report" / "references.bib").read_text(encoding="utf-8")
+    assert cited <= set(re.findall(r"(?m)^@\w+\{([^,\s]+),", works))

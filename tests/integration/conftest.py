@@ -29,6 +29,7 @@ def run_command(folder: Path, run: str, *arguments: str, cwd: Path | None = None
         **{name: value for name, value in os.environ.items() if not name.startswith("SCENEBOOK_")},
         "SCENEBOOK_RUNS": str(folder / "runs"),
         "SCENEBOOK_BUILD": str(folder / "build"),
+        "SCENEBOOK_CACHE": str(folder / "cache"),
     }
     command = [sys.executable, "-m", "scenebook", *arguments]
     done = subprocess.run(command, cwd=cwd or folder, env=environment, capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scenebook import scenes
 from scenebook.artifacts import RunDirectory, project_root
@@ -16,6 +17,7 @@ from scenebook.backbones import build_backbone
 from tests.integration.conftest import run_command
 
 QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
+COPY = "<i>*copy*.jpg"
 HOSTILE = 'it\'s "mine" $(touch x) `touch y`'
 
 
@@ -31,6 +33,9 @@ def hostile_folder(tmp_path: Path) -> Path:
             target = folder / split / name.replace("/", "∕")
             target.parent.mkdir(parents=True, exist_ok=True)
             (drawn / split / scene).rename(target)
+    # A picture of the training set is in the test set too, saved anew and under the other name.
+    with Image.open(folder / "train" / "sea" / "0001.png") as image:
+        image.save(folder / "test" / names["forest"].replace("/", "∕") / COPY, quality=90)
     return folder
 
 
@@ -39,6 +44,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
         **{name: value for name, value in os.environ.items() if not name.startswith("SCENEBOOK_")},
         "SCENEBOOK_RUNS": str(tmp_path / "runs"),
         "SCENEBOOK_BUILD": str(tmp_path / "build"),
+        "SCENEBOOK_CACHE": str(tmp_path / "cache"),
     }
     command = [
         "make", "report",
@@ -55,6 +61,15 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     page = (tmp_path / "build" / run_root.name / "report.html").read_text(encoding="utf-8")
     assert "<b>#panic()" not in page
     assert "&lt;b&gt;#panic()" in page
+    (group,) = run_dir.read_json("data/audit.json")["duplicate_groups"]
+    assert group["across_classes"]
+    assert group["across_splits"]
+    metrics = run_dir.read_json("evaluation/metrics.json")
+    assert (metrics["n"], metrics["n_without_duplicates"]) == (5, 4)
+    assert "accuracy_without_duplicates" in metrics
+    assert "Of these test pictures" in page
+    assert "<i>*copy*" not in page
+    assert "&lt;i&gt;*copy*.jpg" in page
     for made in ("x", "y"):
         assert not (project_root() / made).exists()
         assert not (hostile_folder.parent / made).exists()

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 from scenebook import pipeline
@@ -63,6 +64,14 @@ def test_its_accuracy_is_neither_chance_nor_perfect(sample: Finished) -> None:
     assert metrics["accuracy"]["low"] < metrics["accuracy"]["value"] < metrics["accuracy"]["high"]
 
 
+def test_no_two_drawn_pictures_are_taken_for_the_same(sample: Finished) -> None:
+    findings = sample.run_dir.read_json("data/audit.json")
+    assert findings["pictures"] == 720
+    assert findings["duplicate_groups"] == []
+    assert {name: record["pictures"] for name, record in findings["odd_pictures"].items() if record["pictures"]} == {}
+    assert "n_without_duplicates" not in sample.run_dir.read_json("evaluation/metrics.json")
+
+
 def test_predictions_hold_together(sample: Finished) -> None:
     classes = sample.run_dir.read_json("data/classes.json")["classes"]
     splits = sample.run_dir.read_csv("data/splits.csv").set_index("path")
@@ -103,7 +112,41 @@ def test_both_files_hold_the_report(sample: Finished) -> None:
         assert "ResNet50 consists of" in " ".join(shown.split())
         assert str(sample.run_dir.root) not in shown
     assert "<script" not in page
-    assert not re.search(r'(?:src|href)="https?://(?!example\.org)', page)
+    assert not re.search(r'src="(?!data:)|href="https?://(?!example\.org|doi\.org/10\.)', page)
+
+
+def test_both_files_list_the_works_that_the_notebooks_cite(sample: Finished) -> None:
+    page = (sample.build_dir / "report.html").read_text(encoding="utf-8")
+    listed = pdf_text(sample).split("References")[-1]
+    keys = re.findall(r'<li id="ref:([^"]+)">', page)
+    assert {"he2016", "deng2009", "wilson1927", "assignment"} <= set(keys)
+    assert [f"[{number}]" in listed for number in range(1, len(keys) + 1)] == [True] * len(keys)
+    assert {key: f'href="#ref:{key}"' in page for key in keys} == dict.fromkeys(keys, True)
+
+
+def test_every_value_of_the_abstract_names_a_file_of_the_run(sample: Finished) -> None:
+    page = BeautifulSoup((sample.build_dir / "report.html").read_text(encoding="utf-8"), "html.parser")
+    titles = [str(tag["title"]) for tag in page.select(".abstract span.value")]
+    assert "evaluation/metrics.json: accuracy.low" in titles
+    assert [title for title in titles if not sample.run_dir.path(title.partition(":")[0]).is_file()] == []
+    rows = [
+        [cell.get_text() for cell in row.select("td, th")] for row in page.select("main > section")[-1].select("tr")
+    ]
+    scores = sample.run_dir.read_json("evaluation/metrics.json")
+    row = next(row for row in rows if row[1] == "evaluation/metrics.json: accuracy")
+    assert row == [f"{scores['accuracy']['value']:.1%}", row[1], "Abstract; Results: Accuracy; Conclusion"]
+    assert "Where the numbers come from".lower() in " ".join(pdf_text(sample).split()).lower()
+
+
+def test_the_page_is_small_and_shows_each_result_with_its_origin(sample: Finished) -> None:
+    text = (sample.build_dir / "report.html").read_text(encoding="utf-8")
+    assert len(text.encode()) < 5_000_000
+    page = BeautifulSoup(text, "html.parser")
+    digest = sample.run_dir.read_json("data/classes.json")["digest"][:12]
+    boxes = [figure.select("details.made") for figure in page.select("main > section > figure[id]")]
+    assert all(len(box) == 1 for box in boxes[:-1]), "one each, but for the table of sources"
+    for (box,) in boxes[:-1]:
+        assert {"none, all as in the profile sample", digest} <= {tag.get_text() for tag in box.select("dd")}
 
 
 def test_the_repository_section_names_weights_and_pictures_with_their_digests(sample: Finished) -> None:

@@ -13,6 +13,7 @@ from scenebook import notebook
 from scenebook.artifacts import RunDirectory
 from scenebook.dataset import decode
 from scenebook.errors import InputError
+from scenebook.sentences import Sourced, without_marks
 
 
 @pytest.fixture
@@ -35,9 +36,27 @@ SCORES = {"n": 600, "accuracy": {"value": 0.8815, "low": 0.85, "high": 0.91}}
 def test_say_formats_values_and_bounds_and_names_its_sources(shown: list[dict[str, Any]]) -> None:
     notebook.say("{accuracy:.1%} ({accuracy.low:.0%} to {accuracy.high:.0%}) of {n:,} in [@fig:x].", SCORES)
     record = shown[0][notebook.MIME]
-    assert record["markdown"] == "88.1% (85% to 91%) of 600 in [@fig:x]."
-    assert record["sources"][0] == {"text": "88.1%", "source": "accuracy"}
-    assert "[@" not in shown[0]["text/markdown"]
+    assert without_marks(record["markdown"]) == "88.1% (85% to 91%) of 600 in [@fig:x]."
+    assert record["sources"][0] == {"text": "88.1%", "source": "accuracy", "computed": True}
+    assert shown[0]["text/markdown"] == "88.1% (85% to 91%) of 600 in *fig x*."
+
+
+def test_say_names_the_file_of_a_value_that_was_read_from_one(
+    shown: list[dict[str, Any]], run_dir: RunDirectory
+) -> None:
+    run_dir.write_json("evaluation/metrics.json", SCORES)
+    facts = Sourced({"k": 6}, origins={"k": "data/classes.json: number of classes"})
+    notebook.say("{accuracy.low:.0%} of {k} and {m}", run_dir.read_json("evaluation/metrics.json"), facts, m=1)
+    assert shown[0][notebook.MIME]["sources"] == [
+        {"text": "85%", "source": "evaluation/metrics.json: accuracy.low", "computed": False},
+        {"text": "6", "source": "data/classes.json: number of classes", "computed": False},
+        {"text": "1", "source": "m", "computed": True},
+    ]
+
+
+def test_marks_of_values_that_come_with_the_text_are_dropped(shown: list[dict[str, Any]]) -> None:
+    notebook.say("a\ufdd0b {x}", x="c\ufdd1d")
+    assert shown[0][notebook.MIME]["markdown"] == "ab \ufdd0cd\ufdd1"
 
 
 @pytest.mark.parametrize("field", ["{accuracy.__class__}", "{accuracy.value}", "{missing}", "{n.low}", "{n!r}", "{0}"])
@@ -69,7 +88,7 @@ def test_inserted_text_never_becomes_markup(shown: list[dict[str, Any]], text: s
     # In the middle of a sentence, and at the start of a paragraph, where lists and headings begin.
     for sentence in ("The class {name} is worst.", "{name} is worst."):
         notebook.say(sentence, name=text)
-        (item,) = to_html(shown.pop()[notebook.MIME]["markdown"])
+        (item,) = to_html(without_marks(shown.pop()[notebook.MIME]["markdown"]))
         assert item == f"<p>{html.escape(sentence.format(name=text), quote=False)}</p>"
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,6 +43,13 @@ def test_a_given_sample_that_cannot_be_read_is_passed_over(make_folder: MakeFold
     assert list(samples.find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
 
 
+def test_a_given_sample_may_not_be_a_link_out_of_the_folder(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"cat": 2, "dog": 1})
+    (root / "cat" / "000.png").rename(tmp_path / "secret.png")
+    (root / "cat" / "000.png").symlink_to(tmp_path / "secret.png")
+    assert list(samples.find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+
+
 def test_a_class_without_a_given_sample_is_an_error(make_folder: MakeFolder) -> None:
     with pytest.raises(DatasetError, match=r"every class in samples_dir.*class='emu'"):
         samples.find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"])
@@ -58,3 +68,16 @@ def test_a_caption_says_whether_a_sample_is_right() -> None:
     row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
     assert samples.describe_prediction(row) == "true sea, predicted mountain ✗ 51%"
     assert samples.describe_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
+
+
+def test_some_pictures_of_each_class_are_drawn_and_tiled() -> None:
+    table = pd.DataFrame({"path": [f"{number}.jpg" for number in range(9)], "label": ["cat"] * 6 + ["dog"] * 3})
+    shown = samples.select_per_class(table, ["dog", "cat", "owl"], each=4, seed=0)
+    assert shown["label"].tolist() == ["dog"] * 3 + ["cat"] * 4
+    assert not shown["path"].duplicated().any()
+    images = [np.full((5, 5, 3), number, dtype=np.uint8) for number in range(7)]
+    tiles = samples.tile(images, shown["label"].tolist(), columns=2, gap=1)
+    assert list(tiles) == ["dog", "cat"]
+    assert {tile.shape for tile in tiles.values()} == {(11, 11, 3)}
+    assert [tiles["dog"][at][0] for at in ((0, 0), (0, 10), (10, 0), (10, 10), (5, 5))] == [0, 1, 2, 255, 255]
+    assert tiles["cat"][10, 10, 0] == 6

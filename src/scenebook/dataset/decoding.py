@@ -2,153 +2,147 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.lib.format import open_memmap
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
-from scenebook.artifacts import RunDirectory, replacing
-from scenebook.dataset.finding import FoundPictures, Picture
-from scenebook.errors import DatasetError
-from scenebook.provenance import sha256_file
+from scenebook.dataset.files import name_other_format, read_regular
+from scenebook.dataset.finding import raise_changed
+from scenebook.provenance import sha256_bytes
 
-MAX_PIXELS = 100_000_000
-PICTURES = "data/pictures.npy"
+DECODER_VERSION = 2
+"""Goes up with every change that gives other pixels for the same file, so that kept pixels are not mixed."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+MAX_MEGAPIXELS = 64
+MAX_BYTES = 600_000_000
+"""No picture of a few dozen megapixels is larger, whatever its format; a file is read as a whole."""
+SAMPLING = Image.Resampling.BILINEAR
+
+# The limit below is ours, adjustable, and checked at the header; Pillow's own would only print a warning.
+Image.MAX_IMAGE_PIXELS = None
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def decode(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+def decode(
+    source: Path | bytes, size: tuple[int, int] | None = None, *, max_megapixels: int | None = MAX_MEGAPIXELS
+) -> np.ndarray:
     """Decodes a picture: upright as its EXIF says, 8-bit RGB, resized with antialiasing.
 
+    What is transparent becomes white. Of 16 bits a channel the upper 8 are kept. Colour profiles are not applied: what
+    trained the networks that we start from did not apply them either, and a common loader that does is hard to find.
+
     Args:
-        path: A file in any format that Pillow reads; of an animation, the first frame.
+        source: A JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its name ends with, or its bytes. Of an animation,
+            the first frame.
         size: `(height, width)`, or `None` for the picture's own size.
+        max_megapixels: A picture whose header says that it is larger is not decoded; `None`: there is no limit.
 
     Returns:
         uint8 `(height, width, 3)` in `[0, 255]`.
 
     Raises:
-        OSError: The file is no picture, is truncated, or has too many pixels.
+        OSError: The file is no such picture, is truncated, or has too many pixels.
     """
+    content = source if isinstance(source, bytes) else read_regular(source, MAX_BYTES)
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise OSError(f"{image.width}x{image.height} pixels are more than {MAX_PIXELS:,}")
-            upright = ImageOps.exif_transpose(image)
-            rgb = _to_rgb(upright)
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if max_megapixels is not None and image.width * image.height > max_megapixels * 1_000_000:
+                raise OSError(f"{image.width:,} x {image.height:,} pixels are more than {max_megapixels} megapixels")
+            image.load()
+            rgb = _to_rgb(_turn_upright(image))
+    except UnidentifiedImageError:
+        raise OSError(name_other_format(content) or "not a JPEG, PNG, WebP, BMP, TIFF or GIF picture") from None
     except (OSError, MemoryError):
         raise
     except Exception as error:  # a damaged file can raise nearly anything in a decoder, struct.error for one
         raise OSError(str(error) or type(error).__name__) from error
-    if size is not None and (rgb.height, rgb.width) != size:
-        rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.asarray(rgb)
+    return resize(np.asarray(rgb), size)
+
+
+def resize(picture: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Returns a picture in another size, with antialiasing.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        size: `(height, width)`; `None` for its own.
+    """
+    if size is None or picture.shape[:2] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), SAMPLING))
+
+
+def decode_unchanged(
+    root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None
+) -> list[np.ndarray]:
+    """Decodes pictures of the data set once more, for figures, and makes sure that they are the ones that were used.
+
+    Args:
+        root: The folder of the data set.
+        paths: The pictures, below that folder.
+        splits: The splits table: path and sha256.
+        size: As for `decode`.
+
+    Returns:
+        uint8 `(height, width, 3)`, one a path.
+
+    Raises:
+        DatasetError: A file has changed since it was first decoded, or is gone; the error names all that have.
+    """
+    digests = dict(zip(splits["path"], splits["sha256"], strict=True))
+    decoded: list[np.ndarray] = []
+    changed: list[str] = []
+    removed: list[str] = []
+    for path in paths:
+        try:
+            content = read_regular(root / path, MAX_BYTES)
+        except OSError:
+            removed.append(path)
+            continue
+        if sha256_bytes(content) != digests[path]:
+            changed.append(path)
+        elif not changed and not removed:
+            # What the run's limit lets through was found out when it was first decoded.
+            decoded.append(decode(content, size, max_megapixels=None))
+    raise_changed(changed=changed, removed=removed)
+    return decoded
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF data say nothing; the pixels may still be whole
+        orientation = 1
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
+    if image.mode.startswith("I"):
         # Pillow clips 16-bit grey to white; the upper byte is what an 8-bit picture would hold.
-        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        grey = np.asarray(image)
+        if grey.size and int(grey.max()) > 0xFFFF:
+            raise OSError("32 bits a pixel: which of them are the picture cannot be known")
+        return Image.fromarray((grey.clip(0, None) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise OSError("floating-point pixels: which of them are black and white cannot be known")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
         flat = Image.new("RGBA", image.size, "white")
-        flat.alpha_composite(image.convert("RGBA"))
+        flat.alpha_composite(image)
         return flat.convert("RGB")
     return image.convert("RGB")
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: np.ndarray
-    facts: dict[str, str | int]
-
-
-@dataclass(frozen=True)
-class DecodedPictures:
-    """The readable pictures of a data set.
-
-    Attributes:
-        table: A row a picture: path, label, split (may be missing), sha256, width, height (of the file, upright).
-        file: `data/pictures.npy`: uint8 `(pictures, height, width, 3)`, rows in the table's order.
-        set_aside: Files that could not be decoded, with the reason.
-    """
-
-    table: pd.DataFrame
-    file: Path
-    set_aside: list[tuple[str, str]]
-
-
-def decode_pictures(
-    found: FoundPictures,
-    run_dir: RunDirectory,
-    *,
-    image_size: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> DecodedPictures:
-    """Decodes every picture once and keeps them, resized, in the run as one memory-mapped array.
-
-    A file that cannot be decoded is set aside with the reason; it never stops the rest.
-
-    Args:
-        found: What `find_pictures` returned.
-        run_dir: The run.
-        image_size: Height and width, in pixels.
-        report: Called with the number of pictures done and the number in all.
-
-    Raises:
-        DatasetError: No picture could be read, or a class has none left.
-    """
-    rows: list[dict[str, object]] = []
-    set_aside: list[tuple[str, str]] = []
-    total = len(found.pictures)
-    shape = (total, image_size, image_size, 3)
-    file = run_dir.path(PICTURES)
-    with replacing(file) as temporary:
-        array = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for done, (picture, result) in enumerate(_decode_all(found, image_size), start=1):
-            if isinstance(result, OSError):
-                set_aside.append((picture.path, f"cannot be read: {' '.join(str(result).split())[:200]}"))
-            else:
-                array[len(rows)] = result.pixels
-                rows.append({"path": picture.path, "label": picture.label, "split": picture.split, **result.facts})
-            report(done, total)
-        array.flush()
-        del array
-    table = pd.DataFrame(rows, columns=["path", "label", "split", "sha256", "width", "height"])
-    _check_readable(found, table)
-    return DecodedPictures(table, file, set_aside)
-
-
-def _decode_all(found: FoundPictures, image_size: int) -> Iterator[tuple[Picture, _Decoded | OSError]]:
-    """Yields pictures in order with their pixels and facts, or with the error; a bounded number at a time in memory."""
-
-    def work(picture: Picture) -> _Decoded | OSError:
-        path = found.root / picture.path
-        try:
-            full = decode(path)
-            pixels = np.asarray(Image.fromarray(full).resize((image_size, image_size), Image.Resampling.BILINEAR))
-            facts = {"sha256": sha256_file(path), "width": full.shape[1], "height": full.shape[0]}
-            return _Decoded(pixels, facts)
-        except OSError as error:
-            return error
-
-    pictures = iter(found.pictures)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        while chunk := list(islice(pictures, 256)):
-            yield from zip(chunk, pool.map(work, chunk), strict=True)
-
-
-def _check_readable(found: FoundPictures, table: pd.DataFrame) -> None:
-    if table.empty:
-        raise DatasetError("Expected readable pictures.", received={"dataset": str(found.root), "readable": 0})
-    lost = sorted(set(found.class_names) - set(table["label"]))
-    if lost:
-        raise DatasetError(
-            "Expected at least one readable picture in every class.", received={"classes without": lost[:10]}
-        )

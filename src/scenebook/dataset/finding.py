@@ -1,63 +1,91 @@
-"""Lists the labelled pictures of a folder, and what in it is not used."""
+"""Finds the labelled pictures of a folder or a list, and notices when they change."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
+from scenebook.dataset.class_map import ClassMap
+from scenebook.dataset.files import PICTURE_SUFFIXES, Tree, name_hidden
+from scenebook.dataset.found import SPLIT_FOLDERS, FoundPictures, Picture
+from scenebook.dataset.picture_list import read_list
 from scenebook.errors import DatasetError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-SPLIT_FOLDERS = {
-    "train": ("train", "training", "seg_train"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test", "testing", "seg_test"),
-}
 MAX_CLASSES = 1000
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture file: its path below the root, its class, and its split where the folders say so."""
+def find_pictures(source: Path, *, class_map: Path | str | None = None) -> FoundPictures:
+    """Lists the pictures of a folder of class folders, of train and test folders of class folders, or of a CSV file.
 
-    path: str
-    label: str
-    split: str | None
+    Kaggle's doubled `seg_train/seg_train` is understood. Hidden files, and files that systems leave behind, are passed
+    over and counted. Every other file that is no picture is listed in `set_aside`; so is a link that leaves the folder,
+    a link to a folder, and what is no regular file. A file is opened here only where its ending does not say that it is
+    a picture.
 
-
-@dataclass(frozen=True)
-class FoundPictures:
-    """What was found in a folder.
-
-    Attributes:
-        root: The folder.
-        pictures: All pictures, sorted by path.
-        set_aside: Files that are not used, each with the reason.
-        ignored_folders: Folders beside train and test that hold no labelled pictures, `seg_pred` for one.
-    """
-
-    root: Path
-    pictures: list[Picture]
-    set_aside: list[tuple[str, str]] = field(default_factory=list)
-    ignored_folders: list[str] = field(default_factory=list)
-
-    @property
-    def class_names(self) -> list[str]:
-        """The class names, sorted: their order is the order of the network's outputs."""
-        return sorted({picture.label for picture in self.pictures})
-
-
-def find_pictures(root: Path) -> FoundPictures:
-    """Lists the pictures of a folder of class folders, or of train and test folders of class folders.
-
-    Kaggle's doubled `seg_train/seg_train` is understood. Hidden files are passed over; every other file that is not a
-    picture by its ending is listed in `set_aside`.
+    Args:
+        source: The folder, or a CSV file with the columns path and label.
+        class_map: A file that says which class a folder's name, or a label, stands for.
 
     Raises:
         DatasetError: There are no class folders, only one class, too many, a class without a picture, or a class that
-            occurs in test but not in train.
+            occurs in test but not in train; or the list or the class map is wrong.
     """
+    mapping = ClassMap.load(class_map)
+    found, empty = _list_all(source)
+    mapping.check({picture.label for picture in found.pictures} | {folder.rsplit("/", 1)[-1] for folder in empty})
+    _check_empty(found, [folder for folder in empty if mapping.class_of(folder.rsplit("/", 1)[-1]) is not None])
+    found = _map_classes(found, mapping)
+    _check_classes(found)
+    return found
+
+
+def check_unchanged(found: FoundPictures) -> None:
+    """Looks once more at the folder, and raises an error where it is not as it was.
+
+    Args:
+        found: What `find_pictures` returned, before a subset was drawn.
+
+    Raises:
+        DatasetError: Pictures were changed, added or removed since; the error names them.
+    """
+    listed = _list_all(found.source or found.root)[0].pictures
+    now = {picture.path: picture.stamp for picture in listed if picture.label not in found.left_out}
+    before = {picture.path: picture.stamp for picture in found.pictures}
+    raise_changed(
+        changed=[path for path, stamp in before.items() if path in now and now[path] != stamp],
+        removed=[path for path in before if path not in now],
+        added=[path for path in now if path not in before],
+    )
+
+
+def raise_changed(*, changed: Iterable[str] = (), removed: Iterable[str] = (), added: Iterable[str] = ()) -> None:
+    """Raises `DatasetError` where any picture is named: the folder is not what the run was started with."""
+    kinds = {"changed": list(changed), "removed": list(removed), "added": list(added)}
+    received = {
+        f"{kind} ({len(paths):,})" if len(paths) > 5 else kind: paths[:5] for kind, paths in kinds.items() if paths
+    }
+    if received:
+        raise DatasetError(
+            "Expected the folder of pictures to stay as it is during a run.",
+            received=received,
+            advice="Run the whole report again when nothing writes into the folder any more.",
+        )
+
+
+def _list_all(source: Path) -> tuple[FoundPictures, list[str]]:
+    """Returns all pictures before the class map, and the class folders without any."""
+    empty: list[str] = []
+    if source.is_file():
+        found = read_list(source)
+    else:
+        found, empty = _list_folder(source)
+    found.pictures.sort(key=lambda picture: os.fsencode(picture.path))
+    return found, empty
+
+
+def _list_folder(root: Path) -> tuple[FoundPictures, list[str]]:
     by_split = _split_folders(root)
     if by_split and "train" not in by_split:
         raise DatasetError(
@@ -65,25 +93,56 @@ def find_pictures(root: Path) -> FoundPictures:
             received={"dataset": str(root), "found": sorted(path.name for path in by_split.values())},
             advice=f"Name it one of: {', '.join(SPLIT_FOLDERS['train'])}.",
         )
-    found = FoundPictures(root, [])
-    for split, folder in by_split.items() or [(None, root)]:
-        _list_classes(root, folder, split, found)
+    tree = Tree(root)
+    pictures: list[Picture] = []
+    empty: list[str] = []
+    ignored: list[str] = []
+    used = {_relative(path, root) for path in by_split.values()}
     if by_split:
-        used = set(by_split.values())
-        found.ignored_folders.extend(
-            path.name for path in _visible_folders(root) if path not in used and not _holds(path, used)
-        )
-    found.pictures.sort(key=lambda picture: os.fsencode(picture.path))
-    _check_classes(found)
-    return found
+        on_the_way = {parent for path in used for parent in _parents(path)}
+        for above in sorted(on_the_way, key=len):
+            ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
+    for split, folder in by_split.items() or [(None, root)]:
+        inside = _relative(folder, root)
+        classes = _list_loose(tree, inside)
+        if not classes:
+            _raise_no_classes(folder, tree)
+        for path in classes:
+            count = len(pictures)
+            label = path.rsplit("/", 1)[-1]
+            pictures += [Picture(file, label, split, stamp) for file, stamp in tree.walk(path)]
+            if len(pictures) == count:
+                empty.append(path)
+    found = FoundPictures(
+        root, pictures, tree.set_aside, sorted(ignored), dict(sorted(tree.passed_over.items())), source=root
+    )
+    return found, empty
+
+
+def _relative(path: Path, root: Path) -> str:
+    relative = path.relative_to(root).as_posix()
+    return "" if relative == "." else relative
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts))]
+
+
+def _list_loose(tree: Tree, folder: str) -> list[str]:
+    """Returns the paths of the folders in a folder that should hold class folders only; its pictures have no class."""
+    folders, pictures = tree.scan(folder)
+    inside = f"{folder}/" if folder else ""
+    tree.set_aside += [(inside + name, "a picture outside the class folders") for name, _ in pictures]
+    return [inside + name for name in folders]
 
 
 def _visible_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
-
-
-def _holds(folder: Path, others: set[Path]) -> bool:
-    return any(other.is_relative_to(folder) for other in others)
+    try:
+        inside = sorted(folder.iterdir())
+    except PermissionError:
+        return []
+    return [path for path in inside if name_hidden(path.name) is None and path.is_dir() and not path.is_symlink()]
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -102,38 +161,41 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {} if "train" in folders and "train" not in with_classes else with_classes
 
 
-def _list_classes(root: Path, folder: Path, split: str | None, found: FoundPictures) -> None:
-    classes = _visible_folders(folder)
-    if not classes:
+def _raise_no_classes(folder: Path, tree: Tree) -> None:
+    links = [path for path, reason in tree.set_aside if reason.startswith("a link")]
+    raise DatasetError(
+        "Expected class folders, one folder of pictures a class.",
+        received={"folder": str(folder), **({"links, not followed": links[:5]} if links else {})},
+        advice="Put the pictures of each class into a folder with the class's name.",
+    )
+
+
+def _check_empty(found: FoundPictures, empty: list[str]) -> None:
+    for folder in empty:
+        reasons = sorted({reason for path, reason in found.set_aside if path.startswith(f"{folder}/")})
         raise DatasetError(
-            "Expected class folders, one folder of pictures a class.",
-            received={"folder": str(folder)},
-            advice="Put the pictures of each class into a folder with the class's name.",
+            "Expected at least one picture in every class folder.",
+            received={"folder": str(found.root / folder), **({"files are": "; ".join(reasons)} if reasons else {})},
+            advice=f"Add pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) or remove the folder.",
         )
-    for class_folder in classes:
-        count = len(found.pictures)
-        for path in sorted(class_folder.rglob("*")):
-            _list_file(root, path, class_folder.name, split, found)
-        if len(found.pictures) == count:
-            inside = class_folder.relative_to(root).as_posix() + "/"
-            reasons = sorted({reason for path, reason in found.set_aside if path.startswith(inside)})
-            raise DatasetError(
-                "Expected at least one picture in every class folder.",
-                received={"folder": str(class_folder), **({"files are": "; ".join(reasons)} if reasons else {})},
-                advice=f"Add pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) or remove the folder.",
-            )
 
 
-def _list_file(root: Path, path: Path, label: str, split: str | None, found: FoundPictures) -> None:
-    relative = path.relative_to(root).as_posix()
-    if path.is_dir() or any(part.startswith(".") for part in path.relative_to(root).parts):
-        return
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        found.set_aside.append((relative, "not a picture by its ending"))
-    elif not path.resolve().is_relative_to(root.resolve()):
-        found.set_aside.append((relative, "a link that leaves the folder"))
-    else:
-        found.pictures.append(Picture(relative, label, split))
+def _map_classes(found: FoundPictures, mapping: ClassMap) -> FoundPictures:
+    """Returns what was found with the classes that the map gives; what it leaves out is counted."""
+    if not mapping.classes:
+        return found
+    pictures: list[Picture] = []
+    left_out: dict[str, int] = {}
+    sources: dict[str, set[str]] = {}
+    for picture in found.pictures:
+        label = mapping.class_of(picture.label)
+        if label is None:
+            left_out[picture.label] = left_out.get(picture.label, 0) + 1
+        else:
+            sources.setdefault(label, set()).add(picture.label)
+            pictures.append(dataclasses.replace(picture, label=label))
+    merged = {label: sorted(names) for label, names in sorted(sources.items()) if len(names) > 1}
+    return dataclasses.replace(found, pictures=pictures, left_out=dict(sorted(left_out.items())), merged=merged)
 
 
 def _check_classes(found: FoundPictures) -> None:
@@ -141,8 +203,8 @@ def _check_classes(found: FoundPictures) -> None:
     if not 2 <= len(names) <= MAX_CLASSES:
         raise DatasetError(
             f"Expected 2 to {MAX_CLASSES} classes.",
-            received={"classes": len(names), "dataset": str(found.root)},
-            advice=f"The only class is {names[0]!r}: a classifier needs another." if len(names) == 1 else "",
+            received={"classes": len(names), "dataset": str(found.source or found.root)},
+            advice=_advise_one_class(found, names[0]) if len(names) == 1 else "",
         )
     trained = {picture.label for picture in found.pictures if picture.split in (None, "train")}
     unknown = sorted(set(names) - trained)
@@ -152,3 +214,11 @@ def _check_classes(found: FoundPictures) -> None:
             received={"classes without": unknown[:10]},
             advice="Add pictures of them to the training folder, or remove them from the others.",
         )
+
+
+def _advise_one_class(found: FoundPictures, name: str) -> str:
+    """A folder of class folders is often packed into one more folder."""
+    inside = found.root / name
+    if all(picture.path.count("/") > 1 for picture in found.pictures) and inside.is_dir():
+        return f"The only folder is {name!r}, and it holds folders itself: name it instead, DATA={inside}."
+    return f"The only class is {name!r}: a classifier needs another."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +11,42 @@ import numpy as np
 import pandas as pd
 
 from scenebook.artifacts import RunDirectory
-from scenebook.dataset.decoding import PICTURES
+from scenebook.dataset.found import FoundPictures, Picture
+from scenebook.dataset.storing import PICTURES
 from scenebook.errors import DatasetError
 
 SPLITS = "data/splits.csv"
+COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
+
+
+def draw_pictures(found: FoundPictures, *, max_per_class: int | None, test_fraction: float, seed: int) -> FoundPictures:
+    """Returns a subset, drawn class by class from the seed, so that what is not used need not be decoded.
+
+    Args:
+        found: What `find_pictures` returned.
+        max_per_class: At most so many pictures a class of the training folder, of the validation folder and of the test
+            folder. Where test is cut later, as many more as it will have, at most again so many. `None`: all.
+        test_fraction: Share that becomes test when there is no test folder.
+        seed: The seed.
+    """
+    if max_per_class is None:
+        return found
+    has_test = any(picture.split == "test" for picture in found.pictures)
+    by_part: dict[tuple[str, str], list[Picture]] = {}
+    for picture in found.pictures:
+        by_part.setdefault((picture.label, picture.split or "train"), []).append(picture)
+    drawn: list[Picture] = []
+    for position, ((_, part), pictures) in enumerate(sorted(by_part.items())):
+        limit = max_per_class
+        if part == "train" and not has_test:
+            test = _share(len(pictures), test_fraction)
+            limit = min(max_per_class, test) + min(max_per_class, len(pictures) - test)
+        rng = np.random.default_rng([seed, 1, position])
+        drawn += [pictures[i] for i in rng.permutation(len(pictures))[:limit]]
+    if len(drawn) == len(found.pictures):
+        return found
+    drawn.sort(key=lambda picture: os.fsencode(picture.path))
+    return dataclasses.replace(found, pictures=drawn, drawn_from=len(found.pictures))
 
 
 def split_pictures(
@@ -22,6 +56,7 @@ def split_pictures(
     test_fraction: float,
     seed: int,
     max_per_class: int | None = None,
+    groups: Sequence[int] | np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Assigns each picture to train, validation or test, class by class, at random from the seed.
 
@@ -35,49 +70,113 @@ def split_pictures(
         seed: The seed.
         max_per_class: Keeps at most so many pictures a class in train and validation together, and as many in test;
             a ready-made validation folder is capped likewise.
+        groups: A number a row of `table`: pictures with the same number, copies of one another say, stay together in
+            whatever is cut here. A negative number: the picture stands alone. What the folders call test or validation
+            is not moved.
 
     Returns:
-        The rows that are used, in their order, with split set for each, and `row`: their row in `pictures.npy`.
+        The rows that are used, in their order, with split set for each, and `row`: their row in `pictures.npy`; with
+        `groups` also `group`.
 
     Raises:
         DatasetError: A class is too small to be split.
     """
-    has_test = bool((table["split"] == "test").any())
-    has_validation = bool((table["split"] == "validation").any())
-    split = table["split"].fillna("train").astype(object)
-    for position, label in enumerate(sorted(table["label"].unique())):
+    given = table["split"].fillna("train").to_numpy(dtype=object)
+    has_test, has_validation = (bool((given == name).any()) for name in ("test", "validation"))
+    split = given.copy()
+    units = _number_units(groups, len(table))
+    decided: dict[int, str] = {}
+    for position, (label, members) in enumerate(sorted(_list_rows(table).items())):
         rng = np.random.default_rng([seed, position])
-        rows = rng.permutation(table.index[(table["label"] == label) & (split == "train")].to_numpy())
-        test = table.index[(table["label"] == label) & (split == "test")].to_numpy()
+        rows = rng.permutation(members[given[members] == "train"])
+        test = members[given[members] == "test"]
         if not has_test:
-            count = _share(len(rows), test_fraction)
-            test, rows = rows[:count], rows[count:]
+            test, rows = _cut(rows, _test_count(len(rows), test_fraction, max_per_class), units, decided, "test")
             split[test] = "test"
         if max_per_class is not None:
             split[rows[max_per_class:]] = None
-            split[rng.permutation(np.array(test))[max_per_class:]] = None
-            ready = table.index[(table["label"] == label) & (split == "validation")].to_numpy()
-            split[rng.permutation(np.array(ready))[max_per_class:]] = None
+            split[rng.permutation(test)[max_per_class:]] = None
+            split[rng.permutation(members[given[members] == "validation"])[max_per_class:]] = None
             rows = rows[:max_per_class]
-        validation = rows[:0] if has_validation else rows[: _share(len(rows), validation_fraction)]
-        split[validation] = "validation"
-        if (
-            len(rows) - len(validation) < 1
-            or (not has_validation and len(validation) < 1)
-            or (not has_test and len(test) < 1)
-        ):
-            needed = 1 + (not has_test) + (not has_validation)
-            raise DatasetError(
-                f"Expected at least {needed} pictures in every class, to split it.",
-                received={"class": label, "pictures": int((table["label"] == label).sum())},
-                advice="Add pictures of this class, or remove its folder.",
-            )
-    return table.assign(split=split, row=np.arange(len(table)))[split.notna()].reset_index(drop=True)
+        validation = rows[:0]
+        if not has_validation:
+            count = _share(len(rows), validation_fraction)
+            validation, rows = _cut(rows, count, units, decided, "validation")
+            split[validation] = "validation"
+        decided.update(dict.fromkeys(units[rows].tolist(), "train"))
+        if not len(rows) or not (has_validation or len(validation)) or not (has_test or len(test)):
+            _raise_too_small(label, members, units, needed=1 + (not has_test) + (not has_validation))
+    columns = {"split": split, "row": np.arange(len(table))}
+    if groups is not None:
+        columns["group"] = np.asarray(groups)
+    used = np.array([name is not None for name in split], dtype=bool)
+    return table.assign(**columns)[used].reset_index(drop=True)
+
+
+def _list_rows(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Returns the positions of the rows of each class."""
+    return {str(label): np.asarray(rows) for label, rows in table.groupby("label", sort=False).indices.items()}
+
+
+def _number_units(groups: Sequence[int] | np.ndarray | None, count: int) -> np.ndarray:
+    """Returns a number a row, the same for the pictures of one group; a picture that stands alone has its own."""
+    alone = -1 - np.arange(count)
+    return alone if groups is None else np.where(np.asarray(groups) < 0, alone, groups)
+
+
+def _cut(
+    rows: np.ndarray, count: int, units: np.ndarray, decided: dict[int, str], part: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts about `count` rows off, whole units only, in the order of `rows`; returns them and the rest.
+
+    A unit that holds pictures of a class that was divided before goes where it went then. A unit that is larger than
+    what is still needed is passed over, unless nothing else could be cut.
+    """
+    members: dict[int, list[int]] = {}
+    for row, unit in zip(rows.tolist(), units[rows].tolist(), strict=True):
+        members.setdefault(unit, []).append(row)
+    cut = [row for unit, group in members.items() if decided.get(unit) == part for row in group]
+    free = [unit for unit in members if unit not in decided]
+    for unit in free:
+        if len(members[unit]) <= count - len(cut):
+            decided[unit] = part
+            cut += members[unit]
+    if count and not cut and free and len(members) > 1:
+        smallest = min(free, key=lambda unit: len(members[unit]))
+        decided[smallest] = part
+        cut = members[smallest]
+    return np.array(cut, dtype=np.int64), rows[~np.isin(rows, cut)]
+
+
+def _test_count(count: int, fraction: float, cap: int | None) -> int:
+    """Returns how many of `count` pictures become test pictures.
+
+    With a cap, `draw_pictures` has drawn up to `cap` pictures for train and up to `cap` for test: what is more than
+    train may have is test.
+    """
+    share = _share(count, fraction)
+    return share if cap is None else min(cap, max(share, count - cap))
 
 
 def _share(count: int, fraction: float) -> int:
     """Returns how many of `count` are cut: the rounded share, at least one, but never the last one."""
     return min(max(1, round(count * fraction)), max(0, count - 1))
+
+
+def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int) -> None:
+    different = len(set(units[members].tolist()))
+    copies = {"different from each other": different} if different < len(members) else {}
+    raise DatasetError(
+        f"Expected at least {needed} {'different ' if copies else ''}pictures in every class, to split it.",
+        received={"class": label, "pictures": len(members), **copies},
+        advice="Add pictures of this class, or remove its folder."
+        + (" Copies of a picture stay in one split." if copies else ""),
+    )
+
+
+def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
+    """Writes `data/splits.csv`: of the table of `split_pictures`, the columns that later stages start from."""
+    run_dir.write_csv(SPLITS, splits[[name for name in COLUMNS if name in splits.columns]])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from scenebook.figures import style
 MOST_ROWS = 40
 """More classes than this are shown by their extremes."""
 _SIDE_BY_SIDE = 12
+_EQUAL = 1.5
 _LABEL_CHARACTERS = 24
 _SPLIT_COLORS = {"train": style.BLUE, "validation": style.ORANGE, "test": style.GREEN}
 
@@ -50,6 +51,21 @@ class ClassCountsDisplay:
             order = np.argsort(-self.counts.sum(axis=1).to_numpy(), kind="stable")
             extremes = [*order[: MOST_ROWS // 2], *order[-(MOST_ROWS // 2) :]]
             self.shown, self.left_out = self.counts.iloc[extremes], len(counts) - MOST_ROWS
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether bars tell more than a table: of many classes, or where one is 1.5 times as large as another."""
+        totals = self.counts.sum(axis=1)
+        return len(totals) > _SIDE_BY_SIDE or bool(totals.max() > _EQUAL * totals.min())
+
+    def describe(self) -> str:
+        """Returns what the bars show, for readers who cannot see them."""
+        rows = [
+            f"{name} " + ", ".join(f"{count:,} {split}" for split, count in row.items())
+            for name, row in self.shown.iterrows()
+        ]
+        more = f"; {self.left_out:,} more classes lie between these" if self.left_out else ""
+        return f"Bars of the number of pictures of each class: {'; '.join(rows)}{more}."
 
     def plot(self, ax: Axes | None = None) -> ClassCountsDisplay:
         """Draws the bars.

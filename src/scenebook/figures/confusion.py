@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ class ConfusionDisplay:
             if bar is not None:
                 bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
             self._label(ax, layout)
-            self._mute_zeros(ax, annotations)
+            self._color_counts(ax, annotations, cmap)
             style.set_plain_text(ax)
         self.annotations_ = annotations
         self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
@@ -123,12 +124,16 @@ class ConfusionDisplay:
         ax.set_xlabel("predicted class")
         ax.set_ylabel("true class")
 
-    def _mute_zeros(self, ax: Axes, annotations: np.ndarray | None) -> None:
+    def _color_counts(self, ax: Axes, annotations: np.ndarray | None, cmap: str) -> None:
+        """Writes each count in black or white, whichever can be read better on its cell, and zeros in a quiet grey."""
         if annotations is None:
             return
-        for text, count in zip(ax.texts, self.matrix.flat, strict=True):
-            if count == 0:
-                text.set_color("#a6a6a6")
+        shades = mpl.colormaps[cmap]
+        for text, count, share in zip(ax.texts, self.matrix.flat, self.percentages.flat, strict=True):
+            cell = shades(share / 100)
+            best = "black" if style.contrast("black", cell) > style.contrast("white", cell) else "white"
+            muted = count == 0 and style.contrast(style.GREY, cell) >= style.LEAST_CONTRAST
+            text.set_color(style.GREY if muted else best)
 
 
 def _arrange(class_names: Sequence[str], width: float) -> _Layout:

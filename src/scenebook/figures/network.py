@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, FancyBboxPatch, Patch
 from scenebook.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
 from scenebook.figures import style
 
-FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f7cf9f", "#e3d8c8", "#f4f4f4"
+FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {
     FROZEN: "frozen",
     PARTLY: "partly trained",
@@ -24,7 +24,7 @@ _CHAIN, _GAP = 3.0, 0.45
 _SIDE, _LANE = 1.5, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
 _MOST_LAYERS = 14
-_TITLE, _DETAIL = 7.0, 6.0  # points
+_TITLE, _DETAIL = 7.2, 6.5  # points
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class NetworkDisplay:
 
     def _colors(self) -> list[str]:
         used = {_color(stage.layers) for stage in self.network.stages}
+        used |= {_color([layer]) for layer in _visible_layers(self.network.block)[1:] if layer is not None}
         return [color for color in _LABELS if color in used]
 
     def _draw_chain(self, ax: Axes, left: float, pitch: float) -> None:
@@ -170,11 +171,12 @@ def _note_hidden(block: ResidualBlock, layers: Sequence[LayerSummary | None]) ->
 
 
 def _color(layers: Sequence[LayerSummary]) -> str:
-    """A layer counts as trained when any of its weights are: batch normalisation always keeps two that are not."""
-    trained = {layer.trainable_parameters > 0 for layer in layers if layer.parameters}
-    if not trained:
+    """Batch normalisation is never more than partly trained: its stored mean and variance are no trained weights."""
+    parameters = sum(layer.parameters for layer in layers)
+    trained = sum(layer.trainable_parameters for layer in layers)
+    if not parameters:
         return PLAIN
-    return PARTLY if len(trained) == 2 else TRAINED if True in trained else FROZEN
+    return FROZEN if not trained else TRAINED if trained == parameters else PARTLY
 
 
 def _describe_stage(stage: Stage) -> _Box:

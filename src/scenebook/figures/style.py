@@ -7,8 +7,10 @@ mathematical notation.
 
 from __future__ import annotations
 
+import io
 import itertools
 import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +20,11 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+from scenebook.wording import shorten as shorten
 
 COLUMN_WIDTH = 3.4
 """Width of a column in inches."""
@@ -34,6 +40,8 @@ BLUE, ORANGE, GREEN, RED = _COLORS[0], _COLORS[1], _COLORS[2], _COLORS[3]
 GREY = "#6b6b6b"
 INK = "#1a1a1a"
 SHADES = "Blues"
+LEAST_CONTRAST = 4.5
+"""Of text on its background (WCAG 2.1, level AA)."""
 
 SETTINGS: Any = {
     "font.family": "sans-serif",
@@ -100,6 +108,30 @@ def make_axes(width: float, height: float) -> Axes:
     return ax
 
 
+def to_svg(figure: Figure) -> str:
+    """Returns a figure as SVG, its texts as text.
+
+    A letter that matplotlib's font lacks is none of its business: a browser takes it from a font of the system, and
+    the PDF, which has no others, warns of it itself.
+    """
+    buffer = io.BytesIO()
+    with use(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    return buffer.getvalue().decode("utf-8")
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Returns the contrast ratio of two colours, from 1 to 21, as WCAG 2.1 defines it."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Any) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def set_plain_text(ax: Axes) -> None:
     """Makes sure that no text of the axes is read as mathematical notation, labels made elsewhere included."""
     for text in ax.findobj(Text):
@@ -121,14 +153,6 @@ def printable(text: object) -> str:
         else:
             signs.append(sign)
     return "".join(signs)
-
-
-def shorten(text: str, limit: int) -> str:
-    """Returns a text of at most `limit` characters; what is left out of its middle shows as an ellipsis."""
-    if len(text) <= limit:
-        return text
-    start = limit // 2
-    return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
 
 
 def shorten_all(texts: Sequence[str], limit: int) -> list[str]:

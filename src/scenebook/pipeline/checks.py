@@ -19,7 +19,8 @@ from scenebook.config import (
     Settings,
     check_weights_name,
 )
-from scenebook.dataset import check_folder, find_pictures
+from scenebook.dataset import check_folder, check_source, find_pictures
+from scenebook.dataset.class_map import ClassMap
 from scenebook.errors import InputError, ScenebookError, SettingsError, WeightsError
 
 
@@ -35,9 +36,12 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     """
     changes: dict[str, Any] = {}
     if settings.dataset not in (DRAWN_SCENES, INTEL):
-        folder = check_folder(base / Path(settings.dataset).expanduser())
-        find_pictures(folder)
-        changes["dataset"] = str(folder)
+        source = check_source(base / Path(settings.dataset).expanduser())
+        changes["dataset"] = str(source)
+    if settings.class_map is not None:
+        changes["class_map"] = str(_check_class_map(base / Path(settings.class_map).expanduser()))
+    if "dataset" in changes:
+        find_pictures(source, class_map=changes.get("class_map"))
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
     if settings.weights not in NAMED_WEIGHTS:
@@ -52,6 +56,13 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         )
     check_weights_name(settings.backbone, settings.weights)
     return settings.updated(changes)
+
+
+def _check_class_map(path: Path) -> Path:
+    if not path.is_file():
+        raise SettingsError("Expected class_map to be an existing file.", received={"class_map": str(path)})
+    ClassMap.load(path)
+    return path.resolve()
 
 
 def _check_weights(path: Path) -> Path:

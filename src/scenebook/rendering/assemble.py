@@ -29,8 +29,10 @@ from scenebook.rendering.document import (
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.images import ImageFinder
 from scenebook.rendering.outputs import read_outputs
+from scenebook.rendering.sources import mark_values, tabulate_sources
 from scenebook.rendering.text import clean_text
 from scenebook.rendering.tree import map_lists, plain_text, string
+from scenebook.sentences import Filled
 
 SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
 """Sections of these names come in this order. Any other follows the section that stood before it."""
@@ -74,13 +76,20 @@ class _Part:
                 yield item.caption
 
 
-def assemble(notebooks: Sequence[SourceNotebook], front: FrontMatter, *, run_dir: Path | None = None) -> Report:
+def assemble(
+    notebooks: Sequence[SourceNotebook],
+    front: FrontMatter,
+    *,
+    run_dir: Path | None = None,
+    abstract: Filled | None = None,
+) -> Report:
     """Merges notebooks into one report, not yet numbered.
 
     Args:
         notebooks: In the order in which they ran.
         front: Title, authors and layout.
         run_dir: Markdown may show images that lie in it.
+        abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
 
     Raises:
         ReportError: An output is not as `scenebook.notebook` writes it.
@@ -88,7 +97,7 @@ def assemble(notebooks: Sequence[SourceNotebook], front: FrontMatter, *, run_dir
     report = Report(front)
     parts = [_read_cells(notebook, run_dir) for notebook in notebooks]
     fragments = [fragment for part in parts for fragment in part.fragments()]
-    given = Fragment(front.abstract or "", Origin("front-matter.yaml", 0))
+    given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
     for fragment in markdown.read([*fragments, given]):
         report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
     for part in parts:
@@ -98,8 +107,10 @@ def assemble(notebooks: Sequence[SourceNotebook], front: FrontMatter, *, run_dir
     for part in parts:
         collector.add(part)
     report.sections = collector.in_order()
-    if front.abstract:
-        report.abstract = [Prose(given)]
+    if abstract is not None:
+        report.abstract = [Prose(given, [(one.text, one.source or one.field) for one in abstract.used])]
+    report.sources = tabulate_sources(report)
+    mark_values(report)
     return report
 
 

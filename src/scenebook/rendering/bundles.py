@@ -65,10 +65,11 @@ class TableRecord(_Record):
 
 
 class SourcedText(_Record):
-    """A number in a sentence and the name of the value that it shows."""
+    """A number in a sentence and where it comes from; of one that the cell computed, its name there."""
 
     text: Text
     source: Text
+    computed: bool = False
 
 
 class SayRecord(_Record):

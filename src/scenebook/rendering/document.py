@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from markupsafe import Markup
 
 from scenebook.rendering.front_matter import FrontMatter
+from scenebook.rendering.provenance import Provenance
 
 Node = dict[str, Any]
 """A node of pandoc's document tree, as pandoc writes it to JSON."""
@@ -24,13 +25,18 @@ class Origin:
     Args:
         notebook: The notebook's name, without its ending.
         cell: Counted from 1 over the cells of the notebook as it was written: cells that papermill added do not count.
+            0 where it is no notebook but the front matter.
     """
 
     notebook: str
     cell: int
 
     def __str__(self) -> str:
-        return f"{self.notebook}, cell {self.cell}"
+        return f"{self.notebook}, cell {self.cell}" if self.cell else self.notebook
+
+    def received(self) -> dict[str, str | int]:
+        """Returns what an error says of it."""
+        return {"notebook": self.notebook, "cell": self.cell} if self.cell else {"file": self.notebook}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Fragment:
         source: Markdown.
         origin: The cell that it stands in.
         inline: A caption or a heading: one line, no paragraphs.
-        tree: What pandoc read, with nodes of our own: `Equation`, `Reference`, and `Picture`, an index of `pictures`.
+        tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
+            (of works), and `Picture`, an index of `pictures`.
         pictures: The images of the Markdown itself.
         html: Clean HTML.
         typst: Typst markup.
@@ -88,7 +95,7 @@ class Heading:
 
 @dataclass
 class Prose:
-    """Paragraphs, lists, equations. `sources` are pairs (text as shown, name of the value) of the numbers in it."""
+    """Paragraphs, lists, equations. `sources` are pairs (text as shown, where it comes from) of the values in it."""
 
     kind: ClassVar[str] = "prose"
     body: Fragment
@@ -171,6 +178,23 @@ class Section:
 
 
 @dataclass
+class Work:
+    """An entry of the list of references.
+
+    Args:
+        key: As it is cited.
+        anchor: Its id on the page and its label in Typst.
+        number: As `[1]`; empty where works are cited by author and year.
+        body: Who, what, where and when.
+    """
+
+    key: str
+    anchor: str
+    number: str
+    body: Fragment
+
+
+@dataclass
 class Report:
     """A whole report.
 
@@ -178,24 +202,36 @@ class Report:
         front: Title, authors and layout.
         abstract: Paragraphs under the title.
         sections: In the order in which they are shown.
+        references: The works that are cited, in the order of their list; it stands behind the sections.
+        sources: Where the numbers in sentences come from; it stands behind everything else.
         banners: Plain sentences that stand above everything else.
-        provenance: Name to value; the HTML alone shows it.
+        provenance: Where it all comes from; the HTML alone shows it.
         warnings: What could not be shown as its author wrote it; sentences.
     """
 
     front: FrontMatter
     abstract: list[Prose] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    references: list[Work] = field(default_factory=list)
+    sources: Table | None = None
     banners: list[str] = field(default_factory=list)
-    provenance: dict[str, str] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def long_tables(self) -> list[Table]:
+        """The tables of the sections whose rows the PDF moves to the appendix."""
+        blocks = [block for section in self.sections for block in section.blocks]
+        return [block for block in blocks if isinstance(block, Table) and block.is_long]
+
     def blocks(self) -> Iterator[Block]:
-        """Yields everything in reading order: the abstract, then each section's heading and its blocks."""
+        """Yields everything in reading order: abstract, each section's heading and its blocks, table of sources."""
         yield from self.abstract
         for section in self.sections:
             yield section.heading
             yield from section.blocks
+        if self.sources is not None:
+            yield self.sources
 
     def fragments(self) -> Iterator[Fragment]:
         """Yields every piece of Markdown in reading order."""
@@ -206,3 +242,4 @@ class Report:
                 yield block.body
             elif isinstance(block, (Figure, Table)):
                 yield block.caption
+        yield from (work.body for work in self.references)

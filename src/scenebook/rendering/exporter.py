@@ -13,9 +13,11 @@ from traitlets import List, Unicode, default
 
 from scenebook.artifacts import project_root
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
+from scenebook.rendering.citations import load_bibliography, resolve_citations
 from scenebook.rendering.document import Report
 from scenebook.rendering.front_matter import FrontMatter, load_front_matter
 from scenebook.rendering.numbering import Target, number_report
+from scenebook.rendering.provenance import read_provenance
 
 
 def template_folder() -> Path:
@@ -61,12 +63,13 @@ class ReportExporter(TemplateExporter):
         metadata = resources.get("metadata", {})
         folder = Path(metadata["path"]) if metadata.get("path") else None
         name = metadata.get("name") or "notebook"
-        report = assemble(
-            [SourceNotebook(name, nb, folder)],
-            self._front_matter_of(nb, name),
-            run_dir=folder.resolve().parent if folder is not None else None,
-        )
-        content = self.from_report(report, number_report(report))
+        run_dir = folder.resolve().parent if folder is not None else None
+        report = assemble([SourceNotebook(name, nb, folder)], self._front_matter_of(nb, name), run_dir=run_dir)
+        if run_dir is not None:
+            report.provenance = read_provenance(run_dir)
+        targets = number_report(report)
+        resolve_citations(report, load_bibliography(report))
+        content = self.from_report(report, targets)
         for warning in report.warnings:
             self.log.warning(warning)
         return content, resources

@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from scenebook.errors import ReportError
 from scenebook.rendering.text import clean_text
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
+
+
+def _find_beside(name: object, info: ValidationInfo) -> Path:
+    """Returns the file that a key names; a relative path starts at the folder of the front matter."""
+    if not isinstance(name, str):
+        raise ValueError("the name of a file is text")
+    path = (info.context or Path()) / Path(name).expanduser()
+    if not path.is_file():
+        raise ValueError(f"no file {name!r} beside the front matter")
+    return path
 
 
 def _check_link(link: str) -> str:
@@ -48,9 +58,12 @@ class FrontMatter(_Strict):
         subtitle: Plain text, under the title.
         authors: At least one.
         course: The course or the occasion, under the authors.
-        abstract: Markdown; without it, the abstract is what the last notebook wrote from the run's numbers.
+        abstract: Markdown with fields, as `{accuracy:.1%}`, that `fill_abstract` fills; without it, the abstract is
+            what the last notebook wrote from the run's numbers.
         keywords: Shown under the abstract.
         repository: Web address of the code.
+        bibliography: A BibTeX file with the works that are cited; a relative path starts at the front matter's folder.
+        citation_style: `numeric` is [1], in the order of first citation; `author-year` is (He et al., 2016).
         layout: `ieee` is two columns with roman section numbers, `article` one column with arabic ones.
         paper: Size of the PDF's pages.
     """
@@ -62,6 +75,8 @@ class FrontMatter(_Strict):
     abstract: str | None = None
     keywords: list[Line] = Field(default_factory=list)
     repository: Annotated[Line, AfterValidator(_check_link)] | None = None
+    bibliography: Annotated[Path, BeforeValidator(_find_beside, json_schema_input_type=str)] | None = None
+    citation_style: Literal["numeric", "author-year"] = "numeric"
     layout: Literal["ieee", "article"] = "ieee"
     paper: Literal["a4", "letter"] = "a4"
 
@@ -89,9 +104,24 @@ def load_front_matter(path: Path) -> FrontMatter:
     if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
         raise ReportError("Expected the front matter to be a mapping.", received={"file": path.name})
     try:
-        return FrontMatter.model_validate(values)
+        return FrontMatter.model_validate(values, context=path.parent)
     except ValidationError as error:
         raise _explain(error, root, path) from None
+
+
+def line_of(path: Path, key: str, text: str = "") -> int:
+    """Returns the line, counted from 1, of a key of a front matter that could be read.
+
+    Args:
+        path: The file.
+        key: Of the first level.
+        text: Where that stands at or below the key, the line of it instead.
+    """
+    content = path.read_text(encoding="utf-8")
+    root = yaml.compose(content, Loader=yaml.SafeLoader)
+    line = _line(root, (key,)) if root is not None else 1
+    below = content.splitlines()[line - 1 :]
+    return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
 
 
 def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> ReportError:

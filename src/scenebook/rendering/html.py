@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 from traitlets import default
 
-from scenebook.rendering.document import Report
+from scenebook.rendering.document import Code, Figure, Picture, Report, Table
 from scenebook.rendering.exporter import ReportExporter, template_folder
 from scenebook.rendering.html_fragments import data_uri, write_html
 from scenebook.rendering.numbering import Target
+from scenebook.rendering.sources import TITLE
 from scenebook.rendering.text import clean_text
+
+_SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
+_LONG_WORD = re.compile(r"\S{25,}")
 
 
 class ScenebookHTMLExporter(ReportExporter):
@@ -36,20 +41,63 @@ class ScenebookHTMLExporter(ReportExporter):
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()
-        environment.filters.update(data_uri=data_uri, python=highlight_python)
+        environment.filters.update(
+            breakable=breakable, data_uri=data_uri, python=highlight_python, shown_width=shown_width
+        )
         return environment
 
     def from_report(self, report: Report, targets: dict[str, Target]) -> str:
         """Renders a numbered report as one page."""
         write_html(report, targets)
         style = (template_folder() / "html" / "style.css").read_text(encoding="utf-8")
+        include_code = not (self.exclude_input or self.exclude_code_cell)
+        boxed = match_code(report) if include_code else {}
         resources: dict[str, Any] = {
             "style": Markup(style),
             "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            "include_code": not (self.exclude_input or self.exclude_code_cell),
+            "include_code": include_code,
+            "boxed_code": boxed,
+            "boxed_cells": {block.origin for block in boxed.values()},
+            "provenance": report.provenance,
+            "sources_title": TITLE,
         }
         page = self.template.render(report=report, resources=resources)
         return clean_text(page).strip() + "\n"
+
+
+def match_code(report: Report) -> dict[str, Code]:
+    """Returns the code of cells that show a figure or table, by the anchor of the last one that the cell shows."""
+    last = {block.origin: block.anchor for block in report.blocks() if isinstance(block, (Figure, Table))}
+    cells = [block for block in report.blocks() if isinstance(block, Code) and not block.name]
+    return {last[block.origin]: block for block in cells if block.origin in last}
+
+
+def shown_width(picture: Picture) -> int | None:
+    """Returns the width at which a drawing is shown where there is room, in pixels; `None` for a photograph.
+
+    Drawings are made for paper, at 8 points: on a screen they are shown a quarter larger.
+    """
+    match = _SVG_WIDTH.search(picture.content[:2000]) if picture.suffix == "svg" else None
+    return round(float(match[1]) * 96 / 72 * 1.25) if match else None
+
+
+def breakable(text: str) -> Markup:
+    """Returns text as HTML in which long words may break: behind a separator, or at last within.
+
+    A tag permits the break, not a sign in the text: whoever copies it gets what was put in.
+    """
+    parts, end = [], 0
+    for word in _LONG_WORD.finditer(text):
+        pieces = [piece for part in re.split(r"(?<=[/_\\.-])", word[0]) for piece in _pieces(part)]
+        parts += [escape(text[end : word.start()]), Markup("<wbr>").join(pieces)]
+        end = word.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def _pieces(word: str, length: int = 12) -> list[str]:
+    if not word.isascii():  # a break could part a letter from its accent
+        return [word]
+    return [word[start : start + length] for start in range(0, len(word), length)]
 
 
 def highlight_python(source: str) -> Markup:

@@ -10,11 +10,11 @@ import nh3
 from markupsafe import Markup
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment, Node, Picture, Prose, Report
+from scenebook.rendering.document import Fragment, Node, Picture, Report
 from scenebook.rendering.equations import Key, convert_equations, key_of, warn_of_unreadable
 from scenebook.rendering.numbering import Target, text_without_target
 from scenebook.rendering.text import clean_text
-from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, each_node, map_lists, plain_text, raw, string
+from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, map_lists, plain_text, raw, string
 
 _MATHS_TAGS = {
     "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
@@ -60,12 +60,10 @@ def write_html(report: Report, targets: dict[str, Target]) -> None:
     """
     equations = convert_equations(report, "html")
     warn_of_unreadable(report, equations)
-    sources = {id(block.body): block.sources for block in report.blocks() if isinstance(block, Prose)}
     fragments = list(report.fragments())
     trees = []
     for fragment in fragments:
-        writer = _Writer(fragment, targets, equations, sources.get(id(fragment), []))
-        tree = map_lists(fragment.tree, writer.change)
+        tree = map_lists(fragment.tree, _Writer(fragment, targets, equations).change)
         trees.append([{"t": "Plain", "c": tree}] if fragment.inline else tree)
     written = pandoc.in_batches(
         list(zip(trees, fragments, strict=True)),
@@ -113,17 +111,10 @@ def data_uri(picture: Picture) -> str:
 class _Writer:
     """Turns the nodes of ours in one fragment into nodes that pandoc writes as HTML."""
 
-    def __init__(
-        self,
-        fragment: Fragment,
-        targets: dict[str, Target],
-        equations: dict[Key, str],
-        sources: list[tuple[str, str]],
-    ) -> None:
+    def __init__(self, fragment: Fragment, targets: dict[str, Target], equations: dict[Key, str]) -> None:
         self._fragment = fragment
         self._targets = targets
         self._equations = equations
-        self._sources = find_sources(fragment.tree, sources)
 
     def change(self, nodes: list[Node]) -> list[Node]:
         """Changes one list of nodes."""
@@ -135,11 +126,11 @@ class _Writer:
             return [raw("html", self._equation(node))]
         if kind == "Reference":
             return self._references(node["c"]["labels"])
+        if kind == "Citation":
+            return list(node["c"]["shown"])
         if kind == "Picture":
             picture = self._fragment.pictures[node["c"]["index"]]
             return [raw("html", f'<img src="{data_uri(picture)}" alt="{html.escape(picture.alt)}">')]
-        if kind == "Str" and id(node) in self._sources:
-            return self._with_sources(node)
         return [node]
 
     def _equation(self, node: Node) -> str:
@@ -162,39 +153,3 @@ class _Writer:
             else:
                 line.append({"t": "Link", "c": [NO_ATTRIBUTES, [string(target.text)], [f"#{target.anchor}", ""]]})
         return line
-
-    def _with_sources(self, node: Node) -> list[Node]:
-        """Gives numbers of a sentence the name of the value that they show, as a title."""
-        parts: list[Node] = []
-        rest = node["c"]
-        for text, source in self._sources[id(node)]:
-            before, _, rest = rest.partition(text)
-            title = html.escape(source, quote=True)
-            marked = raw("html", f'<span class="value" title="{title}">{html.escape(text)}</span>')
-            parts += [string(before), marked] if before else [marked]
-        return [*parts, string(rest)] if rest else parts
-
-
-def find_sources(tree: list[Node], sources: list[tuple[str, str]]) -> dict[int, list[tuple[str, str]]]:
-    """Finds the numbers of a sentence in its tree. They come in the order of the text.
-
-    Args:
-        tree: What was read.
-        sources: Pairs of the text as shown and the name of the value. One of several words is left out.
-
-    Returns:
-        For the identity of a text node, the pairs that stand in it.
-    """
-    nodes = [node for node in each_node(tree) if node["t"] == "Str"]
-    found: dict[int, list[tuple[str, str]]] = {}
-    index, start = 0, 0
-    for text, source in sources:
-        here = [
-            place for place in range(index, len(nodes)) if text in nodes[place]["c"][start if place == index else 0 :]
-        ]
-        if not text or not here:
-            continue
-        start = nodes[here[0]]["c"].index(text, start if here[0] == index else 0) + len(text)
-        index = here[0]
-        found.setdefault(id(nodes[index]), []).append((text, source))
-    return found

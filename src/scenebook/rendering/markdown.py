@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.bundles import LABEL_PATTERN
 from scenebook.rendering.document import Fragment, Node
 from scenebook.rendering.text import clean_text
-from scenebook.rendering.tree import LINE_BREAK, NO_ATTRIBUTES, inlines_of, map_lists, plain_text, string
+from scenebook.rendering.tree import LINE_BREAK, NO_ATTRIBUTES, SPACE, inlines_of, map_lists, string
+from scenebook.sentences import without_marks
 
 REFERENCE_SCHEME = "scenebook-reference:"
-_REFERENCE = re.compile(rf"(?<!\\)((?:\\\\)*)\[(@{LABEL_PATTERN}(?:\s*;\s*@{LABEL_PATTERN})*)\](?!\()")
+_KEY = r"[A-Za-z0-9_](?:[\w.:/+-]{0,98}[\w+])?"
+_LOCATOR = r"(?:(?!\n[ \t]*\n)[^][@;`<>$\\*{}|!]){1,100}"
+_ITEM = rf"@({_KEY})(?:[ \t]*,({_LOCATOR}))?"
+_ONE = f"(?>@{_KEY}(?:[ \\t]*,{_LOCATOR})?)"
+# Each item is taken whole or not at all: to try shorter ones would take time that doubles with every item.
+_REFERENCE = re.compile(rf"(?<!\\)((?:\\\\)*)\[({_ONE}(?:\s*;\s*{_ONE})*)\](?!\()", re.ASCII)
+_LABEL_START = re.compile(r"(?:fig|tbl|eq|sec):")
 _MARKED = re.compile(rf"\[(@[^\]]*)\]\({REFERENCE_SCHEME}[^)]*\)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:", re.MULTILINE)
@@ -68,13 +75,14 @@ def prepare(source: str) -> str:
     """Marks references and equations in Markdown source, so that CommonMark reads them as what they are.
 
     A reference becomes a link of a scheme of our own: only so can `[@fig:x]` be told from the escaped text
-    `\\[@fig:x\\]` that stands for a class of that name. `equation` and its like become display maths, as in Jupyter.
+    `\\[@fig:x\\]` that stands for a class of that name; so does a citation, `[@key; @another, p. 3]`. `equation` and
+    its like become display maths, as in Jupyter.
     """
     parts = []
     for text, is_code in _split_fences(clean_text(source)):
         if not is_code:
             text = _MATHS.sub(_prepare_maths, text)
-            text = _REFERENCE.sub(lambda match: f"{match[1]}[{match[2]}]({REFERENCE_SCHEME}x)", text)
+            text = _REFERENCE.sub(_prepare_reference, text)
         parts.append(text)
     return "".join(parts)
 
@@ -96,6 +104,11 @@ def _split_fences(source: str) -> list[tuple[str, bool]]:
         else:
             runs[-1][0].append(line)
     return [("".join(lines), is_code) for lines, is_code in runs]
+
+
+def _prepare_reference(match: re.Match[str]) -> str:
+    # In the address nothing of it can be read as emphasis.
+    return f"{match[1]}[{match[2]}]({REFERENCE_SCHEME}{match[2].encode().hex()})"
 
 
 def _prepare_maths(match: re.Match[str]) -> str:
@@ -154,10 +167,28 @@ def _attach_labels(nodes: list[Node]) -> list[Node]:
 def _link(node: Node) -> list[Node]:
     _, inlines, (address, _) = node["c"]
     if address.startswith(REFERENCE_SCHEME):
-        return [{"t": "Reference", "c": {"labels": re.findall(LABEL_PATTERN, plain_text(inlines))}}]
+        return _references(address.removeprefix(REFERENCE_SCHEME)) or inlines
     if re.match(r"(https?://|mailto:)", address, re.IGNORECASE):
         return [{"t": "Link", "c": [NO_ATTRIBUTES, inlines, [address, ""]]}]
     return [*inlines, string(f" ({address})")]
+
+
+def _references(written: str) -> list[Node]:
+    """Reads what `_prepare_reference` wrote: labels and keys that stand side by side make one node each."""
+    try:
+        items = list(re.finditer(_ITEM, bytes.fromhex(written).decode(), re.ASCII))
+    except ValueError:
+        return []
+    nodes: list[Node] = []
+    for is_label, group in itertools.groupby(items, lambda item: bool(_LABEL_START.match(item[1]))):
+        if nodes:
+            nodes += [string(","), SPACE]
+        if is_label:
+            nodes.append({"t": "Reference", "c": {"labels": [item[1] for item in group]}})
+        else:
+            cited = [{"key": item[1], "locator": " ".join(without_marks(item[2] or "").split())} for item in group]
+            nodes.append({"t": "Citation", "c": {"items": cited, "shown": []}})
+    return nodes
 
 
 def _pair_tags(nodes: list[Node]) -> list[Node]:

@@ -165,11 +165,7 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
                 near = difflib.get_close_matches(label, targets, n=1, cutoff=0.5)
                 raise ReportError(
                     "Expected a reference to a figure, table, equation or section of the report.",
-                    received={
-                        "reference": f"[@{label}]",
-                        "notebook": fragment.origin.notebook,
-                        "cell": fragment.origin.cell,
-                    },
+                    received={"reference": f"[@{label}]", **fragment.origin.received()},
                     advice=f"Did you mean [@{near[0]}]?" if near else "Give its target this label.",
                 )
 

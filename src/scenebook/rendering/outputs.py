@@ -74,7 +74,10 @@ def read_data(data: Data, origin: Origin) -> Block | None:
 def _read_record(data: Data, origin: Origin) -> Block:
     record = bundles.read_record(data[bundles.MIME], origin)
     if isinstance(record, SayRecord):
-        sources = [(item.text, item.source) for item in record.sources]
+        sources = [
+            (item.text, f"computed in {origin}: {item.source}" if item.computed else item.source)
+            for item in record.sources
+        ]
         return Prose(Fragment(record.markdown, origin), sources)
     if isinstance(record, SourceRecord):
         return Code(origin, record.code.strip("\n"), name=record.name)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ let text name raw output, attributes or ids."""
 API_VERSION = [1, 23, 1]
 SECONDS_A_CALL = 15.0
 SECONDS_A_PIECE = 4.0
+_PRIVATE_PLANE = 0xF0000
 DEEPEST = 120
 """Containers within containers in a tree. A page of prose has under 20."""
 
@@ -90,8 +92,10 @@ def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     """
     mark = "boundary" + _digest(sources)
     text = f"\n\n{mark}\n\n".join(sources)
+    aside, back = _stand_ins(text)
+    answer = run(text.translate(aside), READER, "json", seconds=seconds).translate(back)
     trees: list[list[Node]] = [[]]
-    for node in _blocks(run(text, READER, "json", seconds=seconds)):
+    for node in _blocks(answer):
         if node["t"] == "Para" and node["c"] == [{"t": "Str", "c": mark}]:
             trees.append([])
         else:
@@ -99,6 +103,29 @@ def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     if len(trees) != len(sources):
         raise PandocError("a piece runs into the next one")
     return trees
+
+
+def _stand_ins(text: str) -> tuple[dict[int, int], dict[int, int]]:
+    """Returns tables that put aside what pandoc's reader would change, and that put it back.
+
+    The reader composes letters and their marks, and drops a byte order mark: the name of a file would no longer be that
+    of the file. Signs of a private plane, which mean nothing to it, stand for them in between.
+    """
+    if unicodedata.is_normalized("NFC", text) and "\ufeff" not in text:
+        return {}, {}
+    # Signs of that plane itself are put aside as well: they would be taken for stand-ins.
+    signs = {sign for sign in text if sign == "\ufeff" or ord(sign) >= _PRIVATE_PLANE or _composes(sign)}
+    changing = sorted(ord(sign) for sign in signs)
+    aside = {code: _PRIVATE_PLANE + number for number, code in enumerate(changing)}
+    return aside, {stand_in: code for code, stand_in in aside.items()}
+
+
+def _composes(sign: str) -> bool:
+    """True for what NFC changes, moves or joins to the sign before it."""
+    is_vowel_or_tail_of_hangul = "\u1160" <= sign <= "\u11ff"
+    return (
+        unicodedata.category(sign)[0] == "M" or is_vowel_or_tail_of_hangul or not unicodedata.is_normalized("NFC", sign)
+    )
 
 
 def _blocks(answer: str) -> list[Node]:

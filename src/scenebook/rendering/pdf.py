@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 import shutil
 import tempfile
 import unicodedata
@@ -19,18 +19,22 @@ from matplotlib.ft2font import FT2Font
 from traitlets import Bool, default
 
 from scenebook.errors import ReportError
-from scenebook.rendering.document import Figure, Origin, Picture, Report, Table
+from scenebook.rendering.columns import column_widths
+from scenebook.rendering.document import Figure, Origin, Picture, Report
 from scenebook.rendering.equations import Key
 from scenebook.rendering.exporter import ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
-from scenebook.rendering.text import breakable, typst_literal, wrap_lines
+from scenebook.rendering.text import typst_literal, wrap_lines
 from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_name, write_typst
+from scenebook.rendering.untagged import name_culprits
 
 STANDARD: Literal["ua-1"] = "ua-1"
+UNTAGGABLE = "PDF/UA-1 error"
 LONGEST_APPENDIX = 400
 MOST_PICTURES = 48
-LINE_OF_PAGE, LINE_OF_COLUMN = 112, 54
-"""Characters of 8 points that fit the width of the page, and of one of its two columns."""
+END_OF_TEXT = "#end-of-text()"
+LINE = 11
+"""Points; columns whose lengths differ by less are equally long."""
 
 
 class ScenebookPDFExporter(ReportExporter):
@@ -59,9 +63,8 @@ class ScenebookPDFExporter(ReportExporter):
         # Every inserted value becomes a Typst literal: a template cannot splice text into markup by mistake.
         environment.finalize = typst_literal
         environment.filters.update(
-            breakable=breakable,
             column_widths=column_widths,
-            fits_its_width=fits_its_width,
+            describe_grid=describe_grid,
             file_name=file_name,
             printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES),
             side=lambda side: Markup(side if side in {"right", "center"} else "left"),
@@ -82,11 +85,11 @@ class ScenebookPDFExporter(ReportExporter):
                 named = ", ".join(f"{character} (U+{ord(character):04X})" for character in boxes[:10])
                 report.warnings.append(f"PDF: no font has a glyph for {named}; a box stands there.")
             try:
-                return _compile_tagged(source, root, report)
+                return self._compile_tagged(source, root, report)
             except typst.TypstError as error:
                 source = self._without_culprits(report, targets, equations, root, str(error.message))
             try:
-                return _compile_tagged(source, root, report)
+                return self._compile_tagged(source, root, report)
             except typst.TypstError as error:
                 raise ReportError(
                     f"Expected Typst to compile the report: {error.message}.",
@@ -101,6 +104,20 @@ class ScenebookPDFExporter(ReportExporter):
             "most_pictures": MOST_PICTURES,
         }
         return self.template.render(report=report, resources=resources)
+
+    def _compile_tagged(self, source: str, root: Path, report: Report) -> bytes:
+        """Compiles as PDF/UA-1, or else plainly, with a warning that names what stands in the way."""
+        try:
+            return _compile(source, root, STANDARD)
+        except typst.TypstError as error:
+            if UNTAGGABLE not in error.message:
+                raise
+            content = _compile(source, root, None)
+            reason = error.message.removeprefix(f"{UNTAGGABLE}: ")
+        culprits = name_culprits(report, lambda part: _is_taggable(self._source(part, frozenset()), root))
+        where = f", because of {'; '.join(culprits)}" if culprits else ""
+        report.warnings.append(f"The PDF is not tagged as PDF/UA-1{where}: {reason}.")
+        return content
 
     def _without_culprits(
         self, report: Report, targets: dict[str, Target], equations: dict[Key, str], root: Path, reason: str
@@ -117,7 +134,7 @@ class ScenebookPDFExporter(ReportExporter):
                 report.warnings.append(f"PDF: an image of {origin} cannot be read, so its description is shown.")
         if not bad and not missing:
             report.warnings.append(f"PDF: the report did not compile at first ({reason}).")
-        write_typst(report, targets, as_source=bad)
+        write_typst(report, targets, as_source=bad, missing=frozenset(missing))
         return self._source(report, frozenset(missing))
 
 
@@ -135,26 +152,59 @@ def write_pictures(report: Report, root: Path) -> None:
         (root / file_name(picture)).write_bytes(picture.content)
 
 
-def _compile_tagged(source: str, root: Path, report: Report) -> bytes:
+def _is_taggable(source: str, root: Path) -> bool:
+    """True unless tagging itself fails. Links lead nowhere, since their targets need not stand in this part."""
+    part = root / "part.typ"
+    without_links = source.replace("\n#show: report", "\n#show link: it => it.body\n#show: report", 1)
+    part.write_text(without_links, encoding="utf-8")
+    compiler = typst.Compiler(str(part), root=str(root), font_paths=fonts(), sys_inputs=_inputs(0))
     try:
-        return _compile(source, root, STANDARD)
+        compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=0)
     except typst.TypstError as error:
-        if "PDF/UA" not in error.message:
-            raise
-        content = _compile(source, root, None)
-        report.warnings.append(f"The PDF is not tagged as PDF/UA-1: {error.message}.")
-        return content
+        return UNTAGGABLE not in error.message
+    return True
 
 
 def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes:
     """Compiles from a file: only so can Typst read the figures beside it. The time stamp is always the same."""
     main = root / "main.typ"
     main.write_text(source, encoding="utf-8")
-    compiler = typst.Compiler(str(main), root=str(root), font_paths=fonts())
+    room = _find_room_below(root) if END_OF_TEXT in source else 0
+    compiler = typst.Compiler(str(main), root=str(root), font_paths=fonts(), sys_inputs=_inputs(room))
     result = compiler.compile(format="pdf", pdf_standards=standard, timestamp=0)
     if not isinstance(result, bytes):
         raise TypeError(f"expected one PDF, received {type(result).__name__}")
     return result
+
+
+def _inputs(room: int) -> dict[str, str]:
+    return {"room-below": str(room)}
+
+
+def _find_room_below(root: Path) -> int:
+    """Returns how much room at the foot of the last page of text makes its columns equally long, in points.
+
+    That is the most with which the report needs no further page. Each trial only lays the pages out, and what does not
+    change is laid out once.
+    """
+
+    def find_end(room: int) -> list[dict[str, int]]:
+        compiler = typst.Compiler(str(root / "main.typ"), root=str(root), font_paths=fonts(), sys_inputs=_inputs(room))
+        try:
+            answer = compiler.query("<end-of-text>", field="value")
+        except RuntimeError:
+            # What is wrong, compiling says.
+            return []
+        return [found for found in json.loads(answer) if found["columns"] == 2]
+
+    plain = find_end(0)
+    if not plain:
+        return 0
+    fits, too_much = 0, 680
+    while too_much - fits > LINE:
+        room = (fits + too_much) // 2
+        fits, too_much = (room, too_much) if find_end(room) == plain else (fits, room)
+    return fits
 
 
 def _compiles(source: str, root: Path) -> bool:
@@ -172,27 +222,14 @@ def fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, font_paths=[str(folder)])
 
 
-def column_widths(table: Table) -> Markup:
-    """Returns Typst's columns: as wide as its text where all fits, else a share of the rest for those of long text."""
-    lengths = _lengths(table)
-    if fits_its_width(table):
-        return Markup("(" + "auto, " * len(lengths) + ")")
-    widths = []
-    for cells in lengths:
-        # The square root lies between equal shares and shares by length, which starve the short columns.
-        share = math.sqrt(sum(cells) / len(cells) * max(cells))
-        widths.append("auto" if max(cells) <= (24 if table.wide else 13) else f"{max(share, 4):.1f}fr")
-    return Markup("(" + "".join(f"{width}, " for width in widths) + ")")
+def describe_grid(figure: Figure) -> str:
+    """Returns the alternative text of a grid: of the whole, and of each picture that it does not speak of already.
 
-
-def fits_its_width(table: Table) -> bool:
-    """True when no cell needs a second line: then no word in it is broken, and a digest can be copied."""
-    return sum(max(cells) + 2 for cells in _lengths(table)) <= (LINE_OF_PAGE if table.wide else LINE_OF_COLUMN)
-
-
-def _lengths(table: Table) -> list[list[int]]:
-    """Returns, for each column, the length of its header and of each cell."""
-    return [[len(row[column]) for row in (table.header, *table.rows)] for column in range(len(table.header))]
+    A tagged PDF describes a figure once; readers are not led into it.
+    """
+    shown = [picture.alt for picture in figure.pictures[:MOST_PICTURES]]
+    rest = [alt for alt in shown if alt not in figure.alt]
+    return f"{figure.alt.rstrip('.: ')}: {'; '.join(rest)}." if rest else figure.alt
 
 
 def unknown_glyphs(text: str) -> str:

@@ -11,12 +11,17 @@ import nbformat
 
 from scenebook.artifacts import write_bytes
 from scenebook.errors import ReportError
+from scenebook.rendering.abstract import fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
+from scenebook.rendering.bibliography import read_bibliography
+from scenebook.rendering.citations import check_citations, load_bibliography, resolve_citations
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
+from scenebook.rendering.provenance import Provenance, read_provenance
 from scenebook.rendering.text import clean_text
+from scenebook.sentences import has_fields
 
 FAILED = "failed"
 INCOMPLETE = frozenset({FAILED, "not run", "pending", "blocked", "missing", "interrupted"})
@@ -57,13 +62,24 @@ class RenderedReport:
     warnings: list[str] = field(default_factory=list)
 
 
+def check_front_matter(path: Path) -> None:
+    """Makes sure that the title block and the bibliography can be read, before hours are spent on a run.
+
+    Raises:
+        ReportError: They cannot; with the key and the line where these are known.
+    """
+    front = load_front_matter(path)
+    if front.bibliography:
+        read_bibliography(front.bibliography)
+
+
 def render_report(
     run_dir: Path,
     *,
     stages: Sequence[StageNotebook | tuple[str, Path | None, str]],
     build_dir: Path,
     front_matter_path: Path,
-    provenance: dict[str, str],
+    provenance: Provenance | None = None,
     banners: Sequence[str] = (),
 ) -> RenderedReport:
     """Writes `report.html` and `report.pdf`.
@@ -73,22 +89,33 @@ def render_report(
         stages: In the order in which they ran.
         build_dir: Where the files go.
         front_matter_path: Title, authors and layout.
-        provenance: Name to value: times, commit, device, paths. The HTML alone shows them.
+        provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing is told by itself.
 
     Raises:
-        ReportError: The front matter, a record or a reference is wrong; nothing has been written then.
+        ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
+            written then.
     """
     front = load_front_matter(front_matter_path)
     told = [StageNotebook(*stage) for stage in stages]
     notebooks = [_read(stage.notebook) for stage in told if stage.notebook is not None]
-    report = assemble(notebooks, front, run_dir=run_dir)
     missing = _tell_missing(told)
+    warnings = []
+    abstract = None
+    if front.abstract and missing and has_fields(front.abstract):
+        warnings.append("The abstract of the front matter has fields for results that are missing: it is left out.")
+    elif front.abstract:
+        abstract = fill_abstract(front, run_dir, front_matter_path)
+    report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
+    report.warnings += warnings
     report.banners = [clean_text(banner) for banner in (*missing, *banners)]
-    report.provenance = {clean_text(name): clean_text(value) for name, value in provenance.items()}
+    report.provenance = provenance or read_provenance(run_dir)
     targets = number_report(report)
+    bibliography = load_bibliography(report)
     if not missing:
         check_references(report, targets)
+        check_citations(report, bibliography)
+    resolve_citations(report, bibliography)
     page = ScenebookHTMLExporter().from_report(report, targets)
     document = ScenebookPDFExporter().from_report(report, targets)
     files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", list(dict.fromkeys(report.warnings)))

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from scenebook.sentences import as_utf8
+
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
@@ -15,17 +17,11 @@ _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\
 def clean_text(text: str) -> str:
     """Returns text that can be written as UTF-8 and shown.
 
-    Lone surrogates (bytes of a file name that were no UTF-8) become replacement signs, control characters other
-    than newline and tab go, and line ends become newlines.
+    What is no UTF-8 in a file's name becomes replacement signs, control characters other than newline and tab go, and
+    line ends become newlines.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if _has_escapes(text) else text
-    return _CONTROLS.sub("", text.encode("utf-8", "replace").decode("utf-8"))
-
-
-def _has_escapes(text: str) -> bool:
-    surrogates = [character for character in text if "\ud800" <= character <= "\udfff"]
-    return bool(surrogates) and all("\udc80" <= character <= "\udcff" for character in surrogates)
+    text = as_utf8(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROLS.sub("", text)
 
 
 def strip_terminal_codes(text: str) -> str:
@@ -53,7 +49,7 @@ def typst_literal(value: Any) -> Markup:
 
 def typst_text(text: str) -> str:
     """Writes text as it stands within Typst markup: a string expression, closed so that nothing can follow it."""
-    return f"#{typst_literal(breakable(text))};"
+    return f"#{typst_literal(text)};"
 
 
 def wrap_lines(text: str, width: int, most: int) -> str:
@@ -70,21 +66,3 @@ def wrap_lines(text: str, width: int, most: int) -> str:
     if len(lines) > most:
         lines = [*lines[: most - 1], f"... {len(lines) - most + 1} more lines"]
     return "\n".join(lines)
-
-
-def breakable(text: str, longest: int = 24) -> str:
-    """Lets long words break: the name of a file, of 255 letters say, would leave its column.
-
-    A zero-width space goes behind the separators of such a word, and between its letters where it has none.
-
-    Args:
-        text: Any text.
-        longest: Characters of a word that is left alone.
-    """
-    return re.sub(rf"\S{{{longest + 1},}}", lambda match: _break_word(match[0], longest // 2), clean_text(text))
-
-
-def _break_word(word: str, step: int) -> str:
-    parts = [part for part in re.split(r"(?<=[/_\\-])", word) if part]
-    pieces = [part[start : start + step] for part in parts for start in range(0, len(part), step)]
-    return "\u200b".join(pieces)

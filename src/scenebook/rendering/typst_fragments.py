@@ -10,16 +10,22 @@ from scenebook.rendering import pandoc
 from scenebook.rendering.document import Fragment, Node, Picture, Report
 from scenebook.rendering.equations import Key, convert_equations, key_of
 from scenebook.rendering.numbering import Target, text_without_target
+from scenebook.rendering.spoken import speak
 from scenebook.rendering.text import typst_literal, typst_text, wrap_lines
-from scenebook.rendering.tree import map_lists, plain_text, raw, raw_block
+from scenebook.rendering.tree import each_node, map_lists, plain_text, raw, raw_block
 
 _TEXT = frozenset({"Str", "Space", "SoftBreak"})
 CODE_WIDTH = 56
 CODE_LINES = 60
+_SHORT_CODE, _SHORT_ADDRESS = 30, 16
 
 
 def write_typst(
-    report: Report, targets: dict[str, Target], *, as_source: frozenset[Key] = frozenset()
+    report: Report,
+    targets: dict[str, Target],
+    *,
+    as_source: frozenset[Key] = frozenset(),
+    missing: frozenset[str] = frozenset(),
 ) -> dict[Key, str]:
     """Fills `typst` of every fragment.
 
@@ -27,6 +33,7 @@ def write_typst(
         report: Numbered.
         targets: Label to what it names.
         as_source: Equations that Typst was seen not to compile.
+        missing: Names of image files that Typst was seen not to read; their description stands there.
 
     Returns:
         The equations that are set as equations, in Typst.
@@ -36,7 +43,7 @@ def write_typst(
     fragments = list(report.fragments())
     trees = []
     for fragment in fragments:
-        tree = map_lists(fragment.tree, _Writer(fragment, targets, equations).change)
+        tree = map_lists(_set_flush_left(fragment.tree), _Writer(fragment, targets, equations, missing).change)
         trees.append([{"t": "Plain", "c": tree}] if fragment.inline else tree)
     written = pandoc.in_batches(
         list(zip(trees, fragments, strict=True)),
@@ -53,11 +60,35 @@ def file_name(picture: Picture) -> str:
     return f"{hashlib.sha256(picture.content).hexdigest()[:20]}.{picture.suffix}"
 
 
+def _set_flush_left(tree: list[Node]) -> list[Node]:
+    """Marks paragraphs that hold an address or a command: stretched to both edges, their lines would be torn apart."""
+    changed: list[Node] = []
+    for node in tree:
+        if node["t"] == "Para" and any(_is_rigid(part) for part in each_node([node])):
+            changed += [raw_block("typst", "#ragged["), node, raw_block("typst", "]")]
+        else:
+            changed.append(node)
+    return changed
+
+
+def _is_rigid(node: Node) -> bool:
+    if node["t"] == "Code":
+        return len(node["c"][1]) > _SHORT_CODE
+    return (
+        bool(node["t"] == "Link")
+        and len(plain_text(node["c"][1])) > _SHORT_ADDRESS
+        and " " not in plain_text(node["c"][1])
+    )
+
+
 class _Writer:
     """Turns the nodes of one fragment into nodes that pandoc writes as the Typst that we want."""
 
-    def __init__(self, fragment: Fragment, targets: dict[str, Target], equations: dict[Key, str]) -> None:
+    def __init__(
+        self, fragment: Fragment, targets: dict[str, Target], equations: dict[Key, str], missing: frozenset[str]
+    ) -> None:
         self._fragment = fragment
+        self._missing = missing
         self._targets = targets
         self._equations = equations
 
@@ -83,8 +114,12 @@ class _Writer:
             return [raw("typst", self._equation(node))]
         if kind == "Reference":
             return [raw("typst", self._references(node["c"]["labels"]))]
+        if kind == "Citation":
+            return map_lists(node["c"]["shown"], self.change)
         if kind == "Picture":
             picture = self._fragment.pictures[node["c"]["index"]]
+            if file_name(picture) in self._missing:
+                return [raw("typst", typst_text(f"[image: {picture.alt}]"))]
             return [raw("typst", f"#image({typst_literal(file_name(picture))}, alt: {typst_literal(picture.alt)});")]
         if kind == "Code":
             return [raw("typst", f"#raw({typst_literal(node['c'][1])});")]
@@ -93,7 +128,10 @@ class _Writer:
             return [raw_block("typst", f"#printed({typst_literal(shown)})")]
         if kind == "Link":
             _, inlines, (address, _) = node["c"]
-            return [raw("typst", f"#link({typst_literal(address)})["), *inlines, raw("typst", "];")]
+            # Only a citation leads to a place within: other links lead to the web or to mail.
+            is_within = address.startswith("#")
+            target = f"label({typst_literal(address[1:])})" if is_within else str(typst_literal(address))
+            return [raw("typst", f"#link({target})["), *inlines, raw("typst", "];")]
         if kind == "HorizontalRule":
             return [raw_block("typst", "#rule")]
         if kind == "Table":
@@ -111,7 +149,7 @@ class _Writer:
                 return f"#unreadable-equation({shown}, numbered: {typst_literal(content['numbered'])});{label}"
             return f"#raw({shown});"
         numbering = ', numbering: "(1)"' if content["numbered"] else ""
-        alt = typst_literal(content["tex"] or "empty equation")
+        alt = typst_literal(speak(content["tex"]) or "empty equation")
         return f"#[#set math.equation(alt: {alt}{numbering});{source}{label}]"
 
     def _references(self, labels: list[str]) -> str:

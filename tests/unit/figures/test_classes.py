@@ -89,3 +89,20 @@ def test_counts_without_classes_are_an_error() -> None:
 
 def test_all_classes_may_be_empty() -> None:
     ClassCountsDisplay(pd.DataFrame({"train": [0, 0]}, index=["a", "b"])).plot().figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "telling"), [([225] * 6, False), ([225, 200, 180], False), ([300, 150], True), ([10] * 13, True)]
+)
+def test_bars_are_telling_where_classes_are_many_or_unequal(sizes: list[int], telling: bool) -> None:
+    counts = pd.DataFrame({"train": sizes}, index=[f"class {number}" for number in range(len(sizes))])
+    assert ClassCountsDisplay(counts).is_telling is telling
+
+
+def test_the_description_holds_every_number_that_is_shown() -> None:
+    counts = pd.DataFrame({"train": [1200, 7], "test": [3, 0]}, index=["sea", "a; b"])
+    assert ClassCountsDisplay(counts).describe() == (
+        "Bars of the number of pictures of each class: sea 1,200 train, 3 test; a; b 7 train, 0 test."
+    )
+    many = pd.DataFrame({"train": range(1, 51)}, index=[f"class {number}" for number in range(50)])
+    assert ClassCountsDisplay(many).describe().endswith("; 10 more classes lie between these.")

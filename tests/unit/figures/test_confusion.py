@@ -16,6 +16,7 @@ from scenebook.figures import ConfusionDisplay, style
 
 PAPER = load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix
 SCENES = ["buildings", "forest", "glacier", "mountain", "sea", "street"]
+SVG = "http://www.w3.org/2000/svg"
 
 
 def diagonal(num_classes: int, count: int = 1234) -> np.ndarray:
@@ -53,8 +54,32 @@ def test_class_without_pictures_has_shares_of_zero() -> None:
 
 def test_zeros_are_muted() -> None:
     display = ConfusionDisplay(np.array([[5, 0], [1, 3]]), ["cat", "dog"]).plot()
-    grey = [text.get_text() for text in display.ax_.texts if to_hex(text.get_color()) == "#a6a6a6"]
+    grey = [text.get_text() for text in display.ax_.texts if to_hex(text.get_color()) == style.GREY]
     assert grey == ["0"]
+
+
+@pytest.mark.parametrize("num_classes", [2, 6, 13, 30])
+def test_every_count_can_be_read_on_its_shade(num_classes: int) -> None:
+    shares = np.linspace(0, 100, num_classes).round().astype(int)
+    # Rows of two shares that add up to 100: each shade from the palest to the darkest.
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    matrix[:, 0], matrix[:, 1] = shares, 100 - shares
+    display = ConfusionDisplay(matrix, [f"class {number}" for number in range(num_classes)]).plot()
+    display.figure_.canvas.draw()
+    cells = np.atleast_2d(display.ax_.collections[0].get_facecolor())
+    assert len(display.ax_.texts) == len(cells) == num_classes**2
+    for text, cell in zip(display.ax_.texts, cells, strict=True):
+        assert style.contrast(text.get_color(), cell) >= 4.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_any_script_stay_text_without_a_warning() -> None:
+    names = ["山景", "🏔 peak", "שלום עולם", "e\u0301te\u0301", "$x$_1 \\alpha", "long " * 14]
+    svg = style.to_svg(ConfusionDisplay(diagonal(6), names).plot().figure_)
+    texts = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{{{SVG}}}text")]
+    for name in names[:-1]:
+        assert texts.count(name) == 2, name
+    assert "font-family: 'DejaVu Sans', sans-serif" in svg, "a browser takes from the system what this font lacks"
 
 
 @pytest.mark.parametrize("num_classes", [2, 6, 11, 30])
@@ -114,7 +139,7 @@ def test_names_show_as_text(name: str) -> None:
         buffer = io.BytesIO()
         display.figure_.savefig(buffer, format="svg")
     root = ElementTree.fromstring(buffer.getvalue())
-    texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    texts = ["".join(element.itertext()) for element in root.iter(f"{{{SVG}}}text")]
     assert sum(re.sub(r"\s+", " ", text) == re.sub(r"\s+", " ", shown) for text in texts) == 2
 
 

@@ -31,6 +31,17 @@ def box_colors(display: NetworkDisplay) -> set[str]:
     return {to_hex(patch.get_facecolor()) for patch in display.ax_.patches if isinstance(patch, FancyBboxPatch)}
 
 
+def color_of(display: NetworkDisplay, name: str) -> str:
+    """The colour of the box that a text stands in."""
+    x, y = next(text.get_position() for text in display.ax_.texts if text.get_text() == name)
+    boxes = [patch for patch in display.ax_.patches if isinstance(patch, FancyBboxPatch)]
+    return next(
+        to_hex(box.get_facecolor())
+        for box in boxes
+        if box.get_x() <= x <= box.get_x() + box.get_width() and box.get_y() <= y <= box.get_y() + box.get_height()
+    )
+
+
 def assert_block_is_drawn(display: NetworkDisplay, base_model: keras.Model, block: str) -> None:
     layers = [layer for layer in base_model.layers if layer.name.startswith(f"{block}_")]
     assert len(layers) == 10, (
@@ -56,6 +67,9 @@ def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
     assert "6 blocks, 19 convolutions" in display.texts
     assert "4,096 of 14,998,528 trained" in display.texts
     assert {FROZEN, PARTLY, TRAINED} <= box_colors(display)
+    assert color_of(display, "conv5_block3_3_bn") == PARTLY, "its stored mean and variance are not trained"
+    assert color_of(display, "conv5_block3_3_conv") == FROZEN
+    assert color_of(display, "head_dense") == TRAINED
 
 
 @pytest.mark.usefixtures("clean_keras")

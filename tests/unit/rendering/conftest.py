@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
 from scenebook.rendering import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.document import Report
 from scenebook.rendering.front_matter import FrontMatter
+from scenebook.rendering.provenance import Provenance
 
 NOTEBOOKS = Path(__file__).parents[2] / "fixtures" / "rendering"
 FRONT = """\
@@ -44,6 +45,12 @@ def page_of(rendered: RenderedReport) -> BeautifulSoup:
     return BeautifulSoup(rendered.html.read_text(encoding="utf-8"), "html.parser")
 
 
+def part_of(page: BeautifulSoup, selector: str) -> Tag:
+    """The one part of a page that a CSS selector finds."""
+    (found,) = page.select(selector)
+    return found
+
+
 def pdf_text(content: bytes) -> str:
     """The text of a PDF on one line, without the break opportunities and hyphens that were put into long words."""
     pages = PdfReader(io.BytesIO(content)).pages
@@ -66,7 +73,7 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
                 stages=[StageNotebook(path.stem, path, status) for path in notebooks_of(name)],
                 build_dir=folder / "build",
                 front_matter_path=folder / "front-matter.yaml",
-                provenance={"commit": "0123abcd"},
+                provenance=Provenance(commit="0123abcd"),
                 banners=[banner] if banner else [],
             )
         return done[key]

@@ -7,6 +7,7 @@ from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.document import Code, Heading, Output, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.tree import plain_text
+from scenebook.sentences import Filled
 
 from .conftest import assembled, notebooks_of
 
@@ -81,9 +82,8 @@ def test_a_notebook_without_sections_becomes_one_of_its_name() -> None:
 
 
 def test_an_abstract_of_the_front_matter_replaces_the_generated_one() -> None:
-    front = FRONT.model_copy(update={"abstract": "Given, see [@sec:results]."})
     notebooks = [SourceNotebook(path.stem, nbformat.read(path, as_version=4)) for path in notebooks_of("whole-run")]
-    report = assemble(notebooks, front)
+    report = assemble(notebooks, FRONT, abstract=Filled("Given, see [@sec:results]."))
     assert [plain_text(prose.body.tree) for prose in report.abstract] == ["Given, see ."]
 
 

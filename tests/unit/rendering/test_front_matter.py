@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from scenebook.artifacts import project_root
 from scenebook.errors import ReportError
-from scenebook.rendering.front_matter import load_front_matter
+from scenebook.rendering.front_matter import Author, FrontMatter, load_front_matter
 
 GOOD = "title: A\nauthors:\n  - name: Ada\n"
 
@@ -41,6 +42,13 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         (GOOD + "layout: wide\n", r"'ieee' or 'article'.*key='layout', line=4"),
         (GOOD + "course: 5\n", r"valid string.*key='course', line=4"),
         (GOOD + "repository: javascript:alert(1)\n", r"starts with https.*line=4"),
+        (GOOD + "subtitle: [a]\n", r"valid string.*key='subtitle', line=4"),
+        (GOOD + "subtitel: a\n", r"only known keys.*key='subtitel', line=4.*subtitle.*bibliography, citation_style"),
+        (GOOD + "bibliography: none.bib\n", r"no file 'none\.bib' beside.*key='bibliography', line=4"),
+        (GOOD + "bibliography: .\n", r"no file '\.'.*key='bibliography', line=4"),
+        (GOOD + "bibliography: 5\n", r"is text.*key='bibliography', line=4"),
+        (GOOD + 'bibliography: "a\\0b"\n', r"key='bibliography', line=4"),
+        (GOOD + "citation_style: apa\n", r"'numeric' or 'author-year'.*key='citation_style', line=4"),
         ("title: 'A\n", r"to be YAML.*line="),
         ("- a\n", r"to be a mapping"),
     ],
@@ -48,6 +56,20 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
 def test_an_error_names_the_key_and_the_line(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(ReportError, match=match):
         load_front_matter(write(tmp_path, text))
+
+
+def test_the_bibliography_lies_beside_the_front_matter(tmp_path: Path) -> None:
+    (tmp_path / "x.bib").write_text("", encoding="utf-8")
+    front = load_front_matter(write(tmp_path, GOOD + "bibliography: x.bib\ncitation_style: author-year\n"))
+    assert front.bibliography == tmp_path / "x.bib"
+    assert front.citation_style == "author-year"
+    assert load_front_matter(write(tmp_path, GOOD + "bibliography:\n")).bibliography is None
+
+
+def test_the_comments_of_the_project_tell_every_key() -> None:
+    text = (project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8")
+    for key in (*FrontMatter.model_fields, *Author.model_fields):
+        assert re.search(rf"(?m)^\s*(# |- )*{key}:", text), key
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

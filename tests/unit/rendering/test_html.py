@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import pytest
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
-from scenebook.rendering.document import Table
-from scenebook.rendering.html_fragments import clean_html, find_sources
-from scenebook.rendering.tree import string
+from scenebook.rendering.document import Picture, Table
+from scenebook.rendering.html import breakable, shown_width
+from scenebook.rendering.html_fragments import clean_html
 
 from .conftest import Render, assembled, page_of
 
@@ -49,10 +48,12 @@ def test_figures_tables_and_sections_are_numbered_and_named(render: Render) -> N
         "Fig. 1. One picture a class.",
         "Fig. 2. The confusion matrix of the pictures in Fig. 1 and Table I.",
         "Table II. Reported against measured.",
+        "Table III. The numbers in this report's sentences: which file of the run, or which cell of a notebook, each "
+        "is from.",
     ]
     headings = [" ".join(tag.get_text().split()) for tag in page.select("main h2, main h3")]
     assert headings == ["Abstract", "I. Introduction", "II. Methodology", "A. Data", "B. Measures", "III. Results",
-                        "A. Accuracy", "IV. Conclusion", "V. Repository"]  # fmt: skip
+                        "A. Accuracy", "IV. Conclusion", "V. Repository", "Where the numbers come from"]  # fmt: skip
     assert [" ".join(tag.get_text().split()) for tag in page.select("nav a")] == headings[1:]
 
 
@@ -75,7 +76,8 @@ def test_every_image_has_its_alternative_text_and_svg_is_isolated(render: Render
 
 def test_code_is_folded_and_names_its_notebook_and_cell(render: Render) -> None:
     summaries = [" ".join(tag.get_text(" ").split()) for tag in page_of(render("whole-run")).find_all("summary")]
-    assert summaries[:2] == ["Code 01-data, cell 3", "Code 01-data, cell 6"]
+    assert summaries[:2] == ["Code 01-data, cell 3", "How this was made 01-data, cell 6"]
+    assert "Code 01-data, cell 6" not in summaries, "the box at the table holds it"
 
 
 def test_equations_are_mathml_with_their_number(render: Render) -> None:
@@ -94,22 +96,34 @@ def test_an_equation_that_nobody_understands_shows_its_source(render: Render) ->
     assert len(page.find_all("math")) == 5
 
 
-def test_a_number_of_a_sentence_carries_its_source(render: Render) -> None:
+def test_a_value_of_a_sentence_carries_its_source_also_in_the_abstract(render: Render) -> None:
     values = [(tag.get_text(), tag["title"]) for tag in page_of(render("whole-run")).select("span.value")]
-    assert values == [("88.2%", "accuracy"), ("88.2%", "accuracy")]
+    assert values == [
+        ("3 classes", "computed in 06-conclusion, cell 3: k"),
+        ("88.2%", "evaluation/metrics.json: accuracy"),
+        ("88.2%", "evaluation/metrics.json: accuracy"),
+    ]
 
 
-def test_sources_are_found_in_order_and_those_of_several_words_are_passed_over() -> None:
-    nodes = [string("12"), string("12,"), string("5%")]
-    sources = [("two words", "a"), ("12", "b"), ("12", "c"), ("5%", "d"), ("7", "e")]
-    found = find_sources(nodes, sources)
-    assert [found.get(id(node)) for node in nodes] == [[("12", "b")], [("12", "c")], [("5%", "d")]]
+def test_one_table_behind_all_else_names_every_number_once_with_its_places(render: Render) -> None:
+    page = page_of(render("whole-run"))
+    last = page.select("main > section")[-1]
+    assert one(last, "h2").get_text() == "Where the numbers come from"
+    assert [[cell.get_text() for cell in row.select("th, td")] for row in last.select("tr")] == [
+        ["number", "source", "stands in"],
+        ["3 classes", "computed in 06-conclusion, cell 3: k", "Abstract"],
+        ["88.2%", "evaluation/metrics.json: accuracy", "Abstract; Results: Accuracy"],
+    ]
+
+
+def test_a_report_without_numbers_in_sentences_has_no_such_table(render: Render) -> None:
+    assert page_of(render("equations.ipynb")).select("#sources") == []
 
 
 def test_provenance_and_banners_stand_in_the_page(render: Render) -> None:
     page = page_of(render("whole-run", banner="Drawn <pictures>."))
     assert one(page, "aside.banners").get_text().strip() == "Drawn <pictures>."
-    assert one(page, "footer dl").get_text(" ").split() == ["commit", "0123abcd"]
+    assert one(page, "footer dl").get_text(" ").split() == ["code", "commit", "0123abcd"]
     assert one(page, "title").get_text() == "A title & <its> #sign"
 
 
@@ -121,10 +135,70 @@ def test_hostile_text_reads_as_it_was_written(render: Render) -> None:
     assert [tag.get_text() for tag in page.select(".picture-caption")] == names
     assert one(page, "[id='fig:alt'] img")["alt"] == '" onerror="alert(4) #panic() \\'
     sentence = next(tag.get_text() for tag in page.select("main p") if tag.get_text().startswith(names[0]))
-    # pandoc composes letters and their accents; what a reader sees is the same.
-    assert sentence == unicodedata.normalize("NFC", "; ".join(names) + ".")
+    assert sentence == "; ".join(names) + "."
     assert "<script>alert(2)</script> #panic() $ @x % \\input{/etc/passwd}" in page.get_text()
     assert "[" * 50 in page.get_text()
+
+
+def test_wide_figures_and_tables_scroll_in_a_region_that_the_keyboard_reaches(render: Render) -> None:
+    page = page_of(render("whole-run"))
+    for selector in ("[id='fig:confusion'] .card", "[id='tbl:claims'] .scroll"):
+        region = one(page, f"figure.wide{selector}")
+        assert (region["tabindex"], region["role"]) == ("0", "region")
+        assert one(page, f"[id='{region['aria-labelledby']}']").name == "figcaption"
+
+
+def test_the_page_says_its_language_and_its_landmarks(render: Render) -> None:
+    page = page_of(render("whole-run", banner="Drawn."))
+    assert one(page, "html")["lang"] == "en-GB"
+    assert one(page, "nav")["aria-label"] == "Contents"
+    assert one(page, "aside")["aria-label"] == "Please note"
+    assert [len(page.find_all(name)) for name in ("header", "main", "footer")] == [1, 1, 1]
+    assert one(page, "body > a.skip")["href"] == "#main"
+    assert one(page, "main")["tabindex"] == "-1"
+
+
+def test_drawings_are_shown_a_quarter_larger_than_on_paper_and_photographs_as_they_are() -> None:
+    svg = b'<?xml version="1.0"?><svg height="72pt" version="1.1" width="144.5pt" viewBox="0 0 1 1"></svg>'
+    assert shown_width(Picture(svg, "svg", "")) == 241
+    assert shown_width(Picture(b"<svg></svg>", "svg", "")) is None
+    assert shown_width(Picture(b"\xff\xd8", "jpg", "")) is None
+
+
+def test_each_figure_and_table_says_how_it_was_made(render: Render) -> None:
+    page = page_of(render("whole-run"))
+    figures = [figure for figure in page.select("main > section > figure") if figure["id"] != "tbl:3"]
+    boxes = [one(figure, "details.made") for figure in figures]
+    assert len(boxes) == 4
+    facts = [[tag.get_text() for tag in box.select("dt, dd")] for box in boxes]
+    assert facts[1] == ["notebook", "01-data", "cell", "7", "code commit", "0123abcd"]
+    assert one(boxes[1], "pre").get_text() == 'print("pictures")'
+
+
+def test_a_picture_of_a_grid_opens_larger_and_closes_without_script(render: Render) -> None:
+    page = page_of(render("whole-run"))
+    assert len(page.select("img")) == 4, "no picture is there twice"
+    for item in page.select(".pictures > li"):
+        assert one(item, "a.enlarge")["href"] == f"#{item['id']}"
+        assert one(item, "a.enlarge").find("img") is not None
+        assert one(item, "a.close")["href"] == "#fig:classes"
+        assert one(item, "a.close").get_text() == "Close"
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("short & <sweet>", "short &amp; &lt;sweet&gt;"),
+        ("evaluation/metrics.json: accuracy", "evaluation/metrics.json: accuracy"),
+        ("training/test_predictions.csv", "training/<wbr>test_<wbr>predictions.<wbr>csv"),
+        ("0123456789abcdef0123456789", "0123456789ab<wbr>cdef01234567<wbr>89"),
+        ("e\u0301" * 30, "e\u0301" * 30),
+    ],
+    ids=["short", "words", "separators", "digest", "accents"],
+)
+def test_long_words_may_break_and_are_copied_as_they_are(text: str, markup: str) -> None:
+    assert breakable(text) == markup
+    assert BeautifulSoup(breakable(text), "html.parser").get_text() == text
 
 
 def test_the_page_holds_one_line_of_code_for_each_line_of_the_cell(render: Render) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from scenebook.rendering.document import Figure, Fragment, Origin, Picture, Table
+from scenebook.rendering.document import Figure, Picture, Table
 from scenebook.rendering.numbering import number_report
-from scenebook.rendering.pdf import ScenebookPDFExporter, column_widths, fits_its_width, unknown_glyphs
+from scenebook.rendering.pdf import ScenebookPDFExporter, unknown_glyphs
 
 from .conftest import FRONT, Render, assembled, pdf_text
 
@@ -24,11 +24,12 @@ def test_the_pdf_is_tagged_titled_and_in_a_language(render: Render) -> None:
     assert pdf.metadata is not None
     assert pdf.metadata.title == "A title & <its> #sign"
     root = pdf.root_object
-    assert root["/Lang"] == "en-US"
+    assert root["/Lang"] == "en-GB"
     assert "/StructTreeRoot" in root
     assert b"pdfuaid" in rendered.pdf.read_bytes()
     assert [item.title for item in pdf.outline if not isinstance(item, list)] == [
         "I. Introduction", "II. Methodology", "III. Results", "IV. Conclusion", "V. Repository",
+        "Appendix: where the numbers come from",
     ]  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def test_hostile_text_reads_as_it_was_written(render: Render) -> None:
     squeezed = text.replace(" ", "")
     for name in names:
         # In the table, under the pictures, in the sentence, as printed: four times, the caption aside.
-        assert squeezed.count(name.replace(" ", "").replace("e\u0301", "é")) >= 4, name
+        assert squeezed.count(name.replace(" ", "")) >= 4, name
     assert "drawn label" in text
     assert any("no font has a glyph for 山 (U+5C71), 🏔 (U+1F3D4)" in warning for warning in rendered.warnings)
 
@@ -94,22 +95,10 @@ def test_where_a_page_cannot_be_tagged_a_plain_pdf_is_made_with_a_warning() -> N
     report.sections[0].heading.level = 2
     content = ScenebookPDFExporter().from_report(report, number_report(report))
     assert isinstance(content, bytes)
-    assert len(report.warnings) == 1
-    assert "not tagged as PDF/UA-1: PDF/UA-1 error: the first heading must be of level 1" in report.warnings[0]
-
-
-def test_columns_of_long_text_share_what_short_ones_leave() -> None:
-    short = table_of([["sea", "1"]])
-    long = table_of([["sea", "a reason that goes on for longer than any column is wide " * 2]])
-    assert fits_its_width(short)
-    assert column_widths(short) == "(auto, auto, )"
-    assert not fits_its_width(long)
-    assert column_widths(long).startswith("(auto, ")
-    assert column_widths(long).endswith("fr, )")
-
-
-def table_of(rows: list[list[str]]) -> Table:
-    return Table(Origin("n", 1), "tbl:x", Fragment("", Origin("n", 1)), ["class", "why"], ["left", "left"], rows)
+    assert report.warnings == [
+        "The PDF is not tagged as PDF/UA-1, because of a heading of 01-data, cell 4: "
+        "the first heading must be of level 1."
+    ]
 
 
 def test_letters_of_most_scripts_are_known_and_others_told() -> None:

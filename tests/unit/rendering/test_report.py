@@ -18,7 +18,6 @@ def render_into(folder: Path, name: str, stages: list[tuple[str, Path | None, st
         stages=stages or [(path.stem, path, "done") for path in notebooks_of(name)],
         build_dir=folder / "build",
         front_matter_path=folder / "front.yaml",
-        provenance={},
     )
     return rendered.warnings
 

@@ -1,0 +1,266 @@
+"""A `.bib` file as data: read by pandoc, with every LaTeX command that is no plain typing made text before."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scenebook.errors import ReportError
+from scenebook.rendering import pandoc
+from scenebook.rendering.document import Node
+from scenebook.rendering.text import clean_text
+from scenebook.rendering.tree import plain_text
+
+LARGEST = 20_000_000
+"""Bytes of a file. A library of ten thousand works with their abstracts has about as many."""
+READ_WHOLE = 100_000
+"""Characters that pandoc reads in about 0.2 s."""
+
+_START = re.compile(
+    r"^[ \t]*@[ \t]*(?!(?:comment|string|preamble)\b)\w+[ \t]*[{(]\s*([^\s,{}()=]+)[ \t]*,",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANY_START = re.compile(r"^[ \t]*@[ \t]*\w+[ \t]*[{(]", re.MULTILINE)
+_PARENTS = re.compile(r"(?:crossref|xdata|xref)\s*=\s*[{\"]([^{}\"]+)", re.IGNORECASE)
+_PLACE = re.compile(r"\(line (\d+), column \d+\):?\s*(.*)", re.DOTALL)
+_TITLE = re.compile(r"(?<![\w-])(?:book|sub|booksub|main|journal|issue)?title(?:addon)?\s*=\s*(?=[{\"])", re.IGNORECASE)
+_MATHS_OR_COMMAND = re.compile(
+    r"(?P<maths>(?<!\\)\$(?:\\[^\n]|[^$\\\n])+\$)"
+    r"|\\url[ \t]*\{(?P<url>[^{}\n]*)\}"
+    r"|\\(?P<name>[A-Za-z]+)(?P<arguments>(?:[ \t]*(?:\{[^{}\n]*\}|\[[^][{}\n]*\]))*)"
+    r"|(?P<escaped>\\[^A-Za-z\n])"
+    r"|(?P<dollar>\$)"
+)
+_LETTERS = (
+    "u v H t c d b k r i j l o L O aa AA ae AE oe OE ss dh DH dj DJ th TH ng NG S P LaTeX TeX ldots dots copyright"
+)
+_STYLES = "emph textbf textit textsl textsc textrm textsuperscript textsubscript"
+_SIGNS = (
+    "textendash textemdash textquoteleft textquoteright textquotedblleft textquotedblright textbackslash textbar "
+    "textasciitilde textasciicircum textdollar textunderscore textless textgreater"
+)
+_TYPING = frozenset(f"{_LETTERS} {_STYLES} {_SIGNS}".split())
+"""Commands of accents, letters and styles. Any other is shown as it was typed: none may do anything."""
+_WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+
+Entry = dict[str, Node]
+"""What citeproc knows of a work: the name of a field to a node of pandoc's metadata."""
+
+
+@dataclass(frozen=True)
+class Bibliography:
+    """The entries of a file.
+
+    Args:
+        name: The file's name, for messages.
+        entries: By key.
+        lines: Of each key the lines, counted from 1, on which an entry of it begins.
+    """
+
+    name: str
+    entries: dict[str, Entry]
+    lines: dict[str, list[int]]
+
+    def check(self, key: str) -> None:
+        """Makes sure that an entry can be cited: it is the only one of its key, has a title, and somebody wrote it.
+
+        Raises:
+            ReportError: There are two, or it lacks something; with file, key and line.
+        """
+        lines = self.lines.get(key, [])
+        received: dict[str, Any] = {"file": self.name, "key": key, "line": lines[0] if lines else "unknown"}
+        if len(lines) > 1:
+            received["again"] = lines[1]
+            raise ReportError("Expected every key of the bibliography once.", received=received)
+        entry = self.entries[key]
+        if "title" not in entry:
+            raise ReportError("Expected a cited entry to have a title.", received=received)
+        if not {"author", "editor", "publisher"} & set(entry):
+            raise ReportError(
+                "Expected a cited entry to have an author.",
+                received=received,
+                advice="An editor or an organization will do; braces keep a name together, as in {{The ACME Group}}.",
+            )
+
+
+def read_bibliography(path: Path, cited: Collection[str] = ()) -> Bibliography:
+    """Reads a `.bib` file, BibTeX or BibLaTeX. Titles keep the case in which they are written.
+
+    Args:
+        path: The file.
+        cited: The keys that are needed. Of a large file, a whole library say, no other entries are read.
+
+    Raises:
+        ReportError: It is not there, too large, no text or broken; with the file, and the line where that is known.
+    """
+    source = _Source(path.name, _read_text(path))
+    try:
+        answer = pandoc.run(tame(source.select(cited)), "biblatex", "json")
+    except pandoc.PandocError as error:
+        raise source.explain(str(error)) from None
+    references = json.loads(answer)["meta"].get("references", {"c": []})["c"]
+    entries: dict[str, Entry] = {}
+    for reference in references:
+        entry = _with_safe_addresses(reference["c"])
+        entries.setdefault(text_of(entry["id"]), entry)
+    return Bibliography(path.name, entries, source.lines)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes() if path.stat().st_size <= LARGEST else None
+        text = content.decode("utf-8-sig") if content is not None else None
+    except OSError as error:
+        problem = error.strerror or "cannot be read"
+        raise ReportError("Expected a bibliography.", received={"path": str(path), "problem": problem}) from None
+    except UnicodeDecodeError as error:
+        raise ReportError(
+            "Expected the bibliography to be UTF-8.",
+            received={"file": path.name, "line": error.object[: error.start].count(b"\n") + 1},
+        ) from None
+    if text is None:
+        raise ReportError(f"Expected a bibliography of at most {LARGEST:,} bytes.", received={"file": path.name})
+    return clean_text(text)
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    text: str
+
+    @cached_property
+    def starts(self) -> list[tuple[int, str]]:
+        """Line and key of each entry, from the first to the last."""
+        breaks = [found.start() for found in re.finditer("\n", self.text)]
+        return [(bisect.bisect(breaks, found.start(1)) + 1, found[1]) for found in _START.finditer(self.text)]
+
+    def select(self, cited: Collection[str]) -> str:
+        """Returns the text; of a long one only what the cited entries need, each on its own line as before."""
+        if len(self.text) <= READ_WHOLE:
+            return self.text
+        places = [0, *(found.start() for found in _ANY_START.finditer(self.text)), len(self.text)]
+        pieces = [self.text[start:end] for start, end in itertools.pairwise(places)]
+        found = [_START.match(piece) for piece in pieces]
+        keys = [match[1] if match else "" for match in found]
+        needed: set[str] = set()
+        waiting = set(cited)
+        while waiting:
+            needed |= waiting
+            parents = [_PARENTS.findall(piece) for piece, key in zip(pieces, keys, strict=True) if key in waiting]
+            waiting = {key for names in parents for listed in names for key in re.split(r"[\s,]+", listed)} - needed
+        kept = zip(pieces, keys, strict=True)
+        return "".join(piece if not key or key in needed else "\n" * piece.count("\n") for piece, key in kept)
+
+    @cached_property
+    def lines(self) -> dict[str, list[int]]:
+        lines: dict[str, list[int]] = {}
+        for line, key in self.starts:
+            lines.setdefault(key, []).append(line)
+        return lines
+
+    def explain(self, problem: str) -> ReportError:
+        """Turns pandoc's message into an error that names the entry: the last one that begins before the place."""
+        found = _PLACE.search(problem)
+        received: dict[str, Any] = {"file": self.name}
+        if found:
+            line = int(found[1])
+            before = [start for start in self.starts if start[0] < line] or self.starts[:1]
+            received |= {"key": before[-1][1], "begins on line": before[-1][0]} if before else {}
+            received |= {"line": line, "problem": " ".join(found[2].split("\n")[0].split())}
+        else:
+            received["problem"] = " ".join(problem.split())[:200]
+        return ReportError(
+            "Expected the bibliography to be BibTeX.",
+            received=received,
+            advice="Look for a brace, a quotation mark or a comma that is missing there or in the entry before.",
+        )
+
+
+def tame(source: str) -> str:
+    """Returns BibTeX in which commands are text, unless they only type a letter or set a style.
+
+    LaTeX is a language: pandoc would drop what it does not know, and show some of the rest twice. A dollar sign without
+    its partner on the line is one that is meant. Braces around a title keep its letters as they are, where BibTeX makes
+    them small.
+    """
+    return _keep_case(_MATHS_OR_COMMAND.sub(_tame_one, source))
+
+
+def _tame_one(found: re.Match[str]) -> str:
+    if found["dollar"]:
+        return r"\$"
+    if found["url"] is not None:
+        return found["url"]
+    if found["name"] is None or found["name"] in _TYPING:
+        return found[0]
+    arguments = found["arguments"].replace("{", r"\{").replace("}", r"\}")
+    return rf"\textbackslash{{}}{found['name']}{_MATHS_OR_COMMAND.sub(_tame_one, arguments)}"
+
+
+def _keep_case(source: str) -> str:
+    parts, position = [], 0
+    for found in _TITLE.finditer(source):
+        if found.start() < position:
+            continue
+        end = _end_of_value(source, found.end())
+        if end is None:  # Broken, as pandoc will say. To look on would take the square of the length.
+            break
+        parts += [source[position : found.end() + 1], "{", source[found.end() + 1 : end], "}"]
+        position = end
+    return "".join([*parts, source[position:]])
+
+
+def _end_of_value(source: str, start: int) -> int | None:
+    """Returns where the brace or the quotation mark stands that closes the one at `start`."""
+    depth = 0
+    quoted = source[start] == '"'
+    for position in range(start + quoted, len(source)):
+        sign = source[position]
+        if source[position - 1] == "\\" and sign in "{}":
+            continue
+        depth += (sign == "{") - (sign == "}")
+        if (quoted and sign == '"' and depth == 0) or (not quoted and depth == 0) or depth < 0:
+            return position if depth == 0 else None
+    return None
+
+
+def _with_safe_addresses(entry: Entry) -> Entry:
+    """Makes an address that leads to neither the web nor a DOI a note: it is shown, and is no link."""
+    kept: Entry = {}
+    notes = []
+    for name, value in entry.items():
+        pattern = {"url": _WEB, "doi": _DOI}.get(name.lower())
+        if pattern is None:
+            kept[name] = value
+        elif found := pattern.fullmatch(text_of(value).strip()):
+            kept[name] = meta_string(found[found.re.groups])
+        else:
+            notes.append(text_of(value))
+    if notes:
+        before = [text_of(kept["note"])] if "note" in kept else []
+        kept["note"] = meta_string(", ".join([*before, *notes]))
+    return kept
+
+
+def addresses_of(entry: Entry) -> set[str]:
+    """Returns the address of an entry on the web, if it has one."""
+    return {text_of(value) for name, value in entry.items() if name.lower() == "url"}
+
+
+def meta_string(text: str) -> Node:
+    """A text in pandoc's metadata."""
+    return {"t": "MetaString", "c": text}
+
+
+def text_of(value: Node) -> str:
+    """Returns the text of a piece of metadata."""
+    content = value["c"]
+    return content if isinstance(content, str) else plain_text(content)

@@ -1,0 +1,196 @@
+"""Citations of works: each is written, and the list of references made, by pandoc's own citeproc."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scenebook.artifacts import project_root
+from scenebook.errors import ReportError
+from scenebook.rendering import pandoc
+from scenebook.rendering.bibliography import Bibliography, addresses_of, meta_string, read_bibliography
+from scenebook.rendering.document import Fragment, Node, Origin, Report, Work
+from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, each_node, plain_text, string
+
+ANCHOR = "ref:"
+"""What stands before a work's key in the id of its entry."""
+_CITEPROC_ANCHOR = "#ref-"
+_DOI_ADDRESS = "https://doi.org/"
+_STYLED = frozenset({"Emph", "Strong", "Strikeout", "Superscript", "Subscript", "SmallCaps", "Underline"})
+
+
+def load_bibliography(report: Report) -> Bibliography | None:
+    """Reads the file that the front matter names.
+
+    Raises:
+        ReportError: It cannot be read.
+    """
+    cited = {key for _, node in _citations(report) for key in keys_of(node)}
+    return read_bibliography(report.front.bibliography, cited) if report.front.bibliography else None
+
+
+def check_citations(report: Report, bibliography: Bibliography | None) -> None:
+    """Makes sure that every work that is cited is in the bibliography, and can be listed.
+
+    Raises:
+        ReportError: One is not; the error names it, the notebook and the cell.
+    """
+    for fragment, node in _citations(report):
+        for key in keys_of(node):
+            received: dict[str, Any] = {"citation": f"[@{key}]", **fragment.origin.received()}
+            if bibliography is None:
+                raise ReportError(
+                    "Expected the front matter to name a bibliography, because a work is cited.",
+                    received=received,
+                    advice=rf"Add `bibliography: references.bib` to it, or write \[@{key}\] where this is no citation.",
+                )
+            if key not in bibliography.entries:
+                near = difflib.get_close_matches(key, bibliography.lines, n=1, cutoff=0.5)
+                raise ReportError(
+                    "Expected a citation of a work that is in the bibliography.",
+                    received={**received, "bibliography": bibliography.name},
+                    advice=f"Did you mean [@{near[0]}]?" if near else "Add an entry of this key to it.",
+                )
+            bibliography.check(key)
+
+
+def resolve_citations(report: Report, bibliography: Bibliography | None) -> None:
+    """Fills in how each citation reads, and the report's list of references.
+
+    A work that is not in the bibliography is shown as it was cited, with a warning: the report is incomplete, or this
+    is a notebook rendered alone.
+
+    Raises:
+        ReportError: pandoc cannot write the list.
+    """
+    entries = bibliography.entries if bibliography is not None else {}
+    known: list[Node] = []
+    for fragment, node in _citations(report):
+        unknown = [key for key in keys_of(node) if key not in entries]
+        if unknown:
+            node["c"]["shown"] = [string(f"[{'; '.join('@' + key for key in keys_of(node))}]")]
+            named = ", ".join(unknown)
+            report.warnings.append(f"{fragment.origin}: no entry of the bibliography is called {named}.")
+        else:
+            known.append(node)
+    if not known:
+        return
+    cited = list(dict.fromkeys(key for node in known for key in keys_of(node)))
+    blocks = _run_citeproc(known, [entries[key] for key in cited], report.front.citation_style)
+    addresses = set().union(*(addresses_of(entries[key]) for key in cited))
+    for node, block in zip(known, blocks, strict=False):
+        node["c"]["shown"] = simplify(block["c"][0]["c"][1], addresses)
+    origin = Origin(bibliography.name if bibliography is not None else "", 0)
+    report.references = [_work(entry, addresses, origin) for entry in blocks[-1]["c"][1]]
+
+
+def keys_of(node: Node) -> list[str]:
+    """Returns the keys of the works that a citation names."""
+    return [item["key"] for item in node["c"]["items"]]
+
+
+def _citations(report: Report) -> Iterator[tuple[Fragment, Node]]:
+    """Yields the citations in reading order, which is the order of the numbers."""
+    for fragment in report.fragments():
+        for node in each_node(fragment.tree):
+            if node["t"] == "Citation":
+                yield fragment, node
+
+
+def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: str) -> list[Node]:
+    """Returns a paragraph for each citation, and then the list of references."""
+    meta = {
+        "references": {"t": "MetaList", "c": [{"t": "MetaMap", "c": entry} for entry in entries]},
+        "link-citations": {"t": "MetaBool", "c": True},
+        "link-bibliography": {"t": "MetaBool", "c": True},
+        # Else the words of the list are those of this machine's language.
+        "lang": meta_string("en-US"),
+    }
+    blocks = [{"t": "Para", "c": [_as_cite(node)]} for node in citations]
+    document = {"pandoc-api-version": pandoc.API_VERSION, "meta": meta, "blocks": blocks}
+    options = ["--citeproc", f"--csl={_style_file(style)}"]
+    try:
+        answer: list[Node] = json.loads(pandoc.run(json.dumps(document), "json", "json", options))["blocks"]
+    except pandoc.PandocError as error:
+        raise ReportError("Expected pandoc to write the references.", received={"problem": str(error)[:300]}) from None
+    if len(answer) != len(citations) + 1 or answer[-1]["t"] != "Div":
+        raise ReportError("Expected pandoc to write the references.", received={"blocks": len(answer)})
+    return answer
+
+
+def _style_file(style: str) -> Path:
+    return project_root() / "report" / "template" / "citations" / f"{style}.csl"
+
+
+def _as_cite(node: Node) -> Node:
+    citations = []
+    for item in node["c"]["items"]:
+        suffix: list[Node] = [string(",")]
+        for word in item["locator"].split():
+            suffix += [SPACE, string(word)]
+        citations.append(
+            {
+                "citationId": item["key"],
+                "citationPrefix": [],
+                "citationSuffix": suffix if item["locator"] else [],
+                "citationMode": {"t": "NormalCitation"},
+                "citationNoteNum": 0,
+                "citationHash": 0,
+            }
+        )
+    return {"t": "Cite", "c": [citations, []]}
+
+
+def _work(entry: Node, addresses: set[str], origin: Origin) -> Work:
+    (identifier, _, _), blocks = entry["c"]
+    key = identifier.removeprefix(_CITEPROC_ANCHOR[1:])
+    inlines = [node for block in blocks for node in block["c"]]
+    number = ""
+    if inlines and _is_margin(inlines[0]):
+        number = plain_text(inlines.pop(0)["c"][1])
+    return Work(key, ANCHOR + key, number, Fragment("", origin, inline=True, tree=simplify(inlines, addresses)))
+
+
+def _is_margin(node: Node) -> bool:
+    return bool(node["t"] == "Span" and "csl-left-margin" in node["c"][0][1])
+
+
+def simplify(nodes: list[Node], addresses: set[str]) -> list[Node]:
+    """Keeps text, styles, maths, and links to the web and to entries; of anything else its text."""
+    done: list[Node] = []
+    for node in nodes:
+        kind, content = node["t"], node.get("c")
+        if kind == "Str":
+            done.append(node)
+        elif kind in {"Space", "SoftBreak", "LineBreak"}:
+            done.append(SPACE)
+        elif kind in _STYLED:
+            done.append({"t": kind, "c": simplify(node["c"], addresses)})
+        elif kind == "Span":
+            done += simplify(node["c"][1], addresses)
+        elif kind == "Quoted":
+            signs = "“”" if node["c"][0]["t"] == "DoubleQuote" else "‘’"
+            done += [string(signs[0]), *simplify(node["c"][1], addresses), string(signs[1])]
+        elif kind == "Math":
+            tex = node["c"][1]
+            done.append({"t": "Equation", "c": {"tex": tex, "display": False, "label": "", "numbered": False}})
+        elif kind == "Link":
+            done += _link(node, addresses)
+        else:
+            last = content[-1] if isinstance(content, list) and content else ""
+            done.append(string(last if isinstance(last, str) else ""))
+    return done
+
+
+def _link(node: Node, addresses: set[str]) -> list[Node]:
+    _, inlines, (address, _) = node["c"]
+    shown = simplify(inlines, addresses)
+    if address.startswith(_CITEPROC_ANCHOR):
+        target = f"#{ANCHOR}{address.removeprefix(_CITEPROC_ANCHOR)}"
+        return [{"t": "Link", "c": [["", [], [["role", "doc-biblioref"]]], shown, [target, ""]]}]
+    if address.startswith(_DOI_ADDRESS) or address in addresses:
+        return [{"t": "Link", "c": [NO_ATTRIBUTES, shown, [address, ""]]}]
+    return shown

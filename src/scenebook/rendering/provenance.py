@@ -1,0 +1,153 @@
+"""Where the results of a run come from, read from the run itself: commit, settings, digest of the data, times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scenebook.artifacts import MANIFEST, SETTINGS, project_root
+from scenebook.errors import ScenebookError
+from scenebook.provenance import changed_settings
+from scenebook.rendering.text import clean_text
+
+DIGITS = 12
+"""Of a digest or a commit, where it only tells one from another."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of a run. What is not is empty, and is not shown.
+
+    Args:
+        run: Its name.
+        profile: The name of the profile that it started from.
+        settings: All settings, name to value.
+        changed: Those that differ from the profile; `None` where the profile is not at hand.
+        digest: SHA-256 over the list of pictures, their splits and digests.
+        commit: Of the code, with `-dirty` where files had been changed.
+        made: When the run was started.
+        versions: Of Python and the libraries.
+        machine: What it was made on.
+        seconds: A notebook's name to the time that its stage took.
+    """
+
+    run: str = ""
+    profile: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    changed: Mapping[str, Any] | None = None
+    digest: str = ""
+    commit: str = ""
+    made: str = ""
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def of_report(self) -> dict[str, str]:
+        """Returns what the foot of the page says, name to value."""
+        times = {name: f"{seconds:.0f}" for name, seconds in self.seconds.items()}
+        return _known(
+            {
+                "run": self.run,
+                "profile": self.profile,
+                "made": self.made,
+                "code commit": self.commit,
+                "data digest": self.digest,
+                "machine": _listed(self.machine),
+                "seconds a notebook": _listed(times),
+                "versions": _listed(self.versions),
+                "settings": _listed(self.settings),
+            }
+        )
+
+    def of_result(self, notebook: str) -> dict[str, str]:
+        """Returns what the box at a figure or table says of the notebook that made it, name to value."""
+        seconds = self.seconds.get(notebook)
+        return _known(
+            {
+                "settings changed": self._changes(),
+                "data digest": self.digest[:DIGITS],
+                "code commit": _short_commit(self.commit),
+                "time": f"{seconds:.0f} s for the whole notebook" if seconds is not None else "",
+            }
+        )
+
+    def _changes(self) -> str:
+        if self.changed is not None:
+            return _listed(self.changed, " = ") or f"none, all as in the profile {self.profile}"
+        return f"unknown: the profile {self.profile} is not at hand" if self.profile else ""
+
+
+def read_provenance(run_dir: Path) -> Provenance:
+    """Reads what a run's folder tells. Files that are missing or unreadable leave their part empty.
+
+    Args:
+        run_dir: A run; for a notebook that is rendered alone, whatever folder its own lies in.
+    """
+    manifest = _read(run_dir / MANIFEST)
+    settings = _read(run_dir / SETTINGS)
+    stages = [stage for stage in _mapping(manifest, "stages").values() if isinstance(stage, dict)]
+    profile = str(manifest.get("profile", ""))
+    return Provenance(
+        run=run_dir.name if manifest else "",
+        profile=profile,
+        settings=settings,
+        changed=_find_changes(settings, profile),
+        digest=str(_read(run_dir / "data" / "classes.json").get("digest", "")),
+        commit=str(manifest.get("commit", "")),
+        made=str(manifest.get("started", "")),
+        versions=_mapping(manifest, "versions"),
+        machine=_mapping(manifest, "machine"),
+        seconds={
+            Path(str(stage.get("notebook"))).stem: float(stage["seconds"])
+            for stage in stages
+            if isinstance(stage.get("seconds"), (int, float))
+        },
+    )
+
+
+def _find_changes(settings: Mapping[str, Any], profile: str) -> dict[str, Any] | None:
+    """Compares a run's settings with its profile as it is now; `None` where that cannot be had."""
+    path = project_root() / "profiles" / f"{profile}.yaml"
+    if not settings or Path(profile).name != profile or not path.is_file():
+        return None
+    try:
+        return changed_settings(settings, path)
+    except ScenebookError:
+        return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _mapping(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _known(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: clean_text(value) for name, value in values.items() if value}
+
+
+def _listed(values: Mapping[str, Any], sign: str = " ") -> str:
+    return ", ".join(f"{name}{sign}{_as_typed(value)}" for name, value in values.items())
+
+
+def _as_typed(value: Any) -> str:
+    """Returns a setting's value as one would type it on the command line."""
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _short_commit(commit: str) -> str:
+    name, dash, rest = commit.partition("-")
+    return name[:DIGITS] + dash + rest

@@ -1,0 +1,98 @@
+"""Where the numbers in sentences come from: a title on each of them, and one table for those who see no titles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scenebook.rendering.document import Fragment, Heading, Node, Origin, Prose, Report, Table
+from scenebook.rendering.tree import string
+from scenebook.sentences import VALUE_BEGINS, VALUE_ENDS, without_marks
+
+TITLE = "Where the numbers come from"
+LONGEST_TEXT = 40
+"""Characters of a value in the table: a sentence as a value, with numbers in it, is shortened."""
+_PIECES = re.compile(f"([{VALUE_BEGINS}{VALUE_ENDS}])")
+
+
+def mark_values(report: Report) -> None:
+    """Turns the marks around values into spans with a title, and removes marks where a span cannot stand."""
+    sources = {id(block.body): block.sources for block in report.blocks() if isinstance(block, Prose)}
+    for fragment in report.fragments():
+        titles = iter([source for _, source in sources.get(id(fragment), [])])
+        fragment.tree = _mark(fragment.tree, titles)
+
+
+def _mark(part: Any, titles: Iterator[str]) -> Any:
+    """Goes through a part of a tree in the order of the text, which is the order of the titles."""
+    if isinstance(part, str):
+        for _ in range(part.count(VALUE_BEGINS)):
+            next(titles, None)
+        return without_marks(part)
+    if isinstance(part, dict):
+        return {name: _mark(inner, titles) for name, inner in part.items()}
+    return _mark_list(part, titles) if isinstance(part, list) else part
+
+
+def _mark_list(parts: list[Any], titles: Iterator[str]) -> list[Any]:
+    done: list[Any] = []
+    begin: int | None = None
+    title: str | None = None
+    for part in parts:
+        if not (isinstance(part, dict) and part.get("t") == "Str"):
+            done.append(_mark(part, titles))
+            continue
+        for piece in _PIECES.split(part["c"]):
+            if piece == VALUE_BEGINS:
+                begin, title = len(done), next(titles, None)
+            elif piece == VALUE_ENDS:
+                if begin is not None and done[begin:] and title is not None:
+                    done[begin:] = [_span(done[begin:], title)]
+                begin = None
+            elif piece:
+                done.append(string(piece))
+    return done
+
+
+def _span(nodes: list[Node], title: str) -> Node:
+    return {"t": "Span", "c": [["", ["value"], [["title", title]]], nodes]}
+
+
+def tabulate_sources(report: Report) -> Table | None:
+    """Returns the table of all numbers in sentences, a row for each number and source; `None` if there are none."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for place, prose in _sentences(report):
+        for text, source in prose.sources:
+            if any(character.isdigit() for character in text):
+                there = places.setdefault((_shorten(text), source), [])
+                there += [] if place in there else [place]
+    if not places:
+        return None
+    words = "The numbers in this report's sentences: which file of the run, or which cell of a notebook, each is from."
+    origin = Origin("report", 0)
+    return Table(
+        origin,
+        label="",
+        caption=Fragment(words, origin, inline=True, tree=[string(words)]),
+        header=["number", "source", "stands in"],
+        align=["left", "left", "left"],
+        rows=[[text, source, "; ".join(there)] for (text, source), there in places.items()],
+        wide=True,
+    )
+
+
+def _sentences(report: Report) -> Iterator[tuple[str, Prose]]:
+    """Yields the report's prose, each with the headings above it."""
+    yield from (("Abstract", prose) for prose in report.abstract)
+    for section in report.sections:
+        place = section.heading.plain
+        for block in section.blocks:
+            if isinstance(block, Heading) and block.level == 2:
+                place = f"{section.heading.plain}: {block.plain}"
+            elif isinstance(block, Prose):
+                yield place, block
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1].rstrip() + "…"

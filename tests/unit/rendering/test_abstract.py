@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scenebook.artifacts import RunDirectory
+from scenebook.config import make_settings
+from scenebook.errors import MissingArtifactError, ReportError
+from scenebook.rendering import RenderedReport, StageNotebook, render_report
+
+from .conftest import FRONT, notebooks_of, page_of, part_of, pdf_text
+
+GIVEN = """\
+abstract: |
+  Of {k} classes of *{name}*, {accuracy:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}) of {test:,}
+  pictures; a rate of {learning_rate:g}, {backbone}. $\\\\frac{{1}}{{2}}$
+"""
+
+
+@pytest.fixture
+def run(run_dir: RunDirectory) -> RunDirectory:
+    """A run with the artifacts that an abstract can name."""
+    run_dir.write_json("evaluation/metrics.json", {"n": 1350, "accuracy": {"value": 0.88, "low": 0.86, "high": 0.9}})
+    run_dir.write_json("training/recipe.json", make_settings({}).model_dump())
+    run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "pictures", "classes": ["a", "b"]})
+    splits = ["train"] * 20 + ["test"] * 1350
+    run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))
+    run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1], "accuracy": [0.9]}))
+    run_dir.write_matrix("evaluation/confusion_matrix.csv", pd.DataFrame([[9, 1], [0, 8]], ["a", "b"], ["a", "b"]))
+    return run_dir
+
+
+def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedReport:
+    front = run.path("front-matter.yaml")
+    front.parent.mkdir(parents=True, exist_ok=True)
+    front.write_text(FRONT + abstract, encoding="utf-8")
+    stages = [StageNotebook(path.stem, path, status) for path in notebooks_of("whole-run")]
+    return render_report(run.root, stages=stages, build_dir=run.path("build"), front_matter_path=front)
+
+
+def test_fields_are_filled_from_the_run_in_both_files(run: RunDirectory) -> None:
+    rendered = render(run, GIVEN.replace("\\\\", "\\"))
+    said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 pictures; a rate of 0.001, a small residual network"
+    abstract = part_of(page_of(rendered), ".abstract")
+    assert said in " ".join(abstract.get_text().split())
+    assert abstract.find("mfrac")
+    assert f"Abstract—{said}" in pdf_text(rendered.pdf.read_bytes())
+    assert "evaluation/metrics.json: accuracy.low" in {value["title"] for value in abstract.find_all(class_="value")}
+
+
+def test_another_front_matter_is_filled_from_the_same_run(run: RunDirectory) -> None:
+    for written, shown in (("{k} classes", "2 classes"), ("{majority:.0%}", "56%")):
+        page = page_of(render(run, f"abstract: '{written}'\n"))
+        assert shown in part_of(page, ".abstract").get_text()
+
+
+@pytest.mark.parametrize(
+    ("abstract", "match"),
+    [
+        (
+            "abstract: |\n  First.\n  {acuracy:.1%}\n",
+            r"file='front-matter\.yaml', key='abstract', line=6, field='acuracy'",
+        ),
+        (
+            "abstract: '{acuracy}'\n",
+            r"line=4.*Known: accuracy, augmentation_seed, augmented, .*learning_rate.*majority",
+        ),
+        ("abstract: '{accuracy.mean}'\n", r"line=4, field='accuracy\.mean'"),
+        ("abstract: '{name:.1%}'\n", r"a format that fits.*line=4, field='name'"),
+        ("abstract: '{k'\n", r"opened and closed.*key='abstract', line=4.*written \{\{"),
+        ("abstract: 'costs $\\frac{1}{2}$'\n", r"field='1'"),
+    ],
+)
+def test_a_wrong_field_names_file_key_line_and_what_is_known(run: RunDirectory, abstract: str, match: str) -> None:
+    with pytest.raises(ReportError, match=match):
+        render(run, abstract)
+    assert not run.path("build").exists()
+
+
+def test_an_abstract_without_fields_needs_no_run(run_dir: RunDirectory) -> None:
+    assert "Plain." in part_of(page_of(render(run_dir, "abstract: Plain.\n")), ".abstract").get_text()
+
+
+def test_a_whole_run_without_the_artifact_says_which_notebook_writes_it(run_dir: RunDirectory) -> None:
+    with pytest.raises(MissingArtifactError, match=r"evaluation/metrics\.json.*03-evaluation"):
+        render(run_dir, "abstract: '{accuracy}'\n")
+
+
+def test_an_incomplete_run_leaves_numbers_of_an_older_one_out(run: RunDirectory) -> None:
+    rendered = render(run, "abstract: 'Reaches {accuracy:.1%}.'\n", status="interrupted")
+    assert any("abstract" in warning and "left out" in warning for warning in rendered.warnings)
+    assert "Reaches" not in Path(rendered.html).read_text(encoding="utf-8")

@@ -1,0 +1,101 @@
+"""The PDF as assistive technology reads it, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import io
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import nbformat
+import page as pdf_checker
+import pytest
+from pypdf import PdfReader
+
+from scenebook import notebook
+from scenebook.artifacts import RunDirectory
+from scenebook.rendering import RenderedReport, StageNotebook, render_report
+
+from .conftest import FRONT, Render
+from .tagged import read_tagged
+
+LAYOUTS = {"ieee": "", "article": "layout: article\npaper: letter\n"}
+FIXTURES = ("whole-run", "user-cells.ipynb", "equations.ipynb", "hostile-text.ipynb", "long-table.ipynb")
+
+
+def failures(content: bytes) -> list[str]:
+    """What the checker of PDF/UA-1 finds."""
+    report = pdf_checker.validate_pdf_bytes(content, profile="ua1")
+    return [f"{failure.rule_id}: {failure.message}" for failure in report.failures]
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [*((name, "ieee") for name in FIXTURES), ("whole-run", "article"), ("long-table.ipynb", "article")],
+)
+def test_an_independent_checker_finds_the_pdf_accessible(name: str, layout: str, render: Render) -> None:
+    content = render(name, front=FRONT + LAYOUTS[layout]).pdf.read_bytes()
+    assert failures(content) == []
+    root: Any = PdfReader(io.BytesIO(content)).root_object
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"].startswith("en-")
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_object().get_data()
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_every_figure_and_equation_is_described_and_levels_have_no_gaps(name: str, render: Render) -> None:
+    content = render(name).pdf.read_bytes()
+    root = read_tagged(content)
+    described = root.find("Figure", "Formula")
+    assert described or name == "long-table.ipynb"
+    assert [element.kind for element in described if not element.alt] == []
+    levels = [int(heading.kind[1:]) for heading in root.find("H1", "H2", "H3", "H4", "H5", "H6")]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_bookmarks_are_the_sections(render: Render) -> None:
+    content = render("whole-run").pdf.read_bytes()
+    headings = read_tagged(content).find("H1", "H2", "H3")
+    marks = list(flatten(PdfReader(io.BytesIO(content)).outline))
+    assert ["".join(mark.split()) for mark in marks] == ["".join(heading.text.split()) for heading in headings]
+
+
+def flatten(outline: Any) -> list[str]:
+    return [title for item in outline for title in (flatten(item) if isinstance(item, list) else [str(item.title)])]
+
+
+def test_what_cannot_be_tagged_is_named_and_the_pdf_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render_without_alt(tmp_path, monkeypatch)
+    assert rendered.warnings == [
+        "The PDF is not tagged as PDF/UA-1, because of Fig. 2 of mine, cell 4: missing alt text."
+    ]
+    assert rendered.pdf.read_bytes().startswith(b"%PDF")
+    assert any("ALTERNATIVE-TEXT" in failure for failure in failures(rendered.pdf.read_bytes()))
+
+
+def render_without_alt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> RenderedReport:
+    """Renders a report of two figures, of which the second has no alternative text."""
+    shown: list[dict[str, Any]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
+        patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
+        for name, alt in (("one", "A frame."), ("two", "")):
+            notebook.show_figure(plt.figure(figsize=(1, 1)), label=f"fig:{name}", caption="See [@fig:one].", alt=alt)
+    outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\n## Results\n\nSee [@fig:one] and [@fig:two].\n\n### Part"),
+        nbformat.v4.new_code_cell("one", outputs=outputs[:1]),
+        nbformat.v4.new_markdown_cell("#### Deeper\n\nSee [@fig:two]."),
+        nbformat.v4.new_code_cell("two", outputs=outputs[1:]),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "mine.ipynb")
+    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\n", encoding="utf-8")
+    return render_report(
+        folder,
+        stages=[StageNotebook("mine", folder / "mine.ipynb", "done")],
+        build_dir=folder / "build",
+        front_matter_path=folder / "front.yaml",
+        provenance=None,
+    )
