@@ -214,6 +214,8 @@ def describe_without(scores: Mapping[str, Any]) -> str:
     without, whole = scores["accuracy_without_duplicates"]["value"], scores["accuracy"]
     if whole["low"] <= without <= whole["high"]:
         return sentence + ", which is within the interval of the first: the duplicates do not explain it."
+    if without > whole["high"]:
+        return sentence + ", more than on all: the duplicates were recognised worse, as copies under another name are."
     return sentence + ". This is the figure to go by: the first one counts what was learned by heart."
 
 
@@ -258,11 +260,11 @@ def describe_confusion(matrix: pd.DataFrame) -> str:
 
 
 def with_intervals(report: pd.DataFrame, class_scores: dict[str, dict[str, Score | None]]) -> pd.DataFrame:
-    """Returns the classification report with the interval of each class's F1 as a text column."""
+    """Returns the classification report as it is shown, with the interval of each class's F1 as a text column."""
     intervals = [
         f"{score['low']:.2f} to {score['high']:.2f}" if score else ""
         for score in (class_scores[name]["f1"] for name in report["class"].iloc[: len(class_scores)])
     ]
     intervals += [""] * (len(report) - len(intervals))
-    columns = report.drop(columns="support").assign(**{"95% interval of F1": intervals})
+    columns = report.drop(columns="support").rename(columns={"f1": "F1"}).assign(**{"F1, 95% interval": intervals})
     return columns.assign(support=report["support"])

@@ -129,7 +129,7 @@ def show_pictures(
         label: `fig:name`.
         caption: Markdown, of the whole.
         alt: Plain text, of the whole.
-        columns: Pictures in a row; by default at most 6.
+        columns: Pictures in a row; by default at most 6, and no row much shorter than the others.
         wide: Spans both columns of the PDF.
     """
     items = []
@@ -145,7 +145,7 @@ def show_pictures(
         "caption": as_utf8(caption),
         "alt": as_utf8(alt),
         "wide": wide,
-        "columns": columns or min(6, len(items)),
+        "columns": columns or _columns_for(len(items)),
         "items": items,
     }
     cells = "".join(
@@ -158,6 +158,11 @@ def show_pictures(
         text=f"Figure {label}: {caption}",
         html_text=f'<div style="display:flex;flex-wrap:wrap">{cells}</div>{_caption(caption)}',
     )
+
+
+def _columns_for(count: int) -> int:
+    rows = -(-count // 6)
+    return -(-count // max(rows, 1))
 
 
 def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:

@@ -58,12 +58,22 @@ def test_make_help_lists_every_target_in_one_line() -> None:
     assert set(re.findall(r"(?m)^  make ([\w-]+)", shown)) == set(declared.group(1).split())
 
 
-def test_no_tracked_file_is_larger_than_3_mb() -> None:
+def tracked() -> list[str]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode != 0:
         pytest.skip("this is no git checkout")
-    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_tracked_file_is_larger_than_3_mb() -> None:
+    files = [ROOT / name for name in tracked()]
     assert [path.name for path in files if path.is_file() and path.stat().st_size > 3_000_000] == []
+
+
+def test_pictures_lie_nowhere_but_in_the_documentation() -> None:
+    """Folders that somebody tried the program on are easily committed with the rest."""
+    pictures = re.compile(r"\.(?:png|jpe?g|gif|bmp|tiff?|webp)$", re.IGNORECASE)
+    assert [name for name in tracked() if pictures.search(name) and not name.startswith("docs/")] == []
 
 
 def test_no_pickles_and_no_eval_in_the_package() -> None:

@@ -56,7 +56,7 @@ def test_say_names_the_file_of_a_value_that_was_read_from_one(
 
 def test_marks_of_values_that_come_with_the_text_are_dropped(shown: list[dict[str, Any]]) -> None:
     notebook.say("a\ufdd0b {x}", x="c\ufdd1d")
-    assert shown[0][notebook.MIME]["markdown"] == "ab \ufdd0cd\ufdd1"
+    assert shown[0][notebook.MIME]["markdown"] == "ab \ufdd0\ufdd2cd\ufdd1"
 
 
 @pytest.mark.parametrize("field", ["{accuracy.__class__}", "{accuracy.value}", "{missing}", "{n.low}", "{n!r}", "{0}"])
@@ -111,6 +111,13 @@ def test_pictures_are_kept_as_jpeg_no_larger_than_print_needs(
     items = shown[0][notebook.MIME]["items"]
     assert [item["caption"] for item in items] == ["a", "b"]
     assert [decode(run_dir.path(item["file"])).shape for item in items] == [(480, 320, 3), (20, 30, 3)]
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (6, 6), (7, 4), (12, 6), (13, 5)])
+def test_rows_of_pictures_are_about_equally_long(shown: list[dict[str, Any]], count: int, columns: int) -> None:
+    images = [np.zeros((8, 8, 3), np.uint8)] * count
+    notebook.show_pictures(images, captions=[""] * count, label="fig:many", caption="Many.", alt="Black squares.")
+    assert shown[0][notebook.MIME]["columns"] == columns
 
 
 def test_a_table_is_text_already_formatted_and_aligned(shown: list[dict[str, Any]]) -> None:

@@ -31,7 +31,7 @@ def describe_found(found: FoundPictures) -> list[tuple[str, dict[str, Any]]]:
     if found.drawn_from is not None:
         said.append(
             (
-                "Of {listed:,} pictures {drawn:,} were drawn class by class, at random: the setting max\\_per\\_class "
+                "Of {listed:,} pictures {drawn:,} were taken class by class, at random: the setting max\\_per\\_class "
                 "limits their number.",
                 {"listed": found.drawn_from, "drawn": len(found.pictures)},
             )

@@ -120,6 +120,13 @@ def test_long_words_do_not_cross_into_the_other_column() -> None:
     assert body[:, middle:].any()
 
 
+def test_a_tab_keeps_words_apart() -> None:
+    pdf, _ = render(table("tbl:a", ["a\tb"], [["left\tright"]]))
+    text = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    assert "a b" in text
+    assert "left right" in text
+
+
 @pytest.mark.parametrize("sentences", [12, 95])
 def test_the_last_columns_are_equally_long(sentences: int) -> None:
     pdf, _ = render(new_markdown_cell("\n\n".join([LOREM * 5] * (sentences // 5))))
