@@ -21,6 +21,7 @@ def main(name: str) -> None:
     build = default_build_dir() / name
     for file, magic in (("report.pdf", b"%PDF-"), ("report.html", b"<!DOCTYPE html>")):
         expect((build / file).read_bytes().lstrip()[:15].lower().startswith(magic.lower()), f"{file} is none")
+    expect((build / "report.pdf").stat().st_size < 8_000_000, "report.pdf is larger than 8 MB")
     print(f"{name}: n={metrics['n']}, accuracy={metrics['accuracy']}")
 
 

@@ -32,7 +32,8 @@ STAGE_NOTEBOOKS = {
 """Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
 
 TEXT_COLUMNS = frozenset(
-    {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256", "phash", "phash_mirrored"}
+    {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256"}
+    | {"phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"}
 )
 """Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
 

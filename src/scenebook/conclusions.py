@@ -164,8 +164,7 @@ def write_command(run_dir: RunDirectory) -> str:
     if changed.get("weights", "random") not in NAMED_WEIGHTS:
         del changed["weights"]
         words.append("WEIGHTS=file")
-    if "samples_dir" in changed:
-        changed["samples_dir"] = "folder"
+    changed |= {name: kind for name, kind in (("samples_dir", "folder"), ("class_map", "file")) if changed.get(name)}
     if changed:
         words.append('SET="' + " ".join(f"{name}={value}" for name, value in changed.items()) + '"')
     return " ".join(words)

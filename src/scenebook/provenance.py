@@ -60,6 +60,14 @@ def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, An
     return {name: value for name, value in settings.items() if name not in base or base[name] != value}
 
 
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings with the folders taken off absolute paths: they are nobody's business but the owner's."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in settings.items()
+    }
+
+
 def git_commit(folder: Path) -> str:
     """Returns the checkout's commit, with `-dirty` where tracked files were changed; `unknown` outside git."""
     try:

@@ -12,7 +12,9 @@ from scenebook.errors import InputError
 
 VALUE_BEGINS, VALUE_ENDS = "\ufdd0", "\ufdd1"
 """Stand around each value in the Markdown of a filled sentence. Unicode keeps them free: no text has them."""
-_MARKS = re.compile("[\ufdd0\ufdd1]")
+NUMBER_DIGITS = "\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdd7\ufdd8\ufdd9\ufdda\ufddb"
+"""Behind `VALUE_BEGINS`, the digits of the value's number: pandoc moves footnotes, so that order would not tell it."""
+_MARKS = re.compile("[\ufdd0-\ufddb]")
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _MISSING = object()
 
@@ -60,7 +62,8 @@ class Filled:
     """A sentence whose fields are filled.
 
     Args:
-        markdown: Markdown; what was inserted is escaped, and stands between `VALUE_BEGINS` and `VALUE_ENDS`.
+        markdown: Markdown; what was inserted is escaped, and stands between `VALUE_BEGINS`, with its place in `used`,
+            and `VALUE_ENDS`.
         used: What was inserted, in the order of the sentence.
     """
 
@@ -87,8 +90,9 @@ def fill(sentence: str, sources: Sequence[Mapping[str, Any]]) -> Filled:
             if conversion:
                 raise InputError("Expected a field without a conversion.", received={"field": name})
             text = without_marks(format_field(name, spec or "", sources))
+            number = "".join(NUMBER_DIGITS[int(digit)] for digit in str(len(used)))
             used.append(Used(text, name, _source_of(name, sources)))
-            parts.append(f"{VALUE_BEGINS}{escape(text)}{VALUE_ENDS}")
+            parts.append(f"{VALUE_BEGINS}{number}{escape(text)}{VALUE_ENDS}")
     return Filled("".join(parts), used)
 
 

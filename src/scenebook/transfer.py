@@ -44,7 +44,7 @@ class Limits:
         connect: Seconds for a connection to one address of a server.
         answer: Seconds until the head of an answer, with the look-up of the server's name and all retries in them.
         silence: Seconds without a byte after which a download counts as cut.
-        tries: How often a request is sent, and how often a cut download goes on without having got a byte.
+        tries: How often a request is sent, and how often a cut download is tried again without getting further.
         pause: Seconds before the second try, doubled before each further one.
         size: The largest file, in bytes.
     """
@@ -191,7 +191,7 @@ class _Part:
 
 
 class _Transfer:
-    """One download in as many attempts as it takes. `fruitless` counts the last ones in a row that got nothing."""
+    """One download in as many attempts as it takes. `fruitless` counts the last ones in a row that got no further."""
 
     def __init__(self, request: Request, target: Path, what: str, limits: Limits) -> None:
         self.part = _Part(target)
@@ -200,8 +200,8 @@ class _Transfer:
         self._target = target
         self._what = what
         self._limits = limits
-        self._damaged = False
-        self._received = 0
+        self._received = False
+        self._furthest = self.part.size
 
     def attempt(self, session: requests.Session) -> None:
         """Asks for what is missing, and writes it.
@@ -210,7 +210,7 @@ class _Transfer:
             _CutError: It ended early, or what came is not what was asked for.
             DownloadError: Another attempt would not help.
         """
-        before, self.fruitless = self._received, self.fruitless + 1
+        self.fruitless += 1
         try:
             with closing(self._open(session)) as response:
                 self._write(response)
@@ -218,8 +218,9 @@ class _Transfer:
         except requests.RequestException as error:  # while the body came
             raise _CutError(_explain(error, self._limits)) from error
         finally:
-            if self._received > before and not self._damaged:
-                self.fruitless = 0
+            # Bytes alone are no gain: a server that starts anew each time could be cut at the same place for ever.
+            if self.part.size > self._furthest:
+                self.fruitless, self._furthest = 0, self.part.size
         self.part.complete(self._target)
 
     def _open(self, session: requests.Session) -> requests.Response:
@@ -258,7 +259,7 @@ class _Transfer:
                 if max(done, total or 0) > self._limits.size:
                     break
                 file.write(chunk)
-                self._received += len(chunk)
+                self._received = True
                 report(done)
         if max(done, total or 0) > self._limits.size:
             self.part.discard()
@@ -290,7 +291,6 @@ class _Transfer:
         with self.part.path.open("rb") as file:
             found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
         if found != expected:
-            self._damaged = True  # the bytes were no gain
             self.part.discard()
             raise _CutError("what came does not have the checksum that the server gave")
 

@@ -43,6 +43,8 @@ def test_it_says_what_it_does_and_where_the_files_are(sample: Finished) -> None:
     assert len(re.findall(r"epoch \d+/16: .*accuracy 0\.\d+.*loss \d.*val_accuracy", sample.output)) == 16
     assert re.search(r"report\.html .*MB", sample.output)
     assert re.search(r"report\.pdf .*MB", sample.output)
+    assert (sample.build_dir / "report.html").stat().st_size < 5_000_000
+    assert (sample.build_dir / "report.pdf").stat().st_size < 3_000_000
 
 
 def test_every_artifact_is_there_and_in_the_manifest(sample: Finished) -> None:

@@ -48,6 +48,11 @@ def test_the_abstract_says_what_the_recipe_was() -> None:
             {"dataset": "/a b/c", "weights": "/w.weights.h5"},
             "make report PROFILE=sample DATA=folder WEIGHTS=file",
         ),
+        (
+            "sample",
+            {"samples_dir": "/a b/c", "class_map": "/a b/m.yaml"},
+            'make report PROFILE=sample SET="class_map=file samples_dir=folder"',
+        ),
         ("sample", {"weights": "random"}, 'make report PROFILE=sample SET="weights=random"'),
     ],
 )

@@ -100,6 +100,21 @@ def test_a_copy_in_training_does_not_answer_for_a_test_picture() -> None:
     assert 100 in set(find_label_issues(wrong.assign(group=groups), points).table["row"])
 
 
+@pytest.mark.parametrize("copied", [NAMES, NAMES[:1]])
+def test_a_test_split_of_copies_of_the_training_pictures_is_judged_all_the_same(copied: list[str]) -> None:
+    table, vectors = make_splits(40)
+    table["split"] = "train"
+    tested = table[table["label"].isin(copied)]
+    tested = tested.assign(split="test", row=tested["row"] + 1000, path="test/" + tested["path"])
+    both = pd.concat([table.assign(group=table.index), tested.assign(group=tested.index)], ignore_index=True)
+    points = np.concatenate([vectors, vectors[table["label"].isin(copied)]])
+    issues = find_label_issues(both, points)
+    assert issues.agreement == 1
+    assert issues.table.empty
+    wrong = swap(both, [0, len(table)])
+    assert sorted(find_label_issues(wrong, points).table["row"]) == [100, 1100]
+
+
 def test_a_class_with_too_few_pictures_is_left_out_and_the_others_are_judged() -> None:
     table, vectors = make_splits()
     tiny = table["label"].eq("NA") & table.index.isin(table.index[table["label"].eq("NA")][FOLDS - 2 :])

@@ -147,6 +147,10 @@ def test_a_list_that_changes_is_noticed(root: Path) -> None:
     write_list(root, "path,label\n" + ROWS + "dog/001.png,bark\n")
     with pytest.raises(DatasetError, match=r"added=\['dog/001\.png'\]"):
         dataset.check_unchanged(found)
+    first, *_ = found.pictures
+    write_list(root, "path,label\n" + ROWS.replace(f"{first.path},{first.label}", f"{first.path},other"))
+    with pytest.raises(DatasetError, match=rf"changed=\['{first.path}'\]"):
+        dataset.check_unchanged(found)
 
 
 def test_a_data_set_is_a_folder_or_a_list(root: Path) -> None:

@@ -150,5 +150,7 @@ def test_the_sentence_on_duplicates_knows_whether_they_explain_the_accuracy() ->
     near = {**whole, "n_without_duplicates": 98, "accuracy_without_duplicates": metrics.proportion_score(88, 98)}
     far = {**whole, "n_without_duplicates": 40, "accuracy_without_duplicates": metrics.proportion_score(20, 40)}
     assert "do not explain it" in metrics.describe_without(near)
+    better = {**whole, "n_without_duplicates": 90, "accuracy_without_duplicates": metrics.proportion_score(90, 90)}
     assert "the figure to go by" in metrics.describe_without(far)
+    assert "more than on all" in metrics.describe_without(better)
     assert "nothing is known" in metrics.describe_without({**whole, "n_without_duplicates": 0})

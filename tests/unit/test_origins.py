@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from scenebook.dataset import describe_origin
-from scenebook.sentences import fill
+from scenebook.sentences import fill, without_marks
 
 
 def told(dataset: str, sizes: list[tuple[int, int]]) -> str:
     text, values = describe_origin(dataset, pd.DataFrame(sizes, columns=["width", "height"]))
-    return fill(text, [values]).markdown.replace("\ufdd0", "").replace("\ufdd1", "").replace("&nbsp;", " ")
+    return without_marks(fill(text, [values]).markdown).replace("&nbsp;", " ")
 
 
 @pytest.mark.parametrize(

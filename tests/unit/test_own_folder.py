@@ -333,6 +333,21 @@ def change(path: Path) -> None:
     path.write_bytes(content)
 
 
+def test_a_class_of_copies_of_another_classes_pictures_is_named() -> None:
+    groups = [*range(12), 0, 1, 2]
+    with pytest.raises(DatasetError, match=r"each split\. Received: class='b', pictures=3\. Some of them are copies"):
+        dataset.split_pictures(
+            make_table("a" * 12 + "b" * 3), validation_fraction=0.1, test_fraction=0.1, seed=0, groups=groups
+        )
+
+
+@pytest.mark.parametrize("second", ["training", "Train"])
+def test_of_two_training_folders_none_is_passed_over(make_folder: MakeFolder, second: str) -> None:
+    root = make_folder({f"{folder}/{name}": 2 for folder in ("train", second, "test") for name in ("cat", "dog")})
+    with pytest.raises(DatasetError, match="Expected one folder for train"):
+        dataset.find_pictures(root)
+
+
 @pytest.mark.parametrize("kind", ["changed", "removed", "added"])
 def test_a_folder_that_changes_is_noticed_and_the_files_are_named(make_folder: MakeFolder, kind: str) -> None:
     root = make_folder({"cat": 3, "dog": 3})

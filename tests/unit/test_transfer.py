@@ -99,6 +99,14 @@ def test_a_server_that_ignores_ranges_sends_all_again(site: Loopback, tmp_path: 
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
+def test_a_server_that_starts_anew_and_is_cut_at_the_same_place_is_given_up(site: Loopback, tmp_path: Path) -> None:
+    site.ranges = False
+    site.faults["/file"] = [f"cut {PIECE}"] * 50
+    with pytest.raises(DownloadError, match="cut"):
+        get(site, tmp_path / "file")
+    assert len(site.asked) < 10
+
+
 @pytest.mark.parametrize("note", ["", "no JSON", "[]", '{"validator": null, "total": 500000}'])
 def test_a_part_of_unknown_origin_is_not_gone_on_with(site: Loopback, tmp_path: Path, note: str) -> None:
     (tmp_path / "file.part").write_bytes(b"something else")

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from scenebook.audit import alignment
-from scenebook.audit.hashes import Candidates, find_candidates, parse_hashes
+from scenebook.audit.hashes import Candidates, Hashes, find_candidates
 
 LARGE_SHARE = 0.01
 LARGE_MINIMUM = 20
@@ -51,13 +51,12 @@ def find_duplicates(
     """Finds exact and near duplicates.
 
     Args:
-        table: label, sha256, phash, phash_mirrored; the row at position i belongs to `pictures[i]`.
+        table: label, sha256, and the hashes of `dataset.measuring`; the row at position i belongs to `pictures[i]`.
         pictures: uint8 `(n or more, height, width, 3)`, may be memory-mapped.
         report: Called with the number of pictures compared and the number in all.
     """
     firsts, unit = _first_of_equal_files(table["sha256"].to_numpy())
-    hashes, mirrored = (parse_hashes(table[name].to_numpy()[firsts]) for name in ("phash", "phash_mirrored"))
-    candidates = find_candidates(hashes, mirrored, report=report)
+    candidates = find_candidates(Hashes.of(table.iloc[firsts]), report=report)
     found = Candidates(firsts[candidates.first], firsts[candidates.second], candidates.mirrored)
     copies = np.flatnonzero(firsts[unit] != np.arange(len(table)))
     exact = pd.DataFrame(
@@ -92,7 +91,7 @@ def _confirm(candidates: Candidates, pictures: np.ndarray) -> pd.DataFrame:
         second[turned] = second[turned][:, :, ::-1]
         similarity[batch] = alignment.compare(first, second)
     same = similarity > 0
-    return pd.DataFrame(
+    pairs = pd.DataFrame(
         {
             "first": candidates.first[same],
             "second": candidates.second[same],
@@ -101,6 +100,9 @@ def _confirm(candidates: Candidates, pictures: np.ndarray) -> pd.DataFrame:
             "similarity": similarity[same].astype(float),
         }
     )
+    # A symmetrical picture may be like another one and like its mirror image: what is more alike counts.
+    order = ["first", "second", "similarity", "mirrored"]
+    return pairs.sort_values(order, ascending=[True, True, False, True]).drop_duplicates(["first", "second"])
 
 
 def _release_pages(pictures: np.ndarray) -> None:
@@ -208,6 +210,8 @@ def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -
 def find_seen_in_training(splits: pd.DataFrame, duplicates: DuplicateGroups) -> list[str]:
     """Returns the paths of the test pictures that have a duplicate in train or validation, sorted.
 
+    Of a large group not every pair is compared: where some of it are trained on, all of it count as seen.
+
     Args:
         splits: The splits table: path, split, row.
         duplicates: What `find_duplicates` found.
@@ -221,6 +225,8 @@ def find_seen_in_training(splits: pd.DataFrame, duplicates: DuplicateGroups) -> 
     seen = trained.copy()
     seen[first[trained[second]]] = True
     seen[second[trained[first]]] = True
+    for members in duplicates.large:
+        seen[unit[members]] |= trained[unit[members]].any()
     return sorted(splits["path"].to_numpy()[is_test & seen[own]])
 
 

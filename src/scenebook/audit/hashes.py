@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 RADIUS = 14
-"""Largest Hamming distance of a candidate, of 64 bits. Of photographs cut by up to 5 % on each side 98 in 100 lie
-within it, of those saved or scaled anew all; of pairs of different photographs 1 in 10,000."""
+"""Largest Hamming distance of two pictures that are candidates, of 64 bits. Copies that were saved or scaled anew lie
+within it; of pairs of different photographs 1 in 10,000."""
+INNER_RADIUS = 12
+"""The same where one of both is cut by 5 % on each side before: a copy that was cut on all sides may be further away
+than `RADIUS`, but is near to what its original is without its edges."""
 MOST_PARTNERS = 64
 """Candidates a picture at most, the closest ones: thousands of pictures that are nearly equal must not make millions of
 pairs."""
@@ -17,8 +21,38 @@ _ROWS, _COLUMNS = 128, 4096  # a tile of distances fits into the processor's cac
 
 
 @dataclass(frozen=True)
+class Hashes:
+    """Hashes of pictures, uint64 `(n,)` each.
+
+    Attributes:
+        whole: Of the pictures.
+        mirrored: Of their mirror images.
+        inner: Of the pictures without their edges.
+        inner_mirrored: Of the mirror images of these.
+    """
+
+    whole: np.ndarray
+    mirrored: np.ndarray
+    inner: np.ndarray
+    inner_mirrored: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Hashes:
+        """Returns the hashes of a table with the columns of `dataset.measuring`."""
+        return cls(
+            *(
+                np.array([int(text, 16) for text in table[name]], dtype=np.uint64)
+                for name in ("phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored")
+            )
+        )
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+
+@dataclass(frozen=True)
 class Candidates:
-    """Pairs of pictures that may be the same.
+    """Pairs of pictures that may be the same; one may stand there twice, mirrored and not.
 
     Attributes:
         first: int64 `(n,)`, positions in the hashes.
@@ -34,32 +68,30 @@ class Candidates:
         return len(self.first)
 
 
-def parse_hashes(texts: np.ndarray) -> np.ndarray:
-    """Returns uint64 `(n,)` of texts of 16 hexadecimal digits."""
-    return np.array([int(text, 16) for text in texts], dtype=np.uint64)
-
-
-def find_candidates(
-    hashes: np.ndarray,
-    mirrored: np.ndarray,
-    *,
-    radius: int = RADIUS,
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> Candidates:
+def find_candidates(hashes: Hashes, *, report: Callable[[int, int], None] = lambda done, total: None) -> Candidates:
     """Compares every picture with every other one and its mirror image. The search is exact.
 
     Args:
-        hashes: uint64 `(n,)`.
-        mirrored: uint64 `(n,)`, hashes of the mirror images.
-        radius: Largest Hamming distance, in bits.
+        hashes: Of the pictures.
         report: Called with the number of pictures done and the number in all.
     """
+    comparisons = (
+        (hashes.whole, hashes.whole, RADIUS, False),
+        (hashes.whole, hashes.mirrored, RADIUS, True),
+        (hashes.inner, hashes.whole, INNER_RADIUS, False),
+        (hashes.whole, hashes.inner, INNER_RADIUS, False),
+        (hashes.inner, hashes.mirrored, INNER_RADIUS, True),
+        (hashes.whole, hashes.inner_mirrored, INNER_RADIUS, True),
+    )
     parts = []
     for start in range(0, len(hashes), _ROWS):
         rows = slice(start, start + _ROWS)
-        plain = [(*hit, False) for hit in _compare(hashes, rows, hashes, radius)]
-        turned = [(*hit, True) for hit in _compare(hashes, rows, mirrored, radius)]
-        parts.append(_keep_closest(plain + turned))
+        hits = [
+            (*hit, turned)
+            for mine, others, radius, turned in comparisons
+            for hit in _compare(mine, rows, others, radius)
+        ]
+        parts.append(_keep_closest(hits))
         report(min(start + _ROWS, len(hashes)), len(hashes))
     found = np.concatenate(parts) if parts else np.empty((0, 3), dtype=np.int64)
     return Candidates(found[:, 0], found[:, 1], found[:, 2].astype(bool))
@@ -90,16 +122,16 @@ def _compare(hashes: np.ndarray, rows: slice, others: np.ndarray, radius: int) -
 
 
 def _keep_closest(hits: list[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]) -> np.ndarray:
-    """Returns int64 `(m, 3)`: first, second, mirrored; each pair once, at most `MOST_PARTNERS` for a first picture."""
+    """Returns int64 `(m, 3)`: first, second, mirrored; each once, at most `MOST_PARTNERS` for a first picture."""
     if not hits:
         return np.empty((0, 3), dtype=np.int64)
     first, second, distance = (np.concatenate([hit[index] for hit in hits]).astype(np.int64) for index in range(3))
     turned = np.concatenate([np.full(len(hit[0]), hit[3]) for hit in hits])
-    order = np.lexsort((turned, distance, second, first))
+    order = np.lexsort((distance, turned, second, first))
     first, second, distance, turned = first[order], second[order], distance[order], turned[order]
-    once = np.r_[True, (np.diff(first) != 0) | (np.diff(second) != 0)]
+    once = np.r_[True, (np.diff(first) != 0) | (np.diff(second) != 0) | np.diff(turned)]
     first, second, distance, turned = first[once], second[once], distance[once], turned[once]
-    order = np.lexsort((second, distance, first))
+    order = np.lexsort((turned, second, distance, first))
     first, second, turned = first[order], second[order], turned[order]
     starts = np.flatnonzero(np.r_[True, np.diff(first) != 0])
     rank = np.arange(len(first)) - np.repeat(starts, np.diff(np.r_[starts, len(first)]))

@@ -60,10 +60,11 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     """Finds pictures whose label is likely wrong.
 
     A logistic regression on the standardised features gives each training and validation picture its probabilities
-    from the four fifths of them that do not hold it, and each test picture from all of them. Copies, rows with the same
-    `group`, are never on both sides. cleanlab's confident learning then compares these with the labels (Northcutt,
-    Jiang and Chuang, 2021, Journal of Artificial Intelligence Research 70, 1373-1411); what both of its prunings, by
-    class and by noise rate, name is returned.
+    from the four fifths of them that do not hold it, and each test picture from all of them, or, where it has a copy
+    among them, from the four fifths without that. Copies, rows with the same `group`, are never on both sides.
+    cleanlab's confident learning then compares these with the labels (Northcutt, Jiang and Chuang, 2021, Journal of
+    Artificial Intelligence Research 70, 1373-1411); what both of its prunings, by class and by noise rate, name is
+    returned.
 
     Args:
         splits: path, label, split, row, and perhaps group.
@@ -124,10 +125,12 @@ def compute_probabilities(
     )
     probs = np.empty((len(labels), int(labels.max()) + 1))
     probs[held] = out_of_fold
-    if not held.all():
-        # A ready-made test split may hold copies of training pictures; their labels must not answer for them.
-        fair = held & ~np.isin(groups, groups[~held])
-        probs[~held] = _predict(points[fair], labels[fair], points[~held], best, probs.shape[1])
+    # A ready-made test split may hold copies of training pictures; their labels must not answer for them.
+    fold_of = dict(zip(groups[held].tolist(), folds.tolist(), strict=True))
+    fold_without = np.array([fold_of.get(group, -1) for group in groups.tolist()])
+    for fold in np.unique(fold_without[~held]):
+        judged, fair = ~held & (fold_without == fold), held & (fold_without != fold)
+        probs[judged] = _predict(points[fair], labels[fair], points[judged], best, probs.shape[1])
     return probs
 
 

@@ -50,13 +50,16 @@ def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[Giveaway]:
     """Cross-validates a classifier of each kind of feature on the training pictures.
 
     Args:
-        splits: label, split, width, height, red, green, blue.
+        splits: label, split, width, height, red, green, blue, and perhaps group. Of copies, one a class counts: the
+            others would be recognised by it.
         seed: Seed of the folds and of the trees.
 
     Returns:
         A record a kind; none for sizes that hardly differ, and none at all where no two classes have enough pictures.
     """
     table = splits[splits["split"] == "train"]
+    if "group" in table.columns:
+        table = table[(table["group"] < 0) | ~table.duplicated(["label", "group"])]
     counts = table["label"].value_counts()
     table = table[table["label"].isin(counts.index[counts >= FEWEST])]
     if table["label"].nunique() < 2:

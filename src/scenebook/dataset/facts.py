@@ -47,14 +47,14 @@ class FactsCache:
     def __enter__(self) -> FactsCache:
         try:
             self._connection = self._open()
+        except (OSError, sqlite3.OperationalError):  # it cannot be opened or written, or another process keeps it
+            self._connection = None
         except sqlite3.DatabaseError:
             # A damaged file is of no use to anybody.
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
             with suppress(sqlite3.Error, OSError):
                 self._connection = self._open()
-        except OSError:
-            self._connection = None
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -48,13 +48,13 @@ def check_unchanged(found: FoundPictures) -> None:
         found: What `find_pictures` returned, before a subset was drawn.
 
     Raises:
-        DatasetError: Pictures were changed, added or removed since; the error names them.
+        DatasetError: Pictures, or the labels that a list gives them, were changed, added or removed since; the error
+            names them.
     """
-    listed = _list_all(found.source or found.root)[0].pictures
-    now = {picture.path: picture.stamp for picture in listed if picture.label not in found.left_out}
-    before = {picture.path: picture.stamp for picture in found.pictures}
+    listed = _map_classes(_list_all(found.source or found.root)[0], found.class_map).pictures
+    now, before = ({picture.path: picture for picture in pictures} for pictures in (listed, found.pictures))
     raise_changed(
-        changed=[path for path, stamp in before.items() if path in now and now[path] != stamp],
+        changed=[path for path, picture in before.items() if path in now and now[path] != picture],
         removed=[path for path in before if path not in now],
         added=[path for path in now if path not in before],
     )
@@ -153,12 +153,24 @@ def _split_folders(root: Path) -> dict[str, Path]:
     """
     folders = {}
     for split, names in SPLIT_FOLDERS.items():
-        for path in _visible_folders(root):
-            if path.name.lower() in names:
-                inner = _visible_folders(path)
-                folders[split] = inner[0] if [p.name for p in inner] == [path.name] else path
-    with_classes = {split: path for split, path in folders.items() if _visible_folders(path)}
-    return {} if "train" in folders and "train" not in with_classes else with_classes
+        named = [path for path in _visible_folders(root) if path.name.lower() in names]
+        with_classes = [path for path in map(_skip_doubled, named) if _visible_folders(path)]
+        if split == "train" and named and not with_classes:
+            return {}
+        if len(with_classes) > 1:
+            raise DatasetError(
+                f"Expected one folder for {split}.",
+                received={"dataset": str(root), "found": [path.relative_to(root).as_posix() for path in with_classes]},
+                advice="Put their pictures together, or name one of them otherwise.",
+            )
+        if with_classes:
+            folders[split] = with_classes[0]
+    return folders
+
+
+def _skip_doubled(folder: Path) -> Path:
+    inner = _visible_folders(folder)
+    return inner[0] if [path.name for path in inner] == [folder.name] else folder
 
 
 def _raise_no_classes(folder: Path, tree: Tree) -> None:
@@ -195,7 +207,8 @@ def _map_classes(found: FoundPictures, mapping: ClassMap) -> FoundPictures:
             sources.setdefault(label, set()).add(picture.label)
             pictures.append(dataclasses.replace(picture, label=label))
     merged = {label: sorted(names) for label, names in sorted(sources.items()) if len(names) > 1}
-    return dataclasses.replace(found, pictures=pictures, left_out=dict(sorted(left_out.items())), merged=merged)
+    left_out = dict(sorted(left_out.items()))
+    return dataclasses.replace(found, pictures=pictures, left_out=left_out, merged=merged, class_map=mapping)
 
 
 def _check_classes(found: FoundPictures) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scenebook.dataset.class_map import ClassMap
 from scenebook.errors import DatasetError
 
 LIST_SUFFIX = ".csv"
@@ -57,6 +58,7 @@ class FoundPictures:
         repeated: Rows of a list that repeat an earlier one.
         drawn_from: How many pictures there were before a subset was drawn; `None` where none was.
         source: The folder or the list that was read.
+        class_map: What gave the folders their classes.
     """
 
     root: Path
@@ -69,6 +71,7 @@ class FoundPictures:
     repeated: int = 0
     drawn_from: int | None = None
     source: Path | None = None
+    class_map: ClassMap = field(default_factory=ClassMap)
 
     @property
     def class_names(self) -> list[str]:

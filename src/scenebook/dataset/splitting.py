@@ -166,6 +166,13 @@ def _share(count: int, fraction: float) -> int:
 def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int) -> None:
     different = len(set(units[members].tolist()))
     copies = {"different from each other": different} if different < len(members) else {}
+    if different >= needed:
+        raise DatasetError(
+            "Expected every class to have a picture in each split.",
+            received={"class": label, "pictures": len(members), **copies},
+            advice="Some of them are copies of pictures of other classes, and copies stay in one split. Remove those "
+            "whose label is wrong, or add pictures of this class.",
+        )
     raise DatasetError(
         f"Expected at least {needed} {'different ' if copies else ''}pictures in every class, to split it.",
         received={"class": label, "pictures": len(members), **copies},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from scenebook.features import FEATURES, PRETRAINED, load_features, load_weights
 from scenebook.prediction.folder import Read, SetAside, count_images, read_images
 from scenebook.prediction.quiet import hold_error_stream
 from scenebook.prediction.sheets import Extremes, Sample, draw_sheet
+from scenebook.provenance import sha256_bytes
 
 if TYPE_CHECKING:
     from scenebook.prediction.familiarity import Familiarity
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("training/model.keras", "training/summary.json", "data/classes.json")
 SHEETS = ("contact-sheet.jpg", "contact-sheet-least-sure.jpg", "contact-sheet-unlike.jpg")
+FACTS = "predictions.json"
 BATCH_PIXELS = 64 * 224 * 224
 """So many pixels in a batch, at most 64 pictures: what a network needs in memory grows with them."""
 
@@ -72,7 +75,7 @@ def check_run(run_dir: RunDirectory) -> None:
 def predict_folder(
     run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None] = lambda done, total: None
 ) -> Outcome:
-    """Classifies all pictures of a folder, and writes `predictions/<folder>/` of the run.
+    """Classifies all pictures of a folder, and writes `predictions/<folder>/` of the run (see `choose_target`).
 
     There are `predictions.csv`, a row a picture in the order of their paths; `set-aside.csv`, a row a file that is no
     picture or cannot be read; contact sheets; and `predictions.json`, the counts. Pictures pass through in batches.
@@ -88,7 +91,7 @@ def predict_folder(
     total = count_images(images)
     class_names: list[str] = run_dir.read_json("data/classes.json")["classes"]
     network, familiarity = _load(run_dir, class_names)
-    target = f"predictions/{run_name_for(images.name)}"
+    target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
     pictures = unlike = set_aside = 0
     started = time.monotonic()
@@ -124,10 +127,20 @@ def predict_folder(
         seconds,
     )
     facts = {"images": str(images), "pictures": pictures, "set_aside": set_aside, "unlike_training": outcome.unlike}
-    run_dir.write_json(
-        f"{target}/predictions.json", {**facts, "threshold": outcome.threshold, "classes": sheets.counts}
-    )
+    run_dir.write_json(f"{target}/{FACTS}", {**facts, "threshold": outcome.threshold, "classes": sheets.counts})
     return outcome
+
+
+def choose_target(run_dir: RunDirectory, images: Path) -> str:
+    """Returns where the predictions of a folder go in the run: `predictions/<folder>`.
+
+    Where another folder of this name was classified before, a digest of the path is appended: its predictions stay.
+    """
+    target = f"predictions/{run_name_for(images.name)}"
+    facts = f"{target}/{FACTS}"
+    if run_dir.path(facts).is_file() and run_dir.read_json(facts).get("images") != str(images):
+        return f"{target}-{sha256_bytes(os.fsencode(images))[:8]}"
+    return target
 
 
 def _load(run_dir: RunDirectory, class_names: Sequence[str]) -> tuple[Network, Familiarity | None]:

@@ -210,8 +210,11 @@ def _blocks_of(part: _Part) -> Iterable[Block]:
     for item in part.items:
         if isinstance(item, Fragment):
             yield from _split_at_headings(item)
-        else:
-            yield item
+            continue
+        if isinstance(item, Prose):
+            # Headings are what Markdown cells say: those of an output would be numbered by Typst alone.
+            item.body.tree = map_lists(item.body.tree, _demote_headings)
+        yield item
 
 
 def _split_at_headings(fragment: Fragment) -> Iterable[Block]:

@@ -18,8 +18,12 @@ def _find_beside(name: object, info: ValidationInfo) -> Path:
     """Returns the file that a key names; a relative path starts at the folder of the front matter."""
     if not isinstance(name, str):
         raise ValueError("the name of a file is text")
-    path = (info.context or Path()) / Path(name).expanduser()
-    if not path.is_file():
+    try:
+        path = (info.context or Path()) / Path(name).expanduser()
+        found = path.is_file()
+    except (OSError, RuntimeError):  # a name longer than any file's, the home of nobody
+        found = False
+    if not found:
         raise ValueError(f"no file {name!r} beside the front matter")
     return path
 
@@ -91,6 +95,11 @@ def load_front_matter(path: Path) -> FrontMatter:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ReportError("Expected a front-matter file.", received={"path": str(path)}) from None
+    except UnicodeDecodeError as error:
+        raise ReportError(
+            "Expected the front matter to be UTF-8.",
+            received={"file": path.name, "line": error.object[: error.start].count(b"\n") + 1},
+        ) from None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
@@ -103,10 +112,24 @@ def load_front_matter(path: Path) -> FrontMatter:
         ) from None
     if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
         raise ReportError("Expected the front matter to be a mapping.", received={"file": path.name})
+    _check_once(root, path)
     try:
         return FrontMatter.model_validate(values, context=path.parent)
     except ValidationError as error:
         raise _explain(error, root, path) from None
+
+
+def _check_once(root: yaml.MappingNode, path: Path) -> None:
+    """Refuses a key that stands twice: YAML would take the last one and say nothing."""
+    lines: dict[str, int] = {}
+    for key, _ in root.value:
+        line = key.start_mark.line + 1
+        first = lines.setdefault(str(key.value), line)
+        if first != line:
+            raise ReportError(
+                "Expected every key of the front matter once.",
+                received={"file": path.name, "key": key.value, "line": line, "first in line": first},
+            )
 
 
 def line_of(path: Path, key: str, text: str = "") -> int:

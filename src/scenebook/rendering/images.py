@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from scenebook.rendering.document import Fragment, Node, Picture
 from scenebook.rendering.outputs import IMAGE_TYPES, read_image
 from scenebook.rendering.tree import map_lists, plain_text, string
+from scenebook.sentences import without_marks
 
 LARGEST_FILE = 20_000_000
 _SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
@@ -43,7 +44,7 @@ class ImageFinder:
         if node["t"] != "Image":
             return [node]
         _, inlines, (address, _) = node["c"]
-        alt = plain_text(inlines)
+        address, alt = without_marks(address), without_marks(plain_text(inlines))
         picture = self._find(address, alt, attachments)
         if picture is None:
             warnings.append(

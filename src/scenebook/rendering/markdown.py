@@ -166,6 +166,7 @@ def _attach_labels(nodes: list[Node]) -> list[Node]:
 
 def _link(node: Node) -> list[Node]:
     _, inlines, (address, _) = node["c"]
+    address = without_marks(address)
     if address.startswith(REFERENCE_SCHEME):
         return _references(address.removeprefix(REFERENCE_SCHEME)) or inlines
     if re.match(r"(https?://|mailto:)", address, re.IGNORECASE):
@@ -186,9 +187,14 @@ def _references(written: str) -> list[Node]:
         if is_label:
             nodes.append({"t": "Reference", "c": {"labels": [item[1] for item in group]}})
         else:
-            cited = [{"key": item[1], "locator": " ".join(without_marks(item[2] or "").split())} for item in group]
+            cited = [{"key": item[1], "locator": _read_locator(item[2] or "")} for item in group]
             nodes.append({"t": "Citation", "c": {"items": cited, "shown": []}})
     return nodes
+
+
+def _read_locator(written: str) -> str:
+    # Who knows BibTeX writes a range of pages as there.
+    return " ".join(without_marks(written).replace("--", "–").split())
 
 
 def _pair_tags(nodes: list[Node]) -> list[Node]:

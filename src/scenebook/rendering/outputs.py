@@ -160,8 +160,10 @@ def _read_markdown(data: Data, origin: Origin) -> Block | None:
     if "text/markdown" in data:
         return Prose(Fragment(clean_text(_joined(data["text/markdown"])), origin))
     if "text/latex" in data:
-        tex = clean_text(_joined(data["text/latex"])).strip().strip("$")
-        return Prose(Fragment(f"$${tex}$$", origin))
+        text = clean_text(_joined(data["text/latex"])).strip()
+        tex = text.strip("$")
+        # Dollar signs within: formulas among words, as Jupyter shows them.
+        return Prose(Fragment(text if "$" in tex else f"$${tex}$$", origin))
     return None
 
 

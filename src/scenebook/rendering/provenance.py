@@ -12,7 +12,7 @@ import yaml
 
 from scenebook.artifacts import MANIFEST, SETTINGS, project_root
 from scenebook.errors import ScenebookError
-from scenebook.provenance import changed_settings
+from scenebook.provenance import changed_settings, without_folders
 from scenebook.rendering.text import clean_text
 
 DIGITS = 12
@@ -60,7 +60,7 @@ class Provenance:
                 "machine": _listed(self.machine),
                 "seconds a notebook": _listed(times),
                 "versions": _listed(self.versions),
-                "settings": _listed(self.settings),
+                "settings": _listed(without_folders(self.settings)),
             }
         )
 
@@ -78,7 +78,7 @@ class Provenance:
 
     def _changes(self) -> str:
         if self.changed is not None:
-            return _listed(self.changed, " = ") or f"none, all as in the profile {self.profile}"
+            return _listed(without_folders(self.changed), " = ") or f"none, all as in the profile {self.profile}"
         return f"unknown: the profile {self.profile} is not at hand" if self.profile else ""
 
 

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scenebook.rendering.document import Fragment, Heading, Node, Origin, Prose, Report, Table
 from scenebook.rendering.tree import string
-from scenebook.sentences import VALUE_BEGINS, VALUE_ENDS, without_marks
+from scenebook.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 
 TITLE = "Where the numbers come from"
 LONGEST_TEXT = 40
 """Characters of a value in the table: a sentence as a value, with numbers in it, is shortened."""
-_PIECES = re.compile(f"([{VALUE_BEGINS}{VALUE_ENDS}])")
+_PIECES = re.compile(f"({VALUE_BEGINS}[{NUMBER_DIGITS}]{{0,6}}|{VALUE_ENDS})")
 
 
 def mark_values(report: Report) -> None:
     """Turns the marks around values into spans with a title, and removes marks where a span cannot stand."""
     sources = {id(block.body): block.sources for block in report.blocks() if isinstance(block, Prose)}
     for fragment in report.fragments():
-        titles = iter([source for _, source in sources.get(id(fragment), [])])
-        fragment.tree = _mark(fragment.tree, titles)
+        fragment.tree = _mark(fragment.tree, [source for _, source in sources.get(id(fragment), [])])
 
 
-def _mark(part: Any, titles: Iterator[str]) -> Any:
-    """Goes through a part of a tree in the order of the text, which is the order of the titles."""
+def _mark(part: Any, titles: Sequence[str]) -> Any:
     if isinstance(part, str):
-        for _ in range(part.count(VALUE_BEGINS)):
-            next(titles, None)
         return without_marks(part)
     if isinstance(part, dict):
         return {name: _mark(inner, titles) for name, inner in part.items()}
     return _mark_list(part, titles) if isinstance(part, list) else part
 
 
-def _mark_list(parts: list[Any], titles: Iterator[str]) -> list[Any]:
+def _mark_list(parts: list[Any], titles: Sequence[str]) -> list[Any]:
     done: list[Any] = []
     begin: int | None = None
     title: str | None = None
@@ -44,15 +40,21 @@ def _mark_list(parts: list[Any], titles: Iterator[str]) -> list[Any]:
             done.append(_mark(part, titles))
             continue
         for piece in _PIECES.split(part["c"]):
-            if piece == VALUE_BEGINS:
-                begin, title = len(done), next(titles, None)
+            if piece.startswith(VALUE_BEGINS):
+                begin, title = len(done), _title_of(piece, titles)
             elif piece == VALUE_ENDS:
                 if begin is not None and done[begin:] and title is not None:
                     done[begin:] = [_span(done[begin:], title)]
                 begin = None
-            elif piece:
-                done.append(string(piece))
+            elif text := without_marks(piece):
+                done.append(string(text))
     return done
+
+
+def _title_of(mark: str, titles: Sequence[str]) -> str | None:
+    """Returns the title of the value that a mark begins; `None` where somebody typed the mark."""
+    digits = "".join(str(NUMBER_DIGITS.index(sign)) for sign in mark[1:])
+    return titles[int(digits)] if digits and int(digits) < len(titles) else None
 
 
 def _span(nodes: list[Node], title: str) -> Node:
@@ -69,7 +71,10 @@ def tabulate_sources(report: Report) -> Table | None:
                 there += [] if place in there else [place]
     if not places:
         return None
-    words = "The numbers in this report's sentences: which file of the run, or which cell of a notebook, each is from."
+    words = (
+        "The numbers in this report's sentences: which file or setting of the run, or which cell of a notebook, "
+        "each is from."
+    )
     origin = Origin("report", 0)
     return Table(
         origin,

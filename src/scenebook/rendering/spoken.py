@@ -53,7 +53,6 @@ _POWERS = {
     "prime": "prime",
     "star": "star",
 }
-_DEEPEST = 40
 
 
 class _NotSpoken(Exception):
@@ -68,9 +67,14 @@ def speak(tex: str) -> str:
     """
     try:
         words = _Reader(tex).read_all()
-    except (_NotSpoken, IndexError):
+    except (_NotSpoken, IndexError, RecursionError):
         return tex
     return re.sub(r" +([,.;:)])", r"\1", words.replace("( ", "(")).strip(" ,.;") or tex
+
+
+def _closed(words: str, part: str) -> str:
+    """Says where a part of several words ends: a listener sees no line above it."""
+    return f"{words}, end of {part}," if " " in words else words
 
 
 class _Reader:
@@ -84,7 +88,6 @@ class _Reader:
         tex = re.sub(rf"\\(?:{names})\s*\{{([^{{}}$\\]*)\}}", self._keep, tex)
         self._tokens = _TOKEN.findall(tex)
         self._at = 0
-        self._depth = 0
 
     def _keep(self, found: re.Match[str]) -> str:
         self._kept.append(" ".join(found[1].split()))
@@ -104,9 +107,6 @@ class _Reader:
         return self._tokens[self._at - 1]
 
     def _read_until(self, end: str | None) -> str:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise _NotSpoken
         parts: list[str] = []
         while self._at < len(self._tokens):
             if self._peek() == "}":
@@ -116,7 +116,6 @@ class _Reader:
             if self._peek() == end:
                 break
             parts.append(self._read_term())
-        self._depth -= 1
         return " ".join(part for part in parts if part)
 
     def _read_term(self) -> str:
@@ -132,10 +131,11 @@ class _Reader:
             if sign == "'":
                 words += " prime"
             elif sign == "_":
-                words += f" {'over' if limited else 'sub'} {self._read_argument()}"
+                below = self._read_argument()
+                words += f" over {below}" if limited else f" sub {_closed(below, 'subscript')}"
             else:
                 power = self._read_argument()
-                words += " " + _POWERS.get(power, f"to the power of {power}")
+                words += " " + _POWERS.get(power, f"to the power of {_closed(power, 'power')}")
         return words
 
     def _read_thing(self, token: str, name: str) -> str:
@@ -148,7 +148,7 @@ class _Reader:
         if name in ("frac", "dfrac", "tfrac"):
             above, below = self._read_argument(), self._read_argument()
             if " " in above or " " in below:
-                return f"the fraction {above} over {below}, end of fraction,"
+                return f"the fraction {_closed(f'{above} over {below}', 'fraction')}"
             return f"{above} over {below}"
         if name == "sqrt":
             return self._read_root()
@@ -186,11 +186,11 @@ class _Reader:
 
     def _read_root(self) -> str:
         if self._peek() != "[":
-            return f"the square root of {self._read_argument()}"
+            return f"the square root of {_closed(self._read_argument(), 'root')}"
         self._next()
         degree = self._read_until("]")
         self._expect("]")
-        return f"the root of degree {degree} of {self._read_argument()}"
+        return f"the root of degree {degree} of {_closed(self._read_argument(), 'root')}"
 
     def _read_limits(self) -> str:
         low = high = ""

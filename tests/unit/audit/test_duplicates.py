@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,6 @@ from scenebook.audit.duplicates import find_seen_in_training, list_groups
 from tests.unit.audit.pictures import CHANGES, find, make_photograph, pair_set, save_jpeg
 
 NUMBER = 40
-HASHES = ("phash", "phash_mirrored")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_a_million_pairs_of_different_pictures_hold_no_false_one() -> None:
 def test_pictures_that_agree_only_in_their_large_areas_are_different() -> None:
     images = [make_photograph(seed, like=99) for seed in range(40)]
     table, found = find(images)
-    close = hashes.find_candidates(*(hashes.parse_hashes(table[name].to_numpy()) for name in HASHES))
+    close = hashes.find_candidates(hashes.Hashes.of(table))
     assert len(close) > 100
     assert found.pairs.empty
 
@@ -71,22 +72,25 @@ def test_gradients_without_detail_are_not_compared() -> None:
 
 def test_the_search_by_hashes_is_exact() -> None:
     rng = np.random.default_rng(0)
-    plain = rng.integers(0, 2**63, 300, dtype=np.uint64)
-    plain[150:] = plain[:150] ^ np.uint64(0b1011) ^ (np.uint64(1) << rng.integers(10, 60, 150, dtype=np.uint64))
-    mirrored = rng.permutation(plain)
-    expected = {
-        (first, second)
-        for first in range(300)
-        for second in range(first + 1, 300)
-        if min((plain[first] ^ plain[second]).bit_count(), (plain[first] ^ mirrored[second]).bit_count()) <= 14
-    }
-    found = hashes.find_candidates(plain, mirrored)
-    assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == expected
+    whole = rng.integers(0, 2**63, 300, dtype=np.uint64)
+    whole[150:] = whole[:150] ^ np.uint64(0b1011) ^ (np.uint64(1) << rng.integers(10, 60, 150, dtype=np.uint64))
+    mirrored, inner, inner_mirrored = (rng.permutation(whole) for _ in range(3))
+
+    def near(one: np.ndarray, other: np.ndarray, radius: int) -> set[tuple[int, int]]:
+        pairs = itertools.combinations(range(300), 2)
+        return {(first, second) for first, second in pairs if (one[first] ^ other[second]).bit_count() <= radius}
+
+    plain = near(whole, whole, 14) | near(inner, whole, 12) | near(whole, inner, 12)
+    turned = near(whole, mirrored, 14) | near(inner, mirrored, 12) | near(whole, inner_mirrored, 12)
+    expected = {(*pair, False) for pair in plain} | {(*pair, True) for pair in turned}
+    found = hashes.find_candidates(hashes.Hashes(whole, mirrored, inner, inner_mirrored))
+    assert set(zip(found.first.tolist(), found.second.tolist(), found.mirrored.tolist(), strict=True)) == expected
+    assert len(found) == len(expected)
 
 
 def test_thousands_of_equal_hashes_do_not_make_millions_of_pairs() -> None:
     equal = np.zeros(3000, dtype=np.uint64)
-    found = hashes.find_candidates(equal, equal)
+    found = hashes.find_candidates(hashes.Hashes(equal, equal, equal, equal))
     assert len(found) <= 3000 * hashes.MOST_PARTNERS
 
 
@@ -127,6 +131,13 @@ def test_equal_files_count_even_where_the_first_of_them_is_not_used() -> None:
     splits = make_splits(found, "xtt", "aaa", [1, 2, 3])
     assert find_seen_in_training(splits, found) == ["1.jpg"]
     assert audit.select_pairs(splits, found, most=5)[["first", "second"]].to_numpy().tolist() == [[0, 1]]
+
+
+def test_of_a_group_that_is_partly_trained_on_and_too_large_to_be_compared_all_were_seen() -> None:
+    found = make_found([(0, 1, False), (1, 2, False)], 4)
+    large = audit.DuplicateGroups(np.full(4, -1), found.pairs, [np.array([0, 1, 2])])
+    assert find_seen_in_training(make_splits(large, "xxtx", "aaaa", [0, 1, 2, 3]), large) == ["0.jpg", "1.jpg"]
+    assert find_seen_in_training(make_splits(large, "xxxt", "aaaa", [0, 1, 2, 3]), large) == []
 
 
 def test_label_conflicts_are_shown_first_and_a_group_once() -> None:

@@ -54,6 +54,11 @@ def test_test_pictures_and_small_classes_do_not_count(table: pd.DataFrame) -> No
     assert audit.find_giveaways(table.groupby("label").head(5), seed=0) == []
 
 
+def test_copies_do_not_give_their_class_away(table: pd.DataFrame) -> None:
+    few = table.groupby("label").head(20).assign(group=range(80), width=150)
+    assert named(pd.concat([few] * 8, ignore_index=True)) == named(few)
+
+
 def test_large_data_are_sampled_and_every_class_stays(table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenebook.audit.shortcuts.MOST_PICTURES", 120)
     table.loc[table["label"] == "b", ["width", "height"]] = (640, 480)

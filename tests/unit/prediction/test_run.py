@@ -11,6 +11,7 @@ import pytest
 from scenebook.artifacts import RunDirectory
 from scenebook.errors import InputError
 from scenebook.prediction import check_run
+from scenebook.prediction.run import choose_target
 
 
 def test_an_unknown_run_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
@@ -29,6 +30,14 @@ def test_a_run_without_a_model_is_an_error(run_dir: RunDirectory) -> None:
     run_dir.write_json("data/classes.json", {})
     with pytest.raises(InputError, match=r"model\.keras"):
         check_run(run_dir)
+
+
+def test_predictions_of_another_folder_of_the_same_name_stay(run_dir: RunDirectory, tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "photos", tmp_path / "b" / "photos"
+    assert choose_target(run_dir, first) == "predictions/photos"
+    run_dir.write_json("predictions/photos/predictions.json", {"images": str(first)})
+    assert choose_target(run_dir, first) == "predictions/photos"
+    assert choose_target(run_dir, second).startswith("predictions/photos-")
 
 
 def test_a_table_written_in_pieces_is_the_table_written_at_once(run_dir: RunDirectory) -> None:

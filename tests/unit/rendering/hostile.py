@@ -19,7 +19,7 @@ from scenebook import notebook
 from scenebook.artifacts import RunDirectory
 from scenebook.rendering import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.text import clean_text
-from scenebook.sentences import as_utf8, escape
+from scenebook.sentences import as_utf8, escape, without_marks
 
 NAMED = (
     "<script>alert(1)</script>",
@@ -99,7 +99,7 @@ NAMED = (
     "x\r\ny",
     "Straße ﬁn İı",
     "𝒳 ∑ ≤ →",
-    "\ufdd0 \U0001fffe x",
+    "\ufdd0\ufdd5 \U0001fffe x",
     "\ue000 \U000f0001 x",
 )
 """Texts that once meant something else to one of the languages that a report passes through, or to its fonts."""
@@ -188,9 +188,9 @@ def on_page(text: str) -> str:
     """What a browser shows of a text: white space is one space, and control characters are none.
 
     Zero-width spaces go on both sides. So do byte order marks, which readers of HTML drop where a text begins with one,
-    and two signs that Unicode keeps free, because `say` marks its values with them.
+    and the signs that Unicode keeps free with which `say` marks its values.
     """
-    return " ".join(clean_text(text).translate({0x200B: None, 0xFDD0: None, 0xFDD1: None, 0xFEFF: None}).split())
+    return " ".join(without_marks(clean_text(text)).translate({0x200B: None, 0xFEFF: None}).split())
 
 
 def on_paper(text: str) -> str:

@@ -50,6 +50,15 @@ def test_a_section_of_another_name_follows_the_one_that_stood_before_it() -> Non
     ]  # fmt: skip
 
 
+def test_a_heading_that_an_output_shows_is_a_bold_line_and_no_section() -> None:
+    output = nbformat.v4.new_output("display_data", data={"text/markdown": "# Loud\n\nand clear"})
+    cells = [nbformat.v4.new_markdown_cell("## Results"), nbformat.v4.new_code_cell("", outputs=[output])]
+    report = assemble([SourceNotebook("01", nbformat.v4.new_notebook(cells=cells))], FRONT)
+    (prose,) = [block for block in report.blocks() if isinstance(block, Prose)]
+    assert [node["t"] for node in prose.body.tree] == ["Para", "Para"]
+    assert [section.heading.plain for section in report.sections] == ["Results"]
+
+
 def test_parameters_injected_and_notebook_only_cells_stay_out_and_hidden_code_too() -> None:
     report = assembled("whole-run")
     code = [(str(block.origin), block.source) for block in report.blocks() if isinstance(block, Code)]

@@ -63,6 +63,7 @@ def citations_of(source: str) -> list[list[Node]]:
     [
         ("[@he2016]", [[("he2016", "")]]),
         ("[@a; @b_c, p. 3 ;@d,\nch. 2]", [[("a", ""), ("b_c", "p. 3"), ("d", "ch. 2")]]),
+        ("[@a, pp. 3--5]", [[("a", "pp. 3–5")]]),
         ("[@DBLP:conf/cvpr/He+16]", [[("DBLP:conf/cvpr/He+16", "")]]),
         ("[@_a_b_] *[@c]*", [[("_a_b_", "")], [("c", "")]]),
         ("[@fig:a; @b; @sec:c]", [[("b", "")]]),

@@ -26,10 +26,12 @@ def test_one_notebook_renders_alone_as_a_pdf() -> None:
     assert "The accuracy is 88.2% (Fig. 1, Eq. (1))." in pdf_text(content)
 
 
-def test_code_can_be_left_out_of_the_page() -> None:
+def test_code_can_be_left_out_of_the_page_and_origins_stay() -> None:
     exporter = get_exporter("scenebook-html")(exclude_input=True)
     page, _ = exporter.from_filename(str(notebooks_of("whole-run")[EVALUATION]))
-    assert "<details" not in page
+    assert 'class="code"' not in page
+    assert "<code>" not in page
+    assert page.count('<details class="made">') == 1
 
 
 def test_the_typst_source_can_be_asked_for() -> None:

@@ -48,7 +48,10 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         (GOOD + "bibliography: .\n", r"no file '\.'.*key='bibliography', line=4"),
         (GOOD + "bibliography: 5\n", r"is text.*key='bibliography', line=4"),
         (GOOD + 'bibliography: "a\\0b"\n', r"key='bibliography', line=4"),
+        (GOOD + f"bibliography: {'x' * 300}\n", r"no file 'xxx.*key='bibliography', line=4"),
+        (GOOD + "bibliography: ~nobody-of-that-name/x.bib\n", r"no file '~nobody.*key='bibliography', line=4"),
         (GOOD + "citation_style: apa\n", r"'numeric' or 'author-year'.*key='citation_style', line=4"),
+        (GOOD + "title: B\n", r"every key.*once.*key='title', line=4, first in line=1"),
         ("title: 'A\n", r"to be YAML.*line="),
         ("- a\n", r"to be a mapping"),
     ],
@@ -56,6 +59,13 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
 def test_an_error_names_the_key_and_the_line(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(ReportError, match=match):
         load_front_matter(write(tmp_path, text))
+
+
+def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "front-matter.yaml"
+    path.write_bytes("title: A\nauthors:\n  - name: Müller\n".encode("latin-1"))
+    with pytest.raises(ReportError, match=r"UTF-8.*file='front-matter\.yaml', line=3"):
+        load_front_matter(path)
 
 
 def test_the_bibliography_lies_beside_the_front_matter(tmp_path: Path) -> None:

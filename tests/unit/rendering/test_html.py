@@ -48,8 +48,8 @@ def test_figures_tables_and_sections_are_numbered_and_named(render: Render) -> N
         "Fig. 1. One picture a class.",
         "Fig. 2. The confusion matrix of the pictures in Fig. 1 and Table I.",
         "Table II. Reported against measured.",
-        "Table III. The numbers in this report's sentences: which file of the run, or which cell of a notebook, each "
-        "is from.",
+        "Table III. The numbers in this report's sentences: which file or setting of the run, or which cell of a "
+        "notebook, each is from.",
     ]
     headings = [" ".join(tag.get_text().split()) for tag in page.select("main h2, main h3")]
     assert headings == ["Abstract", "I. Introduction", "II. Methodology", "A. Data", "B. Measures", "III. Results",

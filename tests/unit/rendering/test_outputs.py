@@ -34,6 +34,16 @@ def test_what_differs_on_every_machine_is_left_out(text: str) -> None:
     assert read_data({"text/plain": text}, ORIGIN) is None
 
 
+@pytest.mark.parametrize(
+    ("tex", "source"),
+    [("$x$", "$$x$$"), ("$$x$$", "$$x$$"), ("x", "$$x$$"), ("$a$ and $b$", "$a$ and $b$")],
+)
+def test_latex_is_one_formula_unless_words_stand_between(tex: str, source: str) -> None:
+    block = read_data({"text/latex": tex}, ORIGIN)
+    assert isinstance(block, Prose)
+    assert block.body.source == source
+
+
 def test_html_that_only_jupyter_can_show_is_read_for_its_text() -> None:
     block = read_data({"text/html": "<p>said</p>", "text/plain": "<IPython.core.display.HTML object>"}, ORIGIN)
     assert block == Output(ORIGIN, "said")

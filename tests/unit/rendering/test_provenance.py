@@ -41,6 +41,14 @@ def test_the_box_at_a_result_tells_what_is_known_of_its_run(run_dir: RunDirector
     }
 
 
+def test_no_folder_of_the_machine_is_told(run_dir: RunDirectory) -> None:
+    facts = read_provenance(write_run(run_dir, dataset="/home/ada/my pictures", weights="/home/ada/w.weights.h5"))
+    told = " ".join([*facts.of_result("01-data").values(), *facts.of_report().values()])
+    assert "/home" not in told
+    assert "my pictures" in told
+    assert "w.weights.h5" in told
+
+
 def test_a_run_of_the_plain_profile_changed_nothing(run_dir: RunDirectory) -> None:
     facts = read_provenance(write_run(run_dir)).of_result("02-training")
     assert facts["settings changed"] == "none, all as in the profile sample"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from nbformat import v4
 
 from scenebook.rendering.assemble import SourceNotebook, assemble
@@ -7,7 +8,7 @@ from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.tree import each_node, plain_text
-from scenebook.sentences import Sourced, fill
+from scenebook.sentences import VALUE_ENDS, Sourced, fill, without_marks
 
 FRONT = FrontMatter.model_validate({"title": "A title", "authors": [{"name": "Ada"}]})
 
@@ -27,7 +28,8 @@ def report_of(sentence: str, *sources: dict[str, object]) -> Report:
 def titles_of(report: Report) -> list[tuple[str, str]]:
     """Text and title of each value, and no mark is left."""
     prose = next(block for block in report.blocks() if isinstance(block, Prose))
-    assert not {"\ufdd0", "\ufdd1"} & set(str(prose.body.tree))
+    text = str(prose.body.tree)
+    assert without_marks(text) == text
     spans = [node["c"] for node in each_node(prose.body.tree) if node["t"] == "Span"]
     return [(plain_text(nodes), dict(attributes)["title"]) for (_, _, attributes), nodes in spans]
 
@@ -45,6 +47,25 @@ def test_the_same_text_elsewhere_in_the_sentence_has_no_title() -> None:
 def test_a_value_in_code_or_a_formula_has_no_title_and_costs_no_other_its_own() -> None:
     report = report_of("`{a}` and $x = {b}$, {c}.", {"a": 1, "b": 2, "c": 3})
     assert titles_of(report) == [("3", "computed in 03, cell 2: c")]
+
+
+def test_a_value_in_a_footnote_or_a_citation_costs_no_other_its_own_title() -> None:
+    report = report_of("A note[^1], [@he2016, p. {a}], {b}.\n\n[^1]: Of {c}.", {"a": 1, "b": 2, "c": 3})
+    assert titles_of(report) == [("3", "computed in 03, cell 2: c"), ("2", "computed in 03, cell 2: b")]
+
+
+def test_a_value_can_be_an_address() -> None:
+    report = report_of("[data]({address}) and {n}", {"address": "https://example.org/a-b", "n": 3})
+    prose = next(block for block in report.blocks() if isinstance(block, Prose))
+    (link,) = [node for node in each_node(prose.body.tree) if node["t"] == "Link"]
+    assert link["c"][2][0] == "https://example.org/a-b"
+    assert titles_of(report) == [("3", "computed in 03, cell 2: n")]
+
+
+@pytest.mark.parametrize("typed", ["\ufdd0", "\ufdd0\ufdd5x", "\ufdd0" + 5000 * "\ufdd3", "\ufdd1", "\ufdda"])
+def test_marks_that_somebody_typed_are_no_values(typed: str) -> None:
+    cells = [v4.new_markdown_cell(f"## Results\n\na {typed}{VALUE_ENDS} b")]
+    assert titles_of(assemble([SourceNotebook("03", v4.new_notebook(cells=cells))], FRONT)) == []
 
 
 def test_the_table_lists_numbers_only_and_shortens_sentences() -> None:
