@@ -19,6 +19,7 @@ import scenebook
 from scenebook import config, pipeline
 from scenebook.artifacts import (
     SETTINGS,
+    STAGE_NOTEBOOKS,
     RunDirectory,
     default_build_dir,
     open_run,
@@ -28,7 +29,7 @@ from scenebook.artifacts import (
 )
 from scenebook.config import Settings
 from scenebook.dataset import source_name
-from scenebook.errors import InputError, ScenebookError
+from scenebook.errors import InputError, ReportError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
 from scenebook.terminal import CountLine, TerminalListener
 from scenebook.wording import count_noun
@@ -169,9 +170,23 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def _run(arguments: argparse.Namespace, console: Console) -> RunDirectory:
     settings, profile, run_dir = collect_settings(arguments, Path.cwd())
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
+    _tell_of_replacement(settings, run_dir, console)
     with TerminalListener(console) as listener:
         pipeline.run_pipeline(settings, run_dir, profile=profile, listener=listener)
     return run_dir
+
+
+def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
+    """Two folders of one name, in different places, share a run unless RUN names another."""
+    if not run_dir.path(SETTINGS).is_file():
+        return
+    try:
+        before = load_settings(run_dir).dataset
+    except (ScenebookError, yaml.YAMLError):
+        return  # of another version: what it was made from cannot be told
+    if before != settings.dataset:
+        text = f"note: run {run_dir.name} was made from {before}. It is replaced; RUN=name keeps both."
+        console.print(Text(text, style="yellow"))
 
 
 def _describe_data(settings: Settings) -> str:
@@ -184,7 +199,8 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
     from scenebook import rendering
 
-    rendering.check_front_matter(front_matter_path())
+    notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
+    rendering.check_before_run(front_matter_path(), notebooks)
     try:
         run_dir = _run(arguments, console)
     except PipelineFailedError as error:
@@ -192,7 +208,11 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)
         return error.exit_code
-    _render(run_dir, console)
+    try:
+        _render(run_dir, console)
+    except ReportError:
+        console.print(Text(f"All stages are done. Mend what is named below, then: make render RUN={run_dir.name}"))
+        raise
     return 0
 
 
@@ -319,8 +339,9 @@ def _describe_warnings(outcome: Outcome) -> list[str]:
         warnings.append(
             f"{outcome.unlike:,} of {count_noun(outcome.pictures, 'picture')} "
             f"({outcome.unlike / outcome.pictures:.1%}) look unlike the training pictures: their mean distance to the "
-            f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the validation pictures. What is "
-            "predicted for these may well be meaningless, however sure the network is."
+            f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the run's "
+            f"{outcome.validation:,} validation pictures. What is predicted for these may well be meaningless, however sure the network is."
+            + (" So few of them draw that line only roughly." if outcome.validation < 100 else "")
         )
     return warnings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from scenebook.sentences import Sourced
 from scenebook.wording import count_noun
 
 
-def write_abstract(recipe: dict[str, Any]) -> str:
+def write_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
     """Returns the abstract's sentences, for `say` with the scores and `collect_facts`.
 
     Args:
         recipe: The settings of the run.
+        scores: The content of `evaluation/metrics.json`.
     """
     how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
     views = "with augmentation" if is_augmented(recipe) else "without augmentation"
@@ -28,8 +30,24 @@ def write_abstract(recipe: dict[str, Any]) -> str:
         f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
         f"It learns from {{train:,}} pictures over {{epochs}} {views}. On {{test:,}} test pictures, used only after "
         "training, its accuracy is {accuracy:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
-        "{confusion}"
+        + " ".join([*_describe_leak(scores), "{confusion}"])
     )
+
+
+def _describe_leak(scores: Mapping[str, Any]) -> list[str]:
+    """Returns the sentence on test pictures that are no new ones; none where all of them are new."""
+    if "n_without_duplicates" not in scores:
+        return []
+    if "accuracy_without_duplicates" not in scores:
+        return [
+            "**But every test picture has a duplicate among the training or validation pictures**, so nothing is known "
+            "about new pictures."
+        ]
+    return [
+        "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation pictures it "
+        "is {accuracy_without_duplicates:.1%} ({accuracy_without_duplicates.low:.1%} to "
+        "{accuracy_without_duplicates.high:.1%})."
+    ]
 
 
 def is_augmented(recipe: dict[str, Any]) -> bool:
@@ -88,19 +106,22 @@ def name_backbone(backbone: str, weights: str) -> str:
     return f"{network} {origin.get(weights, f'with the weights of {Path(weights).name}')}"
 
 
-def write_conclusion(facts: dict[str, Any], accuracy: metrics.Score) -> str:
+def write_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
     """Returns the conclusion's sentences, for `say` with the scores and the facts, chosen by the run's numbers.
 
     Args:
         facts: From `collect_facts`.
-        accuracy: On the test pictures.
+        scores: The content of `evaluation/metrics.json`.
     """
+    accuracy = scores["accuracy"]
+    leak = _describe_leak(scores)
+    interval = "For further such pictures, the 95% interval says {accuracy.low:.1%} to {accuracy.high:.1%}."
     also = "" if facts["base_layers"] == "0 layers" else ", whose last {base_layers} were trained too,"
     return " ".join(
         [
             f"A new head on {{backbone}}{also} learned from {{train:,}} pictures and classifies {{accuracy:.1%}} of "
-            "{test:,} unseen pictures of the data set *{name}* correctly. For further such pictures, the 95% interval "
-            "says {accuracy.low:.1%} to {accuracy.high:.1%}.",
+            f"{{test:,}} {'test' if leak else 'unseen'} pictures of the data set *{{name}}* correctly.",
+            *(leak or [interval]),
             _compare_with_majority(facts["majority"], accuracy),
             "{confusion}",
             compare_with_training(facts["train_accuracy"], accuracy, augmented=facts["augmented"]),
@@ -109,7 +130,7 @@ def write_conclusion(facts: dict[str, Any], accuracy: metrics.Score) -> str:
 
 
 def _compare_with_majority(majority: float, accuracy: metrics.Score) -> str:
-    named = "Naming the commonest class each time would give {majority:.1%}"
+    named = "Naming the commonest class each time would be right for {majority:.1%} of the test pictures"
     if accuracy["low"] > majority:
         return f"{named}, which is less."
     if accuracy["high"] < majority:

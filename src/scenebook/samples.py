@@ -135,4 +135,4 @@ def read_selection(right: int, n: int) -> str:
     """Returns the sentence on how many samples are classified correctly, for `say`."""
     if right == n:
         return "All {n} pictures in [@fig:samples] are classified correctly."
-    return "Of the {n} pictures in [@fig:samples], {right} {be} classified correctly. {wrong}."
+    return "Of the {n} pictures in [@fig:samples], {right} {be} classified correctly; {wrong}."

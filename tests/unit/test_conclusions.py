@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 import yaml
@@ -27,15 +29,31 @@ def test_without_augmentation_nothing_is_said_about_harder_pictures() -> None:
 @pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in that interval"), (0.9, "worse than no")])
 def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
     facts = {"majority": majority, "train_accuracy": 0.8, "base_layers": "0 layers", "augmented": True}
-    assert said in conclusions.write_conclusion(facts, SCORE)
+    assert said in conclusions.write_conclusion(facts, {"accuracy": SCORE})
+
+
+@pytest.mark.parametrize(
+    ("scores", "said", "unseen"),
+    [
+        ({}, "unseen pictures", True),
+        ({"n_without_duplicates": 9, "accuracy_without_duplicates": SCORE}, "that have no duplicate", False),
+        ({"n_without_duplicates": 0}, "nothing is known about new pictures", False),
+    ],
+)
+def test_pictures_that_were_learned_are_not_called_unseen(scores: dict[str, Any], said: str, unseen: bool) -> None:
+    facts = {"majority": 0.2, "train_accuracy": 0.8, "base_layers": "0 layers", "augmented": True}
+    conclusion = conclusions.write_conclusion(facts, {"accuracy": SCORE, **scores})
+    assert said in conclusion
+    assert ("unseen pictures" in conclusion) == unseen
+    assert ("duplicate" in conclusions.write_abstract(RECIPE, scores)) != unseen
 
 
 def test_the_abstract_says_what_the_recipe_was() -> None:
-    assert "transfer learning" in conclusions.write_abstract(RECIPE)
-    assert "with augmentation" in conclusions.write_abstract(RECIPE)
+    assert "transfer learning" in conclusions.write_abstract(RECIPE, {})
+    assert "with augmentation" in conclusions.write_abstract(RECIPE, {})
     plain = {name: 0.0 for name in RECIPE if name.endswith("_range")} | {"horizontal_flip": False, "weights": "random"}
-    assert "without augmentation" in conclusions.write_abstract({**RECIPE, **plain})
-    assert "transfer learning" not in conclusions.write_abstract({**RECIPE, **plain})
+    assert "without augmentation" in conclusions.write_abstract({**RECIPE, **plain}, {})
+    assert "transfer learning" not in conclusions.write_abstract({**RECIPE, **plain}, {})
 
 
 @pytest.mark.parametrize(

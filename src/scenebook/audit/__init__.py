@@ -18,6 +18,7 @@ from scenebook.audit.report import (
     describe_duplicates,
     describe_giveaways,
     describe_odd_pictures,
+    list_warnings,
 )
 from scenebook.audit.shortcuts import find_giveaways
 
@@ -38,6 +39,7 @@ __all__ = [
     "find_giveaways",
     "find_odd_pictures",
     "find_odd_sizes",
+    "list_warnings",
     "select_odd_pictures",
     "select_pairs",
     "tabulate_odd_pictures",

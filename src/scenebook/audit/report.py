@@ -190,7 +190,7 @@ def describe_giveaways(findings: dict[str, Any]) -> Sentences:
         else:
             plain.append(
                 (
-                    told + " alone gives no class away: a classifier that sees nothing else is right for "
+                    told + " alone gives no class away for sure: a classifier that sees nothing else is right for "
                     "{accuracy:.0%} of the pictures of a class, on average; guessing would be for {chance:.0%}.",
                     values,
                 )
@@ -204,3 +204,26 @@ _TOLD = {"colour": "The average colour of a picture", "size": "The width and hei
 def _name_some(names: list[str]) -> str:
     rest = [f"{len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
     return join_names(names[:MOST_NAMES] + rest)
+
+
+def list_warnings(findings: dict[str, Any]) -> list[str]:
+    """Returns a line for each finding that can spoil the results, for the terminal of whoever started the run."""
+    groups = findings["duplicate_groups"]
+    conflicts = sum(bool(group["across_classes"]) for group in groups)
+    counted = (
+        (len(findings["set_aside"]), "file was set aside", "files were set aside"),
+        (len(groups), "group of pictures that occur more than once", "groups of pictures that occur more than once"),
+        (conflicts, "of these groups holds two classes", "of these groups hold two classes"),
+        (
+            len(findings["seen_in_training"]),
+            "test picture has a duplicate among those trained on",
+            "test pictures have a duplicate among those trained on",
+        ),
+    )
+    lines = [f"check: {count_noun(count, one, many)}" for count, one, many in counted if count]
+    lines += [
+        f"check: the {giveaway['feature']} alone tells {join_names(list(giveaway['classes']))} from the rest"
+        for giveaway in findings["giveaways"]
+        if giveaway["classes"]
+    ]
+    return lines

@@ -62,7 +62,9 @@ def decode(
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if max_megapixels is not None and image.width * image.height > max_megapixels * 1_000_000:
-                raise OSError(f"{image.width:,} x {image.height:,} pixels are more than {max_megapixels} megapixels")
+                raise OSError(
+                    f"{image.width:,} x {image.height:,} pixels are more than max_megapixels={max_megapixels}"
+                )
             image.load()
             rgb = _to_rgb(_turn_upright(image))
     except UnidentifiedImageError:

@@ -23,12 +23,15 @@ class Familiarity:
 
     Attributes:
         threshold: The distance that one validation picture in a hundred exceeds.
+        validation: How many validation pictures that was taken from.
     """
 
     def __init__(self, features: Features) -> None:
         known = _scale(features.of("train"))
         self._nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known)), algorithm="brute").fit(known)
-        self.threshold = float(np.percentile(self.measure(features.of("validation")), PERCENTILE))
+        held_out = features.of("validation")
+        self.threshold = float(np.percentile(self.measure(held_out), PERCENTILE))
+        self.validation = len(held_out)
 
     def measure(self, vectors: np.ndarray) -> np.ndarray:
         """Returns the distance of each vector, float `(n,)` in `[0, 2]`, from float `(n, d)`."""

@@ -42,6 +42,7 @@ class Outcome:
         set_aside: How many files were not.
         unlike: How many pictures look unlike the training pictures; `None` where the run keeps no features.
         threshold: The distance above which they do.
+        validation: How many validation pictures the threshold was taken from.
         seconds: How long it took, without loading the network.
     """
 
@@ -51,6 +52,7 @@ class Outcome:
     set_aside: int
     unlike: int | None
     threshold: float | None
+    validation: int
     seconds: float
 
 
@@ -124,6 +126,7 @@ def predict_folder(
         set_aside,
         None if familiarity is None else unlike,
         None if familiarity is None else familiarity.threshold,
+        0 if familiarity is None else familiarity.validation,
         seconds,
     )
     facts = {"images": str(images), "pictures": pictures, "set_aside": set_aside, "unlike_training": outcome.unlike}

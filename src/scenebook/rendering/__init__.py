@@ -9,6 +9,6 @@ to a report as data, see `document`), `sources` (where numbers come from), `prov
 
 from __future__ import annotations
 
-from scenebook.rendering.report import RenderedReport, StageNotebook, check_front_matter, render_report
+from scenebook.rendering.report import RenderedReport, StageNotebook, check_before_run, render_report
 
-__all__ = ["RenderedReport", "StageNotebook", "check_front_matter", "render_report"]
+__all__ = ["RenderedReport", "StageNotebook", "check_before_run", "render_report"]

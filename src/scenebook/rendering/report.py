@@ -21,7 +21,7 @@ from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
 from scenebook.rendering.text import clean_text
-from scenebook.sentences import has_fields
+from scenebook.sentences import Filled, has_fields
 
 FAILED = "failed"
 INCOMPLETE = frozenset({FAILED, "not run", "pending", "blocked", "missing", "interrupted"})
@@ -62,15 +62,29 @@ class RenderedReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_front_matter(path: Path) -> None:
-    """Makes sure that the title block and the bibliography can be read, before hours are spent on a run.
+def check_before_run(front_matter_path: Path, notebooks: Sequence[Path]) -> None:
+    """Looks for what would keep a report from being rendered, before hours are spent on a run.
+
+    Args:
+        front_matter_path: Title, authors and layout.
+        notebooks: As they were written: what their cells will show is not known yet, what their prose cites is.
 
     Raises:
-        ReportError: They cannot; with the key and the line where these are known.
+        ReportError: The front matter or the bibliography cannot be read, or a work that is cited is not in it.
     """
-    front = load_front_matter(path)
+    front = load_front_matter(front_matter_path)
     if front.bibliography:
         read_bibliography(front.bibliography)
+    written = [_without_outputs(_read(path)) for path in notebooks]
+    report = assemble(written, front, abstract=Filled(front.abstract) if front.abstract else None)
+    check_citations(report, load_bibliography(report))
+
+
+def _without_outputs(notebook: SourceNotebook) -> SourceNotebook:
+    for cell in notebook.content.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    return notebook
 
 
 def render_report(

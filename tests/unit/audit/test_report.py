@@ -101,3 +101,13 @@ def test_the_audit_says_what_is_missing_and_what_was_set_aside(
     assert findings["set_aside"] == [{"path": "x.txt", "reason": "not a picture"}]
     assert findings["counts"]["cat"] == {"train": 5, "validation": 0, "test": 1}
     assert findings["ignored_folders"] == ["seg_pred"]
+
+
+def test_what_can_spoil_the_results_is_listed_for_the_terminal(
+    clean: tuple[pd.DataFrame, audit.DuplicateGroups], troubled: tuple[pd.DataFrame, audit.DuplicateGroups]
+) -> None:
+    assert audit.list_warnings(collect(*clean)) == []
+    lines = audit.list_warnings(collect(*troubled, set_aside=[("a.txt", "not a picture")]))
+    assert "check: 1 file was set aside" in lines
+    assert any("of these groups hold" in line for line in lines)
+    assert any("have a duplicate among those trained on" in line for line in lines)

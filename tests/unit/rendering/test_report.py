@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from scenebook.artifacts import project_root
 from scenebook.errors import ReportError
-from scenebook.rendering import StageNotebook, render_report
+from scenebook.rendering import StageNotebook, check_before_run, render_report
 
 from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text
 
@@ -75,3 +77,20 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
 def test_a_report_of_no_notebooks_is_a_title_page_with_its_banner(tmp_path: Path) -> None:
     render_into(tmp_path / "x", "", [("data", None, "failed")])
     assert (tmp_path / "x" / "build" / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_work_that_nobody_knows_is_found_before_a_run(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("## Results\n\nAs [@he2017] says.")]
+    )
+    nbformat.write(notebook, tmp_path / "03-mine.ipynb")
+    front = tmp_path / "front-matter.yaml"
+    (tmp_path / "works.bib").write_text("@misc{he2016, title={T}, author={He, K.}}", encoding="utf-8")
+    front.write_text("title: A\nauthors:\n  - name: Ada\nbibliography: works.bib\n", encoding="utf-8")
+    with pytest.raises(ReportError, match=r"he2017.*03-mine.*cell=2.*he2016"):
+        check_before_run(front, [tmp_path / "03-mine.ipynb"])
+
+
+def test_what_the_project_cites_is_known() -> None:
+    folder = project_root() / "notebooks"
+    check_before_run(project_root() / "report" / "front-matter.yaml", sorted(folder.glob("0*.ipynb")))
