@@ -340,7 +340,8 @@ def _describe_warnings(outcome: Outcome) -> list[str]:
             f"{outcome.unlike:,} of {count_noun(outcome.pictures, 'picture')} "
             f"({outcome.unlike / outcome.pictures:.1%}) look unlike the training pictures: their mean distance to the "
             f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the run's "
-            f"{outcome.validation:,} validation pictures. What is predicted for these may well be meaningless, however sure the network is."
+            f"{outcome.validation:,} validation pictures. What is predicted for these may well be meaningless, however "
+            "sure the network is."
             + (" So few of them draw that line only roughly." if outcome.validation < 100 else "")
         )
     return warnings
