@@ -30,7 +30,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-REPORTS = [Path(name) for name in os.environ.get("SCENEBOOK_REPORTS", "").split(os.pathsep) if name]
+REPORTS = [Path(name).resolve() for name in os.environ.get("SCENEBOOK_REPORTS", "").split(os.pathsep) if name]
 PAGES = ["whole-run", "user-cells.ipynb", "hostile", *(f"report {path.name}" for path in REPORTS)]
 WIDTHS = (320, 768, 1440)
 SCHEMES = ("light", "dark")
