@@ -13,7 +13,6 @@ from scenebook.artifacts import write_bytes
 from scenebook.errors import ReportError
 from scenebook.rendering.abstract import fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
-from scenebook.rendering.bibliography import read_bibliography
 from scenebook.rendering.citations import check_citations, load_bibliography, resolve_citations
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
@@ -73,8 +72,6 @@ def check_before_run(front_matter_path: Path, notebooks: Sequence[Path]) -> None
         ReportError: The front matter or the bibliography cannot be read, or a work that is cited is not in it.
     """
     front = load_front_matter(front_matter_path)
-    if front.bibliography:
-        read_bibliography(front.bibliography)
     written = [_without_outputs(_read(path)) for path in notebooks]
     report = assemble(written, front, abstract=Filled(front.abstract) if front.abstract else None)
     check_citations(report, load_bibliography(report))
