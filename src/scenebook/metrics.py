@@ -211,7 +211,10 @@ def describe_without(scores: Mapping[str, Any]) -> str:
         "On the {n_without_duplicates:,} others the accuracy is **{accuracy_without_duplicates:.1%}** "
         "({accuracy_without_duplicates.low:.1%} to {accuracy_without_duplicates.high:.1%})"
     )
-    without, whole = scores["accuracy_without_duplicates"]["value"], scores["accuracy"]
+    rest, whole = scores["accuracy_without_duplicates"], scores["accuracy"]
+    without = rest["value"]
+    if rest["low"] <= whole["value"] <= rest["high"]:
+        return sentence + ". This interval holds the first figure: the duplicates do not explain it."
     if whole["low"] <= without <= whole["high"]:
         return sentence + ", which is within the interval of the first: the duplicates do not explain it."
     if without > whole["high"]:

@@ -154,3 +154,5 @@ def test_the_sentence_on_duplicates_knows_whether_they_explain_the_accuracy() ->
     assert "the figure to go by" in metrics.describe_without(far)
     assert "more than on all" in metrics.describe_without(better)
     assert "nothing is known" in metrics.describe_without({**whole, "n_without_duplicates": 0})
+    few = {**whole, "n_without_duplicates": 12, "accuracy_without_duplicates": metrics.proportion_score(12, 12)}
+    assert "This interval holds the first figure" in metrics.describe_without(few)
