@@ -18,6 +18,11 @@ def main(name: str) -> None:
     expect(metrics["accuracy"]["value"] > 0.5, f"accuracy: {metrics['accuracy']}")
     history = run_dir.read_csv("training/history.csv")
     expect(history["loss"].iloc[-1] < history["loss"].iloc[0], "the loss does not fall")
+    baselines = run_dir.read_json("evaluation/baselines.json")
+    expect(baselines["transfer"]["low"] > 0, f"what transfer learning adds: {baselines['transfer']}")
+    verdicts = {claim["id"]: claim["verdict"] for claim in run_dir.read_json("conclusion/claims.json")}
+    expect(verdicts["total-parameters"] == "reproduced", f"the parameters: {verdicts['total-parameters']}")
+    expect(verdicts["layers"].startswith("contradicted"), f"152 layers: {verdicts['layers']}")
     build = default_build_dir() / name
     for file, magic in (("report.pdf", b"%PDF-"), ("report.html", b"<!DOCTYPE html>")):
         expect((build / file).read_bytes().lstrip()[:15].lower().startswith(magic.lower()), f"{file} is none")

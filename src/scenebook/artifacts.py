@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import scenebook
@@ -33,6 +34,7 @@ STAGE_NOTEBOOKS = {
 
 TEXT_COLUMNS = frozenset(
     {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256"}
+    | {"majority", "pixels", "random_untouched", "random_renormalised", "random_features", "pretrained_features"}
     | {"phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"}
 )
 """Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
@@ -145,6 +147,11 @@ class RunDirectory:
         """
         with replacing(self.path(relative)) as temporary:
             table.to_csv(temporary, index=False, float_format="%.9g", **_CSV, errors="surrogateescape")
+
+    def write_arrays(self, relative: str, **arrays: np.ndarray) -> None:
+        """Writes arrays as an npz file without pickles; the same arrays give the same bytes."""
+        with replacing(self.path(relative)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
 
     @contextmanager
     def writing_csv(self, relative: str) -> Iterator[Callable[[pd.DataFrame], None]]:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import scenebook
-from scenebook import config, pipeline
+from scenebook import claims, config, pipeline
 from scenebook.artifacts import (
     SETTINGS,
     STAGE_NOTEBOOKS,
@@ -163,12 +163,11 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
-    _run(arguments, console)
+    _run(console, *collect_settings(arguments, Path.cwd()))
     return 0
 
 
-def _run(arguments: argparse.Namespace, console: Console) -> RunDirectory:
-    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+def _run(console: Console, settings: Settings, profile: str, run_dir: RunDirectory) -> RunDirectory:
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     _tell_of_replacement(settings, run_dir, console)
     with TerminalListener(console) as listener:
@@ -200,9 +199,11 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
     from scenebook import rendering
 
     notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
-    rendering.check_before_run(front_matter_path(), notebooks)
+    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    works = claims.list_works(claims.claims_path(settings.claims_file))
+    rendering.check_before_run(front_matter_path(), notebooks, works)
     try:
-        run_dir = _run(arguments, console)
+        _run(console, settings, profile, run_dir)
     except PipelineFailedError as error:
         run_dir = error.run_dir
         console.print(Text(str(error), style="red"))

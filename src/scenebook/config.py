@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,9 +70,20 @@ class Settings(BaseModel):
     decay: float = Field(1e-7, ge=0, le=1, description="the learning rate is divided by 1 + decay * step")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
+    seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
+
+    bank_gb: float = Field(
+        8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
+    )
+    bank_dtype: Literal["float16", "float32"] = Field(
+        "float32", description="precision in which the frozen layers' output is trained on; float32: exact"
+    )
 
     samples_dir: str | None = Field(
         None, min_length=1, description="folder of class folders with one sample picture each; none: taken from test"
+    )
+    claims_file: str | None = Field(
+        None, min_length=1, description="YAML file of the claims that the run is held against; none: report/claims.yaml"
     )
 
     def updated(self, changes: Mapping[str, Any]) -> Settings:
@@ -252,4 +263,6 @@ def _bound_text(item: Any) -> str:
 
 
 def _type_text(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " or ".join(get_args(annotation))
     return {bool: "true or false", str: "text"}.get(annotation, "text or none")

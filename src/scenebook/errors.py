@@ -55,6 +55,10 @@ class ReportError(InputError):
     """The front matter, a reference or a caption of the report is wrong."""
 
 
+class ClaimsError(InputError):
+    """The file of a paper's claims is wrong."""
+
+
 class DownloadError(ScenebookError):
     """A file could not be downloaded. Whoever asked for it knows what to do about that, and says so.
 

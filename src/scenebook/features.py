@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenebook.artifacts import RunDirectory, replacing
+from scenebook.artifacts import RunDirectory
 from scenebook.errors import ScenebookError
 
 FEATURES = "training/features.npz"
+RANDOM_FEATURES = "training/random_features.npz"
+"""The same of the backbone with random weights; not in a run whose weights are random anyway."""
+RENORMALISED_FEATURES = "training/renormalised_features.npz"
+"""The same of it once more, its batch normalisation estimated on training pictures."""
 PRETRAINED = "training/pretrained.npz"
 
 
@@ -52,31 +56,33 @@ class Features:
         return self.vectors[found]
 
 
-def save_features(run_dir: RunDirectory, vectors: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray]) -> None:
-    """Writes `training/features.npz`: the arrays `features`, `row` and `split`, without pickles.
+def save_features(
+    run_dir: RunDirectory, vectors: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray], file: str = FEATURES
+) -> None:
+    """Writes features: the arrays `features`, `row` and `split`, without pickles.
 
     Args:
         run_dir: The run.
         vectors: Float `(m, d)` a split.
         rows: int `(m,)` a split: where each picture stands in `data/pictures.npy`.
+        file: Where to, in the run.
     """
     split = np.concatenate([np.full(len(part), name) for name, part in vectors.items()])
-    _save(
-        run_dir,
-        FEATURES,
+    run_dir.write_arrays(
+        file,
         features=np.concatenate(list(vectors.values())).astype(np.float32),
         row=np.concatenate([rows[name] for name in vectors]).astype(np.int64),
         split=split,
     )
 
 
-def load_features(run_dir: RunDirectory) -> Features:
+def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
     """Returns what `save_features` wrote.
 
     Raises:
         MissingArtifactError: Notebook 02 has not run.
     """
-    with np.load(run_dir.require(FEATURES), allow_pickle=False) as stored:
+    with np.load(run_dir.require(file), allow_pickle=False) as stored:
         return Features(stored["features"], stored["row"], stored["split"])
 
 
@@ -90,7 +96,7 @@ def save_weights(run_dir: RunDirectory, layers: Sequence[Any]) -> None:
         layers: Keras layers.
     """
     arrays = {f"{layer.name}/{n}": array for layer in layers for n, array in enumerate(layer.get_weights())}
-    _save(run_dir, PRETRAINED, **arrays)
+    run_dir.write_arrays(PRETRAINED, **arrays)
 
 
 def load_weights(run_dir: RunDirectory) -> dict[str, list[np.ndarray]]:
@@ -104,8 +110,3 @@ def load_weights(run_dir: RunDirectory) -> dict[str, list[np.ndarray]]:
         for key in stored.files:
             weights.setdefault(key.rpartition("/")[0], []).append(stored[key])
     return weights
-
-
-def _save(run_dir: RunDirectory, file: str, **arrays: np.ndarray) -> None:
-    with replacing(run_dir.path(file)) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)

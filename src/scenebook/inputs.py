@@ -11,7 +11,7 @@ from scenebook.dataset import SplitPictures
 
 
 def make_reader(pictures: SplitPictures) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function for `Dataset.map` that turns a position into a picture.
+    """Returns a function for `Dataset.map` that turns positions into pictures.
 
     The pictures stay on disk, memory-mapped; only what a batch needs is read.
 
@@ -19,17 +19,19 @@ def make_reader(pictures: SplitPictures) -> Callable[[tf.Tensor], tf.Tensor]:
         pictures: The split; the position `i` in `[0, len(pictures))` is its `i`-th picture.
 
     Returns:
-        A function from an int scalar to float32 `(height, width, 3)` in `[0, 255]`.
+        A function from an int scalar, or int `(batch,)`, to uint8 `(height, width, 3)` in `[0, 255]`, or `(batch,
+        height, width, 3)`.
     """
     shape = pictures.stored.shape[1:]
 
-    def read_row(position: np.ndarray) -> np.ndarray:
-        return pictures.stored[pictures.rows[position]]
+    def read_rows(positions: np.ndarray) -> np.ndarray:
+        return np.asarray(pictures.stored[pictures.rows[positions]])
 
-    def read(position: tf.Tensor) -> tf.Tensor:
-        # Not stateful: without this, deterministic TensorFlow would run the map one picture at a time.
-        image = tf.numpy_function(read_row, [position], tf.uint8, stateful=False)
-        return tf.cast(tf.ensure_shape(image, shape), tf.float32)
+    def read(positions: tf.Tensor) -> tf.Tensor:
+        positions = tf.convert_to_tensor(positions)
+        # Not stateful: without this, deterministic TensorFlow would run the map one batch at a time.
+        images = tf.numpy_function(read_rows, [positions], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, positions.shape + shape)
 
     return read
 
@@ -50,8 +52,8 @@ def make_ds(
     """
     read = make_reader(pictures)
     labels = tf.one_hot(pictures.labels, num_classes)
-    positions = tf.data.Dataset.range(len(pictures))
-    images = positions.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).map(preprocess_input)
+    positions = tf.data.Dataset.range(len(pictures)).batch(batch_size)
+    images = positions.map(lambda batch: preprocess_input(tf.cast(read(batch), tf.float32)))
     return tf.data.Dataset.zip(images, tf.data.Dataset.from_tensor_slices(labels).batch(batch_size)).prefetch(2)
 
 

@@ -20,11 +20,12 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scenebook import artifacts
+from scenebook import artifacts, grids
 from scenebook.artifacts import RunDirectory
 from scenebook.config import Settings, make_settings
 from scenebook.errors import InputError, ScenebookError
 from scenebook.figures import style
+from scenebook.grids import Bar
 from scenebook.sentences import Sourced, as_utf8, escape, fill, without_marks
 
 MIME = "application/vnd.scenebook+json"
@@ -120,6 +121,8 @@ def show_pictures(
     alt: str,
     columns: int | None = None,
     wide: bool = True,
+    bars: Sequence[Sequence[tuple[str, float] | Bar]] | None = None,
+    rows: Sequence[tuple[str, int]] | None = None,
 ) -> None:
     """Shows photographs side by side, each kept as `figures/<name>-<number>.jpg`.
 
@@ -131,38 +134,29 @@ def show_pictures(
         alt: Plain text, of the whole.
         columns: Pictures in a row; by default at most 6, and no row much shorter than the others.
         wide: Spans both columns of the PDF.
+        bars: Of each picture, classes with their probability in `[0, 1]`, shown as bars under it.
+        rows: Pairs of a heading, in plain text, and how many pictures stand under it; together all of them.
     """
-    items = []
+    items: list[dict[str, Any]] = []
     for number, (image, text) in enumerate(zip(images, captions, strict=True), start=1):
         content = encode_jpeg(image)
         file = f"figures/{_name(label, 'fig')}-{number}.jpg"
         artifacts.write_bytes(_run_dir().path(file), content)
         shown = as_utf8(text)
         items.append({"jpeg": base64.b64encode(content).decode(), "caption": shown, "alt": shown, "file": file})
+    for item, of_picture in zip(items, bars, strict=True) if bars is not None else ():
+        item["bars"] = [grids.record_bar(Bar(*bar)) for bar in of_picture]
     record = {
         "kind": "pictures",
         "label": label,
         "caption": as_utf8(caption),
         "alt": as_utf8(alt),
         "wide": wide,
-        "columns": columns or _columns_for(len(items)),
+        "columns": columns or grids.columns_for(max((count for _, count in rows), default=0) if rows else len(items)),
         "items": items,
+        "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows or ()],
     }
-    cells = "".join(
-        f'<figure style="margin:4px"><img src="data:image/jpeg;base64,{item["jpeg"]}" alt="{html.escape(item["alt"])}"'
-        f' width="150"><figcaption>{html.escape(item["caption"])}</figcaption></figure>'
-        for item in items
-    )
-    _show(
-        record,
-        text=f"Figure {label}: {caption}",
-        html_text=f'<div style="display:flex;flex-wrap:wrap">{cells}</div>{_caption(caption)}',
-    )
-
-
-def _columns_for(count: int) -> int:
-    rows = -(-count // 6)
-    return -(-count // max(rows, 1))
+    _show(record, text=f"Figure {label}: {caption}", html_text=grids.to_html(record) + _caption(caption))
 
 
 def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:

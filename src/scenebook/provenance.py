@@ -13,7 +13,18 @@ from typing import Any
 
 from scenebook.config import load_profile, make_settings
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "papermill", "nbconvert", "typst")
+LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "opencv-python-headless",
+    "pillow",
+    "papermill",
+    "nbconvert",
+    "typst",
+)
 """Libraries whose versions can change a result."""
 
 

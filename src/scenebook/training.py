@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import time
 import zipfile
@@ -35,11 +36,11 @@ class HistoryWriter(keras.callbacks.Callback):
     """Writes `training/history.csv` after every epoch, so that an interrupted training leaves what it had.
 
     Args:
-        run_dir: The run.
+        run_dir: The run; `None`: nothing is written.
         file: The table's path in the run.
     """
 
-    def __init__(self, run_dir: RunDirectory, file: str = "training/history.csv") -> None:
+    def __init__(self, run_dir: RunDirectory | None, file: str = "training/history.csv") -> None:
         super().__init__()
         self.run_dir = run_dir
         self.file = file
@@ -57,7 +58,8 @@ class HistoryWriter(keras.callbacks.Callback):
             "seconds": round(time.perf_counter() - self._started, 3),
         }
         self.rows.append(row)
-        self.run_dir.write_csv(self.file, self.history)
+        if self.run_dir is not None:
+            self.run_dir.write_csv(self.file, self.history)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -141,11 +143,15 @@ def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = "trai
     bare = keras.Sequential([keras.Input(model.input_shape[1:], name="images"), *model.layers], name=model.name)
     with replacing(run_dir.path(file)) as temporary:
         bare.save(temporary)
-        remove_times(temporary)
+        remove_traces(temporary)
 
 
-def remove_times(archive: Path) -> None:
-    """Rewrites a `.keras` file without the times that Keras notes in it: when it was saved, and a date a member."""
+def remove_traces(archive: Path) -> None:
+    """Rewrites a `.keras` file without what differs from process to process.
+
+    That are the times that Keras notes, when it was saved and a date a member, and the addresses in memory by which it
+    numbers objects that several layers share.
+    """
     with TemporaryDirectory(dir=archive.parent) as folder:
         rewritten = Path(folder) / archive.name
         with zipfile.ZipFile(archive) as source, zipfile.ZipFile(rewritten, "w") as target:
@@ -155,11 +161,20 @@ def remove_times(archive: Path) -> None:
                     metadata = json.loads(source.read(name))
                     metadata.pop("date_saved", None)
                     target.writestr(member, json.dumps(metadata))
+                elif name == "config.json":
+                    target.writestr(member, _renumber_shared_objects(source.read(name).decode()))
                 else:
                     member.file_size = source.getinfo(name).file_size
                     with source.open(name) as old, target.open(member, "w") as new:
                         shutil.copyfileobj(old, new)
         rewritten.replace(archive)
+
+
+def _renumber_shared_objects(config: str) -> str:
+    numbers: dict[str, int] = {}
+    return re.sub(
+        r'("shared_object_id": )(\d+)', lambda found: found[1] + str(numbers.setdefault(found[2], len(numbers))), config
+    )
 
 
 def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, class_names: list[str]) -> pd.DataFrame:

@@ -28,3 +28,22 @@ def shorten(text: str, limit: int) -> str:
         return text
     start = limit // 2
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
+
+
+def name_file(path: str, limit: int = 24) -> str:
+    """Returns a file's name without its folders, shortened, for captions."""
+    return shorten(str(path).rsplit("/", 1)[-1], limit)
+
+
+def format_share(share: float) -> str:
+    """Returns a probability as a percentage that never says 0 or 100 of what is neither."""
+    if 0 < share <= 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
+def say_share(share: float) -> str:
+    """Returns what `format_share` does in words that fit a sentence."""
+    return format_share(share).replace("<", "less than ").replace(">", "more than ")

@@ -13,10 +13,12 @@ import scenebook
 
 PACKAGE = Path(scenebook.__file__).parent
 LAYERS = [
-    {"errors", "config", "progress", "sentences", "wording"},
-    {"artifacts", "cache", "provenance", "scenes", "fractals", "transfer", "dataset", "audit", "features"},
-    {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "weightdownloads", "classifier", "architecture"},
-    {"training", "metrics", "samples", "claims", "conclusions"},
+    {"errors", "config", "grids", "progress", "sentences", "wording", "yamllines"},
+    {"artifacts", "bank", "cache", "provenance", "scenes", "fractals", "transfer", "dataset", "audit", "features"},
+    {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "weightdownloads", "classifier", "architecture"}
+    | {"batchstatistics", "streaming", "trunk"},
+    {"training", "fitting", "metrics", "samples", "claims", "conclusions", "baselines", "projection"}
+    | {"gradcam", "heatmaps"},
     {"figures"},
     {"notebook"},
     {"pipeline", "rendering", "prediction"},
@@ -30,15 +32,21 @@ WITH_TENSORFLOW = {
     "inputs",
     "augmentation",
     "backbones",
+    "batchstatistics",
     "embedded",
     "weightfiles",
     "classifier",
+    "gradcam",
     "training",
     "prediction",
+    "fitting",
+    "streaming",
+    "trunk",
 }
 
 # Each heavy library has one home, so that a change of it is a change of one place.
 HOMES = {
+    "cv2": {"augmentation"},
     "IPython": {"notebook"},
     "papermill": {"pipeline"},
     "nbclient": {"pipeline"},
@@ -98,7 +106,11 @@ def test_each_heavy_library_stays_in_its_home(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "pipeline", "rendering", "notebook", "figures", "dataset", "metrics", "claims", "conclusions"]
+    "module",
+    [
+        *("bank", "cli", "pipeline", "rendering", "notebook", "figures", "dataset", "metrics", "claims", "conclusions"),
+        *("baselines", "projection"),
+    ],
 )
 def test_what_must_be_quick_never_imports_tensorflow(module: str) -> None:
     code = f"import sys, scenebook.{module}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"

@@ -126,6 +126,13 @@ def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:
     assert not re.search(r"(?i)\bnature\b|\bsix classes\b|ResNet50", prose)
 
 
+def test_the_conclusion_writes_no_number_of_its_own(path: Path) -> None:
+    if path.stem != "06-conclusion":
+        pytest.skip("only the conclusion promises this")
+    prose = "\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
+    assert set(re.findall(r"\d+\.\d+|\d+(?:\.\d+)?\s?%", prose)) <= {"95%", "95 %"}
+
+
 def test_every_work_that_it_cites_is_in_the_bibliography(path: Path) -> None:
     sources = "\n".join(cell.source for cell in load(path).cells)
     cited = set(re.findall(r"@(?!fig:|tbl:|eq:|sec:)([\w:.+/-]*\w)", "".join(re.findall(r"\[@[^\]]*\]", sources))))

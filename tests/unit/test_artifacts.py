@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -67,3 +68,11 @@ def test_a_run_name_that_is_no_plain_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("text", ["my pictures", "it's $(touch x)", "../..", "  ", "a" * 300, "中文", "\udce9"])
 def test_any_folder_name_gives_a_valid_run_name(text: str) -> None:
     check_run_name(run_name_for(text))
+
+
+def test_the_same_arrays_give_the_same_bytes(run_dir: RunDirectory) -> None:
+    for file in ("samples/one.npz", "samples/two.npz"):
+        run_dir.write_arrays(file, maps=np.ones((2, 3, 3), "float32"), picture=np.array([0, 4]))
+    assert run_dir.path("samples/one.npz").read_bytes() == run_dir.path("samples/two.npz").read_bytes()
+    with np.load(run_dir.path("samples/one.npz"), allow_pickle=False) as stored:
+        assert stored["picture"].tolist() == [0, 4]

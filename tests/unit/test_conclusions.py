@@ -8,8 +8,10 @@ import yaml
 
 from scenebook import conclusions
 from scenebook.artifacts import RunDirectory
+from scenebook.baselines import in_points
 from scenebook.config import make_settings
 from scenebook.metrics import Score
+from scenebook.sentences import fill, without_marks
 
 SCORE: Score = {"value": 0.8, "low": 0.75, "high": 0.85}
 RECIPE = make_settings({}).model_dump()
@@ -26,10 +28,45 @@ def test_without_augmentation_nothing_is_said_about_harder_pictures() -> None:
     assert "Augmented" not in conclusions.compare_with_training(0.7, SCORE, augmented=False)
 
 
-@pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in that interval"), (0.9, "worse than no")])
+@pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in the accuracy's"), (0.9, "worse than no")])
 def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
-    facts = {"majority": majority, "train_accuracy": 0.8, "base_layers": "0 layers", "augmented": True}
-    assert said in conclusions.write_conclusion(facts, {"accuracy": SCORE})
+    results = {"majority": make_difference(majority, majority)}
+    assert said in conclusions.write_conclusion({"base_layers": "0 layers"}, {"accuracy": SCORE}, results)
+
+
+def make_difference(low: float, high: float) -> Score:
+    return {"value": (low + high) / 2, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "transfer", "gain"),
+    [
+        (0.2, 0.001, "transfer learning itself is worth +20.0 percentage points", "does better than a linear head"),
+        (-0.2, 0.001, "transfer learning does harm here, −20.0 percentage", "does worse than a linear head"),
+        (0.2, 0.3, "may be chance: that transfer learning helps is not shown", "undecided: +20.0 percentage points"),
+    ],
+)
+def test_what_the_result_owes_to_what_is_read_from_the_differences(
+    value: float, p: float, transfer: str, gain: str
+) -> None:
+    results: dict[str, Any] = dict.fromkeys(("transfer", "network_gain"), make_difference(value - 0.1, value + 0.1))
+    results |= {"transfer_p": p, "network_gain_p": p, "pretrained_features": SCORE, "random_features": SCORE}
+    scores = {"accuracy": SCORE, "ece": make_difference(0.01, 0.05)}
+    facts = {"train_accuracy": 0.8, "augmented": True}
+    points = conclusions.collect_points(scores)
+    said = conclusions.write_reasons(facts, scores, results)
+    told = without_marks(fill(said, [scores, results, in_points(results), points, facts]).markdown).replace("\\", "")
+    assert transfer in told
+    assert gain in told
+    assert "lie 3.0 percentage points apart on average (95% interval 1.0 to 5.0)" in told
+    assert points.source_of("ece_points.low") == "evaluation/metrics.json: ece, times 100"
+
+
+def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
+    facts = {"train_accuracy": 0.8, "augmented": True}
+    told = conclusions.write_reasons(facts, {"accuracy": SCORE}, {"majority": SCORE})
+    assert "transfer" not in told
+    assert "apart on average" not in told
 
 
 @pytest.mark.parametrize(
@@ -41,8 +78,9 @@ def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said
     ],
 )
 def test_pictures_that_were_learned_are_not_called_unseen(scores: dict[str, Any], said: str, unseen: bool) -> None:
-    facts = {"majority": 0.2, "train_accuracy": 0.8, "base_layers": "0 layers", "augmented": True}
-    conclusion = conclusions.write_conclusion(facts, {"accuracy": SCORE, **scores})
+    results = {"majority": make_difference(0.1, 0.3)}
+    conclusion = conclusions.write_conclusion({"base_layers": "1 layer"}, {"accuracy": SCORE, **scores}, results)
+    assert "with its last {base_layers} trained too" in conclusion
     assert said in conclusion
     assert ("unseen pictures" in conclusion) == unseen
     assert ("duplicate" in conclusions.write_abstract(RECIPE, scores)) != unseen
@@ -68,8 +106,8 @@ def test_the_abstract_says_what_the_recipe_was() -> None:
         ),
         (
             "sample",
-            {"samples_dir": "/a b/c", "class_map": "/a b/m.yaml"},
-            'make report PROFILE=sample SET="class_map=file samples_dir=folder"',
+            {"samples_dir": "/a b/c", "class_map": "/a b/m.yaml", "claims_file": "/a b/n.yaml"},
+            'make report PROFILE=sample SET="claims_file=file class_map=file samples_dir=folder"',
         ),
         ("sample", {"weights": "random"}, 'make report PROFILE=sample SET="weights=random"'),
     ],
@@ -81,6 +119,25 @@ def test_the_command_makes_the_report_again_and_names_no_path(
     settings = make_settings(changes).model_dump()
     run_dir.path("settings.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     assert conclusions.write_command(run_dir) == command
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([[5, 0], [0, 5]], "It makes no error."),
+        ([[4, 1], [0, 5]], "The commonest error takes a for b (1 of 5)."),
+        ([[4, 1], [1, 4]], "Among its commonest errors is to take a for b (1 of 5)."),
+    ],
+)
+def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: list[list[int]], said: str) -> None:
+    assert conclusions.describe_commonest(pd.DataFrame(counts, index=["a", "b"], columns=["a", "b"])) == said
+
+
+def test_the_settings_of_a_run_are_those_of_training_and_what_else_is_known(run_dir: RunDirectory) -> None:
+    run_dir.write_json("training/recipe.json", {"epochs": 3})
+    assert conclusions.collect_recipe(run_dir, dataset="scenes") == {"epochs": 3, "dataset": "scenes"}
+    run_dir.path("settings.yaml").write_text("epochs: 8\nmax_per_class: 5\n", encoding="utf-8")
+    assert conclusions.collect_recipe(run_dir) == {"epochs": 3, "max_per_class": 5}
 
 
 def test_files_are_listed_with_size_and_digest(run_dir: RunDirectory) -> None:

@@ -164,9 +164,9 @@ def test_folds_keep_groups_together_and_hold_every_class() -> None:
     assert all(set(folds[labels == label]) == set(range(FOLDS)) for label in range(4))
 
 
-def test_the_caption_says_what_it_is_called_and_what_it_looks_like() -> None:
-    issue = {"label": "sea", "suggested": "$x$", "p_suggested": 0.987, "split": "test"}
-    assert describe_issue(issue) == "labelled sea, looks like $x$ (99%); test"
+def test_the_caption_names_the_file_its_label_and_what_it_looks_like() -> None:
+    issue = {"path": "test/sea/9.jpg", "label": "sea", "suggested": "$x$", "p_suggested": 0.987, "split": "test"}
+    assert describe_issue(issue) == "9.jpg (test): labelled sea, looks like $x$ (99%)"
 
 
 def test_the_sentence_names_the_classes_that_were_not_judged() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues as _prune
-from cleanlab.rank import get_label_quality_scores
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+
+from scenebook.wording import format_share, name_file
 
 COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
 FOLDS = 5
@@ -202,7 +202,12 @@ def _predict(
 
 
 def _make_table(rows: pd.DataFrame, labels: np.ndarray, probs: np.ndarray, names: list[str]) -> pd.DataFrame:
-    suspicious = _prune(labels, probs, filter_by="both", n_jobs=1) & (probs.argmax(axis=1) != labels)
+    with warnings.catch_warnings():
+        # cleanlab loads a progress bar, of no use here, which warns in notebooks that ipywidgets are missing.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from cleanlab.filter import find_label_issues as prune
+        from cleanlab.rank import get_label_quality_scores
+    suspicious = prune(labels, probs, filter_by="both", n_jobs=1) & (probs.argmax(axis=1) != labels)
     scores = get_label_quality_scores(labels, probs, method="normalized_margin")
     chosen = np.flatnonzero(suspicious)
     chosen = chosen[np.argsort(scores[chosen], kind="stable")]
@@ -217,8 +222,9 @@ def _make_table(rows: pd.DataFrame, labels: np.ndarray, probs: np.ndarray, names
 
 
 def describe_issue(issue: Mapping[str, Any]) -> str:
-    """Returns the caption of a suspicious picture: what it is called, and what it looks like. Plain text."""
-    return f"labelled {issue['label']}, looks like {issue['suggested']} ({issue['p_suggested']:.0%}); {issue['split']}"
+    """Returns the caption of a suspicious picture: its file, its label, and what it looks like. Plain text."""
+    looks = f"looks like {issue['suggested']} ({format_share(issue['p_suggested'])})"
+    return f"{name_file(issue['path'])} ({issue['split']}): labelled {issue['label']}, {looks}"
 
 
 def read_issues(facts: Mapping[str, Any]) -> str:

@@ -11,11 +11,11 @@ from scenebook.audit.counts import compute_imbalance, count_pictures
 from scenebook.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
 from scenebook.audit.quality import QualityFindings, find_odd_sizes, list_odd_pictures
 from scenebook.audit.shortcuts import Giveaway
-from scenebook.wording import count_noun, join_names, shorten
+from scenebook.wording import count_noun, join_names, name_file, shorten
 
 Sentences = list[tuple[str, dict[str, Any]]]
 MOST_NAMES = 12
-_FILE_CHARACTERS = 24
+_LABEL_CHARACTERS = 24
 
 
 def audit_pictures(
@@ -137,8 +137,7 @@ def caption_odd_pictures(odd: pd.DataFrame) -> list[str]:
 
 
 def _name_picture(row: pd.Series) -> str:
-    name = shorten(str(row["path"]).rsplit("/", 1)[-1], _FILE_CHARACTERS)
-    return f"{name} ({shorten(str(row['label']), _FILE_CHARACTERS)}, {row['split']})"
+    return f"{name_file(row['path'])} ({shorten(str(row['label']), _LABEL_CHARACTERS)}, {row['split']})"
 
 
 _TRAITS = {

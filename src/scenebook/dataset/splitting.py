@@ -195,12 +195,14 @@ class SplitPictures:
         rows: int64 `(n,)`, the split's rows of `stored`.
         labels: int64 `(n,)`, indices into the class names.
         paths: The pictures' paths below the data folder.
+        digests: The SHA-256 of their files, 64 hexadecimal digits each; empty where they come from no files.
     """
 
     stored: np.ndarray
     rows: np.ndarray
     labels: np.ndarray
     paths: list[str]
+    digests: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -213,4 +215,5 @@ def load_split(run_dir: RunDirectory, split: str, class_names: Sequence[str]) ->
     stored = np.load(run_dir.require(PICTURES), mmap_mode="r", allow_pickle=False)
     positions = {name: index for index, name in enumerate(class_names)}
     labels = table["label"].map(positions).to_numpy(dtype=np.int64)
-    return SplitPictures(stored, table["row"].to_numpy(dtype=np.int64), labels, list(table["path"]))
+    rows = table["row"].to_numpy(dtype=np.int64)
+    return SplitPictures(stored, rows, labels, list(table["path"]), list(table["sha256"]))

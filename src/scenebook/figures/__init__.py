@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from scenebook.figures.classes import ClassCountsDisplay
 from scenebook.figures.confusion import ConfusionDisplay
+from scenebook.figures.coverage import CoverageDisplay
 from scenebook.figures.histories import HistoryDisplay
 from scenebook.figures.network import NetworkDisplay
+from scenebook.figures.overlays import overlay
+from scenebook.figures.projection import ProjectionDisplay
+from scenebook.figures.reliability import ReliabilityDisplay
+from scenebook.figures.trunk import Part, TrunkDisplay
 
-__all__ = ["ClassCountsDisplay", "ConfusionDisplay", "HistoryDisplay", "NetworkDisplay"]
+__all__ = [
+    "ClassCountsDisplay",
+    "ConfusionDisplay",
+    "CoverageDisplay",
+    "HistoryDisplay",
+    "NetworkDisplay",
+    "Part",
+    "ProjectionDisplay",
+    "ReliabilityDisplay",
+    "TrunkDisplay",
+    "overlay",
+]

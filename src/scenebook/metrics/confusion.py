@@ -1,14 +1,22 @@
-"""The confusion matrix, what it says of each class, and the classification report. No TensorFlow."""
+"""The confusion matrix, and the errors that are made most often. No TensorFlow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import confusion_matrix
 
-from scenebook.metrics.intervals import Score, f1_score, proportion_score
+from scenebook.metrics.intervals import proportion_score
+from scenebook.sentences import Sourced
+from scenebook.wording import format_share, name_file
+
+MOST_KINDS = 3
+"""Kinds of error, as glacier taken for mountain, that a sentence names."""
+_FILE = "evaluation/confusion_matrix.csv"
+_MANY = 200  # of so many pictures, tenths of a percent are told apart
 
 
 def compute_confusion(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
@@ -18,58 +26,7 @@ def compute_confusion(predictions: pd.DataFrame, class_names: Sequence[str]) -> 
     return pd.DataFrame(matrix, index=pd.Index(names, name="label"), columns=names)
 
 
-def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """Returns precision, recall, f1 and support: a row a class, then accuracy, macro avg and weighted avg.
-
-    A class that is never predicted has no precision; it counts as 0, as scikit-learn's `zero_division=0` does.
-    The accuracy row has its value in the column f1, as in scikit-learn's printed report.
-    """
-    names = list(class_names)
-    # Positions instead of names: a class may be called "accuracy".
-    positions = {name: index for index, name in enumerate(names)}
-    labels, predicted = predictions["label"].map(positions), predictions["predicted"].map(positions)
-    report = classification_report(labels, predicted, labels=range(len(names)), output_dict=True, zero_division=0)
-    n = len(predictions)
-    rows = [[name, *_report_row(report[str(index)])] for index, name in enumerate(names)]
-    rows.append(["accuracy", None, None, float((labels == predicted).mean()), n])
-    rows += [[name, *_report_row(report[name])] for name in ("macro avg", "weighted avg")]
-    return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
-
-
-def _report_row(values: dict[str, float]) -> list[float]:
-    return [values["precision"], values["recall"], values["f1-score"], int(values["support"])]
-
-
-def compute_class_scores(matrix: pd.DataFrame) -> dict[str, dict[str, Score | None]]:
-    """Returns precision, recall and F1 of each class with 95% intervals.
-
-    A class without test pictures has no recall, one that is never predicted no precision, and one of which both are
-    true no F1: `None`.
-    """
-    counts = matrix.to_numpy()
-    scores: dict[str, dict[str, Score | None]] = {}
-    for index, name in enumerate(matrix.columns):
-        right, predicted, true = int(counts[index, index]), int(counts[:, index].sum()), int(counts[index].sum())
-        scores[name] = {
-            "precision": proportion_score(right, predicted) if predicted else None,
-            "recall": proportion_score(right, true) if true else None,
-            "f1": f1_score(right, predicted - right, true - right),
-        }
-    return scores
-
-
-def with_intervals(report: pd.DataFrame, class_scores: dict[str, dict[str, Score | None]]) -> pd.DataFrame:
-    """Returns the classification report as it is shown, with the interval of each class's F1 as a text column."""
-    intervals = [
-        f"{score['low']:.2f} to {score['high']:.2f}" if score else ""
-        for score in (class_scores[name]["f1"] for name in report["class"].iloc[: len(class_scores)])
-    ]
-    intervals += [""] * (len(report) - len(intervals))
-    columns = report.drop(columns="support").rename(columns={"f1": "F1"}).assign(**{"F1, 95% interval": intervals})
-    return columns.assign(support=report["support"])
-
-
-def largest_confusions(matrix: pd.DataFrame, most: int = 3) -> list[tuple[str, str, int]]:
+def largest_confusions(matrix: pd.DataFrame, most: int = MOST_KINDS) -> list[tuple[str, str, int]]:
     """Returns the most frequent errors: true class, predicted class, count; fewer where there are fewer."""
     counts = matrix.to_numpy().copy()
     np.fill_diagonal(counts, 0)
@@ -89,3 +46,68 @@ def describe_confusion(matrix: pd.DataFrame) -> str:
         f"Confusion matrix of {len(matrix)} classes and {counts.sum()} pictures; {counts.trace()} of them on the "
         f"diagonal. Commonest errors: {errors or 'none'}."
     )
+
+
+def read_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
+    """Returns the sentences on the most frequent errors, each with the interval of its share, for `say`."""
+    counts = matrix.to_numpy()
+    total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
+    if not errors:
+        return "In [@fig:confusion] every picture is on the diagonal.", {}
+    listed = largest_confusions(matrix, most=counts.size)
+    shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
+    of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
+    values: dict[str, Any] = {"n": total, "errors": errors, "off": "is" if errors == 1 else "are"}
+    parts = []
+    for i, (true, predicted, count) in enumerate(shown):
+        of = of_class[true]
+        values |= {f"true_{i}": true, f"predicted_{i}": predicted, f"count_{i}": count, f"of_{i}": of}
+        values[f"share_{i}"] = proportion_score(count, of)
+        digits = ".0%" if of < _MANY else ".1%"
+        parts.append(
+            f"{{true_{i}}} taken for {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "
+            f"interval {{share_{i}.low:{digits}}} to {{share_{i}.high:{digits}}})"
+        )
+    sentence = "Of {n:,} test pictures, {errors:,} {off} off the diagonal of [@fig:confusion]. "
+    sentence += f"{_introduce(listed)}: {'; '.join(parts)}."
+    tied = sum(count == shown[-1][2] for _, _, count in rest)
+    if tied and shown[0][2] > 1:
+        values["tied"] = "Another kind of error is" if tied == 1 else f"{tied:,} other kinds of error are"
+        sentence += " {tied} as frequent as the last of these."
+    sentence += " [@fig:confused] shows examples."
+    origins = {name: f"{_FILE}: row and column of these classes" for name in values if name[-1].isdigit()}
+    origins |= {"n": f"{_FILE}: sum", "errors": f"{_FILE}: sum off the diagonal"}
+    return sentence, Sourced(values, origins=origins)
+
+
+def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
+    if len(listed) == 1:
+        return "All errors are of one kind"
+    if listed[0][2] == 1:
+        return (
+            "No two are of the same kind; some of them" if len(listed) > MOST_KINDS else "No two are of the same kind"
+        )
+    return "Most frequent" if len(listed) > MOST_KINDS else "The kinds of error, most frequent first"
+
+
+def select_confused(
+    predictions: pd.DataFrame, confusions: Sequence[tuple[str, str, int]], *, most: int = 6
+) -> pd.DataFrame:
+    """Returns the most confident errors of each kind, kind by kind.
+
+    Args:
+        predictions: At least label, predicted and confidence.
+        confusions: From `largest_confusions`.
+        most: Rows at most, shared equally between the kinds.
+    """
+    each = most // max(1, len(confusions))
+    chosen = [predictions.iloc[:0]]
+    for true, predicted, _ in confusions:
+        rows = predictions[(predictions["label"] == true) & (predictions["predicted"] == predicted)]
+        chosen.append(rows.sort_values("confidence", ascending=False, kind="stable").head(each))
+    return pd.concat(chosen).reset_index(drop=True)
+
+
+def describe_error(row: Mapping[str, Any]) -> str:
+    """Returns the caption of a picture that was taken for another class. Plain text."""
+    return f"{name_file(row['path'])}: {row['label']} taken for {row['predicted']} ({format_share(row['confidence'])})"

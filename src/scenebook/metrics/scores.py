@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from scenebook.errors import ScenebookError
+from scenebook.metrics.averages import average_scores
+from scenebook.metrics.calibration import calibration_error
 from scenebook.metrics.confusion import compute_confusion
-from scenebook.metrics.intervals import Score, bootstrap_f1, bootstrap_mean, proportion_score
+from scenebook.metrics.intervals import Score, bootstrap_mean, proportion_score
+from scenebook.metrics.temperature import log_losses
 
 
 def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> None:
@@ -27,22 +30,40 @@ def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> 
         )
 
 
+def as_arrays(predictions: pd.DataFrame, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the probabilities, float64 `(n, num_classes)`, and the positions of the true classes, int64 `(n,)`."""
+    positions = {name: index for index, name in enumerate(class_names)}
+    probs = predictions[[f"p_{name}" for name in class_names]].to_numpy(dtype=float)
+    return probs, predictions["label"].map(positions).to_numpy(dtype=np.int64)
+
+
 def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> dict[str, Score]:
-    """Returns all scores of `evaluation/metrics.json` but `n`: accuracy, macro_f1, weighted_f1, log_loss.
+    """Returns the scores of `evaluation/metrics.json`, each with its 95% interval.
+
+    These are accuracy, top2_accuracy (of more than two classes), macro and weighted precision, recall and f1,
+    log_loss, and ece, the expected calibration error.
 
     Args:
         predictions: label, predicted, and a probability column a class.
         class_names: The classes.
         seed: Seed of the bootstrap.
     """
-    right = int((predictions["label"] == predictions["predicted"]).sum())
+    right = (predictions["label"] == predictions["predicted"]).to_numpy()
     matrix = compute_confusion(predictions, class_names).to_numpy()
-    averages = bootstrap_f1(matrix, seed=seed)
-    probs = predictions[[f"p_{name}" for name in class_names]].to_numpy(dtype=float)
-    positions = predictions["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy()
-    of_truth = np.clip(probs[np.arange(len(probs)), positions], np.finfo(np.float32).tiny, 1.0)
+    probs, positions = as_arrays(predictions, class_names)
+    scores = {"accuracy": proportion_score(int(right.sum()), len(right))}
+    if len(class_names) > 2:  # of two classes, the true one is always among the two most probable
+        among = right | _among_two(probs, positions)
+        scores["top2_accuracy"] = proportion_score(int(among.sum()), len(among))
     return {
-        "accuracy": proportion_score(right, len(predictions)),
-        **averages,
-        "log_loss": bootstrap_mean(-np.log(of_truth), seed=seed),
+        **scores,
+        **average_scores(matrix, seed=seed),
+        "log_loss": bootstrap_mean(log_losses(probs, positions), seed=seed),
+        "ece": calibration_error(probs, positions, seed=seed),
     }
+
+
+def _among_two(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Returns bool `(n,)`: whether the true class is one of the two most probable; of equals, the first ones count."""
+    most_probable = np.argsort(-probs, axis=1, kind="stable")[:, :2]
+    return (most_probable == positions[:, None]).any(axis=1)

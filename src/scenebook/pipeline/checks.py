@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 
+from scenebook.claims import claims_path, load_claims
 from scenebook.config import (
     DRAWN_SCENES,
     EMBEDDED,
@@ -44,6 +45,9 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         find_pictures(source, class_map=changes.get("class_map"))
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
+    if settings.claims_file is not None:
+        changes["claims_file"] = str(_check_file("claims_file", base / Path(settings.claims_file).expanduser()))
+    load_claims(claims_path(changes.get("claims_file")))
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
     known = [EMBEDDED, *list_keras_backbones()]
@@ -59,9 +63,14 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
 
 
 def _check_class_map(path: Path) -> Path:
+    file = _check_file("class_map", path)
+    ClassMap.load(file)
+    return file
+
+
+def _check_file(setting: str, path: Path) -> Path:
     if not path.is_file():
-        raise SettingsError("Expected class_map to be an existing file.", received={"class_map": str(path)})
-    ClassMap.load(path)
+        raise SettingsError(f"Expected {setting} to be an existing file.", received={setting: str(path)})
     return path.resolve()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from nbformat import NotebookNode
 
 from scenebook.rendering import markdown
 from scenebook.rendering.document import (
+    APPENDIX,
     Block,
     Code,
     Figure,
@@ -35,7 +37,7 @@ from scenebook.rendering.tree import map_lists, plain_text, string
 from scenebook.sentences import Filled
 
 SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
-"""Sections of these names come in this order. Any other follows the section that stood before it."""
+"""Sections of these names come in this order. Any other follows the one that stood before it; the appendix is last."""
 ABSTRACT = "abstract"
 ADDED_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
 """Cells that papermill added: they do not count when a reader looks for cell 7."""
@@ -186,14 +188,19 @@ class _Collector:
         key = heading.plain.casefold()
         if key not in self._sections:
             self._sections[key] = Section(heading)
-            if key in SECTION_ORDER:
-                self._ranks[key] = (float(SECTION_ORDER.index(key)), 0)
-            else:
-                before = after.heading.plain.casefold() if after is not None else None
-                last = list(self._ranks)[-1] if self._ranks else None
-                rank = self._ranks[before or last][0] if before or last else -1.0  # type: ignore[index]
-                self._ranks[key] = (rank, len(self._sections))
+            self._ranks[key] = self._rank(key, after)
         return self._sections[key]
+
+    def _rank(self, key: str, after: Section | None) -> tuple[float, int]:
+        if key == APPENDIX:
+            return math.inf, 0
+        if key in SECTION_ORDER:
+            return float(SECTION_ORDER.index(key)), 0
+        # Nothing follows the appendix: what stood before it counts.
+        before = [name for name in self._ranks if name != APPENDIX]
+        if after is not None and not after.heading.opens_appendix:
+            before.append(after.heading.plain.casefold())
+        return self._ranks[before[-1]][0] if before else -1.0, len(self._sections)
 
     def in_order(self) -> list[Section]:
         """Returns the sections as the report shows them, their heading levels without gaps."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from scenebook.errors import ReportError
 from scenebook.rendering.document import Origin
@@ -32,12 +32,29 @@ class FigureRecord(_Record):
     wide: bool = False
 
 
+class BarItem(_Record):
+    """A probability under a photograph: `text` is how it reads, `is_true` marks the picture's own class."""
+
+    label: Text
+    share: Annotated[float, Field(ge=0, le=1)]
+    text: Text
+    is_true: bool = False
+
+
 class PictureItem(_Record):
     """One photograph of a grid. `jpeg` is base64."""
 
     jpeg: str
     caption: Text
     alt: Text
+    bars: list[BarItem] = Field(default_factory=list)
+
+
+class RowItem(_Record):
+    """A heading within a grid, above the next `count` photographs."""
+
+    heading: Text
+    count: Annotated[int, Field(ge=1)]
 
 
 class PicturesRecord(_Record):
@@ -50,6 +67,13 @@ class PicturesRecord(_Record):
     wide: bool = True
     columns: Annotated[int, Field(ge=1, le=12)] = 6
     items: list[PictureItem]
+    rows: list[RowItem] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _rows_hold_all_items(self) -> PicturesRecord:
+        if self.rows and sum(row.count for row in self.rows) != len(self.items):
+            raise ValueError("rows hold another number of pictures than there are")
+        return self
 
 
 class TableRecord(_Record):

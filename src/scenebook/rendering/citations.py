@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,17 @@ _DOI_ADDRESS = "https://doi.org/"
 _STYLED = frozenset({"Emph", "Strong", "Strikeout", "Superscript", "Subscript", "SmallCaps", "Underline"})
 
 
-def load_bibliography(report: Report) -> Bibliography | None:
+def load_bibliography(report: Report, more: Sequence[str] = ()) -> Bibliography | None:
     """Reads the file that the front matter names.
+
+    Args:
+        report: Its citations are looked up.
+        more: Keys of further works that are cited.
 
     Raises:
         ReportError: It cannot be read.
     """
-    cited = {key for _, node in _citations(report) for key in keys_of(node)}
+    cited = {key for _, node in _citations(report) for key in keys_of(node)} | set(more)
     return read_bibliography(report.front.bibliography, cited) if report.front.bibliography else None
 
 
@@ -40,21 +44,35 @@ def check_citations(report: Report, bibliography: Bibliography | None) -> None:
     """
     for fragment, node in _citations(report):
         for key in keys_of(node):
-            received: dict[str, Any] = {"citation": f"[@{key}]", **fragment.origin.received()}
-            if bibliography is None:
-                raise ReportError(
-                    "Expected the front matter to name a bibliography, because a work is cited.",
-                    received=received,
-                    advice=rf"Add `bibliography: references.bib` to it, or write \[@{key}\] where this is no citation.",
-                )
-            if key not in bibliography.entries:
-                near = difflib.get_close_matches(key, bibliography.lines, n=1, cutoff=0.5)
-                raise ReportError(
-                    "Expected a citation of a work that is in the bibliography.",
-                    received={**received, "bibliography": bibliography.name},
-                    advice=f"Did you mean [@{near[0]}]?" if near else "Add an entry of this key to it.",
-                )
-            bibliography.check(key)
+            check_work(key, bibliography, fragment.origin.received())
+
+
+def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any]) -> None:
+    """Makes sure that a work is in the bibliography, and can be listed.
+
+    Args:
+        key: The work's.
+        bibliography: The one that the front matter names, if any.
+        where: Where it is cited, for the message.
+
+    Raises:
+        ReportError: It is not.
+    """
+    received: dict[str, Any] = {"citation": f"[@{key}]", **where}
+    if bibliography is None:
+        raise ReportError(
+            "Expected the front matter to name a bibliography, because a work is cited.",
+            received=received,
+            advice=rf"Add `bibliography: references.bib` to it, or write \[@{key}\] where this is no citation.",
+        )
+    if key not in bibliography.entries:
+        near = difflib.get_close_matches(key, bibliography.lines, n=1, cutoff=0.5)
+        raise ReportError(
+            "Expected a citation of a work that is in the bibliography.",
+            received={**received, "bibliography": bibliography.name},
+            advice=f"Did you mean [@{near[0]}]?" if near else "Add an entry of this key to it.",
+        )
+    bibliography.check(key)
 
 
 def resolve_citations(report: Report, bibliography: Bibliography | None) -> None:

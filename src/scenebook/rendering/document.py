@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -16,6 +16,8 @@ Node = dict[str, Any]
 
 LONGEST_TABLE = 30
 """Rows of a table in the running text of the PDF."""
+APPENDIX = "appendix"
+"""The section of this name comes last; its parts have letters."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ class Origin:
         return {"notebook": self.notebook, "cell": self.cell} if self.cell else {"file": self.notebook}
 
 
+class Bar(NamedTuple):
+    """A probability as a bar: of which class, in `[0, 1]`, as it reads, and whether that is the picture's own class."""
+
+    label: str
+    share: float
+    text: str
+    is_true: bool = False
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image file. `caption` is the line under a single picture of a grid.
@@ -48,12 +59,14 @@ class Picture:
         suffix: `svg`, `png` or `jpg`.
         alt: Plain text.
         caption: Plain text, or empty.
+        bars: Under the caption, in their order.
     """
 
     content: bytes
     suffix: Literal["svg", "png", "jpg"]
     alt: str
     caption: str = ""
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass
@@ -92,6 +105,11 @@ class Heading:
     number: str = ""
     anchor: str = ""
 
+    @property
+    def opens_appendix(self) -> bool:
+        """True for the heading of the appendix."""
+        return self.level == 1 and self.plain.casefold() == APPENDIX
+
 
 @dataclass
 class Prose:
@@ -104,7 +122,7 @@ class Prose:
 
 @dataclass
 class Figure:
-    """One image, or a grid of photographs, with a caption."""
+    """One image, or a grid of photographs, with a caption. `rows` are pairs of a heading and a number of pictures."""
 
     kind: ClassVar[str] = "figure"
     origin: Origin
@@ -115,8 +133,25 @@ class Figure:
     wide: bool = False
     columns: int = 1
     grid: bool = False
+    rows: tuple[tuple[str, int], ...] = ()
     number: str = ""
     anchor: str = ""
+
+    def groups(self, most: int | None = None) -> list[tuple[str, list[tuple[int, Picture]]]]:
+        """Returns the grid's rows: the heading, empty where there is none, and the pictures with their number from 1.
+
+        Args:
+            most: Pictures in all; by default every one.
+        """
+        numbered = list(enumerate(self.pictures, start=1))[:most]
+        if not self.rows:
+            return [("", numbered)]
+        groups = []
+        for heading, count in self.rows:
+            if numbered:
+                groups.append((heading, numbered[:count]))
+            numbered = numbered[count:]
+        return groups
 
 
 @dataclass
@@ -137,7 +172,7 @@ class Table:
 
     @property
     def is_long(self) -> bool:
-        """True when the PDF moves it to the appendix."""
+        """True when the PDF moves it behind the text."""
         return len(self.rows) > LONGEST_TABLE
 
 
@@ -220,7 +255,7 @@ class Report:
 
     @property
     def long_tables(self) -> list[Table]:
-        """The tables of the sections whose rows the PDF moves to the appendix."""
+        """The tables of the sections whose rows the PDF moves behind the text."""
         blocks = [block for section in self.sections for block in section.blocks]
         return [block for block in blocks if isinstance(block, Table) and block.is_long]
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from scenebook.errors import ReportError
 from scenebook.rendering.text import clean_text
+from scenebook.yamllines import find_line
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 
@@ -142,7 +143,7 @@ def line_of(path: Path, key: str, text: str = "") -> int:
     """
     content = path.read_text(encoding="utf-8")
     root = yaml.compose(content, Loader=yaml.SafeLoader)
-    line = _line(root, (key,)) if root is not None else 1
+    line = find_line(root, (key,))
     below = content.splitlines()[line - 1 :]
     return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
 
@@ -152,7 +153,7 @@ def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> Repo
     first = error.errors(include_url=False)[0]
     location = first["loc"]
     key = ".".join(str(part) for part in location)
-    received = {"file": path.name, "key": key, "line": _line(root, location)}
+    received = {"file": path.name, "key": key, "line": find_line(root, location)}
     if first["type"] == "extra_forbidden":
         model = Author if location[0] == "authors" else FrontMatter
         return ReportError(
@@ -163,18 +164,3 @@ def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> Repo
     if first["type"] == "missing":
         return ReportError("Expected a key that the front matter does not have.", received=received)
     return ReportError(f"Expected another value in the front matter: {first['msg']}.", received=received)
-
-
-def _line(root: yaml.Node, location: tuple[int | str, ...]) -> int:
-    """Finds the line, counted from 1, of the deepest part of `location` that the file has."""
-    node, line = root, root.start_mark.line
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == str(part)]
-            if not found:
-                break
-            node, line = found[0][1], found[0][0].start_mark.line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
-    return line + 1

@@ -60,23 +60,35 @@ class _Pass:
         self.taken: set[str] = set()
         self.counts = {"fig": 0, "tbl": 0, "eq": 0}
         self.levels = [0, 0, 0]
+        self.in_appendix = False
 
     def section(self, heading: Heading) -> None:
+        if heading.level == 1:
+            self.in_appendix = heading.opens_appendix
         self.levels[heading.level - 1] += 1
         self.levels[heading.level :] = [0] * (3 - heading.level)
         parts = self.levels[: heading.level]
-        if self.ieee:
+        if self.in_appendix:
+            # There is one only, so it has no number; its parts have letters in any layout.
+            styled = [*(letter(part) for part in parts[1:2]), *(str(part) for part in parts[2:])]
+        elif self.ieee:
             styled = [roman(parts[0]), *(letter(part) for part in parts[1:2]), *(str(part) for part in parts[2:])]
-            heading.number = (f"{styled[-1]}.", f"{styled[-1]}.", f"{styled[-1]})")[heading.level - 1]
-            long = "-".join(styled)
         else:
-            heading.number = long = ".".join(str(part) for part in parts)
-        if heading.label:
-            self._add(heading.label, long, heading.title.origin)
+            styled = [str(part) for part in parts]
+        if styled:
+            shown = styled[-1] + ("." if heading.level < 3 else ")")
+            heading.number = shown if self.ieee else ".".join(styled)
+        kind = "Appendix" if self.in_appendix else "Section"
+        self._name_section(heading, f"{kind}{NO_BREAK}{('-' if self.ieee else '.').join(styled)}".strip())
+
+    def _name_section(self, heading: Heading, text: str) -> None:
+        """Gives a heading its anchor, to which its label and the slug of its text lead."""
         slug = "sec:" + slug_of(heading.plain)
         heading.anchor = self._anchor(heading.label or slug)
-        if slug not in self.targets:
-            self.targets[slug] = Target(f"Section{NO_BREAK}{long}", heading.anchor, heading.title.origin)
+        target = Target(text, heading.anchor, heading.title.origin)
+        if heading.label:
+            self.targets[heading.label] = target
+        self.targets.setdefault(slug, target)
 
     def figure(self, figure: Figure) -> None:
         figure.number = self._count("fig")
@@ -114,7 +126,7 @@ class _Pass:
         return anchor
 
     def _add(self, label: str, number: str, origin: Origin) -> None:
-        if label in self.targets and not label.startswith("sec:"):
+        if label in self.targets:
             raise ReportError(
                 "Expected every label to be given once.",
                 received={"label": label, "first": str(self.targets[label].origin), "again": str(origin)},

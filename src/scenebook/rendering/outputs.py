@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +15,8 @@ from PIL import Image
 
 from scenebook.errors import ReportError
 from scenebook.rendering import bundles
-from scenebook.rendering.bundles import FigureRecord, PicturesRecord, SayRecord, SourceRecord, TableRecord
-from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Picture, Prose, Table
+from scenebook.rendering.bundles import FigureRecord, PictureItem, PicturesRecord, SayRecord, SourceRecord, TableRecord
+from scenebook.rendering.document import Bar, Block, Code, Figure, Fragment, Origin, Output, Picture, Prose, Table
 from scenebook.rendering.tables import fit_row, html_to_text, read_html_table
 from scenebook.rendering.text import clean_text, strip_terminal_codes
 
@@ -88,16 +89,18 @@ def _read_record(data: Data, origin: Origin) -> Block:
         rows = [fit_row(row, width) for row in record.rows]
         return Table(origin, record.label, caption, record.header, list(align), rows, record.wide)
     pictures = _pictures(record, data, origin)
-    grid = isinstance(record, PicturesRecord)
-    columns = record.columns if isinstance(record, PicturesRecord) else 1
-    return Figure(origin, record.label, caption, pictures, record.alt, record.wide, columns, grid)
+    figure = Figure(origin, record.label, caption, pictures, record.alt, record.wide)
+    if isinstance(record, PicturesRecord):
+        figure.grid, figure.columns = True, record.columns
+        figure.rows = tuple((row.heading, row.count) for row in record.rows)
+    return figure
 
 
 def _pictures(record: FigureRecord | PicturesRecord, data: Data, origin: Origin) -> list[Picture]:
     if isinstance(record, FigureRecord):
         pictures = [_image_of(data, record.alt)]
     else:
-        pictures = [_image_of({"image/jpeg": item.jpeg}, item.alt, item.caption) for item in record.items]
+        pictures = [_picture(item) for item in record.items]
     found = [picture for picture in pictures if picture is not None]
     if not found or len(found) < len(pictures):
         raise ReportError(
@@ -106,6 +109,12 @@ def _pictures(record: FigureRecord | PicturesRecord, data: Data, origin: Origin)
             advice="Show it with show_figure or show_pictures.",
         )
     return found
+
+
+def _picture(item: PictureItem) -> Picture | None:
+    picture = _image_of({"image/jpeg": item.jpeg}, item.alt, item.caption)
+    bars = tuple(Bar(bar.label, bar.share, bar.text, bar.is_true) for bar in item.bars)
+    return dataclasses.replace(picture, bars=bars) if picture else None
 
 
 def _image_of(data: Data, alt: str, caption: str = "") -> Picture | None:

@@ -227,9 +227,19 @@ def describe_grid(figure: Figure) -> str:
 
     A tagged PDF describes a figure once; readers are not led into it.
     """
-    shown = [picture.alt for picture in figure.pictures[:MOST_PICTURES]]
-    rest = [alt for alt in shown if alt not in figure.alt]
-    return f"{figure.alt.rstrip('.: ')}: {'; '.join(rest)}." if rest else figure.alt
+    rows = []
+    for heading, pictures in figure.groups(MOST_PICTURES):
+        told = [_describe(picture, figure.alt) for _, picture in pictures]
+        if any(told):
+            rows.append(f"{heading}: " * bool(heading) + "; ".join(filter(None, told)))
+    return f"{figure.alt.rstrip('.: ')}: {'. '.join(rows)}." if rows else figure.alt
+
+
+def _describe(picture: Picture, known: str) -> str:
+    """Returns what is to be said of a picture where `known` has been said; of bars, the numbers."""
+    bars = ", ".join(f"{bar.label} {bar.text}{' (true class)' * bar.is_true}" for bar in picture.bars)
+    alt = "" if picture.alt in known else picture.alt
+    return f"{alt} ({bars})" if alt and bars else alt or bars
 
 
 def unknown_glyphs(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
 
@@ -13,7 +13,7 @@ from scenebook.artifacts import write_bytes
 from scenebook.errors import ReportError
 from scenebook.rendering.abstract import fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
-from scenebook.rendering.citations import check_citations, load_bibliography, resolve_citations
+from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import check_references, number_report
@@ -61,12 +61,15 @@ class RenderedReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_before_run(front_matter_path: Path, notebooks: Sequence[Path]) -> None:
+def check_before_run(
+    front_matter_path: Path, notebooks: Sequence[Path], works: Sequence[tuple[str, dict[str, Any]]] = ()
+) -> None:
     """Looks for what would keep a report from being rendered, before hours are spent on a run.
 
     Args:
         front_matter_path: Title, authors and layout.
         notebooks: As they were written: what their cells will show is not known yet, what their prose cites is.
+        works: Keys of works that other files cite, each with where that is, for messages.
 
     Raises:
         ReportError: The front matter or the bibliography cannot be read, or a work that is cited is not in it.
@@ -74,7 +77,10 @@ def check_before_run(front_matter_path: Path, notebooks: Sequence[Path]) -> None
     front = load_front_matter(front_matter_path)
     written = [_without_outputs(_read(path)) for path in notebooks]
     report = assemble(written, front, abstract=Filled(front.abstract) if front.abstract else None)
-    check_citations(report, load_bibliography(report))
+    bibliography = load_bibliography(report, [key for key, _ in works])
+    check_citations(report, bibliography)
+    for key, where in works:
+        check_work(key, bibliography, where)
 
 
 def _without_outputs(notebook: SourceNotebook) -> SourceNotebook:

@@ -13,6 +13,7 @@ from scenebook.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without
 TITLE = "Where the numbers come from"
 LONGEST_TEXT = 40
 """Characters of a value in the table: a sentence as a value, with numbers in it, is shortened."""
+_BOUND = re.compile(r"(?<=\w)\.(low|high)(?=$|,)")
 _PIECES = re.compile(f"({VALUE_BEGINS}[{NUMBER_DIGITS}]{{0,6}}|{VALUE_ENDS})")
 
 
@@ -62,29 +63,45 @@ def _span(nodes: list[Node], title: str) -> Node:
 
 
 def tabulate_sources(report: Report) -> Table | None:
-    """Returns the table of all numbers in sentences, a row for each number and source; `None` if there are none."""
-    places: dict[tuple[str, str], list[str]] = {}
+    """Returns the table of all numbers in sentences, a row for each source; `None` if there are none.
+
+    A score and the bounds of its interval have one source.
+    """
+    # Dictionaries as sets that keep their order.
+    rows: dict[str, tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
     for place, prose in _sentences(report):
         for text, source in prose.sources:
             if any(character.isdigit() for character in text):
-                there = places.setdefault((_shorten(text), source), [])
-                there += [] if place in there else [place]
-    if not places:
+                score, bound = _split_bound(source)
+                texts, bounds, places = rows.setdefault(score, ({}, {}, {}))
+                texts[_shorten(text)] = None
+                bounds |= {bound: None} if bound else {}
+                places[place] = None
+    if not rows:
         return None
     words = (
         "The numbers in this report's sentences: which file or setting of the run, or which cell of a notebook, "
-        "each is from."
+        "they are from."
     )
     origin = Origin("report", 0)
     return Table(
         origin,
         label="",
         caption=Fragment(words, origin, inline=True, tree=[string(words)]),
-        header=["number", "source", "stands in"],
+        header=["numbers", "source", "stand in"],
         align=["left", "left", "left"],
-        rows=[[text, source, "; ".join(there)] for (text, source), there in places.items()],
+        rows=[
+            [", ".join(texts), f"{source} ({' and '.join(bounds)})" if bounds else source, "; ".join(places)]
+            for source, (texts, bounds, places) in rows.items()
+        ],
         wide=True,
     )
+
+
+def _split_bound(source: str) -> tuple[str, str]:
+    """Splits `metrics.json: accuracy.low` into the score and the bound; what is no bound has none."""
+    match = _BOUND.search(source)
+    return (source[: match.start()] + source[match.end() :], match[1]) if match else (source, "")
 
 
 def _sentences(report: Report) -> Iterator[tuple[str, Prose]]:

@@ -14,7 +14,7 @@ from scenebook.claims import load_claims
 from scenebook.errors import InputError
 from scenebook.figures import ConfusionDisplay, style
 
-PAPER = load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix
+PAPER = np.array(load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix)
 SCENES = ["buildings", "forest", "glacier", "mountain", "sea", "street"]
 SVG = "http://www.w3.org/2000/svg"
 
@@ -28,8 +28,8 @@ def labels_of(display: ConfusionDisplay) -> list[str]:
 
 
 def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
-    display = ConfusionDisplay(np.array(PAPER), SCENES).plot()
-    assert [text.get_text() for text in display.ax_.texts] == [str(count) for row in PAPER for count in row]
+    display = ConfusionDisplay(PAPER, SCENES).plot()
+    assert [text.get_text() for text in display.ax_.texts] == [str(count) for count in PAPER.ravel()]
     np.testing.assert_allclose(display.percentages.sum(axis=1), 100)
     assert display.percentages[2, 3] == pytest.approx(100 * 242 / 1330)
     shades = display.ax_.collections[0]
@@ -40,7 +40,7 @@ def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
 
 
 def test_rows_are_true_classes_and_columns_predicted_ones() -> None:
-    display = ConfusionDisplay(np.array(PAPER), SCENES).plot()
+    display = ConfusionDisplay(PAPER, SCENES).plot()
     assert display.ax_.get_ylabel() == "true class"
     assert display.ax_.get_xlabel() == "predicted class"
     assert labels_of(display) == [label.get_text() for label in display.ax_.get_xticklabels()] == SCENES
@@ -110,7 +110,7 @@ def test_labels_do_not_overlap_and_stay_inside_the_figure(num_classes: int) -> N
 
 
 def test_wide_only_where_a_column_is_too_narrow() -> None:
-    assert not ConfusionDisplay(np.array(PAPER), SCENES).wide
+    assert not ConfusionDisplay(PAPER, SCENES).wide
     assert ConfusionDisplay(diagonal(30), [f"class {number}" for number in range(30)]).wide
     assert ConfusionDisplay(diagonal(6), [f"{'long name ' * 5}{number}" for number in range(6)]).wide
 

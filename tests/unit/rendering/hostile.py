@@ -143,8 +143,9 @@ def write_notebook(folder: Path, names: Sequence[str], monkeypatch: pytest.Monke
         notebook.show_table(pd.DataFrame({"n": names}), label="tbl:cells", caption="Cells")
         notebook.show_table(pd.DataFrame([range(len(unique))], columns=unique), label="tbl:header", caption="Header")
         pictures = [picture] * len(names)
+        bars = [[(name, 0.5)] for name in names]
         notebook.show_pictures(
-            pictures, captions=list(names), label="fig:grid", caption="Grid", alt=names[0], columns=6
+            pictures, captions=list(names), label="fig:grid", caption="Grid", alt=names[0], columns=6, bars=bars
         )
         for number, name in enumerate(names):
             fig = plt.figure(figsize=(1, 1))

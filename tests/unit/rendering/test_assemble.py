@@ -50,6 +50,16 @@ def test_a_section_of_another_name_follows_the_one_that_stood_before_it() -> Non
     ]  # fmt: skip
 
 
+def test_the_appendix_comes_last_whatever_stands_behind_it() -> None:
+    first = ["## Introduction", "## Appendix\n\n### One", "## Aside"]
+    second = ["lost words", "## Results", "## Appendix\n\n### Two"]
+    report = from_markdown(first, second, ["## Coda"], ["## Repository"])
+    assert outline(report) == [
+        "# Introduction", "# Aside", "# Results", "lost words", "# Coda", "# Repository",
+        "# Appendix", "## One", "## Two",
+    ]  # fmt: skip
+
+
 def test_a_heading_that_an_output_shows_is_a_bold_line_and_no_section() -> None:
     output = nbformat.v4.new_output("display_data", data={"text/markdown": "# Loud\n\nand clear"})
     cells = [nbformat.v4.new_markdown_cell("## Results"), nbformat.v4.new_code_cell("", outputs=[output])]

@@ -49,12 +49,23 @@ def test_figures_tables_and_sections_are_numbered_and_named(render: Render) -> N
         "Fig. 2. The confusion matrix of the pictures in Fig. 1 and Table I.",
         "Table II. Reported against measured.",
         "Table III. The numbers in this report's sentences: which file or setting of the run, or which cell of a "
-        "notebook, each is from.",
+        "notebook, they are from.",
     ]
     headings = [" ".join(tag.get_text().split()) for tag in page.select("main h2, main h3")]
     assert headings == ["Abstract", "I. Introduction", "II. Methodology", "A. Data", "B. Measures", "III. Results",
                         "A. Accuracy", "IV. Conclusion", "V. Repository", "Where the numbers come from"]  # fmt: skip
     assert [" ".join(tag.get_text().split()) for tag in page.select("nav a")] == headings[1:]
+
+
+def test_the_appendix_is_the_last_section_and_its_parts_stand_in_the_contents(render: Render) -> None:
+    page = page_of(render("appendix"))
+    entries = [" ".join(tag.get_text().split()) for tag in page.select("nav a")]
+    assert entries[-4:] == ["III. Repository", "Appendix", "A. Other seeds", "B. Each class"]
+    assert [" ".join(tag.get_text().split()) for tag in page.select("main h2, main h3, main h4")][-4:] == [
+        "Appendix", "A. Other seeds", "1) How they differ", "B. Each class",
+    ]  # fmt: skip
+    for link in page.select("a"):
+        assert link.get_text().strip() or link.find("img"), link
 
 
 def test_tables_have_header_cells_with_a_scope(render: Render) -> None:
@@ -105,12 +116,12 @@ def test_a_value_of_a_sentence_carries_its_source_also_in_the_abstract(render: R
     ]
 
 
-def test_one_table_behind_all_else_names_every_number_once_with_its_places(render: Render) -> None:
+def test_one_table_behind_all_else_names_every_source_once_with_its_numbers_and_places(render: Render) -> None:
     page = page_of(render("whole-run"))
     last = page.select("main > section")[-1]
     assert one(last, "h2").get_text() == "Where the numbers come from"
     assert [[cell.get_text() for cell in row.select("th, td")] for row in last.select("tr")] == [
-        ["number", "source", "stands in"],
+        ["numbers", "source", "stand in"],
         ["3 classes", "computed in 06-conclusion, cell 3: k", "Abstract"],
         ["88.2%", "evaluation/metrics.json: accuracy", "Abstract; Results: Accuracy"],
     ]

@@ -54,8 +54,20 @@ def test_a_label_given_twice_names_both_places() -> None:
         number_report(assembled("duplicate-label.ipynb"))
 
 
+@pytest.mark.parametrize(("layout", "mark"), [("ieee", "A-1"), ("article", "A.1")])
+def test_parts_of_the_appendix_have_letters(layout: str, mark: str) -> None:
+    report = assembled("appendix", layout)
+    targets = number_report(report)
+    numbers = [block.number for block in report.sections[-1].blocks if isinstance(block, Heading)]
+    assert numbers == (["A.", "1)", "B."] if layout == "ieee" else ["A", "A.1", "B"])
+    assert report.sections[-1].heading.number == ""
+    names = ("appendix", "other-seeds", "how-they-differ", "wide", "each-class")
+    texts = [targets[f"sec:{name}"].text for name in names]
+    assert texts == ["Appendix", *(f"Appendix\u00a0{part}" for part in ("A", mark, "B", "B"))]
+
+
 @pytest.mark.parametrize("layout", ["ieee", "article"])
-@pytest.mark.parametrize("name", ["whole-run", "long-table.ipynb", "equations.ipynb", "user-cells.ipynb"])
+@pytest.mark.parametrize("name", ["whole-run", "appendix", "long-table.ipynb", "equations.ipynb", "user-cells.ipynb"])
 def test_typst_counts_as_python_does(tmp_path: Path, name: str, layout: str) -> None:
     report = assembled(name, layout)
     source = ScenebookPDFExporter(source_only=True).from_report(report, number_report(report))
@@ -82,7 +94,8 @@ COUNTS = """
 
 def python_numbers(report: Report) -> dict[str, str]:
     """Anchor to number, of everything that has one and that Typst counts itself."""
-    numbers = {block.anchor: block.number for block in report.blocks() if isinstance(block, (Heading, Figure, Table))}
+    counted = [block for block in report.blocks() if isinstance(block, (Heading, Figure, Table))]
+    numbers = {block.anchor: block.number for block in counted if block.number}
     for anchor, number in equations_of(report).items():
         numbers[anchor] = f"({number})"
     return numbers

@@ -29,7 +29,7 @@ def test_the_pdf_is_tagged_titled_and_in_a_language(render: Render) -> None:
     assert b"pdfuaid" in rendered.pdf.read_bytes()
     assert [item.title for item in pdf.outline if not isinstance(item, list)] == [
         "I. Introduction", "II. Methodology", "III. Results", "IV. Conclusion", "V. Repository",
-        "Appendix: where the numbers come from",
+        "Where the numbers come from",
     ]  # fmt: skip
 
 
@@ -63,13 +63,26 @@ def test_hostile_text_reads_as_it_was_written(render: Render) -> None:
     assert any("no font has a glyph for 山 (U+5C71), 🏔 (U+1F3D4)" in warning for warning in rendered.warnings)
 
 
-def test_a_long_table_goes_to_an_appendix_and_keeps_its_number(render: Render) -> None:
+def test_a_long_table_goes_behind_the_text_and_keeps_its_number(render: Render) -> None:
     pdf = reader(render("long-table.ipynb").pdf)
     first, last = pdf.pages[0].extract_text(), pdf.pages[-1].extract_text()
-    assert "Table II, with 45 rows, is in the appendix." in " ".join(first.split())
+    assert "Table II, with 45 rows, stands at the end." in " ".join(first.split())
     assert "TABLE III" in first
     assert "TABLE II\n" in last
     assert "row 44 44" in last
+
+
+def test_the_appendix_stands_behind_the_text_and_before_long_tables(render: Render) -> None:
+    rendered = render("appendix")
+    assert rendered.warnings == []
+    pdf = reader(rendered.pdf)
+    assert [item.title for item in pdf.outline if not isinstance(item, list)] == [
+        "I. Results", "II. Conclusion", "III. Repository", "Appendix", "Long tables",
+    ]  # fmt: skip
+    text = pdf_text(rendered.pdf.read_bytes())
+    assert "Details are in Appendix A and in Appendix B." in text
+    assert "All of them, see Appendix A-1." in text
+    assert "See Appendix." in text
 
 
 @pytest.mark.parametrize(("extra", "size"), [("", (595, 842)), ("paper: letter\nlayout: article\n", (612, 792))])

@@ -79,5 +79,13 @@ def test_the_table_lists_numbers_only_and_shortens_sentences() -> None:
     assert report.sources.rows[0] == ["6", "computed in 03, cell 2: n", "Results"]
 
 
+def test_a_score_and_its_bounds_are_one_row() -> None:
+    score = {"value": 0.917, "low": 0.88, "high": 0.943}
+    scores = Sourced({"gain": score}, "scores.json")
+    report = report_of("{gain:.1%} ({gain.low:.0%} to {gain.high:.0%}), {gain:.3f}", scores)
+    assert report.sources is not None
+    assert report.sources.rows == [["91.7%, 88%, 94%, 0.917", "scores.json: gain (low and high)", "Results"]]
+
+
 def test_a_report_whose_sentences_hold_no_numbers_has_no_table() -> None:
     assert report_of("The {name}.", {"name": "sea"}).sources is None

@@ -81,3 +81,25 @@ def test_some_pictures_of_each_class_are_drawn_and_tiled() -> None:
     assert {tile.shape for tile in tiles.values()} == {(11, 11, 3)}
     assert [tiles["dog"][at][0] for at in ((0, 0), (0, 10), (10, 0), (10, 10), (5, 5))] == [0, 1, 2, 255, 255]
     assert tiles["cat"][10, 10, 0] == 6
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "said"),
+    [
+        (6, 6, "All {n} pictures"),
+        (0, 6, "None of the {n} pictures"),
+        (2, 6, "Of the {n} pictures"),
+        (1, 1, "The one picture in [@fig:samples] is classified correctly."),
+        (0, 1, "is not classified correctly; {wrong}."),
+    ],
+)
+def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, said: str) -> None:
+    assert said in samples.read_selection(right, n)
+
+
+def test_of_many_wrong_samples_a_few_are_told() -> None:
+    wrong = pd.DataFrame({"label": [f"c{n}" for n in range(9)], "predicted": "sea", "confidence": 0.5})
+    told = samples.describe_errors(wrong)
+    assert told.count("is called sea (50%)") == 6
+    assert told.endswith("; and 3 more are wrong")
+    assert "more" not in samples.describe_errors(wrong.head(6))

@@ -1,0 +1,42 @@
+"""The abstract, and the sentence on test pictures that are no new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenebook.conclusions.facts import is_augmented
+from scenebook.config import RANDOM
+
+
+def write_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
+    """Returns the abstract's sentences, for `say` with the scores and `collect_facts`.
+
+    Args:
+        recipe: The settings of the run.
+        scores: The content of `evaluation/metrics.json`.
+    """
+    how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
+    views = "with augmentation" if is_augmented(recipe) else "without augmentation"
+    return (
+        f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
+        f"It learns from {{train:,}} pictures over {{epochs}} {views}. On {{test:,}} test pictures, used only after "
+        "training, its accuracy is {accuracy:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
+        + " ".join([*describe_leak(scores), "{confusion}"])
+    )
+
+
+def describe_leak(scores: Mapping[str, Any]) -> list[str]:
+    """Returns the sentence on test pictures that are no new ones; none where all of them are new."""
+    if "n_without_duplicates" not in scores:
+        return []
+    if "accuracy_without_duplicates" not in scores:
+        return [
+            "**But every test picture has a duplicate among the training or validation pictures**, so nothing is known "
+            "about new pictures."
+        ]
+    return [
+        "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation pictures it "
+        "is {accuracy_without_duplicates:.1%} ({accuracy_without_duplicates.low:.1%} to "
+        "{accuracy_without_duplicates.high:.1%})."
+    ]

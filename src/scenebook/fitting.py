@@ -1,0 +1,196 @@
+"""Notebook 02's training once more, as a function: for other seeds, and for variants of the recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import pandas as pd
+import scipy.stats
+import tensorflow as tf
+
+from scenebook import inputs, training
+from scenebook.augmentation import build_augmentation, make_view_seed
+from scenebook.backbones import build_backbone, preprocessing
+from scenebook.classifier import build_classifier
+from scenebook.dataset import SplitPictures
+from scenebook.progress import print_progress
+from scenebook.streaming import RANGES, TrunkStream, make_feature_ds, make_keys, open_trunk_bank, run_through
+from scenebook.trunk import compile_trunk, split_frozen
+
+SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
+"""Of each seed: the last epoch's row of its history, and the accuracy on the test pictures."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained classifier.
+
+    Attributes:
+        model: The whole model, trained.
+        history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
+    """
+
+    model: keras.Sequential
+    history: pd.DataFrame
+
+
+def fit_variant(
+    settings: Mapping[str, Any], train: SplitPictures, validation: SplitPictures, *, num_classes: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Fit:  # fmt: skip
+    """Trains a classifier as notebook 02 does; with its settings the history is the same.
+
+    Args:
+        settings: The settings of augmentation, model, training and bank, by their names.
+        train: The training pictures.
+        validation: The validation pictures.
+        num_classes: The number of classes.
+        callbacks: Further callbacks of `fit`.
+
+    Raises:
+        DivergedError: The loss is no finite number.
+    """
+    training.initialize_determinism(settings["seed"])
+    model = build_frozen_classifier(settings, num_classes)
+    trunk, tail = split_frozen(model)
+    schedule = keras.optimizers.schedules.InverseTimeDecay(
+        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+    )
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    batch_size, preprocess_input = settings["batch_size"], preprocessing(settings["backbone"])
+    options = {"num_classes": num_classes, "batch_size": batch_size, "preprocess_input": preprocess_input}
+    writer = training.HistoryWriter(None)
+    with open_trunk_bank(trunk, settings, preprocessing=preprocess_input.name) as bank:
+        run_trunk = compile_trunk(trunk)
+        stream = TrunkStream(run_trunk, _make_chain(settings, train), train.digests, bank)
+        val_images = (images for images, _ in inputs.make_ds(validation, **options))
+        val_rows = run_through(run_trunk, val_images, validation.digests, bank)
+        tail.fit(
+            _make_batches(settings, train, stream, num_classes),
+            validation_data=make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size),
+            epochs=settings["epochs"],
+            steps_per_epoch=math.ceil(len(train) / batch_size),
+            callbacks=[writer, training.StopOnNonFiniteLoss(), training.ProgressLines(), *callbacks],
+            shuffle=False,
+            verbose=0,
+        )
+    return Fit(model, writer.history)
+
+
+def build_frozen_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Sequential:
+    """Builds the classifier of these settings, all but the last `trainable_base_layers` of its base model frozen."""
+    base_model = build_backbone(
+        settings["backbone"], image_size=settings["image_size"], weights=settings["weights"], seed=settings["seed"]
+    )
+    for layer in base_model.layers[: len(base_model.layers) - settings["trainable_base_layers"]]:
+        layer.trainable = False
+    return build_classifier(base_model, num_classes=num_classes, head_units=settings["head_units"])
+
+
+def _make_chain(settings: Mapping[str, Any], train: SplitPictures) -> Any:
+    augment = build_augmentation(**{name: settings[name] for name in RANGES})
+    read, preprocess_input = inputs.make_reader(train), preprocessing(settings["backbone"])
+    keys = tf.constant(make_keys(train.digests))
+
+    def make_batch(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        seeds = make_view_seed(settings["augmentation_seed"], tf.gather(keys, positions), epoch)
+        return preprocess_input(augment(read(positions), seeds))
+
+    return lambda asked: asked.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def _make_batches(
+    settings: Mapping[str, Any], train: SplitPictures, stream: TrunkStream, num_classes: int
+) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
+    labels = tf.one_hot(train.labels, num_classes)
+    for epoch in range(settings["epochs"]):
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings["seed"], epoch])
+        for positions, rows in stream.batches(order, epoch, settings["batch_size"]):
+            yield tuple(rows), tf.gather(labels, positions)
+
+
+def repeat_training(
+    settings: Mapping[str, Any],
+    train: SplitPictures,
+    validation: SplitPictures,
+    test: SplitPictures,
+    *,
+    num_classes: int,
+) -> pd.DataFrame:
+    """Trains with the seeds that follow on the run's own, and then looks at the test pictures.
+
+    The pictures, their split and their views stay as they are: what differs are the head's first weights and the order
+    of the pictures; and the backbone, where its weights are random.
+
+    Args:
+        settings: The settings of augmentation, model, training and bank, and `seeds`, by their names.
+        train: The training pictures.
+        validation: The validation pictures.
+        test: The test pictures; nothing of them is used before the last training is over.
+        num_classes: The number of classes.
+
+    Returns:
+        A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
+    """
+    options = {"batch_size": settings["batch_size"], "preprocess_input": preprocessing(settings["backbone"])}
+    test_ds = inputs.make_ds(test, num_classes=num_classes, **options)
+    rows = []
+    with TemporaryDirectory(prefix="scenebook-") as folder:
+        for number in range(1, settings["seeds"]):
+            changed = {**settings, "seed": settings["seed"] + number}
+            print_progress(f"training with seed {changed['seed']}, {number + 1} of {settings['seeds']}")
+            fit = fit_variant(changed, train, validation, num_classes=num_classes)
+            # On disk: many models of many million weights do not fit into memory together.
+            fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
+            rows.append({"seed": changed["seed"], **_read_last(fit.history)})
+        for number, row in enumerate(rows, start=1):
+            training.initialize_determinism(row["seed"])
+            model = build_frozen_classifier({**settings, "seed": row["seed"]}, num_classes)
+            model.load_weights(Path(folder) / f"{number}.weights.h5")
+            row["test_accuracy"] = float((model.predict(test_ds, verbose=0).argmax(axis=1) == test.labels).mean())
+    return pd.DataFrame(rows, columns=SEED_COLUMNS)
+
+
+def add_first_seed(others: pd.DataFrame, *, seed: int, history: pd.DataFrame, test_accuracy: float) -> pd.DataFrame:
+    """Returns the table of all seeds, the run's own first.
+
+    Args:
+        others: From `repeat_training`.
+        seed: The run's own seed.
+        history: Of the run's own training.
+        test_accuracy: Of the run's own model.
+    """
+    own = pd.DataFrame([{"seed": seed, **_read_last(history), "test_accuracy": test_accuracy}], columns=SEED_COLUMNS)
+    return own if others.empty else pd.concat([own, others], ignore_index=True)
+
+
+def summarize_seeds(table: pd.DataFrame) -> dict[str, Any]:
+    """Returns how far seeds lie apart.
+
+    Args:
+        table: From `add_first_seed`, two rows or more.
+
+    Returns:
+        `seeds`, and for `val_accuracy` and `test_accuracy` the mean with the 95 % interval of Student's t distribution,
+        `{"value", "low", "high"}` within `[0, 1]`, and under `<name>_sd`, `<name>_min` and `<name>_max` the standard
+        deviation (of n - 1), the lowest and the highest value.
+    """
+    found: dict[str, Any] = {"seeds": len(table)}
+    for name in ("val_accuracy", "test_accuracy"):
+        values = table[name].to_numpy(dtype=float)
+        mean, spread = float(values.mean()), float(values.std(ddof=1))
+        margin = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * spread / math.sqrt(len(values))
+        found[name] = {"value": mean, "low": max(0.0, mean - margin), "high": min(1.0, mean + margin)}
+        found |= {f"{name}_sd": spread, f"{name}_min": float(values.min()), f"{name}_max": float(values.max())}
+    return found
+
+
+def _read_last(history: pd.DataFrame) -> dict[str, float]:
+    return {name: float(history[name].iloc[-1]) for name in SEED_COLUMNS if name in history.columns}

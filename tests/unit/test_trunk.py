@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from scenebook.backbones import build_backbone
+from scenebook.classifier import build_classifier
+from scenebook.errors import InputError
+from scenebook.trunk import compile_trunk, describe_trunk, is_empty, list_stochastic, read_cut, split_frozen
+
+pytestmark = pytest.mark.usefixtures("clean_keras")
+
+
+def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: int = 32) -> keras.Sequential:
+    """A classifier whose base model has lived: its batch normalisations have seen something."""
+    base_model = build_backbone(backbone, image_size=image_size, weights="random")
+    rng = np.random.default_rng(0)
+    for layer in base_model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, array.shape) for array in layer.get_weights()])
+    for layer in base_model.layers[: max(0, len(base_model.layers) - trained)]:
+        layer.trainable = False
+    return build_classifier(base_model, num_classes=3, head_units=4)
+
+
+def make_images(count: int = 4, side: int = 32) -> np.ndarray:
+    return np.random.default_rng(1).uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
+
+
+def shapes(model: keras.Model) -> list[tuple[int, ...]]:
+    return [tuple(tensor.shape[1:]) for tensor in model.outputs]
+
+
+def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its_shortcut() -> None:
+    trunk, tail = split_frozen(build_frozen("ResNet50"))
+    names = [tensor._keras_history.operation.name for tensor in trunk.outputs]
+    assert sorted(names) == ["conv5_block2_out", "conv5_block3_3_conv"]
+    assert [layer.name for layer in tail.layers if layer.weights] == ["conv5_block3_3_bn", "head_dense", "head_probs"]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "trained"),
+    [("embedded", 0), ("embedded", 3), ("embedded", 20), ("MobileNetV2", 20)],
+)
+def test_trunk_and_tail_compute_what_the_model_does(backbone: str, trained: int) -> None:
+    model = build_frozen(backbone, trained=trained)
+    trunk, tail = split_frozen(model)
+    images = make_images()
+    tensors = compile_trunk(trunk)(images)
+    np.testing.assert_allclose(
+        tail(tuple(tensors), training=False), model(images, training=False), rtol=1e-4, atol=1e-6
+    )
+    assert not trunk.trainable_variables
+    assert [id(one) for one in tail.trainable_variables] == [id(one) for one in model.trainable_variables]
+
+
+def test_the_compiled_trunk_is_the_trunk_in_inference_mode() -> None:
+    trunk, _ = split_frozen(build_frozen(trained=20))
+    compiled, plain = compile_trunk(trunk)(make_images())[0], trunk(make_images(), training=False)
+    plain = plain[0] if isinstance(plain, list) else plain
+    assert np.abs(np.asarray(compiled) - np.asarray(plain)).max() < 1e-5 * np.abs(np.asarray(plain)).max()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_pictures_numbers_do_not_depend_on_its_batch(count: int) -> None:
+    run = compile_trunk(split_frozen(build_frozen()).trunk)
+    images = make_images(9)
+    together = np.asarray(run(images)[0])
+    np.testing.assert_array_equal(together[5 : 5 + count], np.asarray(run(images[5 : 5 + count])[0]))
+
+
+def test_layers_are_shared_so_that_training_the_tail_trains_the_model() -> None:
+    model = build_frozen()
+    trunk, tail = split_frozen(model)
+    before = model.get_layer("head_dense").kernel.numpy().copy()
+    tail.compile("sgd", "categorical_crossentropy")
+    tensors = tuple(np.asarray(tensor) for tensor in compile_trunk(trunk)(make_images(8)))
+    tail.fit(tensors, np.eye(3)[np.arange(8) % 3], verbose=0)
+    assert not np.array_equal(model.get_layer("head_dense").kernel.numpy(), before)
+
+
+def test_a_network_that_is_trained_as_a_whole_has_an_empty_trunk() -> None:
+    trunk, tail = split_frozen(build_frozen(trained=1000))
+    assert is_empty(trunk)
+    assert shapes(trunk) == [(32, 32, 3)]
+    assert len(tail.trainable_variables) > 100
+
+
+def test_a_network_that_is_frozen_as_a_whole_is_an_error() -> None:
+    model = build_frozen()
+    model.trainable = False
+    with pytest.raises(InputError, match=r"a layer that learns. Received: model='?classifier"):
+        split_frozen(model)
+
+
+def build_head_with_dropout(*, frozen_dropout: bool) -> keras.Model:
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, trainable=False)(inputs)
+    x = layers.Dropout(0.5, trainable=not frozen_dropout)(x)
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+
+
+def test_dropout_that_is_not_frozen_stays_in_the_tail() -> None:
+    trunk, tail = split_frozen(build_head_with_dropout(frozen_dropout=False))
+    assert not list_stochastic(trunk)
+    assert any(isinstance(layer, layers.Dropout) for layer in tail.layers)
+
+
+def test_frozen_dropout_is_in_the_trunk_and_does_not_drop_there() -> None:
+    trunk, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
+    assert len(list_stochastic(trunk)) == 1
+    run, images = compile_trunk(trunk), make_images(side=8)
+    np.testing.assert_array_equal(run(images)[0], run(images)[0])
+
+
+def test_a_frozen_layer_behind_a_trained_one_is_in_the_tail() -> None:
+    inputs = keras.Input((4,))
+    x = layers.Dense(3, trainable=False, name="first")(inputs)
+    x = layers.Dense(3, name="learns")(x)
+    model = keras.Model(inputs, layers.Dense(2, trainable=False, name="last")(x))
+    trunk, tail = split_frozen(model)
+    assert [layer.name for layer in trunk.layers[1:]] == ["first"]
+    assert [layer.name for layer in tail.layers[1:]] == ["learns", "last"]
+
+
+def build_convolution(*, depthwise: bool, use_bias: bool, scale: bool, branch: bool = False) -> keras.Model:
+    inputs = keras.Input((9, 9, 3))
+    make: Any = layers.DepthwiseConv2D if depthwise else layers.Conv2D
+    sizes = {"depth_multiplier": 2} if depthwise else {"filters": 6}
+    x = make(kernel_size=3, strides=2, padding="same", use_bias=use_bias, trainable=False, **sizes)(inputs)
+    y = layers.BatchNormalization(scale=scale, center=scale, trainable=False)(x)
+    y = layers.Add()([x, y]) if branch else y
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(y)))
+    rng = np.random.default_rng(0)
+    for layer in model.layers[1:3]:
+        layer.set_weights([rng.uniform(0.5, 2, array.shape) for array in layer.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize(
+    ("use_bias", "scale", "branch"), [(True, True, False), (False, False, False), (True, True, True)]
+)
+def test_normalisations_are_folded_exactly(depthwise: bool, use_bias: bool, scale: bool, branch: bool) -> None:
+    trunk, _ = split_frozen(build_convolution(depthwise=depthwise, use_bias=use_bias, scale=scale, branch=branch))
+    images = make_images(side=9)
+    expected = np.asarray(keras.tree.flatten(trunk(images, training=False))[0])
+    np.testing.assert_allclose(compile_trunk(trunk)(images)[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_digest_is_that_of_structure_and_weights_not_of_names() -> None:
+    model = build_frozen()
+    first = describe_trunk(split_frozen(model).trunk)
+    assert describe_trunk(split_frozen(model).trunk) == first  # its new tensors have other names
+    layer = model.layers[0].get_layer("conv1_conv")
+    layer.set_weights([array + 1e-3 for array in layer.get_weights()])
+    assert describe_trunk(split_frozen(model).trunk)["digest"] != first["digest"]
+    assert describe_trunk(split_frozen(build_frozen(trained=20)).trunk)["digest"] != first["digest"]
+
+
+def test_the_sentence_on_the_cut_tells_of_rounding_and_of_layers_that_would_drop() -> None:
+    dropping, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
+    assert "1 layer" not in read_cut(dropping, "float32", kept=True)
+    assert "{stochastic} would drop" in read_cut(dropping, "float32", kept=True)
+    assert "rounded" not in read_cut(dropping, "float32", kept=True)
+    assert "rounded to {dtype}" in read_cut(dropping, "float16", kept=True)
+    assert "the tail is the whole network" in read_cut(
+        split_frozen(build_frozen(trained=1000)).trunk, "float16", kept=True
+    )
