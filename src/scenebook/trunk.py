@@ -18,7 +18,7 @@ from keras import layers
 
 from scenebook.errors import InputError
 
-FoldedConvolution = tuple[np.ndarray, np.ndarray]
+FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
 RunTrunk = Callable[[Any], list[tf.Tensor]]
 
 
@@ -136,7 +136,7 @@ def _run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
 
 
 def compile_trunk(trunk: keras.Model) -> RunTrunk:
-    """Returns the trunk as one graph, its weights frozen in as constants.
+    """Returns the trunk as one graph, with the weights that it has now.
 
     Each batch normalisation that follows a convolution in inference mode is a multiplication and an addition a channel:
     both are folded into the convolution's own weights and bias (Jacob et al., 2018, section 3.2).
@@ -223,14 +223,15 @@ def _fold(convolution: Any, normalisation: Any) -> FoldedConvolution:
     # A depthwise kernel has its output channels on two axes.
     channels = kernel.shape[2:] if isinstance(convolution, layers.DepthwiseConv2D) else kernel.shape[3:]
     folded = kernel * factor.reshape(channels)
-    return folded.astype(np.float32), ((bias - mean) * factor + beta).astype(np.float32)
+    # Tensors that the graph is given, rather than constants in it: of those TensorFlow keeps some ten copies.
+    return tf.constant(folded.astype(np.float32)), tf.constant(((bias - mean) * factor + beta).astype(np.float32))
 
 
-def _convolve(layer: Any, images: tf.Tensor, kernel: np.ndarray, bias: np.ndarray) -> tf.Tensor:
+def _convolve(layer: Any, images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     depthwise = isinstance(layer, layers.DepthwiseConv2D)
     convolve = keras.ops.depthwise_conv if depthwise else keras.ops.conv
     places = {"strides": layer.strides, "padding": layer.padding, "dilation_rate": layer.dilation_rate}
-    return convolve(images, tf.constant(kernel), data_format="channels_last", **places) + tf.constant(bias)
+    return convolve(images, kernel, data_format="channels_last", **places) + bias
 
 
 def describe_trunk(trunk: keras.Model) -> dict[str, Any]:
