@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from scenebook import scenes
@@ -50,7 +51,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
         "make", "report",
         # What runs this test is installed already; make must not install it again.
         "-o", f"{sys.prefix}/.installed", f"VENV={sys.prefix}",
-        f"DATA={hostile_folder}", "PROFILE=sample", f"SET={QUICK}",
+        f"DATA={hostile_folder}", "PROFILE=sample", f"SET={QUICK} seeds=2",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=project_root(), env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -67,6 +68,10 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     metrics = run_dir.read_json("evaluation/metrics.json")
     assert (metrics["n"], metrics["n_without_duplicates"]) == (5, 4)
     assert "accuracy_without_duplicates" in metrics
+    seeds = run_dir.read_csv("training/seeds.csv")
+    assert seeds["seed"].tolist() == [0, 1]
+    assert seeds["test_accuracy"][0] == metrics["accuracy"]["value"]
+    assert "Trained from 2 seeds" in " ".join(BeautifulSoup(page, "html.parser").get_text().split())
     assert "Of these test pictures" in page
     assert "<i>*copy*" not in page
     assert "&lt;i&gt;*copy*.jpg" in page

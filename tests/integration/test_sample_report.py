@@ -25,11 +25,19 @@ ARTIFACTS = [
     "training/summary.json",
     "training/test_predictions.csv",
     "training/validation_predictions.csv",
+    "training/features.npz",
+    "training/random_features.npz",
     "evaluation/predictions.csv",
     "evaluation/metrics.json",
     "evaluation/confusion_matrix.csv",
     "evaluation/classification_report.csv",
+    "evaluation/baselines.json",
+    "evaluation/calibration.json",
+    "evaluation/label_issues.csv",
     "samples/selection.csv",
+    "samples/rows.csv",
+    "samples/maps.npz",
+    "conclusion/claims.json",
 ]
 
 

@@ -122,8 +122,8 @@ def describe_temperature(facts: Mapping[str, Any]) -> str:
         )
     fitted = facts["temperature"]
     sentence = (
-        "The temperature fitted to the validation pictures ({n_validation:,}) is {temperature:.2f} "
-        "({temperature.low:.2f} to {temperature.high:.2f}), "
+        "The temperature fitted to the validation pictures ({n_validation:,}) is {temperature:.3f} "
+        "({temperature.low:.3f} to {temperature.high:.3f}), "
     )
     if fitted["low"] <= 1 <= fitted["high"]:
         sentence += "an interval that holds 1: these pictures leave open whether there is anything to correct. "

@@ -19,6 +19,7 @@ from scenebook.prediction.folder import Read, SetAside, count_images, read_image
 from scenebook.prediction.quiet import hold_error_stream
 from scenebook.prediction.sheets import Extremes, Sample, draw_sheet
 from scenebook.provenance import sha256_bytes
+from scenebook.wording import format_share
 
 if TYPE_CHECKING:
     from scenebook.prediction.familiarity import Familiarity
@@ -225,7 +226,7 @@ class _Sheets:
         """Shows a batch and its predictions."""
         rows = zip(batch, table["class"], table["confidence"], table["unlike_training"], table["distance"], strict=True)
         for item, name, confidence, unlike, distance in rows:
-            lines = (item.path.rsplit("/", 1)[-1], name, f"{confidence:.0%}")
+            lines = (item.path.rsplit("/", 1)[-1], name, format_share(confidence))
             self._sample.offer(name, item.pixels, *lines)
             self._least_sure.offer(-float(confidence), item.pixels, *lines)
             if unlike == "yes":
