@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from scenebook.errors import ScenebookError
 
-BATCH = 32
+BATCH = 8
+"""Pictures at a time: a model that is called keeps what each of its layers puts out until it is done."""
 
 
 def weigh_activations(
