@@ -44,8 +44,7 @@ def open_trunk_bank(trunk: keras.Model, settings: Mapping[str, Any], *, preproce
         preprocessing: The name of the backbone's input transformation.
     """
     dtype = "float32" if is_empty(trunk) else settings["bank_dtype"]
-    # With the dtype in its key, a bank of rounded numbers never hands on another one's exact ones.
-    about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:]), "dtype": dtype}
+    about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:])}
     return open_bank(
         trunk={**describe_trunk(trunk), **about},
         augmentation={name: settings[name] for name in (*RANGES, "augmentation_seed")},

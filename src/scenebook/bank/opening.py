@@ -45,11 +45,14 @@ def open_bank(
     Returns:
         The bank. It closes itself as a context manager.
     """
-    about = {"format": _FORMAT, "trunk": dict(trunk), "shapes": [list(shape) for shape in shapes], **_environment()}
+    # The dtype too: a bank of rounded numbers keeps some rows exactly, and must not take another bank's for them.
+    about = {"format": _FORMAT, "trunk": dict(trunk), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
     moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
     views = _digest({**augmentation, "code": _augmentation_code()})[:12] if any(moves.values()) else ""
     folder = folder or cache_dir() / "bank"
-    bank = Bank(folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about)[:20], views=views)
+    bank = Bank(
+        folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
+    )
     bank.trim()
     return bank
 

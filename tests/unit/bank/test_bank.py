@@ -78,6 +78,12 @@ def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_bank(tmp_pat
     assert not (tmp_path / "off").exists()
 
 
+def test_exact_rows_are_not_found_by_a_bank_of_rounded_ones(tmp_path: Path) -> None:
+    open_at(tmp_path, dtype="float32").write(0, digests_of([1]), rows_of([1]))
+    assert not open_at(tmp_path, dtype="float16").known(0, digests_of([1])).any()
+    assert open_at(tmp_path, dtype="float32").known(0, digests_of([1])).all()
+
+
 def test_float32_is_exact_and_float16_is_the_nearest_value(tmp_path: Path) -> None:
     rows = rows_of([1, 2])
     assert_same(open_at(tmp_path, dtype="float32").write(0, digests_of([1, 2]), rows), rows)
