@@ -16,14 +16,15 @@ export SCENEBOOK_WEIGHTS := $(value WEIGHTS)
 export SCENEBOOK_SET := $(value SET)
 export SCENEBOOK_RUN := $(value RUN)
 export SCENEBOOK_IMAGES := $(value IMAGES)
-unexport PROFILE DATA WEIGHTS SET RUN IMAGES
+export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
+unexport PROFILE DATA WEIGHTS SET RUN IMAGES SCHEDULER
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev report run render bundle predict params lab test browser hostile scale lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations render bundle predict params lab test browser hostile scale bench lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,11 +44,15 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 
 setup: $(VENV)/.installed ## make .venv with the pinned packages (the other targets do this by themselves)
 setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
+setup-openvino: $(VENV)/.installed ## add OpenVINO, in which the frozen layers run faster on a CPU
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-openvino.txt
 
 report: setup ## run the notebooks and render report/build/<run>/report.html and report.pdf
 	@$(PY) -m scenebook report
 run: setup ## run the notebooks without rendering
 	@$(PY) -m scenebook run
+ablations: setup ## train variants of the recipe of RUN on all cores, and render its report with the outcome
+	@$(PY) -m scenebook ablations
 render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
 bundle: setup ## zip the report of RUN with its weights, sample pictures and settings
@@ -67,6 +72,8 @@ hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
 scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
+bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
+	@$(PY) -m benchmarks
 lint: setup-dev ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: setup-dev ## check types
@@ -78,9 +85,11 @@ sample: setup ## make docs/sample anew from the sample profile
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SET= $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@$(PY) -m scenebook.rendering.first_page docs/sample/report.pdf docs/sample/first-page.png
-lock: setup-dev ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
+lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
+	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['openvino'])" \
+		| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-openvino.txt
 clean: ## remove all runs and rendered reports (not .venv)
 	rm -rf runs report/build
 

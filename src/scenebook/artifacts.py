@@ -28,13 +28,18 @@ STAGE_NOTEBOOKS = {
     "training": "02-training",
     "evaluation": "03-evaluation",
     "samples": "04-visual-samples",
+    "ablations": "05-ablations",
     "conclusion": "06-conclusion",
 }
 """Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
 
+KEPT = ("ablations/runs/",)
+"""Folders of files that a stage keeps from one execution to the next, and removes itself."""
+
 TEXT_COLUMNS = frozenset(
     {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256"}
     | {"majority", "pixels", "random_untouched", "random_renormalised", "random_features", "pretrained_features"}
+    | {"variant", "title", "changed", "status", "error"}
     | {"phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"}
 )
 """Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""

@@ -6,7 +6,7 @@ import difflib
 import inspect
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from scenebook.embedded import (
     load_embedded_weights,
     preprocess_input,
 )
-from scenebook.errors import DownloadError, SettingsError, WeightsError
+from scenebook.errors import DownloadError, InputError, SettingsError, WeightsError
 from scenebook.provenance import sha256_file
 from scenebook.transfer import locked
 from scenebook.weightdownloads import robust_downloads
@@ -37,6 +37,7 @@ __all__ = [
     "count_layers",
     "count_weight_layers",
     "list_backbones",
+    "load_preprocessing",
     "preprocess_input",
     "preprocessing",
     "weights_digest",
@@ -95,12 +96,23 @@ def _find_builder(backbone: str) -> Callable[..., keras.Model]:
     return builders[backbone]
 
 
-def preprocessing(backbone: str) -> Preprocessing:
+def rescale(images: Any) -> Any:
+    """Returns pictures in `[0, 1]`, from float32 in `[0, 255]`: the common trap, unless a backbone was made for it."""
+    return images / 255.0
+
+
+def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
     """Returns the backbone's own input transformation. Feeding anything else is the commonest mistake with backbones.
+
+    Args:
+        backbone: As for `build_backbone`.
+        how: The setting `preprocessing`: `backbone`, or `rescale` for values from 0 to 1 all the same.
 
     Raises:
         SettingsError: There is no such backbone.
     """
+    if how == "rescale":
+        return Preprocessing(f"{__name__}.rescale", rescale)
     if backbone == EMBEDDED:
         return Preprocessing(f"{__name__}.preprocess_input", preprocess_input)
     builder = _find_builder(backbone)
@@ -112,6 +124,26 @@ def preprocessing(backbone: str) -> Preprocessing:
     # ResNet50 is in both resnet and resnet50; the functions are the same, the more particular name is nicer.
     name = backbone.lower() if backbone.lower() in modules else min(modules)
     return Preprocessing(f"keras.applications.{name}.preprocess_input", modules[name].preprocess_input)
+
+
+def load_preprocessing(summary: Mapping[str, Any]) -> Preprocessing:
+    """Returns the input transformation that a run was trained with.
+
+    Args:
+        summary: The run's `training/summary.json`.
+
+    Raises:
+        InputError: This version has another one.
+    """
+    choices = [preprocessing(summary["backbone"]), preprocessing(summary["backbone"], "rescale")]
+    for choice in choices:
+        if choice.name == summary["preprocessing"]:
+            return choice
+    raise InputError(
+        "Expected a run that was trained with the preprocessing that this version uses.",
+        received={"preprocessing": summary["preprocessing"]},
+        advice=f"Here it is {choices[0].name}. Run `make report` again.",
+    )
 
 
 def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 0) -> keras.Model:

@@ -1,4 +1,4 @@
-"""The paper's classifier: a pretrained base model, and a head of flatten, dense, dense."""
+"""The paper's classifier: a pretrained base model, and a head of flatten, dense, dense; or of averages instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from scenebook.backbones import count_layers, count_weight_layers
 from scenebook.errors import SettingsError
 
 
-def build_classifier(base_model: keras.Model, *, num_classes: int, head_units: int) -> keras.Sequential:
+def build_classifier(
+    base_model: keras.Model, *, num_classes: int, head_units: int, pooling: str = "flatten"
+) -> keras.Sequential:
     """Puts a head on a base model.
 
     The base is called without a `training` argument: a frozen batch normalisation runs in inference mode, one that is
@@ -20,15 +22,17 @@ def build_classifier(base_model: keras.Model, *, num_classes: int, head_units: i
         base_model: Maps `(batch, height, width, 3)` to a tensor of features `(batch, h, w, channels)`.
         num_classes: Classes, at least 2.
         head_units: Units of the hidden layer.
+        pooling: What comes first in the head: `flatten` keeps every place of the features, `average` their mean.
 
     Returns:
         A model from preprocessed float32 `(batch, height, width, 3)` to class probabilities `(batch, num_classes)`.
     """
+    flatten, average = keras.layers.Flatten, keras.layers.GlobalAveragePooling2D
     return keras.Sequential(
         [
             keras.Input(base_model.input_shape[1:]),
             base_model,
-            keras.layers.Flatten(name="flatten"),
+            flatten(name="flatten") if pooling == "flatten" else average(name="average"),
             keras.layers.Dense(head_units, activation="relu", name="head_dense"),
             keras.layers.Dense(num_classes, activation="softmax", name="head_probs"),
         ],

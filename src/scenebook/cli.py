@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,9 +72,17 @@ def build_parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("report", report, "run the notebooks and render report.html and report.pdf"),
         ("run", run, "run the notebooks without rendering"),
+        ("ablations", ablations, "train variants of a run's recipe, and render its report with what came out"),
     ):
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         _add_settings(sub)
+        sub.add_argument(
+            "--scheduler",
+            default=_environment("SCHEDULER"),
+            metavar="ADDRESS",
+            help="tcp://host:port or tls://host:port of a dask scheduler whose workers train the variants; default: "
+            "processes of this machine",
+        )
         sub.set_defaults(command=command)
     for name, command, text in (
         ("render", render, "render the report of a run again"),
@@ -163,16 +171,28 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
+    _name_scheduler(arguments)
     _run(console, *collect_settings(arguments, Path.cwd()))
     return 0
 
 
-def _run(console: Console, settings: Settings, profile: str, run_dir: RunDirectory) -> RunDirectory:
+def _name_scheduler(arguments: argparse.Namespace) -> None:
+    """Tells the notebooks' kernels, which inherit the environment, of the scheduler."""
+    if arguments.scheduler:
+        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
+
+
+def _run(
+    console: Console,
+    settings: Settings,
+    profile: str,
+    run_dir: RunDirectory,
+    only: Collection[str] = tuple(STAGE_NOTEBOOKS),
+) -> None:
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     _tell_of_replacement(settings, run_dir, console)
     with TerminalListener(console) as listener:
-        pipeline.run_pipeline(settings, run_dir, profile=profile, listener=listener)
-    return run_dir
+        pipeline.run_pipeline(settings, run_dir, profile=profile, listener=listener, only=only)
 
 
 def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
@@ -196,16 +216,25 @@ def _describe_data(settings: Settings) -> str:
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
+    _name_scheduler(arguments)
+    return _report(console, *collect_settings(arguments, Path.cwd()))
+
+
+def _report(
+    console: Console,
+    settings: Settings,
+    profile: str,
+    run_dir: RunDirectory,
+    only: Collection[str] = tuple(STAGE_NOTEBOOKS),
+) -> int:
     from scenebook import rendering
 
     notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
-    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
     works = claims.list_works(claims.claims_path(settings.claims_file))
     rendering.check_before_run(front_matter_path(), notebooks, works)
     try:
-        _run(console, settings, profile, run_dir)
+        _run(console, settings, profile, run_dir, only)
     except PipelineFailedError as error:
-        run_dir = error.run_dir
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)
         return error.exit_code
@@ -215,6 +244,41 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
         console.print(Text(f"All stages are done. Mend what is named below, then: make render RUN={run_dir.name}"))
         raise
     return 0
+
+
+WITH_ABLATIONS = ("ablations", "conclusion")
+"""The stages that the study's outcome changes."""
+
+
+def ablations(arguments: argparse.Namespace, console: Console) -> int:
+    """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
+    _name_scheduler(arguments)
+    named = [arguments.profile, arguments.dataset, arguments.weights, *(arguments.set or []), _environment("SET")]
+    if arguments.run and not any(named) and open_run(arguments.run).path(SETTINGS).is_file():
+        run_dir = open_run(arguments.run)
+        settings = pipeline.resolve_paths(load_settings(run_dir), Path.cwd())
+        profile = pipeline.load_manifest(run_dir).get("profile", "sample")
+    else:
+        settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    if settings.ablations == "none":
+        settings = settings.updated({"ablations": "full"})
+    if not _is_done(settings, run_dir):
+        return _report(console, settings, profile, run_dir)
+    console.print(Text(f"The other stages of {run_dir.name} are done, with the same settings: they are not run again."))
+    return _report(console, settings, profile, run_dir, WITH_ABLATIONS)
+
+
+def _is_done(settings: Settings, run_dir: RunDirectory) -> bool:
+    """Tells whether all stages that the study builds upon are done with these settings."""
+    if not run_dir.path(SETTINGS).is_file() or not pipeline.load_manifest(run_dir).get("stages"):
+        return False
+    done = {outcome.name for outcome in pipeline.stored_outcomes(run_dir) if outcome.status == "done"}
+    try:
+        before = load_settings(run_dir)
+    except (ScenebookError, yaml.YAMLError):
+        return False  # of another version
+    same = settings.updated({name: getattr(before, name) for name in ("ablations", "ablation_plan")}) == before
+    return same and set(STAGE_NOTEBOOKS) - set(WITH_ABLATIONS) <= done
 
 
 def front_matter_path() -> Path:

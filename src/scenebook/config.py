@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -17,6 +18,7 @@ INTEL = "intel"
 EMBEDDED = "embedded"
 IMAGENET = "imagenet"
 RANDOM = "random"
+OPENVINO = "openvino"
 NAMED_WEIGHTS = (IMAGENET, EMBEDDED, RANDOM)
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
@@ -62,6 +64,12 @@ class Settings(BaseModel):
         "embedded", min_length=1, description="imagenet, embedded, random, or a .weights.h5 or .keras file"
     )
     trainable_base_layers: int = Field(3, ge=0, description="how many of the backbone's last layers are trained")
+    preprocessing: Literal["backbone", "rescale"] = Field(
+        "backbone", description="the backbone's own, or rescale: 0 to 1, which most backbones were not made for"
+    )
+    head_pooling: Literal["flatten", "average"] = Field(
+        "flatten", description="what the head makes of the backbone's places: keep all of them, or average them"
+    )
     head_units: int = Field(64, ge=1, le=65536, description="units of the hidden dense layer of the head")
 
     epochs: int = Field(16, ge=1, le=10000, description="passes over the training pictures")
@@ -72,11 +80,21 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
 
+    trunk_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
+        "auto", description="what the frozen layers run in; auto: OpenVINO where it is installed"
+    )
     bank_gb: float = Field(
         8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
     )
     bank_dtype: Literal["float16", "float32"] = Field(
         "float32", description="precision in which the frozen layers' output is trained on; float32: exact"
+    )
+
+    ablations: Literal["none", "claims", "full"] = Field(
+        "none", description="which variants of the recipe are trained: those that test a claim, or all of the plan"
+    )
+    ablation_plan: str | None = Field(
+        None, min_length=1, description="YAML file of the variants; none: profiles/ablations.yaml"
     )
 
     samples_dir: str | None = Field(
@@ -141,6 +159,16 @@ def check_weights_name(backbone: str, weights: str) -> None:
         )
 
 
+def check_runtime(trunk_runtime: str) -> None:
+    """Raises `SettingsError` where OpenVINO is asked for and not installed."""
+    if trunk_runtime == OPENVINO and importlib.util.find_spec("openvino") is None:
+        raise SettingsError(
+            "Expected the package openvino to be installed.",
+            received={"trunk_runtime": trunk_runtime},
+            advice="Install it with `make setup-openvino`, or set trunk_runtime to auto.",
+        )
+
+
 def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
     """Parses `name=value` texts, several of them in one text when separated by spaces.
 
@@ -176,6 +204,8 @@ def _split_overrides(text: str) -> list[str]:
 def _parse_value(name: str, text: str) -> Any:
     """A setting that is text stays text: a folder may be called `2024` or `007`."""
     field = Settings.model_fields.get(name)
+    if field is not None and get_origin(field.annotation) is Literal:
+        return text
     if field is not None and field.annotation in (str, str | None):
         return None if text.lower() == "none" else text
     return _parse_scalar(text)

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 import scipy.stats
 import tensorflow as tf
 
 from scenebook import inputs, training
 from scenebook.augmentation import build_augmentation, make_view_seed
-from scenebook.backbones import build_backbone, preprocessing
-from scenebook.classifier import build_classifier
+from scenebook.backbones import Preprocessing, build_backbone, preprocessing
+from scenebook.classifier import build_classifier, check_trainable_base_layers
 from scenebook.dataset import SplitPictures
 from scenebook.progress import print_progress
-from scenebook.streaming import RANGES, TrunkStream, make_feature_ds, make_keys, open_trunk_bank, run_through
-from scenebook.trunk import compile_trunk, split_frozen
+from scenebook.streaming import (
+    RANGES,
+    TrunkStream,
+    make_feature_ds,
+    make_keys,
+    open_trunk_bank,
+    run_through,
+    stream_through,
+)
+from scenebook.trunk import RunTrunk, compile_trunk, split_frozen
+
+CompileTrunk = Callable[[keras.Model, str], RunTrunk]
 
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
 """Of each seed: the last epoch's row of its history, and the accuracy on the test pictures."""
@@ -34,15 +46,23 @@ class Fit:
     Attributes:
         model: The whole model, trained.
         history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
+        trunk_runtime: What the trunk ran in.
+        train_probs: What it says to the training pictures without augmentation, float32 `(n, num_classes)`; `None`
+            unless it was asked.
+        val_probs: The same of the validation pictures.
     """
 
     model: keras.Sequential
     history: pd.DataFrame
+    trunk_runtime: str
+    train_probs: np.ndarray | None = None
+    val_probs: np.ndarray | None = None
 
 
 def fit_variant(
     settings: Mapping[str, Any], train: SplitPictures, validation: SplitPictures, *, num_classes: int,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (), keep_views: bool = True, predict: bool = False,
+    compile_trunk: CompileTrunk = compile_trunk,
 ) -> Fit:  # fmt: skip
     """Trains a classifier as notebook 02 does; with its settings the history is the same.
 
@@ -52,6 +72,10 @@ def fit_variant(
         validation: The validation pictures.
         num_classes: The number of classes.
         callbacks: Further callbacks of `fit`.
+        keep_views: Whether a bank keeps the augmented views too, for others that train on the same; the pictures as
+            they are it keeps in any case.
+        predict: Whether the trained network is asked about the pictures as they are.
+        compile_trunk: Makes the trunk ready to run.
 
     Raises:
         DivergedError: The loss is no finite number.
@@ -64,39 +88,83 @@ def fit_variant(
     )
     optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
     tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    batch_size, preprocess_input = settings["batch_size"], preprocessing(settings["backbone"])
+    batch_size, preprocess_input = settings["batch_size"], _find_preprocessing(settings)
     options = {"num_classes": num_classes, "batch_size": batch_size, "preprocess_input": preprocess_input}
     writer = training.HistoryWriter(None)
-    with open_trunk_bank(trunk, settings, preprocessing=preprocess_input.name) as bank:
-        run_trunk = compile_trunk(trunk)
-        stream = TrunkStream(run_trunk, _make_chain(settings, train), train.digests, bank)
+    run_trunk = compile_trunk(trunk, settings["trunk_runtime"])
+    with (
+        open_trunk_bank(trunk, settings, preprocessing=preprocess_input.name, runtime=run_trunk.name) as bank,
+        open_stream(trunk, run_trunk, settings, train, keep_views=keep_views) as stream,
+    ):
         val_images = (images for images, _ in inputs.make_ds(validation, **options))
         val_rows = run_through(run_trunk, val_images, validation.digests, bank)
+        val_ds = make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size)
         tail.fit(
             _make_batches(settings, train, stream, num_classes),
-            validation_data=make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size),
+            validation_data=val_ds,
             epochs=settings["epochs"],
             steps_per_epoch=math.ceil(len(train) / batch_size),
             callbacks=[writer, training.StopOnNonFiniteLoss(), training.ProgressLines(), *callbacks],
             shuffle=False,
             verbose=0,
         )
-    return Fit(model, writer.history)
+        if not predict:
+            return Fit(model, writer.history, run_trunk.name)
+        images = (images for images, _ in inputs.make_ds(train, **options))
+        rows = stream_through(run_trunk, images, train.digests, bank)
+        train_probs = np.concatenate([np.asarray(tail(tensors, training=False)) for tensors in rows])
+        return Fit(model, writer.history, run_trunk.name, train_probs, tail.predict(val_ds, verbose=0))
+
+
+@contextmanager
+def open_stream(
+    trunk: keras.Model,
+    run_trunk: RunTrunk,
+    settings: Mapping[str, Any],
+    pictures: SplitPictures,
+    *,
+    keep_views: bool = True,
+) -> Iterator[TrunkStream]:
+    """Opens the stream of what a trunk makes of the pictures' views, with the bank behind it.
+
+    Args:
+        trunk: From `split_frozen`.
+        run_trunk: From `compile_trunk`.
+        settings: The settings of augmentation, preprocessing and bank, by their names.
+        pictures: Whose views.
+        keep_views: Whether the bank keeps them.
+    """
+    preprocess_input = _find_preprocessing(settings)
+    with open_trunk_bank(
+        trunk, settings, preprocessing=preprocess_input.name, runtime=run_trunk.name, keep=keep_views
+    ) as bank:
+        yield TrunkStream(run_trunk, _make_chain(settings, pictures), pictures.digests, bank)
 
 
 def build_frozen_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Sequential:
-    """Builds the classifier of these settings, all but the last `trainable_base_layers` of its base model frozen."""
+    """Builds the classifier of these settings, all but the last `trainable_base_layers` of its base model frozen.
+
+    Raises:
+        SettingsError: The base model has fewer layers.
+    """
     base_model = build_backbone(
         settings["backbone"], image_size=settings["image_size"], weights=settings["weights"], seed=settings["seed"]
     )
+    check_trainable_base_layers(base_model, settings["trainable_base_layers"])
     for layer in base_model.layers[: len(base_model.layers) - settings["trainable_base_layers"]]:
         layer.trainable = False
-    return build_classifier(base_model, num_classes=num_classes, head_units=settings["head_units"])
+    return build_classifier(
+        base_model, num_classes=num_classes, head_units=settings["head_units"], pooling=settings["head_pooling"]
+    )
+
+
+def _find_preprocessing(settings: Mapping[str, Any]) -> Preprocessing:
+    return preprocessing(settings["backbone"], settings["preprocessing"])
 
 
 def _make_chain(settings: Mapping[str, Any], train: SplitPictures) -> Any:
     augment = build_augmentation(**{name: settings[name] for name in RANGES})
-    read, preprocess_input = inputs.make_reader(train), preprocessing(settings["backbone"])
+    read, preprocess_input = inputs.make_reader(train), _find_preprocessing(settings)
     keys = tf.constant(make_keys(train.digests))
 
     def make_batch(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
@@ -139,7 +207,7 @@ def repeat_training(
     Returns:
         A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
     """
-    options = {"batch_size": settings["batch_size"], "preprocess_input": preprocessing(settings["backbone"])}
+    options = {"batch_size": settings["batch_size"], "preprocess_input": _find_preprocessing(settings)}
     test_ds = inputs.make_ds(test, num_classes=num_classes, **options)
     rows = []
     with TemporaryDirectory(prefix="scenebook-") as folder:

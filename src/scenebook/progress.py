@@ -34,11 +34,11 @@ class CountProgress:
             rate = done / max(now - self._started, 1e-6)
             # The first few say little: starting what counts takes its time as well.
             told = total / 100 <= done < total
-            rest = f", {rate:,.0f} a second, {_describe_seconds((total - done) / rate)} left" if told else ""
+            rest = f", {rate:,.0f} a second, {describe_seconds((total - done) / rate)} left" if told else ""
             print_progress(f"{self._what}: {done:,} of {total:,}{rest}")
 
 
-def _describe_seconds(seconds: float) -> str:
+def describe_seconds(seconds: float) -> str:
     """Returns a time as people say it: `40 s`, `3 min`."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,11 @@ def sha256_lines(lines: Iterable[str]) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that can change a result."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+    """Returns the versions of Python and of the libraries that can change a result, as far as they are installed."""
+    found = {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+    with suppress(metadata.PackageNotFoundError):
+        found["openvino"] = metadata.version("openvino")
+    return found
 
 
 def machine() -> dict[str, str]:

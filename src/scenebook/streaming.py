@@ -35,22 +35,26 @@ def make_keys(digests: Sequence[str]) -> np.ndarray:
     return np.array([int(digest[:8], 16) >> 1 for digest in digests], dtype=np.int64)
 
 
-def open_trunk_bank(trunk: keras.Model, settings: Mapping[str, Any], *, preprocessing: str) -> Bank:
+def open_trunk_bank(
+    trunk: keras.Model, settings: Mapping[str, Any], *, preprocessing: str, runtime: str, keep: bool = True
+) -> Bank:
     """Opens the bank of what a trunk puts out.
 
     Args:
         trunk: From `split_frozen`. Of one that is empty nothing is kept, nor rounded.
         settings: The settings of augmentation, `bank_dtype` and `bank_gb`, by their names.
         preprocessing: The name of the backbone's input transformation.
+        runtime: What the trunk runs in, `RunTrunk.name`: another one computes other last digits.
+        keep: Whether rows may be kept at all; otherwise they are rounded only.
     """
     dtype = "float32" if is_empty(trunk) else settings["bank_dtype"]
-    about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:])}
+    about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:]), "runtime": runtime}
     return open_bank(
         trunk={**describe_trunk(trunk), **about},
         augmentation={name: settings[name] for name in (*RANGES, "augmentation_seed")},
         shapes=[tuple(tensor.shape[1:]) for tensor in trunk.outputs],
         dtype=dtype,
-        gigabytes=0.0 if is_empty(trunk) else settings["bank_gb"],
+        gigabytes=settings["bank_gb"] if keep and not is_empty(trunk) else 0.0,
     )
 
 
@@ -92,6 +96,10 @@ class TrunkStream:
             batch = order[start : start + batch_size]
             yield batch, self._complete(batch, epoch, ~known[start : start + batch_size], rows)
 
+    def list_missing(self, epoch: int) -> np.ndarray:
+        """Returns the positions of the pictures whose view of an epoch the bank lacks, int64 `(n,)`."""
+        return np.flatnonzero(~self._bank.known(epoch, self._digests.tolist()))
+
     def _complete(self, batch: np.ndarray, epoch: int, computed: np.ndarray, rows: Rows) -> Rows:
         """Adds what the bank holds to what was computed, and the other way round."""
 
@@ -109,8 +117,7 @@ class TrunkStream:
             # Whoever asks starts the dataset at once, so that no two of them get each other's.
             starts = range(0, len(positions), batch_size)
             self._asked.append([(positions[start : start + batch_size], epoch) for start in starts])
-            for images in self._views:
-                yield [np.asarray(tensor) for tensor in self._run_trunk(images)]
+            yield from self._run_trunk.run_batches(self._views)
 
     def _take_asked(self) -> Iterator[tuple[np.ndarray, int]]:
         yield from self._asked.popleft()
@@ -128,14 +135,21 @@ def run_through(run_trunk: RunTrunk, images: Iterable[Any], digests: Sequence[st
     Returns:
         Arrays `(n, ...)` of the bank's dtype, or float32 where it does not hold the values exactly.
     """
-    parts: list[Rows] = []
+    parts = [
+        [_shrink(array, bank.dtype) for array in rows] for rows in stream_through(run_trunk, images, digests, bank)
+    ]
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def stream_through(
+    run_trunk: RunTrunk, images: Iterable[Any], digests: Sequence[str], bank: Bank
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields what `run_through` returns batch by batch, float32 `(batch, ...)` a tensor."""
     done = 0
     for batch in images:
         names = list(digests[done : done + len(batch)])
         done += len(batch)
-        rows = bank.fetch(None, names, partial(_call, run_trunk, batch))
-        parts.append([_shrink(array, bank.dtype) for array in rows])
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        yield tuple(bank.fetch(None, names, partial(_call, run_trunk, batch)))
 
 
 def _call(run_trunk: RunTrunk, images: Any, places: np.ndarray) -> Rows:

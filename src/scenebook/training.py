@@ -212,6 +212,8 @@ def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.Dat
         ("backbone", summary["backbone"]),
         ("its weights", summary["weights"]),
         ("input", f"{height} × {width} pixels"),
+        ("preprocessing", {"backbone": "the backbone's own", "rescale": "0 to 1"}[settings["preprocessing"]]),
+        ("head", {"flatten": "flattened", "average": "global average pooling"}[settings["head_pooling"]]),
         ("units of the head", f"{settings['head_units']:,}"),
         ("trained layers of the backbone", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
         ("Keras layers", f"{summary['layers']:,}"),

@@ -13,13 +13,13 @@ import scenebook
 
 PACKAGE = Path(scenebook.__file__).parent
 LAYERS = [
-    {"errors", "config", "grids", "progress", "sentences", "wording", "yamllines"},
+    {"environment", "errors", "config", "grids", "progress", "sentences", "wording", "yamllines"},
     {"artifacts", "bank", "cache", "provenance", "scenes", "fractals", "transfer", "dataset", "audit", "features"},
     {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "weightdownloads", "classifier", "architecture"}
     | {"batchstatistics", "streaming", "trunk"},
-    {"training", "fitting", "metrics", "samples", "claims", "conclusions", "baselines", "projection"}
-    | {"gradcam", "heatmaps"},
-    {"figures"},
+    {"training", "fitting", "variants", "metrics", "samples", "ablations", "claims", "conclusions", "baselines"}
+    | {"projection", "gradcam", "heatmaps"},
+    {"figures", "sweep"},
     {"notebook"},
     {"pipeline", "rendering", "prediction"},
     {"terminal"},
@@ -42,11 +42,15 @@ WITH_TENSORFLOW = {
     "fitting",
     "streaming",
     "trunk",
+    "variants",
 }
 
 # Each heavy library has one home, so that a change of it is a change of one place.
 HOMES = {
     "cv2": {"augmentation"},
+    "dask": {"sweep"},
+    "distributed": {"sweep"},
+    "openvino": {"trunk"},
     "IPython": {"notebook"},
     "papermill": {"pipeline"},
     "nbclient": {"pipeline"},
@@ -109,7 +113,7 @@ def test_each_heavy_library_stays_in_its_home(path: Path) -> None:
     "module",
     [
         *("bank", "cli", "pipeline", "rendering", "notebook", "figures", "dataset", "metrics", "claims", "conclusions"),
-        *("baselines", "projection"),
+        *("baselines", "projection", "ablations", "sweep"),
     ],
 )
 def test_what_must_be_quick_never_imports_tensorflow(module: str) -> None:

@@ -17,7 +17,7 @@ from scenebook.pipeline import read_parameters
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
 TAGS = {"parameters", "notebook-only", "hide-input"}
-WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "06-conclusion")
+WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion")
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

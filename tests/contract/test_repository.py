@@ -19,7 +19,7 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / name).read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-openvino.txt"])
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for block in re.split(r"(?m)^(?=[\w.-]+==)", text)[1:]:
@@ -30,6 +30,7 @@ def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
 def test_both_lock_files_agree_and_hold_every_dependency() -> None:
     run, develop = pinned("requirements.txt"), pinned("requirements-dev.txt")
     assert run.items() <= develop.items()
+    assert pinned("requirements-openvino.txt").items() <= develop.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
         name = re.split(r"[<>=~!\[ ]", requirement)[0].replace("_", "-").lower()
@@ -44,7 +45,8 @@ def test_the_build_backend_is_pinned_to_the_locked_version() -> None:
 def test_every_dependency_has_its_reason_in_contributing() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").lower()
-    for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]:
+    extras = [name for names in project["optional-dependencies"].values() for name in names]
+    for requirement in project["dependencies"] + extras:
         name = re.split(r"[<>=~!\[ ]", requirement)[0].lower()
         assert f"`{name}`" in text, name
 

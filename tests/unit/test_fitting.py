@@ -20,7 +20,8 @@ from scenebook.backbones import preprocessing
 from scenebook.config import Settings
 from scenebook.dataset import SplitPictures
 from scenebook.streaming import RANGES, TrunkStream, make_keys, open_trunk_bank, regroup
-from scenebook.trunk import compile_trunk, split_frozen
+from scenebook.trunk import split_frozen
+from scenebook.trunk.tensorflow_trunk import TensorFlowTrunk
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -92,11 +93,12 @@ def fit_tail(settings: dict[str, Any]) -> fitting.Fit:
 
 
 @pytest.mark.parametrize(
-    ("trained", "banks"),
-    [(0, [0]), (3, [0, 1, 1]), (20, [0])],  # streaming, filling the bank, reading it
+    ("trained", "banks", "runtime"),
+    # Streaming, filling the bank, reading it.
+    [(0, [0], "tensorflow"), (3, [0, 1, 1], "tensorflow"), (3, [0, 1, 1], "openvino"), (20, [0], "openvino")],
 )
-def test_training_the_tail_is_training_the_model(trained: int, banks: list[int]) -> None:
-    settings = make_settings(trainable_base_layers=trained)
+def test_training_the_tail_is_training_the_model(trained: int, banks: list[int], runtime: str) -> None:
+    settings = make_settings(trainable_base_layers=trained, trunk_runtime=runtime)
     weights, expected = fit_whole_model(trained)
     for bank_gb in banks:
         fit = fit_tail({**settings, "bank_gb": bank_gb})
@@ -119,14 +121,21 @@ def test_numbers_do_not_depend_on_what_the_bank_holds() -> None:
 def make_stream(settings: dict[str, Any], train: SplitPictures) -> tuple[TrunkStream, Any, list[int]]:
     training.initialize_determinism(0)
     trunk, _ = split_frozen(fitting.build_frozen_classifier(settings, CLASSES))
-    run, sizes = compile_trunk(trunk), []
+    run = Counted(trunk)
+    bank = open_trunk_bank(trunk, settings, preprocessing="its own", runtime=run.name)
+    return TrunkStream(run, fitting._make_chain(settings, train), train.digests, bank), bank, run.sizes
 
-    def count_and_run(images: tf.Tensor) -> list[tf.Tensor]:
-        sizes.append(len(images))
-        return run(images)
 
-    bank = open_trunk_bank(trunk, settings, preprocessing="its own")
-    return TrunkStream(count_and_run, fitting._make_chain(settings, train), train.digests, bank), bank, sizes
+class Counted(TensorFlowTrunk):
+    """Notes how many pictures come at a time."""
+
+    def __init__(self, trunk: keras.Model) -> None:
+        super().__init__(trunk)
+        self.sizes: list[int] = []
+
+    def __call__(self, images: Any) -> list[tf.Tensor]:
+        self.sizes.append(len(images))
+        return super().__call__(images)
 
 
 def read_epoch(stream: TrunkStream, order: np.ndarray, epoch: int = 0) -> dict[int, np.ndarray]:

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from scenebook.backbones import build_backbone
 from scenebook.classifier import build_classifier
-from scenebook.errors import InputError
+from scenebook.errors import InputError, SettingsError
 from scenebook.trunk import compile_trunk, describe_trunk, is_empty, list_stochastic, read_cut, split_frozen
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
+
+RUNTIMES = pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
 
 
 def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: int = 32) -> keras.Sequential:
@@ -46,11 +51,12 @@ def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its
     ("backbone", "trained"),
     [("embedded", 0), ("embedded", 3), ("embedded", 20), ("MobileNetV2", 20)],
 )
-def test_trunk_and_tail_compute_what_the_model_does(backbone: str, trained: int) -> None:
+@RUNTIMES
+def test_trunk_and_tail_compute_what_the_model_does(runtime: str, backbone: str, trained: int) -> None:
     model = build_frozen(backbone, trained=trained)
     trunk, tail = split_frozen(model)
     images = make_images()
-    tensors = compile_trunk(trunk)(images)
+    tensors = compile_trunk(trunk, runtime)(images)
     np.testing.assert_allclose(
         tail(tuple(tensors), training=False), model(images, training=False), rtol=1e-4, atol=1e-6
     )
@@ -58,19 +64,81 @@ def test_trunk_and_tail_compute_what_the_model_does(backbone: str, trained: int)
     assert [id(one) for one in tail.trainable_variables] == [id(one) for one in model.trainable_variables]
 
 
-def test_the_compiled_trunk_is_the_trunk_in_inference_mode() -> None:
+@RUNTIMES
+def test_the_compiled_trunk_is_the_trunk_in_inference_mode(runtime: str) -> None:
     trunk, _ = split_frozen(build_frozen(trained=20))
-    compiled, plain = compile_trunk(trunk)(make_images())[0], trunk(make_images(), training=False)
+    compiled, plain = compile_trunk(trunk, runtime)(make_images())[0], trunk(make_images(), training=False)
     plain = plain[0] if isinstance(plain, list) else plain
     assert np.abs(np.asarray(compiled) - np.asarray(plain)).max() < 1e-5 * np.abs(np.asarray(plain)).max()
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_pictures_numbers_do_not_depend_on_its_batch(count: int) -> None:
-    run = compile_trunk(split_frozen(build_frozen()).trunk)
+@RUNTIMES
+def test_a_pictures_numbers_do_not_depend_on_its_batch(runtime: str, count: int) -> None:
+    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
     images = make_images(9)
     together = np.asarray(run(images)[0])
     np.testing.assert_array_equal(together[5 : 5 + count], np.asarray(run(images[5 : 5 + count])[0]))
+
+
+@RUNTIMES
+def test_batches_come_out_in_their_order(runtime: str) -> None:
+    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
+    images = make_images(23)
+    batches = [images[:9], images[9:9], images[9:18], images[18:]]
+    received = list(run.run_batches(iter(batches)))
+    assert [len(rows[0]) for rows in received] == [9, 0, 9, 5]
+    np.testing.assert_array_equal(np.concatenate([rows[0] for rows in received]), np.asarray(run(images)[0]))
+
+
+@RUNTIMES
+def test_who_stops_in_the_middle_can_start_again(runtime: str) -> None:
+    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
+    images = make_images(8)
+    first = next(iter(run.run_batches([images[:4], images[4:]])))
+    np.testing.assert_array_equal(first[0], np.asarray(run(images)[0])[:4])
+
+
+def test_openvino_is_taken_where_it_is_installed() -> None:
+    trunk = split_frozen(build_frozen()).trunk
+    assert compile_trunk(trunk, "auto").name.startswith("OpenVINO 20")
+    assert compile_trunk(trunk, "tensorflow").name == f"TensorFlow {tf.__version__}"
+
+
+def test_without_openvino_auto_is_tensorflow_and_openvino_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    trunk = split_frozen(build_frozen()).trunk
+    assert compile_trunk(trunk, "auto").name.startswith("TensorFlow")
+    with pytest.raises(SettingsError, match=r"package openvino.*trunk_runtime='openvino'.*make setup-openvino"):
+        compile_trunk(trunk, "openvino")
+
+
+def build_with_python_inside() -> keras.Model:
+    """A network with an operation that only TensorFlow can run, in this very process."""
+
+    class Doubled(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return tf.ensure_shape(tf.numpy_function(lambda array: 2 * array, [x], tf.float32), x.shape)
+
+    inputs = keras.Input((8, 8, 3))
+    x = Doubled(trainable=False)(layers.Conv2D(4, 3, trainable=False)(inputs))
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+
+
+def test_what_openvino_cannot_run_runs_in_tensorflow_and_that_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    trunk = split_frozen(build_with_python_inside()).trunk
+    assert compile_trunk(trunk, "auto").name.startswith("TensorFlow")
+    assert "OpenVINO cannot run this trunk, so TensorFlow does" in capfd.readouterr().err
+    with pytest.raises(SettingsError, match="Expected a backbone that OpenVINO can run"):
+        compile_trunk(trunk, "openvino")
+
+
+def test_openvino_comes_without_what_reports_to_its_makers() -> None:
+    code = "import sys; from scenebook.trunk import openvino_trunk as t; t._import_openvino(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = done.stdout.split()
+    assert "openvino" in modules
+    assert [name for name in modules if name.startswith("openvino_telemetry")] == []
 
 
 def test_layers_are_shared_so_that_training_the_tail_trains_the_model() -> None:
@@ -78,7 +146,7 @@ def test_layers_are_shared_so_that_training_the_tail_trains_the_model() -> None:
     trunk, tail = split_frozen(model)
     before = model.get_layer("head_dense").kernel.numpy().copy()
     tail.compile("sgd", "categorical_crossentropy")
-    tensors = tuple(np.asarray(tensor) for tensor in compile_trunk(trunk)(make_images(8)))
+    tensors = tuple(np.asarray(tensor) for tensor in compile_trunk(trunk, "tensorflow")(make_images(8)))
     tail.fit(tensors, np.eye(3)[np.arange(8) % 3], verbose=0)
     assert not np.array_equal(model.get_layer("head_dense").kernel.numpy(), before)
 
@@ -113,7 +181,7 @@ def test_dropout_that_is_not_frozen_stays_in_the_tail() -> None:
 def test_frozen_dropout_is_in_the_trunk_and_does_not_drop_there() -> None:
     trunk, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
     assert len(list_stochastic(trunk)) == 1
-    run, images = compile_trunk(trunk), make_images(side=8)
+    run, images = compile_trunk(trunk, "tensorflow"), make_images(side=8)
     np.testing.assert_array_equal(run(images)[0], run(images)[0])
 
 
@@ -149,7 +217,7 @@ def test_normalisations_are_folded_exactly(depthwise: bool, use_bias: bool, scal
     trunk, _ = split_frozen(build_convolution(depthwise=depthwise, use_bias=use_bias, scale=scale, branch=branch))
     images = make_images(side=9)
     expected = np.asarray(keras.tree.flatten(trunk(images, training=False))[0])
-    np.testing.assert_allclose(compile_trunk(trunk)(images)[0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(compile_trunk(trunk, "tensorflow")(images)[0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_digest_is_that_of_structure_and_weights_not_of_names() -> None:

@@ -18,7 +18,8 @@ from scenebook.bank.rounding import FLOAT16
 from scenebook.cache import cache_dir
 
 _FORMAT = 1
-_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+"""Libraries of which another version may compute other last digits."""
 
 
 def open_bank(
@@ -64,7 +65,7 @@ def estimate_bytes(shapes: Sequence[tuple[int, ...]], dtype: str, rows: int) -> 
 
 def _environment() -> dict[str, Any]:
     """Another version of a library, or another processor, may compute other last digits."""
-    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    versions = {name: metadata.version(name) for name in LIBRARIES}
     return {"versions": versions, "machine": f"{platform.system()} {platform.machine()}"}
 
 

@@ -11,7 +11,7 @@ from scenebook.artifacts import MANIFEST, SETTINGS, RunDirectory, project_root
 from scenebook.config import NAMED_WEIGHTS
 from scenebook.provenance import changed_settings, sha256_file
 
-_PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file"}
+_PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
 """Settings that hold a path, and what a reader puts there instead."""
 
 

@@ -9,7 +9,14 @@ from scenebook.dataset.finding import check_unchanged, find_pictures
 from scenebook.dataset.found import FoundPictures, Picture, check_folder, check_source, source_name
 from scenebook.dataset.origins import describe_origin
 from scenebook.dataset.sources import prepare_dataset
-from scenebook.dataset.splitting import SplitPictures, draw_pictures, load_split, split_pictures, write_splits
+from scenebook.dataset.splitting import (
+    SplitPictures,
+    draw_pictures,
+    load_split,
+    open_pictures,
+    split_pictures,
+    write_splits,
+)
 from scenebook.dataset.storing import DecodedPictures, decode_pictures
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "draw_pictures",
     "find_pictures",
     "load_split",
+    "open_pictures",
     "prepare_dataset",
     "resize",
     "source_name",

@@ -211,7 +211,11 @@ class SplitPictures:
 def load_split(run_dir: RunDirectory, split: str, class_names: Sequence[str]) -> SplitPictures:
     """Returns the pictures of `train`, `validation` or `test`, as notebook 01 left them."""
     table = run_dir.read_csv(SPLITS)
-    table = table[table["split"] == split]
+    return open_pictures(run_dir, table[table["split"] == split], class_names)
+
+
+def open_pictures(run_dir: RunDirectory, table: pd.DataFrame, class_names: Sequence[str]) -> SplitPictures:
+    """Returns the decoded pictures of some rows of `data/splits.csv`, in their order."""
     stored = np.load(run_dir.require(PICTURES), mmap_mode="r", allow_pickle=False)
     positions = {name: index for index, name in enumerate(class_names)}
     labels = table["label"].map(positions).to_numpy(dtype=np.int64)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from scenebook.figures.ablations import AblationHistoriesDisplay, Histories
 from scenebook.figures.classes import ClassCountsDisplay
 from scenebook.figures.confusion import ConfusionDisplay
 from scenebook.figures.coverage import CoverageDisplay
+from scenebook.figures.differences import AblationDifferencesDisplay, Difference
 from scenebook.figures.histories import HistoryDisplay
 from scenebook.figures.network import NetworkDisplay
 from scenebook.figures.overlays import overlay
@@ -13,9 +15,13 @@ from scenebook.figures.reliability import ReliabilityDisplay
 from scenebook.figures.trunk import Part, TrunkDisplay
 
 __all__ = [
+    "AblationDifferencesDisplay",
+    "AblationHistoriesDisplay",
     "ClassCountsDisplay",
     "ConfusionDisplay",
     "CoverageDisplay",
+    "Difference",
+    "Histories",
     "HistoryDisplay",
     "NetworkDisplay",
     "Part",

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 
+from scenebook.ablations import check_claims, load_plan, plan_path
 from scenebook.claims import claims_path, load_claims
 from scenebook.config import (
     DRAWN_SCENES,
@@ -18,6 +19,7 @@ from scenebook.config import (
     NAMED_WEIGHTS,
     WEIGHTS_SUFFIXES,
     Settings,
+    check_runtime,
     check_weights_name,
 )
 from scenebook.dataset import check_folder, check_source, find_pictures
@@ -48,6 +50,10 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     if settings.claims_file is not None:
         changes["claims_file"] = str(_check_file("claims_file", base / Path(settings.claims_file).expanduser()))
     load_claims(claims_path(changes.get("claims_file")))
+    if settings.ablation_plan is not None:
+        changes["ablation_plan"] = str(_check_file("ablation_plan", base / Path(settings.ablation_plan).expanduser()))
+    check_claims(load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump()))
+    check_runtime(settings.trunk_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
     known = [EMBEDDED, *list_keras_backbones()]

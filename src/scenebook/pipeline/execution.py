@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import nbformat
 import psutil
 
+from scenebook.environment import compute_environment
 from scenebook.errors import InputError, StageError
 from scenebook.progress import MARK
 
@@ -142,8 +143,8 @@ class _kernel_environment:
 
     def __init__(self, runs_dir: Path) -> None:
         self._values = {
+            **compute_environment(),
             "SCENEBOOK_RUNS": str(runs_dir),
-            "TF_CPP_MIN_LOG_LEVEL": "2",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
         self._before: dict[str, str | None] = {}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import scenebook
-from scenebook.artifacts import MANIFEST, RunDirectory, project_root
+from scenebook.artifacts import KEPT, MANIFEST, RunDirectory, project_root
 from scenebook.errors import InputError
 from scenebook.provenance import git_commit, library_versions, machine, sha256_file
 
@@ -71,7 +71,8 @@ class Manifest:
                 "bytes": after[name][0],
                 "stage": stage,
             }
-        for name in [name for name, entry in files.items() if entry["stage"] == stage and name not in written]:
+        earlier = [name for name, entry in files.items() if entry["stage"] == stage and not name.startswith(KEPT)]
+        for name in [name for name in earlier if name not in written]:
             self.run_dir.path(name).unlink(missing_ok=True)
             del files[name]
         for name in [name for name in files if name not in after]:

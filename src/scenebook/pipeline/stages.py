@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from scenebook.config import Settings, check_names
 from scenebook.errors import ScenebookError, StageError
 from scenebook.pipeline.checks import read_parameters
 from scenebook.pipeline.execution import PeakMemory, execute_notebook
-from scenebook.pipeline.manifest import Manifest, StageOutcome
+from scenebook.pipeline.manifest import Manifest, StageOutcome, stored_outcomes
 
 
 class Listener(Protocol):
@@ -29,9 +29,15 @@ class Listener(Protocol):
 
 
 def run_pipeline(
-    settings: Settings, run_dir: RunDirectory, *, profile: str, listener: Listener, notebooks_dir: Path | None = None
+    settings: Settings,
+    run_dir: RunDirectory,
+    *,
+    profile: str,
+    listener: Listener,
+    notebooks_dir: Path | None = None,
+    only: Collection[str] = tuple(STAGE_NOTEBOOKS),
 ) -> list[StageOutcome]:
-    """Runs all stages; the first one that fails ends the run.
+    """Runs the stages in order; the first one that fails ends the run.
 
     Args:
         settings: With absolute paths.
@@ -39,12 +45,14 @@ def run_pipeline(
         profile: The profile's name, kept in the manifest.
         listener: Is told what happens.
         notebooks_dir: The folder of the notebooks, for tests.
+        only: Names of the stages to run; the others are done, and keep the outcome that the manifest has.
 
     Returns:
         An outcome a stage, in order. The manifest holds the same.
     """
     folder = notebooks_dir or project_root() / "notebooks"
     parameters = {stage: _parameters_for(stage, folder, settings, run_dir) for stage in STAGE_NOTEBOOKS}
+    done = {} if set(STAGE_NOTEBOOKS) <= set(only) else {outcome.name: outcome for outcome in stored_outcomes(run_dir)}
     manifest = Manifest(run_dir, profile)
     before = manifest.snapshot()
     yaml_text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
@@ -53,13 +61,17 @@ def run_pipeline(
     # Before the first kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
     outcomes = {
         stage: StageOutcome(stage, f"{name}.ipynb", "not run", "a stage before it did not end")
+        if stage in only
+        else done[stage]
         for stage, name in STAGE_NOTEBOOKS.items()
     }
     for outcome in outcomes.values():
         manifest.record(outcome)
-    for number, (stage, name) in enumerate(STAGE_NOTEBOOKS.items(), start=1):
+    chosen = [stage for stage in STAGE_NOTEBOOKS if stage in only]
+    for number, stage in enumerate(chosen, start=1):
+        name = STAGE_NOTEBOOKS[stage]
         try:
-            listener.stage_started(stage, number, len(STAGE_NOTEBOOKS))
+            listener.stage_started(stage, number, len(chosen))
             outcome, error = _run_stage(stage, folder / f"{name}.ipynb", parameters[stage], run_dir, listener, manifest)
         except KeyboardInterrupt:
             manifest.record(replace(outcomes[stage], status="interrupted", reason="interrupted from the keyboard"))

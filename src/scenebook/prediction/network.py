@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from scenebook.artifacts import RunDirectory
-from scenebook.backbones import preprocessing
-from scenebook.errors import InputError
+from scenebook.backbones import load_preprocessing
 
 MODEL = "training/model.keras"
 
@@ -28,13 +27,7 @@ class Network:
         model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
         self.num_classes = int(model.output_shape[-1])
-        self._preprocess = preprocessing(summary["backbone"])
-        if self._preprocess.name != summary["preprocessing"]:
-            raise InputError(
-                "Expected a run that was trained with the preprocessing that this version uses.",
-                received={"preprocessing": summary["preprocessing"]},
-                advice=f"Here it is {self._preprocess.name}. Run `make report` again.",
-            )
+        self._preprocess = load_preprocessing(summary)
         self._model = model if pretrained is None else add_features(model, pretrained)
         self._has_features = pretrained is not None
 

@@ -18,9 +18,6 @@ from keras import layers
 
 from scenebook.errors import InputError
 
-FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
-RunTrunk = Callable[[Any], list[tf.Tensor]]
-
 
 class Split(NamedTuple):
     """A model in two parts.
@@ -53,8 +50,8 @@ def split_frozen(model: keras.Model) -> Split:
     frozen: list[keras.Layer] = []
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if _is_graph(operation):
-            return _run_graph(operation, args[0], call)
+        if is_graph(operation):
+            return run_graph(operation, args[0], call)
         given = [tensor for tensor in keras.tree.flatten((args, kwargs)) if isinstance(tensor, keras.KerasTensor)]
         outputs = operation(*args, **kwargs)
         if _learns(operation) or any(id(tensor) in learned for tensor in given):
@@ -64,7 +61,7 @@ def split_frozen(model: keras.Model) -> Split:
             frozen.append(operation)
         return outputs
 
-    output = _run_graph(model, pictures, call)
+    output = run_graph(model, pictures, call)
     if not border:
         raise InputError(
             "Expected a model with a layer that learns.",
@@ -91,7 +88,8 @@ def list_stochastic(trunk: keras.Model) -> list[str]:
 def read_cut(trunk: keras.Model, bank_dtype: str, *, kept: bool) -> str:
     """Returns the sentences on the cut, for `say`: what goes from the trunk to the tail.
 
-    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `stochastic` (a count with its noun).
+    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `runtime` (what the trunk runs in) and
+    `stochastic` (a count with its noun).
 
     Args:
         trunk: From `split_frozen`.
@@ -108,6 +106,7 @@ def read_cut(trunk: keras.Model, bank_dtype: str, *, kept: bool) -> str:
         told += " They are kept in a cache, for later runs that train on the same views."
     if bank_dtype != "float32":
         told += " They are rounded to {dtype}, whether they were kept or not, which takes half the room."
+    told += " The trunk runs in {runtime}."
     if list_stochastic(trunk):
         told += (
             " In the trunk {stochastic} would drop numbers at random in Keras' own `fit`, although frozen; run as a "
@@ -125,113 +124,14 @@ def _draws(layer: keras.Layer) -> bool:
     return len(layer.variables) > len(layer.weights)
 
 
-def _is_graph(operation: Any) -> bool:
+def is_graph(operation: Any) -> bool:
     return isinstance(operation, keras.Sequential) or hasattr(operation, "_run_through_graph")
 
 
-def _run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
+def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
     """Goes through a model's operations in order; Keras has no public name for that."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     return graph._run_through_graph(tensor, call_fn=call)
-
-
-def compile_trunk(trunk: keras.Model) -> RunTrunk:
-    """Returns the trunk as one graph, with the weights that it has now.
-
-    Each batch normalisation that follows a convolution in inference mode is a multiplication and an addition a channel:
-    both are folded into the convolution's own weights and bias (Jacob et al., 2018, section 3.2).
-
-    Args:
-        trunk: From `split_frozen`.
-
-    Returns:
-        A function of preprocessed float32 `(batch, height, width, 3)` to the list of the trunk's tensors. A picture's
-        numbers do not depend on the others in its batch.
-    """
-    if is_empty(trunk):
-        return lambda images: [tf.convert_to_tensor(images)]
-    convolutions, normalisations = _fold_normalisations(trunk)
-
-    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if id(operation) in normalisations:
-            return args[0]
-        if id(operation) in convolutions:
-            return _convolve(operation, args[0], *convolutions[id(operation)])
-        if getattr(operation, "_call_has_training_arg", False):
-            kwargs["training"] = False
-        return operation(*args, **kwargs)
-
-    @tf.function(input_signature=[tf.TensorSpec(trunk.input_shape, tf.float32)], autograph=False)
-    def run(images: tf.Tensor) -> list[tf.Tensor]:
-        return keras.tree.flatten(_run_graph(trunk, images, call))
-
-    # A concrete function: calls of the other kind count as retracing, and Keras warns when many trunks are compiled.
-    concrete = run.get_concrete_function()
-
-    def run_batch(images: Any) -> list[tf.Tensor]:
-        images = tf.convert_to_tensor(images, tf.float32)
-        # A batch of one is multiplied in another order, which changes the last digits: as a pair it is not.
-        if len(images) == 1:
-            return [tensor[:1] for tensor in concrete(tf.repeat(images, 2, axis=0))]
-        return list(concrete(images))
-
-    return run_batch
-
-
-def _fold_normalisations(trunk: keras.Model) -> tuple[dict[int, FoldedConvolution], set[int]]:
-    """Returns kernel and bias of each convolution that a normalisation is folded into, and these normalisations."""
-    nodes = [node for depth in trunk._nodes_by_depth.values() for node in depth]
-    readers: dict[int, list[Any]] = {}
-    for node in nodes:
-        for tensor in node.input_tensors:
-            readers.setdefault(id(tensor), []).append(node.operation)
-    calls = [id(node.operation) for node in nodes]
-    cut = {id(tensor) for tensor in trunk.outputs}
-    convolutions: dict[int, FoldedConvolution] = {}
-    normalisations: set[int] = set()
-    for node in nodes:
-        follows = readers.get(id(node.outputs[0]), [])
-        alone = len(follows) == 1 and id(node.outputs[0]) not in cut and calls.count(id(node.operation)) == 1
-        if alone and _is_plain_convolution(node.operation) and _is_plain_normalisation(follows[0]):
-            convolutions[id(node.operation)] = _fold(node.operation, follows[0])
-            normalisations.add(id(follows[0]))
-    return convolutions, normalisations
-
-
-def _is_plain_convolution(operation: Any) -> bool:
-    return (
-        type(operation) in (layers.Conv2D, layers.DepthwiseConv2D)
-        and operation.activation is keras.activations.linear
-        and operation.data_format == "channels_last"
-        and operation.compute_dtype == "float32"
-    )
-
-
-def _is_plain_normalisation(operation: Any) -> bool:
-    return type(operation) is layers.BatchNormalization and operation.axis in (-1, 3)
-
-
-def _fold(convolution: Any, normalisation: Any) -> FoldedConvolution:
-    mean, variance = (
-        np.asarray(value, np.float64) for value in (normalisation.moving_mean, normalisation.moving_variance)
-    )
-    gamma = np.asarray(normalisation.gamma, np.float64) if normalisation.scale else 1.0
-    beta = np.asarray(normalisation.beta, np.float64) if normalisation.center else 0.0
-    bias = np.asarray(convolution.bias, np.float64) if convolution.use_bias else 0.0
-    factor = gamma / np.sqrt(variance + normalisation.epsilon)
-    kernel = np.asarray(convolution.kernel, np.float64)
-    # A depthwise kernel has its output channels on two axes.
-    channels = kernel.shape[2:] if isinstance(convolution, layers.DepthwiseConv2D) else kernel.shape[3:]
-    folded = kernel * factor.reshape(channels)
-    # Tensors that the graph is given, rather than constants in it: of those TensorFlow keeps some ten copies.
-    return tf.constant(folded.astype(np.float32)), tf.constant(((bias - mean) * factor + beta).astype(np.float32))
-
-
-def _convolve(layer: Any, images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    depthwise = isinstance(layer, layers.DepthwiseConv2D)
-    convolve = keras.ops.depthwise_conv if depthwise else keras.ops.conv
-    places = {"strides": layer.strides, "padding": layer.padding, "dilation_rate": layer.dilation_rate}
-    return convolve(images, kernel, data_format="channels_last", **places) + bias
 
 
 def describe_trunk(trunk: keras.Model) -> dict[str, Any]:

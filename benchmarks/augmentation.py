@@ -1,0 +1,59 @@
+"""How many views a second one core makes: ours, and the legacy class."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.clocks import measure_rate
+from benchmarks.job import Job
+from benchmarks.keras_plain import build_generator
+from scenebook.augmentation import affine_matrix, build_augmentation, draw_parameters, make_view_seed, warp
+from scenebook.streaming import RANGES, make_keys
+
+
+def measure_legacy(job: Job) -> dict[str, float]:
+    """`random_transform` of float32 pictures, one after another, as `flow` calls it."""
+    train = job.load_split("train")
+    pictures = train.stored[train.rows].astype(np.float32)
+    generator = build_generator(job.settings)
+
+    def run() -> None:
+        for picture in pictures:
+            generator.random_transform(picture)
+
+    generator.random_transform(pictures[0])
+    return {"rate": measure_rate(run, len(pictures), seconds=job.seconds)}
+
+
+def measure_ours(job: Job) -> dict[str, float]:
+    """`build_augmentation` on uint8 batches, the drawing of random numbers included; and its sampling alone."""
+    # Systems without a way to keep a process to one core: OpenCV is the only one here that starts threads.
+    cv2.setNumThreads(1)
+    train, batch_size = job.load_split("train"), job.settings["batch_size"]
+    pictures = train.stored[train.rows]
+    ranges = {name: job.settings[name] for name in RANGES}
+    augment = build_augmentation(**ranges)
+    seeds = make_view_seed(job.settings["augmentation_seed"], tf.constant(make_keys(train.digests)), 0)
+    starts = range(0, len(train), batch_size)
+    batches = [
+        (tf.constant(pictures[start : start + batch_size]), seeds[start : start + batch_size]) for start in starts
+    ]
+    height, width = pictures.shape[1:3]
+    drawn = draw_parameters(seeds=seeds.numpy(), height=height, width=width, **ranges)
+    matrices = affine_matrix(drawn, height, width)
+
+    def run() -> None:
+        for images, keys in batches:
+            augment(images, keys)
+
+    def sample() -> None:
+        for picture, matrix in zip(pictures, matrices, strict=True):
+            warp(picture, matrix)
+
+    augment(*batches[0])
+    return {
+        "rate": measure_rate(run, len(train), seconds=job.seconds),
+        "sampling": measure_rate(sample, len(train), seconds=job.seconds),
+    }

@@ -1,0 +1,142 @@
+"""What all measurements share: pictures, settings and sizes, in a folder that each of their processes opens."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenebook.artifacts import RunDirectory, write_json
+from scenebook.config import DRAWN_SCENES, Settings
+from scenebook.dataset import (
+    SplitPictures,
+    decode_pictures,
+    draw_pictures,
+    find_pictures,
+    load_split,
+    prepare_dataset,
+    split_pictures,
+    write_splits,
+)
+from scenebook.scenes import CLASS_NAMES
+
+_RUN, _JOB = "run", "job.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a measurement gets.
+
+    Attributes:
+        settings: All settings of a run, by their names; `epochs` is the number of timed passes.
+        class_names: The classes.
+        study_pictures: How many of the training pictures the study takes.
+        study_epochs: The epochs of the study's base variant.
+        seconds: The least time of a measurement that is repeated until it has taken so long.
+        folder: Where this job is kept.
+    """
+
+    settings: dict[str, Any]
+    class_names: list[str]
+    study_pictures: int
+    study_epochs: int
+    seconds: float
+    folder: Path
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    def load_split(self, split: str) -> SplitPictures:
+        """Returns the `train` or `validation` pictures, decoded, memory-mapped."""
+        return load_split(RunDirectory(self.folder / _RUN), split, self.class_names)
+
+    def load_study(self) -> tuple[SplitPictures, SplitPictures]:
+        """Returns the study's training and validation pictures: the same share of either split."""
+        train, validation = self.load_split("train"), self.load_split("validation")
+        share = min(1.0, self.study_pictures / len(train))
+        return select(train, round(share * len(train))), select(validation, math.ceil(share * len(validation)))
+
+
+def select(pictures: SplitPictures, count: int) -> SplitPictures:
+    """Returns so many pictures of a split, spread evenly over it, so that each class has its share."""
+    chosen = np.linspace(0, len(pictures), count, endpoint=False, dtype=np.int64)
+    return SplitPictures(
+        pictures.stored,
+        pictures.rows[chosen],
+        pictures.labels[chosen],
+        [pictures.paths[place] for place in chosen],
+        [pictures.digests[place] for place in chosen],
+    )
+
+
+def make_job(
+    settings: Settings, folder: Path, *, pictures: int, epochs: int, study_pictures: int, study_epochs: int,
+    seconds: float,
+) -> Job:  # fmt: skip
+    """Decodes and splits pictures as notebook 01 does, and keeps them in a folder with what else measurements need.
+
+    Args:
+        settings: The settings of the profile, paths absolute.
+        folder: An empty folder.
+        pictures: How many training pictures are used, of all classes; fewer where there are not so many.
+        epochs: Timed passes over them.
+        study_pictures: How many of them the study takes.
+        study_epochs: The epochs of the study's base variant.
+        seconds: The least time of a measurement that is repeated until it has taken so long.
+
+    Raises:
+        DatasetError: The pictures cannot be used.
+    """
+    run_dir = RunDirectory(folder / _RUN)
+    drawn = math.ceil(_count_needed(pictures, settings) / len(CLASS_NAMES))
+    source = prepare_dataset(
+        settings.dataset,
+        run_dir,
+        train_per_class=drawn if settings.dataset == DRAWN_SCENES else 0,
+        test_per_class=1,
+        seed=settings.seed,
+        size=settings.image_size,
+    )
+    found = find_pictures(source, class_map=settings.class_map)
+    per_class = max(3, math.ceil(_count_needed(pictures, settings) / len(found.class_names)))
+    found = draw_pictures(found, max_per_class=per_class, test_fraction=settings.test_fraction, seed=settings.seed)
+    decoded = decode_pictures(found, run_dir, image_size=settings.image_size, max_megapixels=settings.max_megapixels)
+    splits = split_pictures(
+        decoded.table,
+        validation_fraction=settings.validation_fraction,
+        test_fraction=settings.test_fraction,
+        max_per_class=per_class,
+        seed=settings.seed,
+    )
+    train = np.flatnonzero(splits["split"] == "train")
+    kept = train[np.linspace(0, len(train), min(pictures, len(train)), endpoint=False, dtype=np.int64)]
+    kept = np.concatenate([kept, np.flatnonzero(splits["split"] == "validation")])
+    write_splits(run_dir, splits.iloc[np.sort(kept)])
+    job = Job(
+        settings={**settings.model_dump(), "epochs": epochs},
+        class_names=list(found.class_names),
+        study_pictures=study_pictures,
+        study_epochs=study_epochs,
+        seconds=seconds,
+        folder=folder,
+    )
+    write_json(folder / _JOB, {**dataclasses.asdict(job), "folder": str(folder)})
+    return job
+
+
+def _count_needed(pictures: int, settings: Settings) -> int:
+    """How many pictures it takes so that so many are left for training, rounding class by class."""
+    return math.ceil((pictures + len(CLASS_NAMES)) / (1 - settings.validation_fraction))
+
+
+def load_job(folder: Path) -> Job:
+    """Returns the job that `make_job` left in a folder."""
+    content = json.loads((folder / _JOB).read_text(encoding="utf-8"))
+    return Job(**{**content, "folder": folder})

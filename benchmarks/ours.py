@@ -1,0 +1,167 @@
+"""Training of the tail as notebook 02 writes it: streaming, and with a feature bank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.clocks import read_memory_peak, take_seconds
+from benchmarks.job import Job
+from benchmarks.waiting import TimedTrunk
+from scenebook import training
+from scenebook.dataset import SplitPictures
+from scenebook.errors import ScenebookError
+from scenebook.fitting import build_frozen_classifier, open_stream
+from scenebook.streaming import TrunkStream
+from scenebook.trunk import compile_trunk, split_frozen
+
+
+def measure_streaming_tensorflow(job: Job) -> dict[str, float]:
+    """Trains with nothing kept, the trunk in TensorFlow."""
+    return _measure_streaming(job, "tensorflow")
+
+
+def measure_streaming_openvino(job: Job) -> dict[str, float]:
+    """Trains with nothing kept, the trunk in OpenVINO."""
+    return _measure_streaming(job, "openvino")
+
+
+def _measure_streaming(job: Job, runtime: str) -> dict[str, float]:
+    with open_training(job, {"bank_gb": 0.0, "trunk_runtime": runtime}) as ours:
+        ours.warm_up()
+        ours.trunk.forget()
+        seconds = take_seconds(ours.fit)
+        waiting = 100 * ours.trunk.share_waited
+    return {"rate": ours.count / seconds, "memory": read_memory_peak(), "waiting": waiting}
+
+
+def fill_bank(job: Job) -> dict[str, float]:
+    """Leaves a bank that holds every view of the timed epochs.
+
+    Raises:
+        ScenebookError: It does not hold all of them.
+    """
+    with open_training(job, {}) as ours:
+
+        def run_through() -> None:
+            for epoch in range(ours.epochs):
+                for _ in ours.stream.batches(np.arange(len(ours.train)), epoch, ours.batch_size):
+                    pass
+
+        seconds = take_seconds(run_through)
+        if any(len(ours.stream.list_missing(epoch)) for epoch in range(ours.epochs)):
+            raise ScenebookError("The bank does not hold every view: raise bank_gb, or make room on the disk.")
+    return {"rate": ours.count / seconds}
+
+
+def measure_warm(job: Job) -> dict[str, float]:
+    """Trains on what `fill_bank` left.
+
+    Raises:
+        ScenebookError: Views had to be computed after all.
+    """
+    with open_training(job, {}) as ours:
+        ours.warm_up()
+        seconds = take_seconds(ours.fit)
+        if ours.trunk.batches:
+            raise ScenebookError("The bank did not hold every view, so this would be no measurement of a warm one.")
+    return {"rate": ours.count / seconds, "memory": read_memory_peak()}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training of the tail consists of.
+
+    Attributes:
+        train: The training pictures.
+        labels: One-hot float32 `(n, num_classes)`.
+        trunk: The trunk, with its clock.
+        tail: The tail, compiled.
+        stream: What feeds the tail.
+        epochs: The timed epochs.
+        batch_size: Pictures in a batch.
+        seed: Seed of the order of the pictures.
+    """
+
+    train: SplitPictures
+    labels: tf.Tensor
+    trunk: TimedTrunk
+    tail: keras.Model
+    stream: TrunkStream
+    epochs: int
+    batch_size: int
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """How many views the timed epochs have."""
+        return len(self.train) * self.epochs
+
+    def warm_up(self) -> None:
+        """Takes the first two steps, so that everything is traced and compiled."""
+        self._fit(1, min(2, math.ceil(len(self.train) / self.batch_size)))
+
+    def fit(self) -> None:
+        """Trains over the timed epochs, from the first view to the last step."""
+        self._fit(self.epochs, math.ceil(len(self.train) / self.batch_size))
+
+    def _fit(self, epochs: int, steps: int) -> None:
+        self.tail.fit(
+            self._make_batches(epochs, steps),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            callbacks=[training.StopOnNonFiniteLoss()],
+            shuffle=False,
+            verbose=0,
+        )
+
+    def _make_batches(self, epochs: int, steps: int) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
+        for epoch in range(epochs):
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(self.train)), seed=[self.seed, epoch])
+            # Nothing is computed ahead that would not be trained on.
+            order = order[: steps * self.batch_size]
+            for positions, rows in self.stream.batches(order, epoch, self.batch_size):
+                yield tuple(rows), tf.gather(self.labels, positions)
+
+
+@contextmanager
+def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
+    """Builds the parts of a training, and closes the bank afterwards.
+
+    Args:
+        job: The job.
+        changes: Settings that differ from the job's.
+    """
+    settings = {**job.settings, **changes}
+    training.initialize_determinism(settings["seed"])
+    train = job.load_split("train")
+    trunk, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
+    compile_tail(tail, settings)
+    run_trunk = TimedTrunk(compile_trunk(trunk, settings["trunk_runtime"]))
+    with open_stream(trunk, run_trunk, settings, train) as stream:
+        yield Training(
+            train=train,
+            labels=tf.one_hot(train.labels, job.num_classes),
+            trunk=run_trunk,
+            tail=tail,
+            stream=stream,
+            epochs=settings["epochs"],
+            batch_size=settings["batch_size"],
+            seed=settings["seed"],
+        )
+
+
+def compile_tail(tail: keras.Model, settings: Mapping[str, Any]) -> None:
+    """Compiles the tail for training."""
+    schedule = keras.optimizers.schedules.InverseTimeDecay(
+        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+    )
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])

@@ -1,0 +1,72 @@
+"""How many pictures a second go through the trunk alone, preprocessed pictures in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from benchmarks.clocks import measure_rate
+from benchmarks.job import Job
+from scenebook import training
+from scenebook.backbones import preprocessing
+from scenebook.fitting import build_frozen_classifier
+from scenebook.trunk import compile_trunk, split_frozen
+
+
+def measure_keras(job: Job) -> dict[str, float]:
+    """The trunk as a Keras model: called with batch after batch, and by `predict`."""
+    trunk, batches = build_trunk(job), read_batches(job)
+    count = sum(len(images) for images in batches)
+    everything = tf.concat(batches, axis=0)
+
+    def call() -> None:
+        for images in batches:
+            trunk(images, training=False)
+
+    def predict() -> None:
+        trunk.predict(everything, batch_size=job.settings["batch_size"], verbose=0)
+
+    trunk(batches[0], training=False)
+    rate = measure_rate(call, count, seconds=job.seconds)
+    trunk.predict(batches[0], verbose=0)
+    return {"rate": rate, "predict": measure_rate(predict, count, seconds=job.seconds)}
+
+
+def measure_tensorflow(job: Job) -> dict[str, float]:
+    """The trunk as our one graph in TensorFlow."""
+    return _measure_compiled(job, "tensorflow")
+
+
+def measure_openvino(job: Job) -> dict[str, float]:
+    """The trunk in OpenVINO."""
+    return _measure_compiled(job, "openvino")
+
+
+def _measure_compiled(job: Job, runtime: str) -> dict[str, float]:
+    training.initialize_determinism(job.settings["seed"])
+    run_trunk, batches = compile_trunk(build_trunk(job), runtime), read_batches(job)
+
+    def run(batches: Sequence[tf.Tensor]) -> None:
+        for _ in run_trunk.run_batches(batches):
+            pass
+
+    run(batches[:1])
+    count = sum(len(images) for images in batches)
+    return {"rate": measure_rate(lambda: run(batches), count, seconds=job.seconds)}
+
+
+def build_trunk(job: Job) -> keras.Model:
+    """Builds the frozen part of the job's classifier."""
+    return split_frozen(build_frozen_classifier(job.settings, job.num_classes)).trunk
+
+
+def read_batches(job: Job) -> list[tf.Tensor]:
+    """Returns the training pictures without augmentation, preprocessed, batch by batch."""
+    train, batch_size = job.load_split("train"), job.settings["batch_size"]
+    preprocess_input = preprocessing(job.settings["backbone"], job.settings["preprocessing"])
+    starts = range(0, len(train), batch_size)
+    return [
+        preprocess_input(tf.cast(train.stored[train.rows[start : start + batch_size]], tf.float32)) for start in starts
+    ]

@@ -1,0 +1,71 @@
+"""How long a trunk waits for its views."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from scenebook.trunk import RunTrunk
+
+
+class TimedTrunk:
+    """A trunk that notes how long it works, and how much of that time it waits for the next batch.
+
+    The clock runs from the moment that somebody asks for the next batch's tensors until they are there; while the tail
+    is trained it stands. OpenVINO goes on computing what it has begun while the next batch is waited for, so that for
+    it the share is an upper bound.
+
+    Args:
+        trunk: From `compile_trunk`.
+        clock: Returns seconds.
+
+    Attributes:
+        name: What the trunk runs in.
+        batches: How many batches have come out.
+    """
+
+    def __init__(self, trunk: RunTrunk, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.name = trunk.name
+        self._trunk = trunk
+        self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Starts anew."""
+        self.batches = 0
+        self._waited = self._worked = 0.0
+
+    @property
+    def share_waited(self) -> float:
+        """The share of its time that the trunk has waited, in `[0, 1]`."""
+        return self._waited / self._worked if self._worked else 0.0
+
+    def __call__(self, images: Any) -> list[Any]:
+        """Returns the trunk's tensors for a batch, which is at hand."""
+        self.batches += 1
+        return self._trunk(images)
+
+    def run_batches(self, batches: Iterable[Any]) -> Iterator[list[np.ndarray]]:
+        """Yields the trunk's tensors for each batch, in order."""
+        results = iter(self._trunk.run_batches(self._time_batches(batches)))
+        while True:
+            started = self._clock()
+            rows = next(results, None)
+            self._worked += self._clock() - started
+            if rows is None:
+                return
+            self.batches += 1
+            yield rows
+
+    def _time_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
+        views = iter(batches)
+        while True:
+            started = self._clock()
+            images = next(views, None)
+            self._waited += self._clock() - started
+            if images is None:
+                return
+            yield images
