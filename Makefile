@@ -81,8 +81,9 @@ types: setup-dev ## check types
 check: lint types test ## lint, types and tests
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-sample: setup ## make docs/sample anew from the sample profile
-	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SET= $(PY) -m scenebook report
+sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim
+	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SCHEDULER= \
+		SCENEBOOK_SET="ablations=claims trunk_runtime=tensorflow" $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@$(PY) -m scenebook.rendering.first_page docs/sample/report.pdf docs/sample/first-page.png
 lock: setup-dev ## pin all requirements anew from pyproject.toml

@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dataset", default=_environment("DATA"), metavar="FOLDER", help="the pictures; default: the profile's")
     add("--weights", default=_environment("WEIGHTS"), metavar="FILE", help="the backbone's; default: the profile's")
     add("--set", action="append", default=None, metavar="NAME=VALUE", help="change one setting of the profile")
-    add("--pictures", type=int, metavar="N", help="training pictures; default: 4 batches with ResNet50, else 10")
+    add("--pictures", type=int, metavar="N", help="training pictures; default: 3 batches with ResNet50, else 10")
     add("--epochs", type=int, metavar="N", help="timed passes over them; default: 1 with ResNet50, else 2")
     add("--study-pictures", type=int, metavar="N", help="training pictures of the study; default: half of them")
     add("--study-epochs", type=int, metavar="N", help="epochs of its base variant; default: --epochs")
@@ -145,7 +145,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
 
 def _make_job(arguments: argparse.Namespace, settings: Settings, folder: Path) -> Job:
     large = settings.backbone == PAPERS_BACKBONE
-    pictures = arguments.pictures or (4 if large else 10) * settings.batch_size
+    pictures = arguments.pictures or (3 if large else 10) * settings.batch_size
     epochs = arguments.epochs or (1 if large else 2)
     return make_job(
         settings,

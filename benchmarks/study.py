@@ -12,7 +12,7 @@ import keras
 
 from benchmarks import keras_plain
 from benchmarks.job import Job
-from scenebook import fitting
+from scenebook import fitting, variants
 from scenebook.errors import DivergedError
 from scenebook.streaming import RANGES
 
@@ -42,36 +42,36 @@ def measure_plain(job: Job) -> dict[str, float]:
 
 
 def measure_ours(job: Job) -> dict[str, float]:
-    """Trains every variant with `fit_variant`; the feature bank is empty at the start."""
-    return _measure(job, partial(fitting.fit_variant, predict=True))
+    """Trains every variant with `fit_variant` as a worker of the sweep does; the feature bank is empty at the start."""
+    return _measure(job, partial(fitting.fit_variant, predict=True, compile_trunk=variants.compile_once))
 
 
 def _measure(job: Job, fit_variant: FitVariant) -> dict[str, float]:
     return measure_study(job, list_variants({**job.settings, "epochs": job.study_epochs}), fit_variant)
 
 
-def measure_study(job: Job, variants: Sequence[Mapping[str, Any]], fit_variant: FitVariant) -> dict[str, float]:
+def measure_study(job: Job, studied: Sequence[Mapping[str, Any]], fit_variant: FitVariant) -> dict[str, float]:
     """Trains variants one after another, and takes the time.
 
     Args:
         job: The job.
-        variants: The settings of each variant.
+        studied: The settings of each variant.
         fit_variant: Of this project, or of plain Keras.
 
     Returns:
         `seconds`, for all; and `starting`: the part of it that passed until each variant's first step was over, which
-        is mostly building and tracing, and does not grow with the pictures.
+        is mostly building and tracing, and hardly grows with the pictures.
     """
     train, validation = job.load_study()
     starting, started = 0.0, time.perf_counter()
-    for number, settings in enumerate(variants, start=1):
-        print(f"variant {number} of {len(variants)}", file=sys.stderr, flush=True)
+    for number, settings in enumerate(studied, start=1):
+        print(f"variant {number} of {len(studied)}", file=sys.stderr, flush=True)
         clock = FirstStepClock()
         try:
             fit_variant(settings, train, validation, num_classes=job.num_classes, callbacks=[clock])
         except DivergedError as error:
             print(error, file=sys.stderr)  # a result as well, and it took its time
-        keras.backend.clear_session()
+        keras.backend.clear_session()  # as a worker of the sweep does
         starting += clock.seconds
     return {"seconds": time.perf_counter() - started, "starting": starting}
 

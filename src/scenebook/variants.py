@@ -23,7 +23,7 @@ from scenebook.dataset import SplitPictures, open_pictures
 from scenebook.errors import InputError
 from scenebook.trunk import RunTrunk, compile_trunk, describe_trunk, split_frozen
 
-_KEPT = 2
+_KEPT = 2  # trunks; each holds its weights once more
 _compiled: dict[tuple[str, str], RunTrunk] = {}
 
 _MEASURED = 16  # pictures through the trunk, after a first time that pays for what is built once
@@ -50,7 +50,7 @@ def train_variant(task: Task) -> dict[str, Any]:
         num_classes=num_classes,
         keep_views=task.keep_views,
         predict=True,
-        compile_trunk=_compile_once,
+        compile_trunk=compile_once,
     )
     assert fit.train_probs is not None
     assert fit.val_probs is not None
@@ -74,7 +74,7 @@ def fill_bank(task: Task) -> int:
     settings, (train, _), num_classes = _open(task)
     training.initialize_determinism(settings["seed"])
     trunk, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
-    with fitting.open_stream(trunk, _compile_once(trunk, settings["trunk_runtime"]), settings, train) as stream:
+    with fitting.open_stream(trunk, compile_once(trunk, settings["trunk_runtime"]), settings, train) as stream:
         for epoch in task.epochs:
             for _ in stream.batches(stream.list_missing(epoch), epoch, settings["batch_size"]):
                 pass
@@ -93,7 +93,7 @@ def measure_speed(task: Task) -> dict[str, Any]:
     training.initialize_determinism(settings["seed"])
     model = fitting.build_frozen_classifier(settings, num_classes)
     trunk, tail = split_frozen(model)
-    run_trunk = _compile_once(trunk, settings["trunk_runtime"])
+    run_trunk = compile_once(trunk, settings["trunk_runtime"])
     with fitting.open_stream(trunk, run_trunk, settings, train, keep_views=False) as stream:
 
         def stream_some() -> Any:
@@ -115,7 +115,7 @@ def measure_speed(task: Task) -> dict[str, Any]:
     }
 
 
-def _compile_once(trunk: keras.Model, runtime: str) -> RunTrunk:
+def compile_once(trunk: keras.Model, runtime: str) -> RunTrunk:
     """Returns a trunk ready to run; the last ones are kept, because the next task of a worker often has the same."""
     key = (describe_trunk(trunk)["digest"], runtime)
     if key not in _compiled:

@@ -120,7 +120,7 @@ def test_killing_a_worker_loses_nothing_and_the_scheduler_outlives_the_sweep(
                 kill(workers[0])
                 (tmp_path / "go").touch()
 
-        with open_cluster(address, tasks=5, task_gb=1, must_see=[tmp_path]) as cluster:
+        with open_cluster(address, tasks=5, task_gb=1, must_see=[tmp_path], timeout=60) as cluster:
             assert cluster.dashboard is None
             names = [f"task {number}" for number in range(5)]
             outcomes = list(run_tasks(cluster, tasks.hold, [tmp_path] * 5, names=names, on_started=kill_one))
@@ -131,7 +131,7 @@ def test_killing_a_worker_loses_nothing_and_the_scheduler_outlives_the_sweep(
         assert len({outcome.result for outcome in outcomes}) == 1
         assert len(list(tmp_path.glob("*.pid"))) == 2
 
-        with open_cluster(address, tasks=1, task_gb=1) as cluster:
+        with open_cluster(address, tasks=1, task_gb=1, timeout=60) as cluster:
             assert [outcome.result for outcome in run_tasks(cluster, tasks.double, [4], names=["again"])] == [8]
 
             short = dataclasses.replace(cluster, patience=1)
@@ -145,7 +145,7 @@ def test_killing_a_worker_loses_nothing_and_the_scheduler_outlives_the_sweep(
 
 def test_a_scheduler_that_goes_away_is_told(scheduler: tuple[psutil.Popen, str], tmp_path: Path) -> None:
     process, address = scheduler
-    with start_worker(address, tmp_path), open_cluster(address, tasks=1, task_gb=1) as cluster:
+    with start_worker(address, tmp_path), open_cluster(address, tasks=1, task_gb=1, timeout=60) as cluster:
         outcomes = run_tasks(cluster, tasks.hold, [tmp_path], names=["one"], on_started=lambda _: kill(process))
         with pytest.raises(ScenebookError, match=f"The connection to the dask scheduler {address} was lost"):
             list(outcomes)
@@ -230,5 +230,5 @@ def test_tls_lets_in_only_who_has_a_certificate(
         with dask.config.set(ours | {f"{TLS}client.key": "nowhere.key"}):
             refuse(address, "Expected TLS files that can be read.*key='nowhere.key'")
         with start_worker(address, tmp_path, *options), dask.config.set(ours):
-            with open_cluster(address, tasks=1, task_gb=1) as cluster:
+            with open_cluster(address, tasks=1, task_gb=1, timeout=60) as cluster:
                 assert [outcome.result for outcome in run_tasks(cluster, tasks.double, [4], names=["secret"])] == [8]

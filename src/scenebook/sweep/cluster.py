@@ -52,9 +52,16 @@ class Cluster:
         """The scheduler's address."""
         return str(self.client.scheduler.address)
 
-    def list_workers(self) -> list[str]:
-        """Returns the addresses of the workers that there are now. One that dies comes back under another address."""
-        threads = self.client.nthreads(callback_timeout=60)
+    def list_workers(self, *, timeout: float = 60.0) -> list[str]:
+        """Returns the addresses of the workers that there are now. One that dies comes back under another address.
+
+        Args:
+            timeout: How long the scheduler's answer is waited for, in seconds.
+
+        Raises:
+            OSError: The scheduler does not answer.
+        """
+        threads = self.client.nthreads(callback_timeout=timeout)
         return [worker for worker, count in threads.items() if count == 1]
 
     def count_workers(self) -> int:

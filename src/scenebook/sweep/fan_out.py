@@ -22,6 +22,9 @@ from scenebook.sweep.cluster import Cluster
 TRIES = 3
 """A task that no worker has survived so many times is given up."""
 
+_SILENCE = 60.0
+"""A scheduler that has not answered for so long is taken for lost, in seconds."""
+
 _TRACEBACK_LINES = 20
 
 
@@ -197,24 +200,28 @@ class _Watch:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._seen = time.monotonic()
+        self._workers: list[str] = []
+        self._answered = self._seen = time.monotonic()
 
     def list_workers(self) -> list[str]:
         if self._cluster.client.status != "running":
             raise self.lost()
         try:
-            workers = self._cluster.list_workers()
-        except OSError as error:  # a timeout among them
-            raise self.lost() from error
-        now = time.monotonic()
-        if workers:
+            self._workers = self._cluster.list_workers(timeout=10)
+        except OSError as error:
+            # An answer that is late is no loss yet: a machine or a network may have much to do.
+            if time.monotonic() - self._answered > _SILENCE:
+                raise self.lost() from error
+            return self._workers
+        self._answered = now = time.monotonic()
+        if self._workers:
             self._seen = now
         elif now - self._seen > self._cluster.patience:
             raise ScenebookError(
                 f"Expected a worker at the dask scheduler {self._cluster.address}; there has been none for "
                 f"{describe_seconds(now - self._seen)}. Start workers, and then the command again."
             )
-        return workers
+        return self._workers
 
     def lost(self) -> ScenebookError:
         return ScenebookError(
