@@ -24,7 +24,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations render bundle predict params lab test browser hostile scale bench lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations render bundle predict params lab test browser hostile scale bench bench-test lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,8 @@ scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
 	@$(PY) -m benchmarks
+bench-test: setup-dev ## try the benchmark's command on a few pictures
+	@$(PY) -m pytest -o addopts="" -q -m slow tests/unit/test_benchmarks.py
 lint: setup-dev ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: setup-dev ## check types

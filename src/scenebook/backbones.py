@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import applications, layers
+from keras.src.random import seed_generator
 
 from scenebook.cache import cache_dir
 from scenebook.config import EMBEDDED, IMAGENET, RANDOM, check_weights_name
@@ -40,6 +41,7 @@ __all__ = [
     "load_preprocessing",
     "preprocess_input",
     "preprocessing",
+    "seeded_weights",
     "weights_digest",
 ]
 
@@ -169,7 +171,7 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     check_weights_name(backbone, weights)
     if weights == IMAGENET:
         return _download_imagenet(backbone, image_size)
-    with _seeded(seed):
+    with seeded_weights(seed):
         base_model = _build_untrained(backbone, image_size)
     if weights == EMBEDDED:
         load_embedded_weights(base_model)
@@ -179,14 +181,18 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seeds what Keras draws the seeds of initial weights from, and restores it afterwards."""
-    state = random.getstate()
-    random.seed(seed)
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Makes Keras draw the seeds of initial weights as it does after `random.seed(seed)`, from a generator of its own.
+
+    Python's own generator belongs to all threads of a process: in a worker of dask others draw from it as well, and the
+    weights would be other ones each time.
+    """
+    before = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)
     try:
         yield
     finally:
-        random.setstate(state)
+        seed_generator.python_random = before
 
 
 def _build_untrained(backbone: str, image_size: int) -> keras.Model:

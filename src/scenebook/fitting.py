@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from scenebook import inputs, training
 from scenebook.augmentation import build_augmentation, make_view_seed
-from scenebook.backbones import Preprocessing, build_backbone, preprocessing
+from scenebook.backbones import Preprocessing, build_backbone, preprocessing, seeded_weights
 from scenebook.classifier import build_classifier, check_trainable_base_layers
 from scenebook.dataset import SplitPictures
 from scenebook.progress import print_progress
@@ -153,9 +153,10 @@ def build_frozen_classifier(settings: Mapping[str, Any], num_classes: int) -> ke
     check_trainable_base_layers(base_model, settings["trainable_base_layers"])
     for layer in base_model.layers[: len(base_model.layers) - settings["trainable_base_layers"]]:
         layer.trainable = False
-    return build_classifier(
-        base_model, num_classes=num_classes, head_units=settings["head_units"], pooling=settings["head_pooling"]
-    )
+    with seeded_weights(settings["seed"]):
+        return build_classifier(
+            base_model, num_classes=num_classes, head_units=settings["head_units"], pooling=settings["head_pooling"]
+        )
 
 
 def _find_preprocessing(settings: Mapping[str, Any]) -> Preprocessing:

@@ -66,10 +66,16 @@ def begin(run: str) -> RunDirectory:
 
 
 def parameters() -> Sourced:
-    """Returns the notebook's parameters: its variables that have the name of a setting."""
+    """Returns the notebook's parameters: its variables that have the name of a setting.
+
+    Functions and modules are none: `preprocessing` is also what a notebook may import under that name.
+    """
     shell = get_ipython()
     names = shell.user_ns if shell is not None else {}
-    return Sourced({name: names[name] for name in Settings.model_fields if name in names}, "settings")
+    found = {name: names[name] for name in Settings.model_fields if name in names}
+    return Sourced(
+        {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}, "settings"
+    )
 
 
 def _show_error(

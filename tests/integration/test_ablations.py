@@ -65,14 +65,14 @@ def test_every_variant_is_a_row_and_one_that_fails_has_its_error(study: Finished
     assert results.index.tolist() == ["base", "hot", "impossible", "average"]
     assert results["status"].tolist() == ["done", "done", "failed", "done"]
     assert "trainable_base_layers=9999" in results["error"]["impossible"]
-    assert results["seeds"].tolist() == ["2", "2", "0", "1"]
+    assert results["seeds"].tolist() == [2, 2, 0, 1]
 
 
 def test_the_base_variants_training_is_the_runs_own(study: Finished) -> None:
     record = study.run_dir.read_json("ablations/runs/base-0.json")
     mine, own = pd.DataFrame(record["history"]), study.run_dir.read_csv("training/history.csv")
     columns = [name for name in HISTORY_COLUMNS if name != "seconds"]
-    # Another number of threads adds up in another order.
+    # Another number of threads adds up in another order; all else is the same.
     np.testing.assert_allclose(mine[columns], own[columns], rtol=1e-4)
 
 

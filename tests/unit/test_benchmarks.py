@@ -43,6 +43,7 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project_root(), env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_measures_both_ways_and_writes_what_it_prints(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     sizes = ["--pictures=12", "--epochs=1", "--repeats=1", "--set", "batch_size=6 image_size=32"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,25 @@ def test_numbers_do_not_depend_on_what_the_bank_holds() -> None:
     for fit in fits[1:]:
         pd.testing.assert_frame_equal(fit.history.drop(columns="seconds"), fits[0].history.drop(columns="seconds"))
     np.testing.assert_allclose(fits[0].history["loss"], exact["loss"], rtol=1e-3)
+
+
+def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
+    """In a worker of dask, others draw from Python's generator while a network is built."""
+    settings = make_settings(epochs=1)
+    expected = fit_tail(settings).history["loss"]
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.is_set():
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        assert fit_tail(settings).history["loss"].equals(expected)
+    finally:
+        ended.set()
+        thread.join()
 
 
 def make_stream(settings: dict[str, Any], train: SplitPictures) -> tuple[TrunkStream, Any, list[int]]:

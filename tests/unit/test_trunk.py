@@ -13,7 +13,7 @@ from keras import layers
 from scenebook.backbones import build_backbone
 from scenebook.classifier import build_classifier
 from scenebook.errors import InputError, SettingsError
-from scenebook.trunk import compile_trunk, describe_trunk, is_empty, list_stochastic, read_cut, split_frozen
+from scenebook.trunk import RunTrunk, compile_trunk, describe_trunk, is_empty, list_stochastic, read_cut, split_frozen
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -34,6 +34,12 @@ def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: in
 
 def make_images(count: int = 4, side: int = 32) -> np.ndarray:
     return np.random.default_rng(1).uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
+
+
+def assert_same(run: RunTrunk, received: Any, expected: Any) -> None:
+    """OpenVINO multiplies pieces of one size; TensorFlow adds up in an order that may depend on the batch's size."""
+    slack = 0.0 if run.name.startswith("OpenVINO") else 1e-5 * float(np.abs(expected).max())
+    np.testing.assert_allclose(received, expected, rtol=0, atol=slack)
 
 
 def shapes(model: keras.Model) -> list[tuple[int, ...]]:
@@ -77,8 +83,7 @@ def test_the_compiled_trunk_is_the_trunk_in_inference_mode(runtime: str) -> None
 def test_a_pictures_numbers_do_not_depend_on_its_batch(runtime: str, count: int) -> None:
     run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
     images = make_images(9)
-    together = np.asarray(run(images)[0])
-    np.testing.assert_array_equal(together[5 : 5 + count], np.asarray(run(images[5 : 5 + count])[0]))
+    assert_same(run, run(images[5 : 5 + count])[0], np.asarray(run(images)[0])[5 : 5 + count])
 
 
 @RUNTIMES
@@ -88,7 +93,7 @@ def test_batches_come_out_in_their_order(runtime: str) -> None:
     batches = [images[:9], images[9:9], images[9:18], images[18:]]
     received = list(run.run_batches(iter(batches)))
     assert [len(rows[0]) for rows in received] == [9, 0, 9, 5]
-    np.testing.assert_array_equal(np.concatenate([rows[0] for rows in received]), np.asarray(run(images)[0]))
+    assert_same(run, np.concatenate([rows[0] for rows in received]), run(images)[0])
 
 
 @RUNTIMES
@@ -96,7 +101,7 @@ def test_who_stops_in_the_middle_can_start_again(runtime: str) -> None:
     run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
     images = make_images(8)
     first = next(iter(run.run_batches([images[:4], images[4:]])))
-    np.testing.assert_array_equal(first[0], np.asarray(run(images)[0])[:4])
+    assert_same(run, first[0], np.asarray(run(images)[0])[:4])
 
 
 def test_openvino_is_taken_where_it_is_installed() -> None:

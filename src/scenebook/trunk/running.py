@@ -44,7 +44,7 @@ def compile_trunk(trunk: keras.Model, runtime: str = "auto") -> RunTrunk:
 
     Returns:
         A function of preprocessed float32 `(batch, height, width, 3)` to the list of the trunk's tensors. A picture's
-        numbers do not depend on the others in its batch.
+        numbers do not depend on the others in its batch; in TensorFlow, on some processors, but for their last digits.
 
     Raises:
         SettingsError: OpenVINO was asked for and is not installed, or cannot run this trunk.

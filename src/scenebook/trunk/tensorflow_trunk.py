@@ -34,7 +34,7 @@ class TensorFlowTrunk:
         self._run = None if is_empty(trunk) else _build_graph(trunk)
 
     def __call__(self, images: Any) -> list[tf.Tensor]:
-        """Returns the trunk's tensors; a picture's numbers do not depend on the others in its batch.
+        """Returns the trunk's tensors; but for last digits, a picture's numbers do not depend on its batch.
 
         Args:
             images: Preprocessed float32 `(batch, height, width, 3)`.
