@@ -31,7 +31,13 @@ def start(command: list[str], ready: str, folder: Path, **environment: str) -> I
     path = os.pathsep.join([environment.pop("PYTHONPATH", ""), str(project_root())])
     process = psutil.Popen(
         command,
-        env={**os.environ, **environment, "PYTHONPATH": path.lstrip(os.pathsep)},
+        env={
+            **os.environ,
+            **environment,
+            "PYTHONPATH": path.lstrip(os.pathsep),
+            "TMPDIR": str(folder),
+            "TEMP": str(folder),
+        },
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import dask
 import psutil
@@ -31,6 +31,9 @@ PACKAGES = ("scenebook", "tensorflow")
 
 _LOOPBACK = "127.0.0.1"
 _LEAKED = ("PYTHONHASHSEED", "__DASK_PARENT_PID")
+"""What dask sets in this process' own environment besides."""
+
+_Closable = TypeVar("_Closable", LocalCluster, Client)
 
 
 @dataclass(frozen=True)
@@ -121,18 +124,20 @@ def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
         TemporaryDirectory(prefix="scenebook-sweep-", ignore_cleanup_errors=True) as folder,
         _changed_environment(environment),
         dask.config.set(_configure(folder, environment)),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host=_LOOPBACK,
-            # Without an address of its own, dask's HTTP server takes a fixed port, dashboard or not.
-            dashboard_address=f"{_LOOPBACK}:0",
-            scheduler_kwargs={"dashboard": shows},
-            local_directory=folder,
-            memory_limit=0,
+        _closing(
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host=_LOOPBACK,
+                # Without an address of its own, dask's HTTP server takes a fixed port, dashboard or not.
+                dashboard_address=f"{_LOOPBACK}:0",
+                scheduler_kwargs={"dashboard": shows},
+                local_directory=folder,
+                memory_limit=0,
+            )
         ) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        _closing(Client(cluster, set_as_default=False)) as client,
     ):
         client.register_plugin(_OutputIsLog())
         yield Cluster(client, cluster.dashboard_link if shows else None, patience=180)
@@ -171,6 +176,16 @@ def _changed_environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _closing(opened: _Closable) -> Iterator[_Closable]:
+    """Closes it at the end. Where that takes too long for dask, the work was done all the same."""
+    try:
+        yield opened
+    finally:
+        with suppress(TimeoutError):
+            opened.close()
+
+
 class _OutputIsLog(WorkerPlugin):
     """What a task prints goes to the error stream: the output stream of a notebook's kernel is the report."""
 
@@ -183,7 +198,7 @@ class _OutputIsLog(WorkerPlugin):
 
 @contextmanager
 def _connect(address: str, must_see: Sequence[Path], timeout: float) -> Iterator[Cluster]:
-    with _without_tracebacks(), _call(address, timeout) as client:
+    with _without_tracebacks(), _closing(_call(address, timeout)) as client:
         _await_worker(client, address, timeout)
         _check_threads(client.nthreads(), address)
         _check_surroundings(client, must_see)
