@@ -30,6 +30,7 @@ def run_command(folder: Path, run: str, *arguments: str, cwd: Path | None = None
         "SCENEBOOK_RUNS": str(folder / "runs"),
         "SCENEBOOK_BUILD": str(folder / "build"),
         "SCENEBOOK_CACHE": str(folder / "cache"),
+        "SCENEBOOK_SCHEDULER": "",  # as make sets it where nobody names one
     }
     command = [sys.executable, "-m", "scenebook", *arguments]
     done = subprocess.run(command, cwd=cwd or folder, env=environment, capture_output=True, text=True, check=False)
