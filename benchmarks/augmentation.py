@@ -10,7 +10,8 @@ from benchmarks.clocks import measure_rate
 from benchmarks.job import Job
 from benchmarks.keras_plain import build_generator
 from scenebook.augmentation import affine_matrix, build_augmentation, draw_parameters, make_view_seed, warp
-from scenebook.streaming import RANGES, make_keys
+from scenebook.config import AUGMENTATION
+from scenebook.streaming import make_keys
 
 
 def measure_legacy(job: Job) -> dict[str, float]:
@@ -33,7 +34,7 @@ def measure_ours(job: Job) -> dict[str, float]:
     cv2.setNumThreads(1)
     train, batch_size = job.load_split("train"), job.settings["batch_size"]
     pictures = train.stored[train.rows]
-    ranges = {name: job.settings[name] for name in RANGES}
+    ranges = {name: job.settings[name] for name in AUGMENTATION}
     augment = build_augmentation(**ranges)
     seeds = make_view_seed(job.settings["augmentation_seed"], tf.constant(make_keys(train.digests)), 0)
     starts = range(0, len(train), batch_size)

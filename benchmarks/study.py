@@ -13,8 +13,8 @@ import keras
 from benchmarks import keras_plain
 from benchmarks.job import Job
 from scenebook import fitting, variants
+from scenebook.config import AUGMENTATION
 from scenebook.errors import DivergedError
-from scenebook.streaming import RANGES
 
 FitVariant = Callable[..., object]
 
@@ -30,7 +30,7 @@ def list_variants(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"learning_rate": 10 * settings["learning_rate"]},
         {"learning_rate": settings["learning_rate"] / 10},
         {"epochs": 3 * settings["epochs"]},
-        {name: type(settings[name])(0) for name in RANGES},
+        {name: type(settings[name])(0) for name in AUGMENTATION},
         {"head_pooling": "average"},
     ]
     return [{**settings, **change} for change in changes]

@@ -19,6 +19,15 @@ EMBEDDED = "embedded"
 IMAGENET = "imagenet"
 RANDOM = "random"
 OPENVINO = "openvino"
+AUGMENTATION = (
+    "rotation_range",
+    "width_shift_range",
+    "height_shift_range",
+    "shear_range",
+    "zoom_range",
+    "horizontal_flip",
+)
+"""The settings of augmentation, an operation each; all of them off: every view is the picture as it is."""
 NAMED_WEIGHTS = (IMAGENET, EMBEDDED, RANDOM)
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
@@ -157,6 +166,11 @@ def check_weights_name(backbone: str, weights: str) -> None:
             received={"backbone": backbone, "weights": weights},
             advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
         )
+
+
+def is_augmented(settings: Mapping[str, Any]) -> bool:
+    """Returns whether any of the six operations is on."""
+    return any(settings[name] for name in AUGMENTATION)
 
 
 def check_runtime(trunk_runtime: str) -> None:

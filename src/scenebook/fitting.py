@@ -20,10 +20,10 @@ from scenebook import inputs, training
 from scenebook.augmentation import build_augmentation, make_view_seed
 from scenebook.backbones import Preprocessing, build_backbone, preprocessing, seeded_weights
 from scenebook.classifier import build_classifier, check_trainable_base_layers
+from scenebook.config import AUGMENTATION
 from scenebook.dataset import SplitPictures
 from scenebook.progress import print_progress
 from scenebook.streaming import (
-    RANGES,
     TrunkStream,
     make_feature_ds,
     make_keys,
@@ -164,7 +164,7 @@ def _find_preprocessing(settings: Mapping[str, Any]) -> Preprocessing:
 
 
 def _make_chain(settings: Mapping[str, Any], train: SplitPictures) -> Any:
-    augment = build_augmentation(**{name: settings[name] for name in RANGES})
+    augment = build_augmentation(**{name: settings[name] for name in AUGMENTATION})
     read, preprocess_input = inputs.make_reader(train), _find_preprocessing(settings)
     keys = tf.constant(make_keys(train.digests))
 

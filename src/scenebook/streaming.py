@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.bank import Bank, open_bank
+from scenebook.config import AUGMENTATION
 from scenebook.trunk import RunTrunk, describe_trunk, is_empty
 
 Rows = list[np.ndarray]
@@ -20,8 +21,6 @@ Rows = list[np.ndarray]
 
 MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 """From a dataset of (positions, epoch), int64 `(batch,)` and a scalar, to one of batches of preprocessed views."""
-
-RANGES = ("rotation_range", "width_shift_range", "height_shift_range", "shear_range", "zoom_range", "horizontal_flip")
 
 
 def make_keys(digests: Sequence[str]) -> np.ndarray:
@@ -51,7 +50,7 @@ def open_trunk_bank(
     about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:]), "runtime": runtime}
     return open_bank(
         trunk={**describe_trunk(trunk), **about},
-        augmentation={name: settings[name] for name in (*RANGES, "augmentation_seed")},
+        augmentation={name: settings[name] for name in (*AUGMENTATION, "augmentation_seed")},
         shapes=[tuple(tensor.shape[1:]) for tensor in trunk.outputs],
         dtype=dtype,
         gigabytes=settings["bank_gb"] if keep and not is_empty(trunk) else 0.0,

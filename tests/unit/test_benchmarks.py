@@ -32,9 +32,8 @@ from benchmarks.waiting import TimedTrunk
 from benchmarks.wording import format_number, format_range
 from scenebook.artifacts import project_root
 from scenebook.backbones import build_backbone
-from scenebook.config import make_settings
+from scenebook.config import AUGMENTATION, make_settings
 from scenebook.errors import InputError
-from scenebook.streaming import RANGES
 
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -286,4 +285,4 @@ def test_the_studys_variants_are_valid_settings() -> None:
     variants = [make_settings(settings) for settings in list_variants(base.model_dump())]
     assert variants[0] == base
     assert len({variant.model_dump_json() for variant in variants}) == len(variants)
-    assert sum(not any(getattr(variant, name) for name in RANGES) for variant in variants) == 1
+    assert sum(not any(getattr(variant, name) for name in AUGMENTATION) for variant in variants) == 1

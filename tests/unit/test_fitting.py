@@ -19,9 +19,9 @@ import tensorflow as tf
 from scenebook import fitting, inputs, training
 from scenebook.augmentation import build_augmentation, make_view_seed
 from scenebook.backbones import preprocessing
-from scenebook.config import Settings
+from scenebook.config import AUGMENTATION, Settings
 from scenebook.dataset import SplitPictures
-from scenebook.streaming import RANGES, TrunkStream, make_keys, open_trunk_bank, regroup
+from scenebook.streaming import TrunkStream, make_keys, open_trunk_bank, regroup
 from scenebook.trunk import split_frozen
 from scenebook.trunk.tensorflow_trunk import TensorFlowTrunk
 
@@ -61,7 +61,7 @@ def fit_whole_model(trained: int) -> tuple[list[np.ndarray], dict[str, list[floa
     training.initialize_determinism(settings["seed"])
     model = fitting.build_frozen_classifier(settings, CLASSES)
     preprocess_input = preprocessing(settings["backbone"])
-    augment = build_augmentation(**{name: settings[name] for name in RANGES})
+    augment = build_augmentation(**{name: settings[name] for name in AUGMENTATION})
     read, keys, labels = inputs.make_reader(TRAIN), make_keys(TRAIN.digests), tf.one_hot(TRAIN.labels, CLASSES)
     size = settings["batch_size"]
 

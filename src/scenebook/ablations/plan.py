@@ -11,21 +11,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenebook.artifacts import project_root
-from scenebook.config import make_settings
+from scenebook.config import AUGMENTATION, make_settings
 from scenebook.errors import SettingsError
 
 BASE = "base"
 NONE, CLAIMS, FULL = "none", "claims", "full"
 """Values of the setting `ablations`."""
 
-AUGMENTATION = (
-    "rotation_range",
-    "width_shift_range",
-    "height_shift_range",
-    "shear_range",
-    "zoom_range",
-    "horizontal_flip",
-)
 CHANGEABLE = (
     *AUGMENTATION,
     *("preprocessing", "trainable_base_layers", "head_pooling", "head_units"),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scenebook.ablations.trials import FOLDER, Trial
 from scenebook.artifacts import RunDirectory
+from scenebook.errors import DivergedError
 
 DONE, FAILED = "done", "failed"
 
@@ -62,6 +63,11 @@ class Record:
     trainable_params: int
     seconds: float
     trunk_runtime: str
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it failed because the loss was no finite number: it would again."""
+        return self.error.startswith(DivergedError.__name__)
 
 
 def write_record(run_dir: RunDirectory, trial: Trial, outcome: Mapping[str, Any]) -> None:

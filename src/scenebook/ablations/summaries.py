@@ -12,7 +12,7 @@ from scenebook.ablations.gaps import compare_gaps, measure_gap
 from scenebook.ablations.plan import BASE, Variant
 from scenebook.ablations.records import DONE, FAILED, Record
 from scenebook.baselines import SIGNIFICANT
-from scenebook.errors import DivergedError, ScenebookError
+from scenebook.errors import ScenebookError
 from scenebook.metrics import Score, compare_paired
 
 INCOMPLETE, NOT_RUN = "incomplete", "not run"
@@ -109,7 +109,7 @@ class Summary:
     @property
     def diverged(self) -> int:
         """In how many seeds the training did not finish because its loss was no finite number."""
-        return sum(record.error.startswith(DivergedError.__name__) for record in self.failed)
+        return sum(record.diverged for record in self.failed)
 
     @property
     def accuracies(self) -> np.ndarray:

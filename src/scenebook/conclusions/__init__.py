@@ -7,7 +7,6 @@ from scenebook.conclusions.facts import (
     collect_points,
     collect_recipe,
     describe_commonest,
-    is_augmented,
     name_backbone,
 )
 from scenebook.conclusions.reproducing import list_files, write_command
@@ -18,7 +17,6 @@ __all__ = [
     "collect_recipe",
     "compare_with_training",
     "describe_commonest",
-    "is_augmented",
     "list_files",
     "name_backbone",
     "write_abstract",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenebook.conclusions.facts import is_augmented
-from scenebook.config import RANDOM
+from scenebook.config import RANDOM, is_augmented
 
 
 def write_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:

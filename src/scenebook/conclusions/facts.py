@@ -11,15 +11,9 @@ import yaml
 
 from scenebook import metrics
 from scenebook.artifacts import SETTINGS, RunDirectory
-from scenebook.config import EMBEDDED, IMAGENET, RANDOM
+from scenebook.config import EMBEDDED, IMAGENET, RANDOM, is_augmented
 from scenebook.sentences import Sourced
 from scenebook.wording import count_noun
-
-
-def is_augmented(recipe: dict[str, Any]) -> bool:
-    """Returns whether any of the six operations is on."""
-    ranges = ("rotation_range", "width_shift_range", "height_shift_range", "shear_range", "zoom_range")
-    return bool(recipe["horizontal_flip"]) or any(recipe[name] > 0 for name in ranges)
 
 
 def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.ablations.plan import AUGMENTATION, BASE, LAYERS
+from scenebook.ablations.plan import BASE, LAYERS
 from scenebook.ablations.trials import Trial
-from scenebook.config import RANDOM
+from scenebook.config import AUGMENTATION, RANDOM, is_augmented
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,6 @@ def bank_of(trial: Trial) -> Hashable:
     return (*(settings[name] for name in names), seed)
 
 
-def is_augmented(trial: Trial) -> bool:
-    """Returns whether a training's views differ from the pictures."""
-    return any(trial.settings[name] for name in AUGMENTATION)
-
-
 def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, bank_gb: float) -> list[Round]:
     """Divides the trainings of a study into rounds, and estimates them.
 
@@ -118,7 +113,7 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, ba
         epoch_bytes = len(pictures) * speed.row_bytes
         # All pictures as they are, too: they are kept for the over-fitting gap.
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
-        shared = is_augmented(first) and (len(group) > 1 or first.variant.name == BASE)
+        shared = is_augmented(first.settings) and (len(group) > 1 or first.variant.name == BASE)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
         kept = min(fitting, _count_shared_epochs(group)) if shared else 0
         needed = min(room, plain_bytes + kept * epoch_bytes)
@@ -130,7 +125,7 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, ba
             rounds[-1].fillings.append(Filling(first, pictures, kept, seconds))
         for trial in group:
             estimated = _estimate(trial, speeds[network_of(trial)], kept)
-            rounds[-1].planned.append(Planned(trial, estimated, shared or not is_augmented(trial)))
+            rounds[-1].planned.append(Planned(trial, estimated, shared or not is_augmented(trial.settings)))
     for one in rounds:
         one.planned.sort(key=lambda planned: -planned.seconds)
     return rounds
@@ -146,7 +141,7 @@ def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
     """Returns the seconds of a training, of which `kept` epochs are in the bank."""
     epochs, pictures = trial.settings["epochs"], len(trial.fold.train)
     # Without augmentation the first epoch's pictures are those of all others.
-    computed = 1 if not is_augmented(trial) else max(0, epochs - kept) + 1
+    computed = 1 if not is_augmented(trial.settings) else max(0, epochs - kept) + 1
     passes = (epochs + 1) * pictures / speed.tail
     return speed.start + computed * pictures / speed.trunk + passes
 

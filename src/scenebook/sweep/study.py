@@ -28,7 +28,6 @@ from scenebook.sweep.scheduling import (
 )
 from scenebook.wording import count_noun
 
-DIVERGED = "DivergedError"
 _WORKER_GB = 1.5
 _BYTES_A_WEIGHT = 24
 """A trained weight, its gradient, its momentum, and as much again while a step is computed: measured with a head of 52
@@ -44,7 +43,7 @@ def list_pending(trials: Sequence[Trial], records: Sequence[Record]) -> list[Tri
         trials: All of a study.
         records: What is kept of them.
     """
-    final = {record.key for record in records if record.status != FAILED or record.error.startswith(DIVERGED)}
+    final = {record.key for record in records if record.status != FAILED or record.diverged}
     return [trial for trial in trials if trial.key not in final]
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from scenebook import ablations
 from scenebook.ablations import Trial, Variant
-from scenebook.config import Settings
+from scenebook.config import AUGMENTATION, Settings
 from scenebook.sweep.scheduling import Round, Speed, describe_bank, estimate_seconds, network_of, plan_rounds
 from tests.unit.ablations.study import make_base
 from tests.unit.ablations.test_folds import make_splits
 
 SPLITS = make_splits()  # 81 pictures that are not test: 72 and 9
 LONGER = Variant("longer", "longer", {"epochs": 6}, "epochs", "forward", 2)
-PLAIN = Variant("plain", "plain", dict.fromkeys(ablations.plan.AUGMENTATION, 0), None, "", 1)
+PLAIN = Variant("plain", "plain", dict.fromkeys(AUGMENTATION, 0), None, "", 1)
 STILL = Variant("still", "still", {"rotation_range": 0}, None, "", 1)
 DEEPER = Variant("deeper", "deeper", {"trainable_base_layers": "last stage"}, "more-layers", "forward", 2)
 SPEED = Speed(start=1.0, trunk=10.0, tail=100.0, row_bytes=1_000_000)
