@@ -17,14 +17,19 @@ export SCENEBOOK_SET := $(value SET)
 export SCENEBOOK_RUN := $(value RUN)
 export SCENEBOOK_IMAGES := $(value IMAGES)
 export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
-unexport PROFILE DATA WEIGHTS SET RUN IMAGES SCHEDULER
+export SCENEBOOK_FORCE := $(value FORCE)
+export SCENEBOOK_TIME_LIMIT := $(value TIME_LIMIT)
+export SCENEBOOK_TRUST := $(value TRUST)
+export SCENEBOOK_A := $(value A)
+export SCENEBOOK_B := $(value B)
+unexport PROFILE DATA WEIGHTS SET RUN IMAGES SCHEDULER FORCE TIME_LIMIT TRUST A B
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations render bundle predict params lab test browser hostile scale bench bench-test lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test browser hostile scale faults bench bench-test lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,12 +52,18 @@ setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
 setup-openvino: $(VENV)/.installed ## add OpenVINO, in which the frozen layers run faster on a CPU
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-openvino.txt
 
-report: setup ## run the notebooks and render report/build/<run>/report.html and report.pdf
+report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf
 	@$(PY) -m scenebook report
-run: setup ## run the notebooks without rendering
+run: setup ## run what has changed, without rendering
 	@$(PY) -m scenebook run
 ablations: setup ## train variants of the recipe of RUN on all cores, and render its report with the outcome
 	@$(PY) -m scenebook ablations
+explain: setup ## tell of each stage whether it would run, and why
+	@$(PY) -m scenebook explain
+verify: setup ## check the files of RUN, make it again in a fresh folder, and compare
+	@$(PY) -m scenebook verify
+diff: setup ## show the runs A and B side by side: settings, data, code, scores
+	@$(PY) -m scenebook diff
 render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
 bundle: setup ## zip the report of RUN with its weights, sample pictures and settings
@@ -72,6 +83,8 @@ hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
 scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
+faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)
+	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py
 bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
 	@$(PY) -m benchmarks
 bench-test: setup-dev ## try the benchmark's command on a few pictures

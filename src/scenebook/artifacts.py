@@ -21,6 +21,9 @@ from scenebook.sentences import Sourced
 
 BY_HAND = "by-hand"
 MANIFEST = "manifest.json"
+TOUCHED = "SCENEBOOK_TOUCHED"
+"""Environment variable: a file to which the names of the files of a run go that a process has asked for, a line each.
+So the pipeline learns what a notebook has read."""
 SETTINGS = "settings.yaml"
 
 STAGE_NOTEBOOKS = {
@@ -33,8 +36,8 @@ STAGE_NOTEBOOKS = {
 }
 """Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
 
-KEPT = ("ablations/runs/",)
-"""Folders of files that a stage keeps from one execution to the next, and removes itself."""
+KEPT = ("ablations/runs/", "training/checkpoint")
+"""How files begin that a stage keeps from one execution to the next, and removes itself."""
 
 TEXT_COLUMNS = frozenset(
     {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256"}
@@ -66,11 +69,32 @@ def project_root() -> Path:
     return root
 
 
+def _note_touched(relative: str) -> None:
+    if file := os.environ.get(TOUCHED):
+        with open(file, "a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps(relative)}\n")
+
+
+def list_touched(file: Path) -> set[str]:
+    """Returns the names of the files of a run that processes have asked for, to read or to write them.
+
+    Args:
+        file: What `TOUCHED` named.
+    """
+    if not file.is_file():
+        return set()
+    return {json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()}
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary path in the same folder, with the same ending; on success it is renamed to `path`.
 
     A reader sees the old file or the whole new one, never a half-written one. On an error nothing is left behind.
+
+    Args:
+        path: The file.
+        durable: Whether the file has to be on the disk before it gets its name, so that it is whole after a power loss.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-", suffix=path.suffix)
@@ -80,9 +104,22 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         # mkstemp makes files that only their owner may read; a report is for others too.
         temporary.chmod(0o666 & ~_umask())
+        if durable:
+            _synchronize(temporary)
         temporary.replace(path)
+        if durable and os.name == "posix":
+            _synchronize(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _synchronize(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -127,6 +164,7 @@ class RunDirectory:
         path = (self.root / relative).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise InputError("Expected a path inside the run directory.", received={"path": relative})
+        _note_touched(relative)
         return path
 
     def require(self, relative: str) -> Path:

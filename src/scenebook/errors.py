@@ -108,6 +108,28 @@ class MissingArtifactError(ScenebookError):
         )
 
 
+class RunHeldError(ScenebookError):
+    """Another command is writing to a run.
+
+    Args:
+        run: The run's name.
+        pid: The process that does.
+        since: When it started.
+    """
+
+    def __init__(self, run: str, pid: str, since: str) -> None:
+        super().__init__(run, pid, since)
+        self.run = run
+        self.pid = pid
+        self.since = since
+
+    def __str__(self) -> str:
+        return (
+            f"Expected a run that nobody else is making. Received: run={self.run!r}, held by process {self.pid} since "
+            f"{self.since}. Wait until that has ended, or choose another RUN."
+        )
+
+
 class DivergedError(ScenebookError):
     """The training loss is no longer a finite number.
 
@@ -147,6 +169,7 @@ class StageError(ScenebookError):
         log: The stage's log.
         cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
         wrong_input: Whether the cell raised an `InputError`: then the command line exits 2.
+        was_killed: Whether the kernel was ended from outside, as happens when memory runs out.
     """
 
     def __init__(
@@ -158,6 +181,7 @@ class StageError(ScenebookError):
         log: Path,
         cell: int | None,
         wrong_input: bool = False,
+        was_killed: bool = False,
     ) -> None:
         super().__init__(stage, reason, notebook, log, cell)
         self.stage = stage
@@ -165,6 +189,7 @@ class StageError(ScenebookError):
         self.notebook = notebook
         self.log = log
         self.cell = cell
+        self.was_killed = was_killed
         self.exit_code = InputError.exit_code if wrong_input else ScenebookError.exit_code
 
     def __str__(self) -> str:

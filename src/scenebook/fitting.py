@@ -17,8 +17,10 @@ import scipy.stats
 import tensorflow as tf
 
 from scenebook import inputs, training
+from scenebook.artifacts import RunDirectory
 from scenebook.augmentation import build_augmentation, make_view_seed
 from scenebook.backbones import Preprocessing, build_backbone, preprocessing, seeded_weights
+from scenebook.checkpoints import CHECKPOINT, Checkpoint, make_fit_key
 from scenebook.classifier import build_classifier, check_trainable_base_layers
 from scenebook.config import AUGMENTATION
 from scenebook.dataset import SplitPictures
@@ -62,7 +64,7 @@ class Fit:
 def fit_variant(
     settings: Mapping[str, Any], train: SplitPictures, validation: SplitPictures, *, num_classes: int,
     callbacks: Sequence[keras.callbacks.Callback] = (), keep_views: bool = True, predict: bool = False,
-    compile_trunk: CompileTrunk = compile_trunk,
+    compile_trunk: CompileTrunk = compile_trunk, run_dir: RunDirectory | None = None, checkpoint: str = CHECKPOINT,
 ) -> Fit:  # fmt: skip
     """Trains a classifier as notebook 02 does; with its settings the history is the same.
 
@@ -76,6 +78,9 @@ def fit_variant(
             they are it keeps in any case.
         predict: Whether the trained network is asked about the pictures as they are.
         compile_trunk: Makes the trunk ready to run.
+        run_dir: The run in which the training's state is kept after each epoch, and looked for before the first;
+            `None`: it is not.
+        checkpoint: The state's path in the run.
 
     Raises:
         DivergedError: The loss is no finite number.
@@ -92,6 +97,11 @@ def fit_variant(
     options = {"num_classes": num_classes, "batch_size": batch_size, "preprocess_input": preprocess_input}
     writer = training.HistoryWriter(None)
     run_trunk = compile_trunk(trunk, settings["trunk_runtime"])
+    first_epoch, keeping = 0, list(callbacks)
+    if run_dir is not None:
+        key = make_fit_key(settings, train, validation, trunk=trunk, tail=tail, runtime=run_trunk.name)
+        keeping.append(Checkpoint(run_dir, model, tail, writer, key, checkpoint))
+        first_epoch = keeping[-1].restore()
     with (
         open_trunk_bank(trunk, settings, preprocessing=preprocess_input.name, runtime=run_trunk.name) as bank,
         open_stream(trunk, run_trunk, settings, train, keep_views=keep_views) as stream,
@@ -99,15 +109,17 @@ def fit_variant(
         val_images = (images for images, _ in inputs.make_ds(validation, **options))
         val_rows = run_through(run_trunk, val_images, validation.digests, bank)
         val_ds = make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size)
-        tail.fit(
-            _make_batches(settings, train, stream, num_classes),
-            validation_data=val_ds,
-            epochs=settings["epochs"],
-            steps_per_epoch=math.ceil(len(train) / batch_size),
-            callbacks=[writer, training.StopOnNonFiniteLoss(), training.ProgressLines(), *callbacks],
-            shuffle=False,
-            verbose=0,
-        )
+        if first_epoch < settings["epochs"]:
+            tail.fit(
+                _make_batches(settings, train, stream, num_classes, first_epoch),
+                validation_data=val_ds,
+                initial_epoch=first_epoch,
+                epochs=settings["epochs"],
+                steps_per_epoch=math.ceil(len(train) / batch_size),
+                callbacks=[writer, training.StopOnNonFiniteLoss(), training.ProgressLines(), *keeping],
+                shuffle=False,
+                verbose=0,
+            )
         if not predict:
             return Fit(model, writer.history, run_trunk.name)
         images = (images for images, _ in inputs.make_ds(train, **options))
@@ -176,10 +188,10 @@ def _make_chain(settings: Mapping[str, Any], train: SplitPictures) -> Any:
 
 
 def _make_batches(
-    settings: Mapping[str, Any], train: SplitPictures, stream: TrunkStream, num_classes: int
+    settings: Mapping[str, Any], train: SplitPictures, stream: TrunkStream, num_classes: int, first_epoch: int
 ) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
     labels = tf.one_hot(train.labels, num_classes)
-    for epoch in range(settings["epochs"]):
+    for epoch in range(first_epoch, settings["epochs"]):
         order = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings["seed"], epoch])
         for positions, rows in stream.batches(order, epoch, settings["batch_size"]):
             yield tuple(rows), tf.gather(labels, positions)
@@ -192,6 +204,7 @@ def repeat_training(
     test: SplitPictures,
     *,
     num_classes: int,
+    run_dir: RunDirectory,
 ) -> pd.DataFrame:
     """Trains with the seeds that follow on the run's own, and then looks at the test pictures.
 
@@ -204,6 +217,8 @@ def repeat_training(
         validation: The validation pictures.
         test: The test pictures; nothing of them is used before the last training is over.
         num_classes: The number of classes.
+        run_dir: The run. Until the last training is over it keeps the state of each, so that none is done again after
+            an interruption.
 
     Returns:
         A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
@@ -215,7 +230,14 @@ def repeat_training(
         for number in range(1, settings["seeds"]):
             changed = {**settings, "seed": settings["seed"] + number}
             print_progress(f"training with seed {changed['seed']}, {number + 1} of {settings['seeds']}")
-            fit = fit_variant(changed, train, validation, num_classes=num_classes)
+            fit = fit_variant(
+                changed,
+                train,
+                validation,
+                num_classes=num_classes,
+                run_dir=run_dir,
+                checkpoint=_name_checkpoint(number),
+            )
             # On disk: many models of many million weights do not fit into memory together.
             fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
             rows.append({"seed": changed["seed"], **_read_last(fit.history)})
@@ -224,7 +246,13 @@ def repeat_training(
             model = build_frozen_classifier({**settings, "seed": row["seed"]}, num_classes)
             model.load_weights(Path(folder) / f"{number}.weights.h5")
             row["test_accuracy"] = float((model.predict(test_ds, verbose=0).argmax(axis=1) == test.labels).mean())
+        for number in range(1, len(rows) + 1):
+            run_dir.path(_name_checkpoint(number)).unlink(missing_ok=True)
     return pd.DataFrame(rows, columns=SEED_COLUMNS)
+
+
+def _name_checkpoint(number: int) -> str:
+    return f"training/checkpoint-{number}.npz"
 
 
 def add_first_seed(others: pd.DataFrame, *, seed: int, history: pd.DataFrame, test_accuracy: float) -> pd.DataFrame:

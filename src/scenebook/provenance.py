@@ -58,7 +58,17 @@ def library_versions() -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """Returns what the run was made on, in words that name no host, user or path."""
-    return {"system": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count() or 1)}
+    found = {"system": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count() or 1)}
+    return found | ({"processor": name} if (name := _find_processor()) else {})
+
+
+def _find_processor() -> str:
+    """Returns the processor's name: another one may compute other last digits."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:

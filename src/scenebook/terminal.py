@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from scenebook.pipeline import StageOutcome
+from scenebook.pipeline import FIRST, StageOutcome
 
 
 class TerminalListener:
@@ -28,13 +28,18 @@ class TerminalListener:
     def __exit__(self, *error: object) -> None:
         self._stop()
 
-    def stage_started(self, stage: str, number: int, total: int) -> None:
+    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
         self._title, self._last, self._started = f"[{number}/{total}] {stage}", "", time.monotonic()
+        if reason != FIRST:
+            self._console.print(Text(f"[{number}/{total}] {stage} is run: {reason}"))
         if self._console.is_terminal:
             self._status = self._console.status(_Clock(self))
             self._status.start()
-        else:
+        elif reason == FIRST:
             self._console.print(Text(self._title))
+
+    def stage_skipped(self, stage: str, number: int, total: int) -> None:
+        self._console.print(Text(f"[{number}/{total}] {stage}: unchanged"))
 
     def progress(self, stage: str, text: str) -> None:
         self._last = text

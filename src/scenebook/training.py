@@ -58,6 +58,10 @@ class HistoryWriter(keras.callbacks.Callback):
             "seconds": round(time.perf_counter() - self._started, 3),
         }
         self.rows.append(row)
+        self.write()
+
+    def write(self) -> None:
+        """Writes the history so far."""
         if self.run_dir is not None:
             self.run_dir.write_csv(self.file, self.history)
 

@@ -14,14 +14,16 @@ import scenebook
 PACKAGE = Path(scenebook.__file__).parent
 LAYERS = [
     {"environment", "errors", "config", "grids", "progress", "sentences", "wording", "yamllines"},
-    {"artifacts", "bank", "cache", "provenance", "scenes", "fractals", "transfer", "dataset", "audit", "features"},
+    {"artifacts", "bank", "cache", "keys", "provenance", "sourcecode", "scenes", "fractals", "transfer", "dataset"}
+    | {"audit", "features"},
     {"inputs", "augmentation", "backbones", "embedded", "weightfiles", "weightdownloads", "classifier", "architecture"}
     | {"batchstatistics", "streaming", "trunk"},
-    {"training", "fitting", "variants", "metrics", "samples", "ablations", "claims", "conclusions", "baselines"}
-    | {"projection", "gradcam", "heatmaps"},
+    {"training", "checkpoints", "fitting", "variants", "metrics", "samples", "ablations", "claims", "conclusions"}
+    | {"baselines", "projection", "gradcam", "heatmaps"},
     {"figures", "sweep"},
     {"notebook"},
     {"pipeline", "rendering", "prediction"},
+    {"comparing"},
     {"terminal"},
     {"cli"},
     {"__main__"},
@@ -37,6 +39,7 @@ WITH_TENSORFLOW = {
     "weightfiles",
     "classifier",
     "gradcam",
+    "checkpoints",
     "training",
     "prediction",
     "fitting",
@@ -113,7 +116,7 @@ def test_each_heavy_library_stays_in_its_home(path: Path) -> None:
     "module",
     [
         *("bank", "cli", "pipeline", "rendering", "notebook", "figures", "dataset", "metrics", "claims", "conclusions"),
-        *("baselines", "projection", "ablations", "sweep"),
+        *("baselines", "projection", "ablations", "sweep", "comparing"),
     ],
 )
 def test_what_must_be_quick_never_imports_tensorflow(module: str) -> None:

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from scenebook import pipeline
 from scenebook.artifacts import STAGE_NOTEBOOKS
-from scenebook.cli import load_settings
+from scenebook.cli.loading import load_settings
 from scenebook.training import HISTORY_COLUMNS
 from tests.integration.conftest import Finished, run_command
 from tests.unit.test_pipeline import Heard
@@ -103,7 +103,7 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     before = {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()}
     settings = load_settings(run_dir).updated({"ablations": "none"})
     heard = Heard()
-    pipeline.run_pipeline(settings, run_dir, profile="sample", listener=heard, only=["ablations"])
+    pipeline.run_pipeline(settings, run_dir, profile="sample", listener=heard, force=["ablations"])
     assert heard.lines == ["start ablations 1/1", "done ablations"]
     assert read_results(again)["status"].tolist() == ["done", "done", "failed", "done"]
     assert {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()} == before

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from scenebook import pipeline
 from scenebook.artifacts import STAGE_NOTEBOOKS
-from tests.integration.conftest import Finished, run_command
+from tests.integration.conftest import Finished, find_isolation, run_command
 
 ARTIFACTS = [
     "settings.yaml",
@@ -199,3 +199,23 @@ def test_the_bundle_holds_report_weights_and_pictures(sample: Finished) -> None:
         names = set(archive.namelist())
     pictures = set(sample.run_dir.read_csv("samples/selection.csv")["picture"])
     assert {"report.html", "report.pdf", "training/model.keras", "manifest.json"} | pictures <= names
+
+
+def test_the_whole_report_is_made_without_a_network(sample: Finished) -> None:
+    isolation, reason = find_isolation()
+    if not isolation:
+        pytest.skip(f"network namespaces are refused here: {reason}")
+    assert sample.returncode == 0
+
+
+def test_an_unchanged_report_starts_no_kernel_and_writes_nothing(sample: Finished) -> None:
+    def list_times() -> dict[str, int]:
+        roots = (sample.run_dir.root, sample.build_dir)
+        return {str(path): path.stat().st_mtime_ns for root in roots for path in root.rglob("*") if path.is_file()}
+
+    before = list_times()
+    again = run_command(sample.run_dir.root.parents[1], "sample", "report")
+    assert again.returncode == 0
+    assert again.output.count(": unchanged") == len(STAGE_NOTEBOOKS)
+    assert "The report is unchanged." in again.output
+    assert list_times() == before

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from scenebook import fitting, inputs, training
+from scenebook.artifacts import RunDirectory
 from scenebook.augmentation import build_augmentation, make_view_seed
 from scenebook.backbones import preprocessing
 from scenebook.config import AUGMENTATION, Settings
@@ -209,9 +210,9 @@ def test_keys_are_the_first_31_bits_of_the_digest() -> None:
     assert make_keys(["ffffffff" + "0" * 56, "00000002" + "f" * 56]).tolist() == [2**31 - 1, 1]
 
 
-def test_other_seeds_are_trained_first_and_tested_afterwards() -> None:
+def test_other_seeds_are_trained_first_and_tested_afterwards(run_dir: RunDirectory) -> None:
     settings = make_settings(seeds=2, epochs=1)
-    others = fitting.repeat_training(settings, TRAIN, VALIDATION, TEST, num_classes=CLASSES)
+    others = fitting.repeat_training(settings, TRAIN, VALIDATION, TEST, num_classes=CLASSES, run_dir=run_dir)
     assert others["seed"].tolist() == [1]
     fit = fit_tail({**settings, "seed": 1})
     assert others["val_loss"][0] == fit.history["val_loss"].iloc[-1]
@@ -222,8 +223,8 @@ def test_other_seeds_are_trained_first_and_tested_afterwards() -> None:
     assert table["seed"].tolist() == [0, 1]
 
 
-def test_one_seed_needs_no_further_training() -> None:
-    others = fitting.repeat_training(make_settings(), TRAIN, VALIDATION, TEST, num_classes=CLASSES)
+def test_one_seed_needs_no_further_training(run_dir: RunDirectory) -> None:
+    others = fitting.repeat_training(make_settings(), TRAIN, VALIDATION, TEST, num_classes=CLASSES, run_dir=run_dir)
     assert others.empty
     assert list(others.columns) == fitting.SEED_COLUMNS
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenebook import cli, dataset
+from scenebook.cli.loading import collect_settings
 from scenebook.errors import DatasetError, SettingsError
 from tests.conftest import MakeFolder, write_picture
 
@@ -235,15 +236,15 @@ def test_the_command_line_takes_a_list_and_a_class_map(
     write_list(root, "path,label\n" + ROWS, "my labels.csv")
     write_list(root, "bark: dog\n", "map.yaml")
     arguments = cli.build_parser().parse_args(["report", "--dataset", "my labels.csv", "--set", "class_map=map.yaml"])
-    settings, profile, run_dir = cli.collect_settings(arguments, root)
+    settings, profile, run_dir = collect_settings(arguments, root)
     assert (settings.dataset, settings.class_map) == (str(root / "my labels.csv"), str(root / "map.yaml"))
     assert (profile, run_dir.name) == ("paper", "my-labels")
     write_list(root, "brak: dog\n", "map.yaml")
     with pytest.raises(DatasetError, match=r"line=1, name='brak'\. Did you mean bark\?"):
-        cli.collect_settings(arguments, root)
+        collect_settings(arguments, root)
     (root / "map.yaml").unlink()
     with pytest.raises(SettingsError, match=r"class_map to be an existing file"):
-        cli.collect_settings(arguments, root)
+        collect_settings(arguments, root)
 
 
 def test_a_class_map_that_is_not_there_is_an_error(root: Path) -> None:

@@ -37,7 +37,8 @@ _WORTH_PROCESSES = 3000
 """For fewer pictures, starting processes takes longer than they save. (Threads wait for one another: most of the time
 of a small picture is spent in Python.)"""
 
-_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+"""Facts of files that another version found out are not used."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def decode_pictures(
     set_aside: list[tuple[str, str]] = []
     total = len(found.pictures)
     file = run_dir.path(PICTURES)
-    with FactsCache(cache_dir(), _VERSION) as cache:
+    with FactsCache(cache_dir(), FACTS_VERSION) as cache:
         facts = cache.find(found.root, ((picture.path, picture.stamp) for picture in found.pictures))
         facts = [_within(known, max_megapixels) for known in facts]
         earlier = _StoredPixels.open(run_dir, image_size)
@@ -286,7 +287,7 @@ class _StoredPixels:
 def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
     facts = file.stat()
     return {
-        "version": _VERSION,
+        "version": FACTS_VERSION,
         "image_size": image_size,
         "bytes": facts.st_size,
         "modified": facts.st_mtime_ns,

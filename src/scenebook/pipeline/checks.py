@@ -1,4 +1,4 @@
-"""What is checked before any kernel starts: paths, the backbone's name, and the parameters of the notebooks."""
+"""What is checked before any kernel starts: paths, and the backbone's name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
-from scenebook.ablations import check_claims, load_plan, plan_path
 from scenebook.claims import claims_path, load_claims
 from scenebook.config import (
     DRAWN_SCENES,
@@ -24,7 +21,7 @@ from scenebook.config import (
 )
 from scenebook.dataset import check_folder, check_source, find_pictures
 from scenebook.dataset.class_map import ClassMap
-from scenebook.errors import InputError, ScenebookError, SettingsError, WeightsError
+from scenebook.errors import ScenebookError, SettingsError, WeightsError
 
 
 def resolve_paths(settings: Settings, base: Path) -> Settings:
@@ -52,7 +49,11 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     load_claims(claims_path(changes.get("claims_file")))
     if settings.ablation_plan is not None:
         changes["ablation_plan"] = str(_check_file("ablation_plan", base / Path(settings.ablation_plan).expanduser()))
-    check_claims(load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump()))
+    if settings.ablation_plan is not None or settings.ablations != "none":
+        # What studies need takes longer to import than all else that is checked here.
+        from scenebook.ablations import check_claims, load_plan, plan_path
+
+        check_claims(load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump()))
     check_runtime(settings.trunk_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
@@ -98,31 +99,3 @@ def list_keras_backbones() -> list[str]:
     imported = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
     names = {alias.asname or alias.name for node in imported for alias in node.names}
     return sorted(name for name in names if name[0].isupper())
-
-
-def read_parameters(notebook: Path) -> dict[str, Any]:
-    """Returns the names and default values of a notebook's `parameters` cell.
-
-    Raises:
-        InputError: The notebook has no such cell, or a value in it is no literal.
-    """
-    cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(tagged) != 1:
-        raise InputError(
-            "Expected one cell with the tag `parameters`.", received={"notebook": notebook.name, "cells": len(tagged)}
-        )
-    try:
-        return {
-            target.id: ast.literal_eval(node.value)
-            for node in ast.parse(tagged[0]).body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-    except (SyntaxError, ValueError) as error:
-        raise InputError(
-            "Expected a parameters cell of `name = literal` lines.",
-            received={"notebook": notebook.name},
-            advice=str(error),
-        ) from None

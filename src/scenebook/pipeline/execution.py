@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any
 
-import nbformat
 import psutil
 
+from scenebook.artifacts import TOUCHED, list_touched
 from scenebook.environment import compute_environment
 from scenebook.errors import InputError, StageError
+from scenebook.pipeline.notebooks import read_notebook, source_of
 from scenebook.progress import MARK
 
 INPUT_ERRORS = frozenset({InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())})
+MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"})
+"""What Python, numpy and TensorFlow raise where memory is refused to them."""
+
+_LESS_MEMORY = {
+    "data": "max_megapixels or image_size",
+    "training": "batch_size, head_units or image_size",
+    "ablations": "batch_size, head_units or image_size",
+}
+_PATIENCE = 2.0
+"""Seconds that a kernel has to end by itself."""
 
 
 def execute_notebook(
@@ -30,15 +46,30 @@ def execute_notebook(
     progress: Callable[[str], None],
     *,
     runs_dir: Path,
-) -> None:
+    time_limit: int | None = None,
+) -> set[str]:
     """Executes one notebook in a kernel of its own; keeps the result, whole or partial, as `target`.
 
     Whether it succeeded is decided here, by what the runner saw: a saved notebook may call itself completed after its
     kernel was killed or after `sys.exit()` in a cell.
 
+    Args:
+        stage: The stage's name.
+        notebook: The notebook.
+        target: Where the executed notebook goes.
+        parameters: What its parameters cell is overruled with.
+        log: Where everything goes that it prints.
+        progress: Is called with each line of progress.
+        runs_dir: The folder of all runs.
+        time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
+
+    Returns:
+        The names of the run's files that the notebook has asked for, to read or to write them.
+
     Raises:
-        StageError: A cell raised, the kernel died, or cells were left out.
+        StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
     """
+    import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -47,52 +78,97 @@ def execute_notebook(
     log.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}-partial.ipynb")
-    failure: tuple[str, int | None] | None = None
-    wrong_input = False
-    with (
-        log.open("w", encoding="utf-8", errors="replace") as log_file,
-        TemporaryDirectory(prefix="kernel-") as sockets,
-        _kernel_environment(runs_dir),
-    ):
-        stream = _StreamLog(log_file, progress)
+    partial.unlink(missing_ok=True)  # of a command that was killed
+    failure: _Failure | None = None
+    kernels: list[Popen[bytes]] = []
+    with TemporaryDirectory(prefix="kernel-") as folder, _Log(log) as written:
+        touched = Path(folder) / "touched"
+        stream = _StreamLog(written, progress)
         try:
-            papermill.execute_notebook(
-                # papermill reads braces in a path as fields of a template.
-                nbformat.read(notebook, as_version=4),
-                str(partial).replace("{", "{{").replace("}", "}}"),
-                parameters=dict(parameters),
-                kernel_name="python3",
-                cwd=str(notebook.parent),
-                progress_bar=False,
-                coalesce_streams=True,
-                stdout_file=stream,
-                stderr_file=stream,
-                config=Config({"KernelManager": _transport(sockets)}),
-                kernel_manager_class=_logging_kernel_manager(log_file),
-            )
+            with _kernel_environment({"SCENEBOOK_RUNS": str(runs_dir), TOUCHED: str(touched)}):
+                papermill.execute_notebook(
+                    # papermill reads braces in a path as fields of a template.
+                    nbformat.read(notebook, as_version=4),
+                    str(partial).replace("{", "{{").replace("}", "}}"),
+                    parameters=dict(parameters),
+                    kernel_name="python3",
+                    cwd=str(notebook.parent),
+                    progress_bar=False,
+                    coalesce_streams=True,
+                    stdout_file=stream,
+                    stderr_file=stream,
+                    execution_timeout=time_limit,
+                    config=Config({"KernelManager": {**_transport(folder), "shutdown_wait_time": _PATIENCE}}),
+                    kernel_manager_class=_logging_kernel_manager(written, kernels),
+                )
         except PapermillExecutionError as error:
-            log_file.write("\n" + "\n".join(error.traceback) + "\n")
-            failure = (_explain(error.ename, error.evalue), _find_failed(partial))
-            wrong_input = error.ename in INPUT_ERRORS
-        except (DeadKernelError, CellTimeoutError) as error:
-            failure = (" ".join(str(error).split()) or type(error).__name__, None)
+            written.write("\n" + "\n".join(error.traceback) + "\n")
+            reason = _explain(error.ename, error.evalue)
+            if error.ename in MEMORY_ERRORS:
+                reason += f" {advise_on_memory(stage)}"
+            failure = _Failure(reason, _find_failed(partial), wrong_input=error.ename in INPUT_ERRORS)
+        except CellTimeoutError:
+            reason = f"the cell took longer than the time limit of {time_limit} s, and was stopped. Raise TIME_LIMIT, "
+            failure = _Failure(reason + "or find out what it waits for.", _find_running(partial))
+        except DeadKernelError:
+            code = kernels[-1].poll() if kernels else None
+            killed = code == -signal.SIGKILL
+            failure = _Failure(_explain_death(stage, code), _find_running(partial), was_killed=killed)
+        except OSError as error:
+            written.write("\n" + traceback.format_exc())
+            failure = _Failure(f"what the notebook gave could not be written. {explain_os_error(error)}")
         except Exception as error:  # a kernel can fail to start in more ways than can be listed
-            log_file.write("\n" + traceback.format_exc())
-            failure = (f"The notebook could not be run. {type(error).__name__}: {' '.join(str(error).split())}", None)
-    kept = partial if partial.exists() else None
+            written.write("\n" + traceback.format_exc())
+            text = " ".join(str(error).split())
+            failure = _Failure(f"The notebook could not be run. {type(error).__name__}: {text}")
+        asked = list_touched(touched)
     if failure is None:
         failure = _find_unexecuted(partial)
+    kept = _is_readable(partial)
     if kept:
-        kept.replace(target)
+        partial.replace(target)
+    else:
+        # What an earlier run has left would be taken for this one's.
+        partial.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
     if failure:
         raise StageError(
             stage,
-            failure[0],
+            failure.reason,
             notebook=target if kept else None,
             log=log,
-            cell=failure[1],
-            wrong_input=wrong_input,
+            cell=failure.cell,
+            wrong_input=failure.wrong_input,
+            was_killed=failure.was_killed,
         )
+    return asked
+
+
+@dataclass(frozen=True)
+class _Failure:
+    reason: str
+    cell: int | None = None
+    wrong_input: bool = False
+    was_killed: bool = False
+
+
+def advise_on_memory(stage: str) -> str:
+    """Returns what to do when a stage needs more memory than there is, as a sentence."""
+    return f"Lower {_LESS_MEMORY.get(stage, 'image_size or the number of pictures')}, or close other programs."
+
+
+def explain_os_error(error: OSError) -> str:
+    """Returns what kept a file from being written or read, and what to do about it, as sentences."""
+    what = error.strerror or str(error)
+    where = f": {error.filename}" if error.filename else ""
+    advice = {
+        errno.ENOSPC: " Free some room; the same command then goes on.",
+        errno.EDQUOT: " Free some room; the same command then goes on.",
+        errno.EFBIG: " Files may not be as large here; choose another folder with SCENEBOOK_RUNS.",
+        errno.EROFS: " Choose another folder with SCENEBOOK_RUNS.",
+        errno.EACCES: " Choose another folder with SCENEBOOK_RUNS, or mend its permissions.",
+    }.get(error.errno or 0, "")
+    return f"{what}{where}.{advice}"
 
 
 def _transport(folder: str) -> dict[str, str]:
@@ -103,18 +179,35 @@ def _transport(folder: str) -> dict[str, str]:
     return {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
 
 
-def _logging_kernel_manager(log: TextIO) -> type:
+def _logging_kernel_manager(log: _Log, kernels: list[Popen[bytes]]) -> type:
     """Returns a kernel manager whose kernels write to the log what does not go through Jupyter.
 
     TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
+
+    Args:
+        log: The stage's log.
+        kernels: Gets the processes that are started: how one ended, Jupyter does not tell.
     """
     from jupyter_client.manager import AsyncKernelManager
 
     class LoggingKernelManager(AsyncKernelManager):
-        def start_kernel(self, **options: Any) -> Any:
-            return super().start_kernel(stdout=log, stderr=log, **options)
+        async def _async_start_kernel(self, **options: Any) -> None:
+            await super()._async_start_kernel(stdout=log.file, stderr=log.file, **options)
+            process = getattr(self.provisioner, "process", None)
+            if process is not None:
+                kernels.append(process)
+
+        start_kernel = _async_start_kernel
 
     return LoggingKernelManager
+
+
+def _explain_death(stage: str, code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return f"its kernel was killed, as a system does that runs out of memory. {advise_on_memory(stage)}"
+    if code is None:
+        return "its kernel died."
+    return f"its kernel died, with exit code {code}." if code >= 0 else f"its kernel died, by signal {-code}."
 
 
 def _explain(name: str, value: str) -> str:
@@ -123,30 +216,70 @@ def _explain(name: str, value: str) -> str:
     return value if own else f"{name}: {value}"
 
 
+def _read_cells(notebook: Path) -> list[dict[str, Any]]:
+    try:
+        return read_notebook(notebook).cells
+    except InputError:
+        return []  # the disk was full
+
+
+def _is_readable(notebook: Path) -> bool:
+    return bool(_read_cells(notebook))
+
+
 def _find_failed(notebook: Path) -> int | None:
     """Returns the number of the cell that raised; papermill's own count leaves out the banners that it adds."""
-    for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells, start=1):
-        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+    for number, cell in enumerate(_read_cells(notebook), start=1):
+        if any(output["output_type"] == "error" for output in cell.get("outputs", [])):
             return number
     return None
 
 
-def _find_unexecuted(notebook: Path) -> tuple[str, int] | None:
-    for index, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
-        if cell.cell_type == "code" and cell.source.strip() and cell.get("execution_count") is None:
-            return "the notebook ended before this cell was run (does a cell call exit?)", index + 1
+def _find_running(notebook: Path) -> int | None:
+    """Returns the number of the cell that was started last."""
+    started = [
+        number
+        for number, cell in enumerate(_read_cells(notebook), start=1)
+        if cell.get("metadata", {}).get("papermill", {}).get("start_time")
+    ]
+    return started[-1] if started else None
+
+
+def _find_unexecuted(notebook: Path) -> _Failure | None:
+    for number, cell in enumerate(_read_cells(notebook), start=1):
+        if cell["cell_type"] == "code" and source_of(cell).strip() and cell.get("execution_count") is None:
+            return _Failure("the notebook ended before this cell was run (does a cell call exit?)", number)
     return None
+
+
+class _Log:
+    """A stage's log. Where it cannot be written, because the disk is full say, the stage goes on.
+
+    Attributes:
+        file: The open file, for processes that write to it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("w", encoding="utf-8", errors="replace")
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):
+            self.file.close()
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self.file.write(text)
+            self.file.flush()
 
 
 class _kernel_environment:
     """Sets environment variables that a kernel inherits, and puts the old ones back."""
 
-    def __init__(self, runs_dir: Path) -> None:
-        self._values = {
-            **compute_environment(),
-            "SCENEBOOK_RUNS": str(runs_dir),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {**compute_environment(), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **values}
         self._before: dict[str, str | None] = {}
 
     def __enter__(self) -> None:
@@ -164,14 +297,13 @@ class _kernel_environment:
 class _StreamLog(io.TextIOBase):
     """Writes what a kernel prints to the stage's log as it comes, and hands progress lines on."""
 
-    def __init__(self, log: TextIO, progress: Callable[[str], None]) -> None:
+    def __init__(self, log: _Log, progress: Callable[[str], None]) -> None:
         self._log = log
         self._progress = progress
         self._rest = ""
 
     def write(self, text: str) -> int:
         self._log.write(text)
-        self._log.flush()
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.startswith(MARK):

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 import scenebook
-from scenebook.artifacts import KEPT, MANIFEST, RunDirectory, project_root
+from scenebook.artifacts import KEPT, MANIFEST, SETTINGS, STAGE_NOTEBOOKS, RunDirectory, project_root
 from scenebook.errors import InputError
+from scenebook.keys import Key, list_changes
 from scenebook.provenance import git_commit, library_versions, machine, sha256_file
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
+
+DONE = "done"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+NOT_RUN = "not run"
+RUNNING = "running"
+"""Also what a killed command leaves behind."""
+STALE = "stale"
+"""Done, but in an earlier run: what it was made from is no longer what the run holds. Never written down: it follows
+from the keys."""
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What became of a stage: `done`, `failed` or `not run`, why it ran, how long it took, its peak memory."""
+    """What became of a stage.
+
+    Attributes:
+        name: The stage.
+        notebook: Its notebook's file name.
+        status: `done`, `failed`, `interrupted`, `running` or `not run`; also `stale`, when a manifest is read.
+        reason: Why it ran; of one that failed, why it did.
+        seconds: How long it took.
+        memory_mb: The peak of its processes' resident memory together.
+        started: When it started, in UTC.
+        key: What it was made from; empty unless it is done.
+        source: SHA-256 of the notebook as it was written, prose included.
+        note: Of a stale stage: what is different now.
+    """
 
     name: str
     notebook: str
@@ -26,30 +52,44 @@ class StageOutcome:
     reason: str
     seconds: float | None = None
     memory_mb: float | None = None
+    started: str = ""
+    key: Key = field(default_factory=dict)
+    source: str = ""
+    note: str = ""
 
 
 class Manifest:
     """`manifest.json`: every file of a run with its digest, size and stage; every stage with its outcome.
 
     Args:
-        run_dir: The run. An earlier manifest's files stay listed until the stage that made them runs again.
+        run_dir: The run. An earlier manifest's files and stages stay listed until the stages run again.
         profile: The profile's name.
+
+    Raises:
+        InputError: There is a manifest that cannot be read, or a newer version of scenebook wrote it.
     """
 
     def __init__(self, run_dir: RunDirectory, profile: str) -> None:
         self.run_dir = run_dir
-        earlier = load_manifest(run_dir)
-        self.content: dict[str, Any] = {
+        self.profile = profile
+        self.content = load_manifest(run_dir) or {"stages": {}, "files": {}}
+
+    def begin(self) -> None:
+        """Notes who writes this run from now on: commit, versions, machine and time."""
+        self.content = {
             "format": MANIFEST_FORMAT,
             "scenebook": scenebook.__version__,
-            "profile": profile,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "profile": self.profile,
+            "started": tell_time(),
             "commit": git_commit(project_root()),
             "versions": library_versions(),
             "machine": machine(),
-            "stages": {},
-            "files": earlier.get("files", {}),
+            "stages": self.content["stages"],
+            "files": self.content["files"],
         }
+        for stage, name in STAGE_NOTEBOOKS.items():
+            unknown = asdict(StageOutcome(stage, f"{name}.ipynb", NOT_RUN, "a stage before it did not end"))
+            self.content["stages"].setdefault(stage, {name: unknown[name] for name in unknown if name != "name"})
 
     def snapshot(self) -> dict[str, tuple[int, int]]:
         """Returns size and modification time of every file in the run."""
@@ -60,30 +100,81 @@ class Manifest:
             if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
         }
 
-    def collect(self, stage: str, before: Mapping[str, tuple[int, int]]) -> None:
-        """Registers what a stage wrote, and forgets and removes what it wrote in an earlier run but not now."""
+    def collect(self, stage: str, before: Mapping[str, tuple[int, int]], *, whole: bool = True) -> None:
+        """Registers what a stage wrote.
+
+        Args:
+            stage: Its name.
+            before: The snapshot from before it ran.
+            whole: Whether it ended as it should: then what it wrote in an earlier run, but not now, is removed.
+        """
         after = self.snapshot()
         written = [name for name, facts in after.items() if before.get(name) != facts]
-        files = self.content["files"]
         for name in written:
-            files[name] = {
-                "sha256": sha256_file(self.run_dir.path(name)),
-                "bytes": after[name][0],
-                "stage": stage,
-            }
-        earlier = [name for name, entry in files.items() if entry["stage"] == stage and not name.startswith(KEPT)]
-        for name in [name for name in earlier if name not in written]:
-            self.run_dir.path(name).unlink(missing_ok=True)
+            self.register(name, stage)
+        files = self.content["files"]
+        if whole:
+            earlier = [name for name, entry in files.items() if entry["stage"] == stage and not name.startswith(KEPT)]
+            for name in [name for name in earlier if name not in written]:
+                self.run_dir.path(name).unlink(missing_ok=True)
+                del files[name]
+        for name in [name for name in files if not self.run_dir.path(name).is_file()]:
             del files[name]
-        for name in [name for name in files if name not in after]:
-            files.pop(name, None)
+
+    def register(self, name: str, stage: str) -> None:
+        """Notes digest, size and time of a file, and the stage that wrote it."""
+        facts = self.run_dir.path(name).stat()
+        self.content["files"][name] = {
+            "sha256": sha256_file(self.run_dir.path(name)),
+            "bytes": facts.st_size,
+            "modified": facts.st_mtime_ns,
+            "stage": stage,
+        }
 
     def record(self, outcome: StageOutcome) -> None:
-        """Adds a stage's outcome and writes the manifest."""
+        """Notes a stage's outcome, and writes the manifest."""
         entry = asdict(outcome)
+        del entry["note"]
         self.content["stages"][entry.pop("name")] = entry
+        self.write()
+
+    def write(self) -> None:
+        """Writes the manifest."""
+        stages = self.content["stages"]
+        self.content["stages"] = {stage: stages[stage] for stage in STAGE_NOTEBOOKS if stage in stages}
         self.content["files"] = dict(sorted(self.content["files"].items()))
         self.run_dir.write_json(MANIFEST, self.content)
+
+    def producer_of(self, name: str) -> str:
+        """Returns the stage that wrote a file of the run; empty where none did."""
+        return str(self.content["files"].get(name, {}).get("stage", ""))
+
+    def digest_of(self, name: str) -> str | None:
+        """Returns the SHA-256 of a file as it is now; one whose size and time are the noted ones is not read."""
+        path, entry = self.run_dir.path(name), self.content["files"].get(name, {})
+        if not path.is_file():
+            return None
+        facts = path.stat()
+        if (facts.st_size, facts.st_mtime_ns) == (entry.get("bytes"), entry.get("modified")):
+            return str(entry["sha256"])
+        return sha256_file(path)
+
+    def find_damaged(self, stage: str) -> list[tuple[str, str]]:
+        """Returns the files of a stage that are not what it wrote, with what is wrong. Nobody misses a log."""
+        found = []
+        for name, entry in self.content["files"].items():
+            if entry["stage"] == stage and not name.startswith("log/"):
+                digest = self.digest_of(name)
+                if digest is None:
+                    found.append((name, "missing"))
+                elif digest != entry["sha256"]:
+                    found.append((name, "changed since it was written"))
+        return found
+
+
+def tell_time() -> str:
+    """Returns the time in UTC, as the manifest has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
@@ -111,16 +202,49 @@ def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
 
 
 def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
-    """Returns the outcomes that a run's manifest holds.
+    """Returns the outcomes that a run's manifest holds. What was made from something else than is there now is stale.
 
     Raises:
         InputError: There is no such run.
     """
-    stages = load_manifest(run_dir).get("stages")
-    if not stages:
+    manifest = load_manifest(run_dir)
+    if not manifest.get("stages"):
         raise InputError(
             "Expected a run that was started before.",
             received={"run": run_dir.name},
             advice="`python -m scenebook report` makes one.",
         )
-    return [StageOutcome(name=name, **entry) for name, entry in stages.items()]
+    settings = _read_settings(run_dir)
+    outcomes: list[StageOutcome] = []
+    for name, entry in manifest["stages"].items():
+        outcome = StageOutcome(name=name, **entry)
+        if outcome.status == DONE:
+            changes = _list_changes(outcome, manifest["files"], settings)
+            broken = [earlier.name for earlier in outcomes if earlier.status != DONE]
+            if changes or broken:
+                note = "; ".join(changes[:3]) or f"before stage {broken[0]} was started again"
+                outcome = replace(outcome, status=STALE, note=f"made {outcome.started or 'earlier'}: {note}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _list_changes(
+    outcome: StageOutcome, files: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
+) -> list[str]:
+    """Compares what a stage was made from with what the run holds: settings, and files of other stages."""
+    read = outcome.key.get("settings", {})
+    inputs = {name: digest for name, digest in outcome.key.get("inputs", {}).items() if name in files}
+    now = {
+        "settings": {name: settings.get(name) for name in read} if settings else read,
+        "inputs": {name: files[name]["sha256"] for name in inputs},
+    }
+    return list_changes({"settings": read, "inputs": inputs}, now)
+
+
+def _read_settings(run_dir: RunDirectory) -> dict[str, Any]:
+    path = run_dir.path(SETTINGS)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (yaml.YAMLError, ValueError):
+        content = {}
+    return content if isinstance(content, dict) else {}

@@ -1,31 +1,65 @@
-"""Runs the stages in order and writes down what happened."""
+"""Runs the stages that have to run, in order, and writes down what happened."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import yaml
+import psutil
 
 from scenebook.artifacts import SETTINGS, STAGE_NOTEBOOKS, RunDirectory, project_root, write_bytes
-from scenebook.config import Settings, check_names
+from scenebook.config import Settings
 from scenebook.errors import ScenebookError, StageError
-from scenebook.pipeline.checks import read_parameters
-from scenebook.pipeline.execution import PeakMemory, execute_notebook
-from scenebook.pipeline.manifest import Manifest, StageOutcome, stored_outcomes
+from scenebook.pipeline.execution import PeakMemory, execute_notebook, explain_os_error
+from scenebook.pipeline.holding import hold_run
+from scenebook.pipeline.manifest import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    Manifest,
+    StageOutcome,
+    stored_outcomes,
+    tell_time,
+)
+from scenebook.pipeline.notebooks import read_notebook, renew_prose
+from scenebook.pipeline.planning import Decision, Planner, check_stages, plan, shorten
+from scenebook.provenance import sha256_file
 
 
 class Listener(Protocol):
     """Hears what the pipeline does, to show it."""
 
-    def stage_started(self, stage: str, number: int, total: int) -> None: ...
+    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None: ...
+
+    def stage_skipped(self, stage: str, number: int, total: int) -> None: ...
 
     def progress(self, stage: str, text: str) -> None: ...
 
     def stage_ended(self, outcome: StageOutcome) -> None: ...
+
+
+def explain_pipeline(
+    settings: Settings,
+    run_dir: RunDirectory,
+    *,
+    profile: str,
+    notebooks_dir: Path | None = None,
+    force: Collection[str] = (),
+) -> list[Decision]:
+    """Returns what `run_pipeline` would run, and why, without running anything.
+
+    Args:
+        settings: With absolute paths.
+        run_dir: The run.
+        profile: The profile's name.
+        notebooks_dir: The folder of the notebooks, for tests.
+        force: Stages that would run in any case; `all` names every one.
+    """
+    manifest = Manifest(run_dir, profile)
+    return plan(Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force))
 
 
 def run_pipeline(
@@ -35,9 +69,10 @@ def run_pipeline(
     profile: str,
     listener: Listener,
     notebooks_dir: Path | None = None,
-    only: Collection[str] = tuple(STAGE_NOTEBOOKS),
+    force: Collection[str] = (),
+    time_limit: int | None = None,
 ) -> list[StageOutcome]:
-    """Runs the stages in order; the first one that fails ends the run.
+    """Runs the stages whose key has changed, in order; the first one that fails ends the run.
 
     Args:
         settings: With absolute paths.
@@ -45,43 +80,29 @@ def run_pipeline(
         profile: The profile's name, kept in the manifest.
         listener: Is told what happens.
         notebooks_dir: The folder of the notebooks, for tests.
-        only: Names of the stages to run; the others are done, and keep the outcome that the manifest has.
+        force: Stages that run in any case; `all` names every one.
+        time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
 
     Returns:
         An outcome a stage, in order. The manifest holds the same.
+
+    Raises:
+        PipelineFailedError: A stage failed.
+        RunHeldError: Another command is writing to this run.
+        InputError: The run's folder cannot be written to, or its manifest is of a newer version.
     """
-    folder = notebooks_dir or project_root() / "notebooks"
-    parameters = {stage: _parameters_for(stage, folder, settings, run_dir) for stage in STAGE_NOTEBOOKS}
-    done = {} if set(STAGE_NOTEBOOKS) <= set(only) else {outcome.name: outcome for outcome in stored_outcomes(run_dir)}
-    manifest = Manifest(run_dir, profile)
-    before = manifest.snapshot()
-    yaml_text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
-    write_bytes(run_dir.path(SETTINGS), yaml_text.encode())
-    manifest.collect("settings", before)
-    # Before the first kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
-    outcomes = {
-        stage: StageOutcome(stage, f"{name}.ipynb", "not run", "a stage before it did not end")
-        if stage in only
-        else done[stage]
-        for stage, name in STAGE_NOTEBOOKS.items()
-    }
-    for outcome in outcomes.values():
-        manifest.record(outcome)
-    chosen = [stage for stage in STAGE_NOTEBOOKS if stage in only]
-    for number, stage in enumerate(chosen, start=1):
-        name = STAGE_NOTEBOOKS[stage]
-        try:
-            listener.stage_started(stage, number, len(chosen))
-            outcome, error = _run_stage(stage, folder / f"{name}.ipynb", parameters[stage], run_dir, listener, manifest)
-        except KeyboardInterrupt:
-            manifest.record(replace(outcomes[stage], status="interrupted", reason="interrupted from the keyboard"))
-            raise
-        listener.stage_ended(outcome)
-        outcomes[stage] = outcome
-        manifest.record(outcome)
-        if error:
-            raise PipelineFailedError(error, list(outcomes.values()), run_dir)
-    return list(outcomes.values())
+    check_stages(force)
+    with hold_run(run_dir):
+        manifest = Manifest(run_dir, profile)
+        planner = Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force)
+        runner = _Runner(planner, manifest, run_dir, listener, time_limit)
+        for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
+            runner.pass_stage(stage, number)
+    return stored_outcomes(run_dir)
+
+
+def _folder(notebooks_dir: Path | None) -> Path:
+    return notebooks_dir or project_root() / "notebooks"
 
 
 class PipelineFailedError(ScenebookError):
@@ -98,39 +119,101 @@ class PipelineFailedError(ScenebookError):
         return str(self.error)
 
 
-def _parameters_for(stage: str, folder: Path, settings: Settings, run_dir: RunDirectory) -> dict[str, Any]:
-    names = [name for name in read_parameters(folder / f"{STAGE_NOTEBOOKS[stage]}.ipynb") if name != "run"]
-    check_names(names)
-    return {"run": run_dir.name, **{name: getattr(settings, name) for name in names}}
+class _Runner:
+    """Runs or skips stage after stage of one run."""
 
+    def __init__(
+        self,
+        planner: Planner,
+        manifest: Manifest,
+        run_dir: RunDirectory,
+        listener: Listener,
+        time_limit: int | None,
+    ) -> None:
+        self._planner = planner
+        self._manifest = manifest
+        self._run_dir = run_dir
+        self._listener = listener
+        self._time_limit = time_limit
+        self._begun = False
 
-def _run_stage(
-    stage: str,
-    notebook: Path,
-    parameters: Mapping[str, Any],
-    run_dir: RunDirectory,
-    listener: Listener,
-    manifest: Manifest,
-) -> tuple[StageOutcome, StageError | None]:
-    target = run_dir.path(f"notebooks/{notebook.name}")
-    log = run_dir.path(f"log/{stage}.txt")
-    before = manifest.snapshot()
-    started = time.monotonic()
-    error: StageError | None = None
-    with PeakMemory() as memory:
+    def pass_stage(self, stage: str, number: int) -> None:
+        """Runs a stage, or skips it."""
+        decision = self._planner.decide(stage)
+        if not decision.run:
+            if decision.prose:
+                self._renew_prose(stage)
+            self._listener.stage_skipped(stage, number, len(STAGE_NOTEBOOKS))
+            return
+        self._begin()
+        reason = shorten(decision.reasons)
+        outcome = StageOutcome(stage, f"{STAGE_NOTEBOOKS[stage]}.ipynb", RUNNING, reason, started=tell_time())
+        # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
+        self._manifest.record(outcome)
         try:
-            execute_notebook(
-                stage,
-                notebook,
-                target,
-                parameters,
-                log,
-                lambda text: listener.progress(stage, text),
-                runs_dir=run_dir.root.parent,
-            )
-        except StageError as caught:
-            error = caught
-    seconds = round(time.monotonic() - started, 2)
-    manifest.collect(stage, before)
-    status, reason = ("failed", error.reason) if error else ("done", "asked for")
-    return StageOutcome(stage, notebook.name, status, reason, seconds, memory.peak_mb), error
+            self._listener.stage_started(stage, number, len(STAGE_NOTEBOOKS), reason)
+            outcome, error = self._run(stage, outcome)
+        except KeyboardInterrupt:
+            self._manifest.record(StageOutcome(stage, outcome.notebook, INTERRUPTED, reason, started=outcome.started))
+            raise
+        self._manifest.record(outcome)
+        self._listener.stage_ended(outcome)
+        if error:
+            raise PipelineFailedError(error, stored_outcomes(self._run_dir), self._run_dir)
+
+    def _begin(self) -> None:
+        """Notes the settings, before the first stage that runs."""
+        if not self._begun:
+            self._begun = True
+            self._manifest.begin()
+            write_bytes(self._run_dir.path(SETTINGS), self._planner.settings_text.encode())
+            self._manifest.register(SETTINGS, "settings")
+
+    def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
+        notebook = self._planner.notebook_of(stage)
+        source = sha256_file(notebook.path)
+        before = self._manifest.snapshot()
+        started = time.monotonic()
+        error: StageError | None = None
+        touched: set[str] = set()
+        log = self._run_dir.path(f"log/{stage}.txt")
+        with PeakMemory() as memory:
+            try:
+                touched = execute_notebook(
+                    stage,
+                    notebook.path,
+                    self._run_dir.path(f"notebooks/{outcome.notebook}"),
+                    self._planner.parameters_of(stage),
+                    log,
+                    lambda text: self._listener.progress(stage, text),
+                    runs_dir=self._run_dir.root.parent,
+                    time_limit=self._time_limit,
+                )
+            except StageError as caught:
+                error = caught
+            except OSError as caught:
+                error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)
+        if error and error.was_killed:
+            total = psutil.virtual_memory().total / 2**20
+            error.reason += f" (Its processes had taken {memory.peak_mb:,.0f} of {total:,.0f} MB.)"
+        self._manifest.collect(stage, before, whole=error is None)
+        return StageOutcome(
+            stage,
+            outcome.notebook,
+            FAILED if error else DONE,
+            error.reason if error else outcome.reason,
+            round(time.monotonic() - started, 2),
+            memory.peak_mb,
+            outcome.started,
+            {} if error else self._planner.complete_key(stage, touched),
+            source,
+        ), error
+
+    def _renew_prose(self, stage: str) -> None:
+        """Gives the executed notebook the prose that its source has by now."""
+        source, entry = self._planner.notebook_of(stage), self._manifest.content["stages"][stage]
+        name = f"notebooks/{entry['notebook']}"
+        renew_prose(source, read_notebook(self._run_dir.path(name)))
+        self._manifest.register(name, stage)
+        entry["source"] = sha256_file(source.path)
+        self._manifest.write()

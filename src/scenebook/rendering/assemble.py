@@ -17,6 +17,7 @@ from scenebook.rendering.document import (
     APPENDIX,
     Block,
     Code,
+    EarlierRun,
     Figure,
     Fragment,
     Heading,
@@ -52,11 +53,13 @@ class SourceNotebook:
         name: Without its ending.
         content: What nbformat read.
         folder: Where it lies; images in Markdown are named relative to it.
+        earlier: The run that left it, if it is not this one.
     """
 
     name: str
     content: NotebookNode
     folder: Path | None = None
+    earlier: EarlierRun | None = None
 
 
 @dataclass
@@ -96,7 +99,8 @@ def assemble(
     Raises:
         ReportError: An output is not as `scenebook.notebook` writes it.
     """
-    report = Report(front)
+    stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
+    report = Report(front, stale=stale)
     parts = [_read_cells(notebook, run_dir) for notebook in notebooks]
     fragments = [fragment for part in parts for fragment in part.fragments()]
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))

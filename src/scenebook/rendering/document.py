@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -39,6 +40,23 @@ class Origin:
     def received(self) -> dict[str, str | int]:
         """Returns what an error says of it."""
         return {"notebook": self.notebook, "cell": self.cell} if self.cell else {"file": self.notebook}
+
+
+class EarlierRun(NamedTuple):
+    """The run that left a stale notebook.
+
+    Args:
+        stage: The stage that it is of, as it stands in banners.
+        note: What is known of the run: a clause of plain text, or empty.
+    """
+
+    stage: str
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Returns what stands at its blocks."""
+        return f"Earlier run of stage {self.stage}"
 
 
 class Bar(NamedTuple):
@@ -106,6 +124,11 @@ class Heading:
     anchor: str = ""
 
     @property
+    def origin(self) -> Origin:
+        """The cell that it stands in."""
+        return self.title.origin
+
+    @property
     def opens_appendix(self) -> bool:
         """True for the heading of the appendix."""
         return self.level == 1 and self.plain.casefold() == APPENDIX
@@ -118,6 +141,11 @@ class Prose:
     kind: ClassVar[str] = "prose"
     body: Fragment
     sources: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def origin(self) -> Origin:
+        """The cell that it stands in."""
+        return self.body.origin
 
 
 @dataclass
@@ -240,6 +268,7 @@ class Report:
         references: The works that are cited, in the order of their list; it stands behind the sections.
         sources: Where the numbers in sentences come from; it stands behind everything else.
         banners: Plain sentences that stand above everything else.
+        stale: Names of the notebooks that an earlier run left, each with that run.
         provenance: Where it all comes from; the HTML alone shows it.
         warnings: What could not be shown as its author wrote it; sentences.
     """
@@ -250,6 +279,7 @@ class Report:
     references: list[Work] = field(default_factory=list)
     sources: Table | None = None
     banners: list[str] = field(default_factory=list)
+    stale: dict[str, EarlierRun] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     warnings: list[str] = field(default_factory=list)
 
@@ -267,6 +297,21 @@ class Report:
             yield from section.blocks
         if self.sources is not None:
             yield self.sources
+
+    def earlier_run(self, block: Block) -> EarlierRun | None:
+        """Returns the run that a block of a stale notebook is of; `None` for one of this run."""
+        return self.stale.get(block.origin.notebook)
+
+    def groups(self, blocks: Sequence[Block]) -> Iterator[tuple[EarlierRun | None, list[Block]]]:
+        """Yields blocks that are marked together: side by side, and of one earlier run.
+
+        A heading is of no run, since what follows it may be of another: a mark stands anew below each.
+        """
+
+        def run_of(block: Block) -> EarlierRun | None:
+            return None if isinstance(block, Heading) else self.earlier_run(block)
+
+        yield from ((run, list(group)) for run, group in itertools.groupby(blocks, run_of))
 
     def fragments(self) -> Iterator[Fragment]:
         """Yields every piece of Markdown in reading order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from scenebook.errors import ReportError
@@ -54,8 +55,9 @@ def letter(number: int) -> str:
 class _Pass:
     """Counters of one walk through the report, and the labels met so far."""
 
-    def __init__(self, layout: str) -> None:
+    def __init__(self, layout: str, stale: Collection[str]) -> None:
         self.ieee = layout == "ieee"
+        self.stale = stale
         self.targets: dict[str, Target] = {}
         self.taken: set[str] = set()
         self.counts = {"fig": 0, "tbl": 0, "eq": 0}
@@ -94,7 +96,7 @@ class _Pass:
         figure.number = self._count("fig")
         figure.anchor = self._anchor(figure.label or f"fig:{figure.number}")
         if figure.label:
-            self._add(figure.label, figure.number, figure.origin)
+            self._add(figure.label, figure.number, figure.anchor, figure.origin)
 
     def table(self, table: Table) -> None:
         number = self._count("tbl")
@@ -102,7 +104,7 @@ class _Pass:
         table.number = roman(table.ordinal) if self.ieee else number
         table.anchor = self._anchor(table.label or f"tbl:{number}")
         if table.label:
-            self._add(table.label, table.number, table.origin)
+            self._add(table.label, table.number, table.anchor, table.origin)
 
     def equation(self, node: Node, origin: Origin) -> None:
         content = node["c"]
@@ -110,7 +112,7 @@ class _Pass:
             content["number"] = self._count("eq")
             content["anchor"] = self._anchor(content["label"] or f"eq:{content['number']}")
             if content["label"]:
-                self._add(content["label"], f"({content['number']})", origin)
+                self._add(content["label"], f"({content['number']})", content["anchor"], origin)
 
     def _count(self, kind: str) -> str:
         self.counts[kind] += 1
@@ -125,15 +127,19 @@ class _Pass:
         self.taken.add(anchor)
         return anchor
 
-    def _add(self, label: str, number: str, origin: Origin) -> None:
-        if label in self.targets:
+    def _add(self, label: str, number: str, anchor: str, origin: Origin) -> None:
+        known = self.targets.get(label)
+        if known is not None and origin.notebook in self.stale:
+            # Since the earlier run it has moved to another notebook.
+            return
+        if known is not None and known.origin.notebook not in self.stale:
             raise ReportError(
                 "Expected every label to be given once.",
-                received={"label": label, "first": str(self.targets[label].origin), "again": str(origin)},
+                received={"label": label, "first": str(known.origin), "again": str(origin)},
                 advice="Give the second one another label.",
             )
         name = _NAMES.get(label.split(":")[0], "")
-        self.targets[label] = Target(f"{name}{NO_BREAK}{number}".strip(), label, origin)
+        self.targets[label] = Target(f"{name}{NO_BREAK}{number}".strip(), anchor, origin)
 
 
 def slug_of(text: str) -> str:
@@ -148,9 +154,9 @@ def number_report(report: Report) -> dict[str, Target]:
         Label to what it names.
 
     Raises:
-        ReportError: Two things have one label.
+        ReportError: Two things of this run have one label.
     """
-    counters = _Pass(report.front.layout)
+    counters = _Pass(report.front.layout, report.stale)
     for block in report.blocks():
         if isinstance(block, Heading):
             counters.section(block)

@@ -14,6 +14,7 @@ from scenebook.errors import ReportError
 from scenebook.rendering.abstract import fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
+from scenebook.rendering.document import EarlierRun
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import check_references, number_report
@@ -23,8 +24,12 @@ from scenebook.rendering.text import clean_text
 from scenebook.sentences import Filled, has_fields
 
 FAILED = "failed"
-INCOMPLETE = frozenset({FAILED, "not run", "pending", "blocked", "missing", "interrupted"})
+INTERRUPTED = frozenset({"running", "interrupted"})
+"""A stage that still is running while the report is rendered was stopped before it could say so."""
+INCOMPLETE = INTERRUPTED | {FAILED, "not run", "pending", "blocked", "missing"}
 """Statuses of a stage whose results the report lacks. With any other, its notebook is whole."""
+STALE = "stale"
+"""The status of a stage whose notebook is whole, but of an earlier run."""
 
 
 class StageNotebook(NamedTuple):
@@ -33,17 +38,30 @@ class StageNotebook(NamedTuple):
     Args:
         name: As it stands in banners.
         notebook: The executed notebook, partial when the stage failed; `None` when there is none.
-        status: `done`, `skipped` or the like; or one of `INCOMPLETE`.
+        status: `done`, `skipped` or the like; `STALE`; or one of `INCOMPLETE`.
+        note: What is known of the earlier run when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
     """
 
     name: str
     notebook: Path | None
     status: str
+    note: str = ""
+
+    @property
+    def is_stale(self) -> bool:
+        """True when this stage shows what an earlier run left."""
+        return self.notebook is not None and self.status == STALE
 
     @property
     def is_whole(self) -> bool:
-        """True when nothing of this stage is missing."""
-        return self.notebook is not None and self.status not in INCOMPLETE
+        """True when nothing of this stage is missing, and all of it is of this run."""
+        return self.notebook is not None and self.status not in INCOMPLETE | {STALE}
+
+    @property
+    def earlier(self) -> EarlierRun | None:
+        """The run that its notebook is of, if that is not this one."""
+        note = " ".join(clean_text(self.note).split()).rstrip(".")
+        return EarlierRun(clean_text(self.name), note) if self.is_stale else None
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ def _without_outputs(notebook: SourceNotebook) -> SourceNotebook:
 def render_report(
     run_dir: Path,
     *,
-    stages: Sequence[StageNotebook | tuple[str, Path | None, str]],
+    stages: Sequence[StageNotebook | tuple[str, Path | None, str] | tuple[str, Path | None, str, str]],
     build_dir: Path,
     front_matter_path: Path,
     provenance: Provenance | None = None,
@@ -107,7 +125,7 @@ def render_report(
         build_dir: Where the files go.
         front_matter_path: Title, authors and layout.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
-        banners: Plain sentences that stand above everything else. What is missing is told by itself.
+        banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
 
     Raises:
         ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
@@ -115,21 +133,24 @@ def render_report(
     """
     front = load_front_matter(front_matter_path)
     told = [StageNotebook(*stage) for stage in stages]
-    notebooks = [_read(stage.notebook) for stage in told if stage.notebook is not None]
-    missing = _tell_missing(told)
+    notebooks = [_read(stage.notebook, stage.earlier) for stage in told if stage.notebook is not None]
+    lacks = [*_tell_missing(told), *_tell_stale(told)]
     warnings = []
     abstract = None
-    if front.abstract and missing and has_fields(front.abstract):
-        warnings.append("The abstract of the front matter has fields for results that are missing: it is left out.")
+    if front.abstract and lacks and has_fields(front.abstract):
+        warnings.append(
+            "The abstract of the front matter has fields for results that are missing or of an earlier run: "
+            "it is left out."
+        )
     elif front.abstract:
         abstract = fill_abstract(front, run_dir, front_matter_path)
     report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
     report.warnings += warnings
-    report.banners = [clean_text(banner) for banner in (*missing, *banners)]
+    report.banners = [clean_text(banner) for banner in (*lacks, *banners)]
     report.provenance = provenance or read_provenance(run_dir)
     targets = number_report(report)
     bibliography = load_bibliography(report)
-    if not missing:
+    if not lacks:
         check_references(report, targets)
         check_citations(report, bibliography)
     resolve_citations(report, bibliography)
@@ -141,29 +162,48 @@ def render_report(
     return files
 
 
-def _read(path: Path) -> SourceNotebook:
+def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
     try:
         content = nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise ReportError("Expected an executed notebook.", received={"path": str(path), "error": str(error)}) from None
-    return SourceNotebook(path.stem, content, path.parent)
+    return SourceNotebook(path.stem, content, path.parent, earlier)
 
 
 def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
-    """Returns a sentence on what the report lacks, or nothing when it is whole."""
-    failed = [stage.name for stage in stages if not stage.is_whole and stage.status == FAILED]
-    absent = [stage.name for stage in stages if not stage.is_whole and stage.status != FAILED]
-    if not failed and not absent:
+    """Returns a sentence on what the report lacks, or nothing when every stage shows something."""
+    lacking = [stage for stage in stages if not stage.is_whole and not stage.is_stale]
+    failed = [stage.name for stage in lacking if stage.status == FAILED]
+    stopped = [stage.name for stage in lacking if stage.status in INTERRUPTED]
+    absent = [stage.name for stage in lacking if stage.status != FAILED and stage.status not in INTERRUPTED]
+    fates = (
+        (failed, "failed"),
+        (stopped, "was interrupted" if len(stopped) == 1 else "were interrupted"),
+        (absent, "did not run"),
+    )
+    parts = [f"{_stages(names)} {fate}" for names, fate in fates if names]
+    if not parts:
         return []
-    parts = []
-    if failed:
-        parts.append(f"{_stages(failed)} failed")
-    if absent:
-        parts.append(f"{_stages(absent)} did not run")
-    return [f"This report is incomplete: {', and '.join(parts)}. What would have been shown there is missing."]
+    return [f"This report is incomplete: {_listed(parts, ', and ')}. What would have been shown there is missing."]
+
+
+def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:
+    """Returns a sentence on what is of an earlier run, with what is known of that, or nothing when nothing is."""
+    runs = [stage.earlier for stage in stages if stage.earlier is not None]
+    if not runs:
+        return []
+    show = "shows" if len(runs) == 1 else "show"
+    sentence = f"{_stages([run.stage for run in runs])} {show} results of an earlier run, marked as such"
+    if len({run.note for run in runs}) == 1:
+        notes = runs[0].note
+    else:
+        notes = "; ".join(f"{run.stage} {run.note}" for run in runs if run.note)
+    return [f"{sentence[0].upper()}{sentence[1:]}{': ' * bool(notes)}{notes}."]
 
 
 def _stages(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"stage {names[0]}"
-    return f"stages {', '.join(names[:-1])} and {names[-1]}"
+    return f"stage{'s' * (len(names) > 1)} {_listed(names)}"
+
+
+def _listed(parts: Sequence[str], last: str = " and ") -> str:
+    return last.join(filter(None, (", ".join(parts[:-1]), parts[-1])))

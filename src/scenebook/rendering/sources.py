@@ -11,6 +11,8 @@ from scenebook.rendering.tree import string
 from scenebook.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 
 TITLE = "Where the numbers come from"
+EARLIER = " (earlier run)"
+"""Behind the source of a number in a stale notebook: this run's file of that name may hold another, or not be there."""
 LONGEST_TEXT = 40
 """Characters of a value in the table: a sentence as a value, with numbers in it, is shortened."""
 _BOUND = re.compile(r"(?<=\w)\.(low|high)(?=$|,)")
@@ -19,9 +21,13 @@ _PIECES = re.compile(f"({VALUE_BEGINS}[{NUMBER_DIGITS}]{{0,6}}|{VALUE_ENDS})")
 
 def mark_values(report: Report) -> None:
     """Turns the marks around values into spans with a title, and removes marks where a span cannot stand."""
-    sources = {id(block.body): block.sources for block in report.blocks() if isinstance(block, Prose)}
+    prose = [block for block in report.blocks() if isinstance(block, Prose)]
+    titles = {
+        id(block.body): [source + EARLIER * bool(report.earlier_run(block)) for _, source in block.sources]
+        for block in prose
+    }
     for fragment in report.fragments():
-        fragment.tree = _mark(fragment.tree, [source for _, source in sources.get(id(fragment), [])])
+        fragment.tree = _mark(fragment.tree, titles.get(id(fragment), []))
 
 
 def _mark(part: Any, titles: Sequence[str]) -> Any:
@@ -65,15 +71,16 @@ def _span(nodes: list[Node], title: str) -> Node:
 def tabulate_sources(report: Report) -> Table | None:
     """Returns the table of all numbers in sentences, a row for each source; `None` if there are none.
 
-    A score and the bounds of its interval have one source.
+    A score and the bounds of its interval have one source; what an earlier run told has another.
     """
     # Dictionaries as sets that keep their order.
-    rows: dict[str, tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
+    rows: dict[tuple[str, str], tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
     for place, prose in _sentences(report):
+        earlier = EARLIER * bool(report.earlier_run(prose))
         for text, source in prose.sources:
             if any(character.isdigit() for character in text):
                 score, bound = _split_bound(source)
-                texts, bounds, places = rows.setdefault(score, ({}, {}, {}))
+                texts, bounds, places = rows.setdefault((score, earlier), ({}, {}, {}))
                 texts[_shorten(text)] = None
                 bounds |= {bound: None} if bound else {}
                 places[place] = None
@@ -91,8 +98,8 @@ def tabulate_sources(report: Report) -> Table | None:
         header=["numbers", "source", "stand in"],
         align=["left", "left", "left"],
         rows=[
-            [", ".join(texts), f"{source} ({' and '.join(bounds)})" if bounds else source, "; ".join(places)]
-            for source, (texts, bounds, places) in rows.items()
+            [", ".join(texts), source + f" ({' and '.join(bounds)})" * bool(bounds) + earlier, "; ".join(places)]
+            for (source, earlier), (texts, bounds, places) in rows.items()
         ],
         wide=True,
     )

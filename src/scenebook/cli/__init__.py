@@ -1,0 +1,51 @@
+"""`python -m scenebook`: the command line. Exit codes: 0 done, 1 a stage failed, 2 the input is wrong."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from scenebook.cli.parser import build_parser
+from scenebook.errors import ScenebookError
+
+__all__ = ["build_parser", "main"]
+
+
+class Terminated(KeyboardInterrupt):
+    """The command was asked to end, by a scheduler of jobs or at shutdown. It ends as after Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    arguments = build_parser().parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(arguments.command(arguments, console))
+    except ScenebookError as error:
+        errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
+        return error.exit_code
+    except Terminated:
+        errors.print("Terminated. What was finished is kept; the same command goes on from there.")
+        return 128 + signal.SIGTERM
+    except KeyboardInterrupt:
+        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        from scenebook.pipeline import explain_os_error
+
+        errors.print(Text(f"error: a file could not be written or read. {explain_os_error(error)}"))
+        return 1
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

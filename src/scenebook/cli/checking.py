@@ -1,0 +1,49 @@
+"""Commands that look at finished runs: is one what it says, and what tells it from another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from scenebook.artifacts import open_run
+from scenebook.errors import InputError
+from scenebook.terminal import TerminalListener
+
+
+def verify(arguments: argparse.Namespace, console: Console) -> int:
+    """Checks a run's files and makes it again; 0 where everything agrees, 1 where something does not."""
+    from scenebook import comparing
+
+    run_dir = open_run(arguments.run)
+    changes: dict[str, Any] = {}
+    for name in ("dataset", "weights"):
+        value = getattr(arguments, name)
+        if value:
+            path = Path(value).expanduser()
+            changes[name] = str(path.resolve()) if path.exists() else value
+    with TemporaryDirectory(prefix="scenebook-verify-") as folder, TerminalListener(console) as listener:
+        console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its settings.yaml"))
+        verification = comparing.verify_run(
+            run_dir, trust=arguments.trust, listener=listener, workspace=Path(folder), changes=changes or None
+        )
+    comparing.print_verification(console, verification)
+    return 0 if verification.passed else 1
+
+
+def diff(arguments: argparse.Namespace, console: Console) -> int:
+    """Shows two runs side by side."""
+    from scenebook import comparing
+
+    names = {"A": arguments.first, "B": arguments.second}
+    missing = [name for name, value in names.items() if not value]
+    if missing:
+        raise InputError(
+            "Expected the names of two runs.", received={"missing": missing}, advice="make diff A=one B=another"
+        )
+    comparing.print_diff(console, comparing.diff_runs(open_run(arguments.first), open_run(arguments.second)))
+    return 0

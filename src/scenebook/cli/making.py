@@ -1,0 +1,209 @@
+"""Commands that make a run and its report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from scenebook import claims, config, pipeline
+from scenebook.artifacts import SETTINGS, STAGE_NOTEBOOKS, RunDirectory, default_build_dir, open_run, project_root
+from scenebook.cli.loading import collect_settings, environment, load_settings, short
+from scenebook.config import Settings
+from scenebook.errors import ReportError, ScenebookError
+from scenebook.pipeline import PipelineFailedError, StageOutcome
+from scenebook.pipeline.rendered import find_report_changes, note_report
+from scenebook.terminal import TerminalListener
+
+DRAWN_BANNER = (
+    "The pictures of this report are drawn by the program, not photographed: its numbers show that everything works, "
+    "and say nothing about photographs."
+)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Runs the notebooks."""
+    _name_scheduler(arguments)
+    _run(arguments, console, *collect_settings(arguments, Path.cwd()))
+    return 0
+
+
+def report(arguments: argparse.Namespace, console: Console) -> int:
+    """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
+    _name_scheduler(arguments)
+    return _report(arguments, console, *collect_settings(arguments, Path.cwd()))
+
+
+def ablations(arguments: argparse.Namespace, console: Console) -> int:
+    """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
+    _name_scheduler(arguments)
+    named = [arguments.profile, arguments.dataset, arguments.weights, *(arguments.set or []), environment("SET")]
+    if arguments.run and not any(named) and open_run(arguments.run).path(SETTINGS).is_file():
+        run_dir = open_run(arguments.run)
+        settings = pipeline.resolve_paths(load_settings(run_dir), Path.cwd())
+        profile = pipeline.load_manifest(run_dir).get("profile", "sample")
+    else:
+        settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    if settings.ablations == "none":
+        settings = settings.updated({"ablations": "full"})
+    # A variant that failed is tried again, which no key can ask for.
+    return _report(arguments, console, settings, profile, run_dir, force=["ablations"])
+
+
+def explain(arguments: argparse.Namespace, console: Console) -> int:
+    """Tells of each stage whether it would run, and why."""
+    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    decisions = pipeline.explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
+    console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
+    changes = ["a stage runs before it"] if any(decision.run for decision in decisions) else []
+    changes += [f"prose of stage {decision.stage}: changed" for decision in decisions if decision.prose]
+    changes = changes or find_report_changes(run_dir, default_build_dir() / run_dir.name)
+    told = [(decision.stage, "run" if decision.run else "skip", decision.reasons) for decision in decisions]
+    for name, what, reasons in [*told, ("report", "render" if changes else "skip", changes)]:
+        for number, reason in enumerate(reasons or ["unchanged"]):
+            console.print(Text(f"  {name if not number else '':<12}{what if not number else '':<8}{reason}"))
+    return 0
+
+
+def render(arguments: argparse.Namespace, console: Console) -> int:
+    """Renders the report of a run that is there."""
+    _render(open_run(arguments.run), console)
+    return 0
+
+
+def _name_scheduler(arguments: argparse.Namespace) -> None:
+    """Tells the notebooks' kernels, which inherit the environment, of the scheduler."""
+    if arguments.scheduler:
+        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
+
+
+def _list_forced(arguments: argparse.Namespace) -> list[str]:
+    forced = [name for name in (arguments.force or "").replace(",", " ").split() if name]
+    pipeline.check_stages(forced)
+    return forced
+
+
+def _run(
+    arguments: argparse.Namespace,
+    console: Console,
+    settings: Settings,
+    profile: str,
+    run_dir: RunDirectory,
+    force: Collection[str] = (),
+) -> None:
+    forced = [*_list_forced(arguments), *force]
+    console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
+    _tell_of_replacement(settings, run_dir, console)
+    with TerminalListener(console) as listener:
+        pipeline.run_pipeline(
+            settings, run_dir, profile=profile, listener=listener, force=forced, time_limit=arguments.time_limit
+        )
+
+
+def _report(
+    arguments: argparse.Namespace,
+    console: Console,
+    settings: Settings,
+    profile: str,
+    run_dir: RunDirectory,
+    force: Collection[str] = (),
+) -> int:
+    build_dir = default_build_dir() / run_dir.name
+    forced = [*_list_forced(arguments), *force]
+    if any(decision.run for decision in pipeline.explain_pipeline(settings, run_dir, profile=profile, force=forced)):
+        _check_before_run(settings)
+    try:
+        _run(arguments, console, settings, profile, run_dir, force)
+    except PipelineFailedError as error:
+        console.print(Text(str(error), style="red"))
+        _render(run_dir, console)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print(Text("Stopped. The report of what there is is rendered; once more Ctrl-C leaves that out."))
+        with suppress(ScenebookError, OSError):
+            _render(run_dir, console)
+        raise
+    if not find_report_changes(run_dir, build_dir):
+        console.print(Text("The report is unchanged."))
+        _tell_files(build_dir, console)
+        return 0
+    try:
+        _render(run_dir, console)
+    except ReportError:
+        console.print(Text(f"All stages are done. Mend what is named below, then: make render RUN={run_dir.name}"))
+        raise
+    return 0
+
+
+def _check_before_run(settings: Settings) -> None:
+    """Looks for what would keep the report from being rendered, before hours are spent."""
+    from scenebook import rendering
+
+    notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
+    works = claims.list_works(claims.claims_path(settings.claims_file))
+    rendering.check_before_run(front_matter_path(), notebooks, works)
+
+
+def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
+    """Two folders of one name, in different places, share a run unless RUN names another."""
+    if not run_dir.path(SETTINGS).is_file():
+        return
+    try:
+        before = load_settings(run_dir).dataset
+    except (ScenebookError, yaml.YAMLError):
+        return  # of another version: what it was made from cannot be told
+    if before != settings.dataset:
+        text = f"note: run {run_dir.name} was made from {before}. It is replaced; RUN=name keeps both."
+        console.print(Text(text, style="yellow"))
+
+
+def _describe_data(settings: Settings) -> str:
+    return {config.DRAWN_SCENES: "drawn scenes", config.INTEL: "Intel photographs"}.get(
+        settings.dataset, f"pictures of {short(Path(settings.dataset))}"
+    )
+
+
+def front_matter_path() -> Path:
+    """Returns the file that holds the report's title block."""
+    return project_root() / "report" / "front-matter.yaml"
+
+
+def _render(run_dir: RunDirectory, console: Console) -> None:
+    from scenebook import rendering
+
+    started = time.monotonic()
+    build_dir = default_build_dir() / run_dir.name
+    outcomes = pipeline.stored_outcomes(run_dir)
+    settings = load_settings(run_dir)
+    banners = [DRAWN_BANNER] if settings.dataset == config.DRAWN_SCENES else []
+    rendered = rendering.render_report(
+        run_dir.root,
+        stages=[(outcome.name, _executed(run_dir, outcome), outcome.status, outcome.note) for outcome in outcomes],
+        build_dir=build_dir,
+        front_matter_path=front_matter_path(),
+        banners=banners,
+    )
+    note_report(run_dir, build_dir)
+    for warning in rendered.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
+    _tell_files(build_dir, console)
+
+
+def _tell_files(build_dir: Path, console: Console) -> None:
+    for name in pipeline.REPORT_FILES:
+        path = build_dir / name
+        console.print(Text(f"  {short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))
+
+
+def _executed(run_dir: RunDirectory, outcome: StageOutcome) -> Path | None:
+    """Returns the executed notebook of a stage; of one that did not end now, an older copy may lie there: `None`."""
+    path = run_dir.path(f"notebooks/{outcome.notebook}")
+    return path if outcome.status in (pipeline.DONE, pipeline.FAILED, pipeline.STALE) and path.is_file() else None

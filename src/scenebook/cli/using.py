@@ -1,0 +1,115 @@
+"""Commands that use a finished run: hand it in, and classify other pictures with it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import zipfile
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scenebook import config, pipeline
+from scenebook.artifacts import default_build_dir, open_run, replacing
+from scenebook.cli.loading import short
+from scenebook.errors import InputError
+from scenebook.terminal import CountLine
+from scenebook.wording import count_noun
+
+if TYPE_CHECKING:
+    from scenebook.prediction import Outcome
+
+BUNDLED = (
+    "training/model.keras",
+    "training/summary.json",
+    "samples",
+    "settings.yaml",
+    "manifest.json",
+    "evaluation",
+    "training/test_predictions.csv",
+    "data/splits.csv",
+)
+
+
+def bundle(arguments: argparse.Namespace, console: Console) -> int:
+    """Zips what somebody needs who is handed the report: both files, trained weights, sample pictures, settings."""
+    run_dir = open_run(arguments.run)
+    missing = [outcome.name for outcome in pipeline.stored_outcomes(run_dir) if outcome.status != "done"]
+    if missing:
+        raise InputError(
+            "Expected a run of which every stage is done.",
+            received={"run": run_dir.name, "not done": missing},
+            advice="Run `make report` first: a bundle of stages from different runs would contradict itself.",
+        )
+    build = default_build_dir() / run_dir.name
+    members = {name: build / name for name in ("report.html", "report.pdf")}
+    for name in BUNDLED:
+        root = run_dir.path(name)
+        paths = sorted(root.rglob("*")) if root.is_dir() else [root]
+        members |= {path.relative_to(run_dir.root).as_posix(): path for path in paths if not path.is_dir()}
+    absent = [name for name, path in members.items() if not path.is_file()]
+    if absent:
+        raise InputError("Expected a whole, rendered run.", received={"run": run_dir.name, "missing": absent})
+    target = build / "bundle.zip"
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in members.items():
+            archive.write(path, name)
+    console.print(Text(f"  {short(target)}  ({target.stat().st_size / 1e6:.1f} MB)", style="bold"))
+    return 0
+
+
+def predict(arguments: argparse.Namespace, console: Console) -> int:
+    """Classifies a folder of unlabelled pictures with a finished run."""
+    # TensorFlow's start-up notes are not for whoever classifies pictures; it reads this when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from scenebook import prediction
+
+    run_dir = open_run(arguments.run)
+    images = prediction.open_images(arguments.images)
+    prediction.check_run(run_dir)
+    console.print(Text(f"run {run_dir.name}: pictures of {short(images)}"))
+    with CountLine(console, "pictures") as line:
+        outcome = prediction.predict_folder(run_dir, images, report=line)
+    rate = outcome.pictures / max(outcome.seconds, 1e-3)
+    console.print(Text(f"{count_noun(outcome.pictures, 'picture')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
+    for warning in _describe_warnings(outcome):
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    for file in outcome.files:
+        console.print(Text(f"  {short(outcome.folder / file)}", style="bold"))
+    return 0
+
+
+def _describe_warnings(outcome: Outcome) -> list[str]:
+    """Returns what somebody has to know before using the predictions, as sentences."""
+    warnings = []
+    if outcome.set_aside:
+        warnings.append(f"{count_noun(outcome.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
+    if outcome.unlike is None:
+        warnings.append(
+            "The run was made before features were kept with a run: make it again, to be told which pictures look "
+            "unlike its training pictures."
+        )
+    elif outcome.unlike:
+        warnings.append(
+            f"{outcome.unlike:,} of {count_noun(outcome.pictures, 'picture')} "
+            f"({outcome.unlike / outcome.pictures:.1%}) look unlike the training pictures: their mean distance to the "
+            f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the run's "
+            f"{outcome.validation:,} validation pictures. What is predicted for these may well be meaningless, however "
+            "sure the network is."
+            + (" So few of them draw that line only roughly." if outcome.validation < 100 else "")
+        )
+    return warnings
+
+
+def params(arguments: argparse.Namespace, console: Console) -> int:
+    """Lists all settings."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "default", "bounds", "meaning"):
+        table.add_column(column, overflow="fold")
+    for row in config.describe_settings():
+        table.add_row(*(Text(row[column]) for column in ("name", "default", "bounds", "meaning")))
+    console.soft_wrap = False
+    console.print(table)
+    return 0

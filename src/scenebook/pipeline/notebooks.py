@@ -1,0 +1,129 @@
+"""A notebook's file as the pipeline needs it: parameters, code cells, and an executed copy with newer prose.
+
+Read as JSON: what `nbformat` brings with it takes longer to import than an unchanged run may take.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenebook.artifacts import write_bytes
+from scenebook.errors import InputError
+
+PARAMETERS = "parameters"
+INJECTED = "injected-parameters"
+"""The tag of the cell in which papermill sets the parameters."""
+
+Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NotebookFile:
+    """A notebook that was read.
+
+    Attributes:
+        path: Its file.
+        content: The whole notebook.
+    """
+
+    path: Path
+    content: dict[str, Any]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells."""
+        return list(self.content["cells"])
+
+    @property
+    def code_cells(self) -> list[Cell]:
+        """The cells that are executed, without what papermill adds."""
+        return [cell for cell in self.cells if _is_executed(cell) and INJECTED not in tags_of(cell)]
+
+
+def read_notebook(path: Path) -> NotebookFile:
+    """Reads a notebook of format 4.
+
+    Raises:
+        InputError: It cannot be read, or is no such notebook.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cells = content["cells"] if content["nbformat"] == 4 else None
+        whole = isinstance(cells, list) and all(isinstance(cell["cell_type"], str) for cell in cells)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "Expected a notebook.", received={"notebook": str(path)}, advice=f"{type(error).__name__}: {error}"
+        ) from None
+    if not whole:
+        raise InputError("Expected a notebook of format 4.", received={"notebook": str(path)})
+    return NotebookFile(path, content)
+
+
+def source_of(cell: Cell) -> str:
+    """Returns what stands in a cell."""
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def tags_of(cell: Cell) -> list[str]:
+    """Returns a cell's tags."""
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def read_parameters(notebook: Path) -> dict[str, Any]:
+    """Returns the names and default values of a notebook's `parameters` cell.
+
+    Raises:
+        InputError: The notebook has no such cell, or a value in it is no literal.
+    """
+    tagged = [source_of(cell) for cell in read_notebook(notebook).cells if PARAMETERS in tags_of(cell)]
+    if len(tagged) != 1:
+        raise InputError(
+            "Expected one cell with the tag `parameters`.", received={"notebook": notebook.name, "cells": len(tagged)}
+        )
+    try:
+        return {
+            target.id: ast.literal_eval(node.value)
+            for node in ast.parse(tagged[0]).body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+    except (SyntaxError, ValueError) as error:
+        raise InputError(
+            "Expected a parameters cell of `name = literal` lines.",
+            received={"notebook": notebook.name},
+            advice=str(error),
+        ) from None
+
+
+def renew_prose(source: NotebookFile, executed: NotebookFile) -> None:
+    """Rewrites an executed notebook with the prose, tags and comments that its source has now; outputs stay.
+
+    Args:
+        source: Its code does what it did when it was executed.
+        executed: The executed copy, of which every cell was run.
+    """
+    done = iter(executed.code_cells)
+    injected = [cell for cell in executed.cells if INJECTED in tags_of(cell)]
+    cells: list[Cell] = []
+    for cell in source.cells:
+        cells.append(_with_outputs(cell, next(done)) if _is_executed(cell) else cell)
+        if PARAMETERS in tags_of(cell):
+            cells += injected
+    content = {**executed.content, "cells": cells}
+    write_bytes(executed.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def _with_outputs(cell: Cell, executed: Cell) -> Cell:
+    told = {name: value for name, value in executed.get("metadata", {}).items() if name not in ("tags", "jupyter")}
+    kept = {name: executed.get(name) for name in ("outputs", "execution_count")}
+    return {**cell, **kept, "metadata": {**told, **cell.get("metadata", {})}}
+
+
+def _is_executed(cell: Cell) -> bool:
+    return cell["cell_type"] == "code" and bool(source_of(cell).strip())
