@@ -8,7 +8,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ STAGE_NOTEBOOKS = {
     "conclusion": "06-conclusion",
 }
 """Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
+
+FINISHED_FIT = "training/fit.json"
+"""What a training was made from that has ended; without this file it is done again."""
 
 KEPT = ("ablations/runs/", "training/checkpoint")
 """How files begin that a stage keeps from one execution to the next, and removes itself."""
@@ -83,7 +86,11 @@ def list_touched(file: Path) -> set[str]:
     """
     if not file.is_file():
         return set()
-    return {json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()}
+    names = set()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError):  # the disk was full, or the process was killed
+            names.add(str(json.loads(line)))
+    return names
 
 
 @contextmanager
@@ -166,6 +173,14 @@ class RunDirectory:
             raise InputError("Expected a path inside the run directory.", received={"path": relative})
         _note_touched(relative)
         return path
+
+    def shorten(self, path: Path) -> str:
+        """Returns a path relative to the run's folder where it lies in it, so that the run can be moved.
+
+        `run.root / shortened` is the path again, in either case.
+        """
+        path, root = path.resolve(), self.root.resolve()
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
     def require(self, relative: str) -> Path:
         """Returns the path of a file that must exist.

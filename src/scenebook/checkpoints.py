@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import re
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import keras
 import numpy as np
 
-from scenebook.artifacts import RunDirectory, replacing
+from scenebook.artifacts import FINISHED_FIT, RunDirectory, replacing
 from scenebook.backbones import weights_digest
 from scenebook.dataset import SplitPictures
 from scenebook.errors import MissingArtifactError
@@ -25,9 +27,9 @@ from scenebook.trunk import describe_trunk
 from scenebook.wording import count_noun
 
 CHECKPOINT = "training/checkpoint.npz"
-FINISHED = "training/fit.json"
 MODEL = "training/model.keras"
 
+_LIBRARIES = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "openvino")
 _WITHOUT_EFFECT = frozenset({"bank_gb", "seeds", "trunk_runtime"})
 """Settings that change how long a training takes, or what follows it; which runtime it was counts, though."""
 
@@ -54,7 +56,7 @@ def make_fit_key(
         feeds: Functions outside this package that make the batches: what they do counts as well.
     """
     return {
-        "settings": {name: value for name, value in settings.items() if name not in _WITHOUT_EFFECT},
+        "settings": {name: value for name, value in settings.items() if name not in _WITHOUT_EFFECT | {"weights"}},
         "pictures": {"training": _digest_pictures(train), "validation": _digest_pictures(validation)},
         "network": {
             "trunk": describe_trunk(trunk)["digest"],
@@ -62,11 +64,75 @@ def make_fit_key(
             "optimizer and loss": _digest_config(tail.get_compile_config()),
             "weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"],
             "runtime": runtime,
-            **{feed.__name__: digest_cell(inspect.cleandoc(inspect.getsource(feed))) for feed in feeds},
+            "first weights": _digest_arrays(tail.get_weights()),
+            **{name: digest for feed in feeds for name, digest in _digest_function(feed).items()},
         },
         "modules": digest_modules(["import scenebook.fitting"]),
-        "versions": {name: version for name, version in library_versions().items() if name in ("keras", "tensorflow")},
+        "versions": _list_versions(),
     }
+
+
+def make_seeds_key(settings: Mapping[str, Any], parts: Sequence[SplitPictures]) -> Key:
+    """Returns what the trainings from further seeds depend on, which are made by this package alone.
+
+    Args:
+        settings: The settings, by their names.
+        parts: The training, validation and test pictures.
+    """
+    left_out = _WITHOUT_EFFECT - {"seeds"} | {"weights"}
+    return {
+        "settings": {name: value for name, value in settings.items() if name not in left_out},
+        "pictures": {str(number): _digest_pictures(part) for number, part in enumerate(parts)},
+        "network": {"weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"]},
+        "modules": digest_modules(["import scenebook.fitting"]),
+        "versions": _list_versions(),
+    }
+
+
+def read_kept(run_dir: RunDirectory, file: str, key: Key) -> list[dict[str, Any]] | None:
+    """Returns the rows of a file that was made with this key; `None` where there is none."""
+    try:
+        told = run_dir.read_json(file)
+        return list(told["rows"]) if told["key"] == key else None
+    except (MissingArtifactError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _list_versions() -> dict[str, str]:
+    return {name: version for name, version in library_versions().items() if name in _LIBRARIES}
+
+
+def _digest_arrays(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _digest_function(function: Callable[..., Any]) -> dict[str, str]:
+    """Digests what a function of a notebook does: its code, and the functions, numbers and arrays of the notebook that
+    it uses. What it takes from this package or from a library is known by its version."""
+    found: dict[str, str] = {}
+    waiting = [function]
+    while waiting:
+        one = waiting.pop()
+        found[one.__name__] = digest_cell(textwrap.dedent(inspect.getsource(one)))
+        for name in sorted(_list_names(one.__code__) & set(one.__globals__)):
+            value = one.__globals__[name]
+            if inspect.isfunction(value) and value.__module__ == function.__module__:
+                waiting += [value] if value.__name__ not in found else []
+            elif isinstance(value, (int, float, str)):
+                found[name] = repr(value)
+            elif isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
+                found[name] = _digest_arrays([np.asarray(value)])
+    return found
+
+
+def _list_names(code: CodeType) -> set[str]:
+    """Returns the names that code looks up, in functions within it too."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*map(_list_names, inner))
 
 
 def _digest_pictures(pictures: SplitPictures) -> str:
@@ -150,7 +216,7 @@ class Checkpoint(keras.callbacks.Callback):
         # As text: JSON has no numbers for what is not finite.
         rows = [{name: repr(value) for name, value in row.items()} for row in self._history.rows]
         told = {"model": sha256_file(self._run_dir.require(MODEL)), "history": rows, "key": self._key}
-        self._run_dir.write_json(FINISHED, told)
+        self._run_dir.write_json(FINISHED_FIT, told)
         self.remove()
 
     def remove(self) -> None:
@@ -159,17 +225,20 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _restore_finished(self) -> int:
         try:
-            told = self._run_dir.read_json(FINISHED)
+            told = self._run_dir.read_json(FINISHED_FIT)
             key, digest = dict(told["key"]), told["model"]
             rows = [_read_row(row) for row in told["history"]]
             file = self._run_dir.require(MODEL)
-        except (MissingArtifactError, ValueError, KeyError, TypeError):
+        except (MissingArtifactError, ValueError, KeyError, TypeError, AttributeError):
             return 0
         if not self._is_mine(key, "the finished training") or sha256_file(file) != digest:
             return 0
         self._network.load_weights(file)
         self._history.rows = rows
-        print_progress(f"nothing of the training has changed: its {count_noun(len(rows), 'epoch')} are loaded")
+        print_progress(
+            f"nothing of the training has changed: its {count_noun(len(rows), 'epoch')} are loaded; without "
+            f"{FINISHED_FIT} it is done again"
+        )
         return len(rows)
 
     def _restore_checkpoint(self) -> int:
@@ -181,7 +250,7 @@ class Checkpoint(keras.callbacks.Callback):
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 key, rows = json.loads(str(stored["key"])), stored["history"]
                 state = [stored[f"state_{number}"] for number in range(len(stored.files) - 2)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a bit that is wrong can lead anywhere in the reader of an archive
             print_progress(f"the checkpoint is damaged and is not used: {error}")
             return 0
         if not self._is_mine(key, "the checkpoint"):

@@ -20,7 +20,7 @@ from scenebook import inputs, training
 from scenebook.artifacts import RunDirectory
 from scenebook.augmentation import build_augmentation, make_view_seed
 from scenebook.backbones import Preprocessing, build_backbone, preprocessing, seeded_weights
-from scenebook.checkpoints import CHECKPOINT, Checkpoint, make_fit_key
+from scenebook.checkpoints import CHECKPOINT, Checkpoint, make_fit_key, make_seeds_key, read_kept
 from scenebook.classifier import build_classifier, check_trainable_base_layers
 from scenebook.config import AUGMENTATION
 from scenebook.dataset import SplitPictures
@@ -36,6 +36,9 @@ from scenebook.streaming import (
 from scenebook.trunk import RunTrunk, compile_trunk, split_frozen
 
 CompileTrunk = Callable[[keras.Model, str], RunTrunk]
+
+OTHER_SEEDS = "training/other-seeds.json"
+"""What further seeds gave, and from what they were trained."""
 
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
 """Of each seed: the last epoch's row of its history, and the accuracy on the test pictures."""
@@ -223,6 +226,11 @@ def repeat_training(
     Returns:
         A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
     """
+    if settings["seeds"] == 1:
+        return pd.DataFrame(columns=SEED_COLUMNS)
+    key = make_seeds_key(settings, [train, validation, test])
+    if (kept := read_kept(run_dir, OTHER_SEEDS, key)) is not None:
+        return pd.DataFrame(kept, columns=SEED_COLUMNS)
     options = {"batch_size": settings["batch_size"], "preprocess_input": _find_preprocessing(settings)}
     test_ds = inputs.make_ds(test, num_classes=num_classes, **options)
     rows = []
@@ -246,8 +254,9 @@ def repeat_training(
             model = build_frozen_classifier({**settings, "seed": row["seed"]}, num_classes)
             model.load_weights(Path(folder) / f"{number}.weights.h5")
             row["test_accuracy"] = float((model.predict(test_ds, verbose=0).argmax(axis=1) == test.labels).mean())
-        for number in range(1, len(rows) + 1):
-            run_dir.path(_name_checkpoint(number)).unlink(missing_ok=True)
+    run_dir.write_json(OTHER_SEEDS, {"key": key, "rows": rows})
+    for path in run_dir.path("training").glob("checkpoint-*.npz"):
+        path.unlink(missing_ok=True)
     return pd.DataFrame(rows, columns=SEED_COLUMNS)
 
 

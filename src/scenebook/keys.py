@@ -71,8 +71,4 @@ def _show(value: Any) -> str:
     """A digest is cut to what tells it from another; a setting is written as one would type it."""
     if isinstance(value, str):
         return value[:DIGITS] if len(value) == 64 and not set(value) - set("0123456789abcdef") else value
-    return {None: "none", True: "true", False: "false"}.get(value, str(value)) if not _is_number(value) else f"{value}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))

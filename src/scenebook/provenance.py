@@ -19,11 +19,18 @@ LIBRARIES = (
     "keras",
     "numpy",
     "pandas",
+    "scipy",
     "scikit-learn",
+    "cleanlab",
+    "imagehash",
+    "matplotlib",
+    "seaborn",
     "opencv-python-headless",
     "pillow",
     "papermill",
     "nbconvert",
+    "jinja2",
+    "pypandoc_binary",
     "typst",
 )
 """Libraries whose versions can change a result."""

@@ -65,15 +65,19 @@ def read_module(name: str) -> ModuleCode:
     tree = ast.parse(_file_of(name).read_bytes())
     imports = frozenset(_list_imports(tree))
     for node in ast.walk(tree):
-        _drop_docstring(node)
+        _drop_docstrings(node)
     return ModuleCode(_digest(tree), imports)
 
 
 def _imports_of(source: str) -> set[str]:
+    """Lines of IPython's own are left out; of what still is no Python, nothing is known: it may import everything."""
+    plain = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!", "?")))
     try:
-        return _list_imports(ast.parse(source))
+        return _list_imports(ast.parse(plain))
     except SyntaxError:
-        return set()
+        files = PACKAGE.rglob("*.py")
+        parts = (file.relative_to(PACKAGE.parent).with_suffix("").parts for file in files)
+        return {".".join(part[:-1] if part[-1] == "__init__" else part) for part in parts}
 
 
 def _list_imports(tree: ast.AST) -> set[str]:
@@ -102,11 +106,15 @@ def _file_of(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _drop_docstring(node: ast.AST) -> None:
+def _drop_docstrings(node: ast.AST) -> None:
+    """Texts that stand alone document what is before or around them."""
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = node.body[1:]
+        node.body = [statement for statement in node.body if not _is_text(statement)]
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _digest(tree: ast.AST) -> str:

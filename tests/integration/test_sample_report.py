@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import zipfile
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
@@ -219,3 +222,19 @@ def test_an_unchanged_report_starts_no_kernel_and_writes_nothing(sample: Finishe
     assert again.output.count(": unchanged") == len(STAGE_NOTEBOOKS)
     assert "The report is unchanged." in again.output
     assert list_times() == before
+
+
+def test_a_run_of_somebody_else_is_rendered_without_running_any_of_its_code(sample: Finished, tmp_path: Path) -> None:
+    marker = tmp_path / "was-run"
+    shutil.copytree(sample.run_dir.root, tmp_path / "runs" / "theirs")
+    for path in sorted((tmp_path / "runs" / "theirs" / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        code = f"import pathlib; pathlib.Path({str(marker)!r}).touch()"
+        notebook.cells.insert(3, nbformat.v4.new_code_cell(code, execution_count=1))
+        nbformat.write(notebook, path)
+    # What holds weights would be opened by whoever loads the network.
+    (tmp_path / "runs" / "theirs" / "training" / "model.keras").write_bytes(b"no network")
+    done = run_command(tmp_path, "theirs", "render", "--run", "theirs")
+    assert done.returncode == 0, done.output
+    assert "was-run" in (done.build_dir / "report.html").read_text(encoding="utf-8")
+    assert not marker.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from scenebook import fitting, training
 from scenebook.artifacts import RunDirectory
-from scenebook.checkpoints import CHECKPOINT, Checkpoint, make_fit_key
+from scenebook.checkpoints import CHECKPOINT, Checkpoint, _digest_function, make_fit_key
 from scenebook.config import Settings
 from scenebook.dataset import SplitPictures
+from scenebook.keys import list_changes
 from scenebook.trunk import split_frozen
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
@@ -167,3 +169,50 @@ def test_a_finished_training_is_loaded_with_its_history_unless_anything_changed(
     assert keep(run_dir, learning_rate=0.2)[1].restore() == 0
     run_dir.path("training/model.keras").write_bytes(saved[:-1])
     assert keep(run_dir)[1].restore() == 0
+
+
+FACTOR = 2
+LABELS = np.eye(3, dtype=np.float32)
+
+
+def scale(value: float) -> float:
+    # A comment.
+    return value * FACTOR
+
+
+def feed() -> float:
+    def inner() -> float:
+        return scale(1.0) + LABELS.sum()
+
+    return inner()
+
+
+def test_what_a_feed_uses_counts_and_its_comments_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _digest_function(feed)
+    assert set(first) == {"feed", "scale", "FACTOR", "LABELS"}
+    source = inspect.getsource(scale)
+    real = inspect.getsource
+
+    def read_other(one: Any) -> str:
+        return source.replace("A comment", "Another") if one is scale else real(one)
+
+    monkeypatch.setattr(inspect, "getsource", read_other)
+    assert _digest_function(feed) == first
+    monkeypatch.setitem(globals(), "LABELS", LABELS * 0.9)
+    monkeypatch.setitem(globals(), "FACTOR", 3)
+    again = _digest_function(feed)
+    assert {name for name in first if first[name] != again[name]} == {"LABELS", "FACTOR"}
+
+
+def test_other_first_weights_are_another_training(run_dir: RunDirectory) -> None:
+    def make_key(change: float) -> Any:
+        settings = make_settings()
+        training.initialize_determinism(0)
+        model = fitting.build_frozen_classifier(settings, CLASSES)
+        trunk, tail = split_frozen(model)
+        tail.compile(keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+        model.layers[-1].kernel.assign_add(np.full(model.layers[-1].kernel.shape, change, np.float32))
+        return make_fit_key(settings, TRAIN, VALIDATION, trunk=trunk, tail=tail, runtime="TensorFlow")
+
+    assert list_changes(make_key(0.0), make_key(0.0)) == []
+    assert list_changes(make_key(0.0), make_key(0.1))[0].startswith("first weights: ")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenebook.keys import list_changes
+from scenebook.keys import Key, list_changes
 
 
 def cells(text: str) -> dict[str, dict[str, str]]:
@@ -24,8 +24,8 @@ def test_a_cell_that_was_put_in_is_the_only_one_that_is_named(old: str, new: str
 
 
 def test_values_are_written_as_one_would_type_them_and_digests_are_cut() -> None:
-    old = {"settings": {"a": None, "b": True, "c": 0.001, "d": "x"}, "inputs": {"data/a.csv": "0" * 64}}
-    new = {"settings": {"a": 3, "b": False, "c": 0.01, "e": "[red]y"}, "inputs": {"data/a.csv": "absent"}}
+    old: Key = {"settings": {"a": None, "b": True, "c": 0.001, "d": "x"}, "inputs": {"data/a.csv": "0" * 64}}
+    new: Key = {"settings": {"a": 3, "b": False, "c": 0.01, "e": "[red]y"}, "inputs": {"data/a.csv": "absent"}}
     assert list_changes(old, new) == [
         "a: none -> 3", "b: true -> false", "c: 0.001 -> 0.01", "d: gone", "e: new",
         "data/a.csv: 000000000000 -> absent",

@@ -170,15 +170,30 @@ def test_files_that_a_stage_no_longer_writes_are_removed(
     manifest = pipeline.Manifest(run_dir, "sample")
     before = manifest.snapshot()
     run_dir.write_json("samples/old.json", 1)
-    mine = run_dir.path("my notes.txt")
-    mine.write_text("kept", encoding="utf-8")
+    theirs = [run_dir.path("my notes.txt"), run_dir.path("predictions/holiday/predictions.csv")]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text("kept", encoding="utf-8")
     manifest.collect("samples", before)
-    manifest.content["files"].pop("my notes.txt")
     manifest.record(StageOutcome("samples", "04-visual-samples.ipynb", "done", ""))
     again = pipeline.Manifest(run_dir, "sample")
     again.collect("samples", again.snapshot())
     assert not run_dir.path("samples/old.json").exists()
-    assert mine.exists()
+    assert all(path.exists() for path in theirs)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [], {}, {"format": "two"}, {"format": 2, "stages": []}, {"format": 2, "files": {"a": 1}},
+        {"format": 2, "stages": {"data": {"status": "done", "notebook": "x", "reason": "", "key": []}}},
+        {"format": 2, "stages": {"data": {"status": 1, "notebook": "x", "reason": ""}}},
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_shape_is_refused(run_dir: RunDirectory, content: object) -> None:
+    run_dir.write_json("manifest.json", content)
+    with pytest.raises(InputError, match="Expected a manifest as scenebook writes it"):
+        pipeline.stored_outcomes(run_dir)
 
 
 def test_a_manifest_of_a_newer_version_is_refused(run_dir: RunDirectory) -> None:

@@ -198,6 +198,14 @@ def test_the_same_bytes_under_another_time_are_the_same(made: Made) -> None:
     assert made.ask() == {}
 
 
+def test_a_forced_training_is_done_again_and_not_loaded(made: Made) -> None:
+    made.run_dir.write_json("training/fit.json", {})
+    assert made.run(make_settings({"epochs": 5})).ran == ["training", "evaluation"]
+    assert made.run_dir.path("training/fit.json").exists()
+    assert made.run(make_settings({"epochs": 5}), force=["training"]).ran == ["training"]
+    assert not made.run_dir.path("training/fit.json").exists()
+
+
 def test_force_runs_a_stage_and_an_unknown_one_is_an_error(made: Made) -> None:
     assert made.ask(force=["samples"]) == {"samples": ("asked for",)}
     assert list(made.ask(force=["all"])) == list(STAGE_NOTEBOOKS)
@@ -238,13 +246,39 @@ def test_what_a_killed_command_leaves_is_stale_where_it_rests_on_something_else(
     assert "training/value.json: " in outcomes["evaluation"].note
 
 
-def test_a_run_of_an_older_version_is_made_again_and_one_of_a_newer_is_refused(made: Made) -> None:
+def test_a_run_of_an_older_version_is_made_again(made: Made) -> None:
     manifest = json.loads(made.run_dir.path("manifest.json").read_text(encoding="utf-8"))
     for entry in manifest["stages"].values():
         for name in ("key", "source", "started"):
             del entry[name]
     made.run_dir.write_json("manifest.json", {**manifest, "format": 1})
     assert set(made.ask()) == set(STAGE_NOTEBOOKS)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"a: [", b"dataset: \xff"])
+def test_lost_settings_are_written_again(made: Made, damage: bytes | None) -> None:
+    path = made.run_dir.path("settings.yaml")
+    expected = path.read_bytes()
+    path.unlink() if damage is None else path.write_bytes(damage)
+    assert made.run().ran == []
+    assert path.read_bytes() == expected
+
+
+def test_code_that_is_edited_while_its_stage_runs_is_not_taken_for_what_was_run(made: Made) -> None:
+    path = made.notebooks / "04-visual-samples.ipynb"
+    text = path.read_text(encoding="utf-8").replace("print('written')", "print('edited')")
+    made.edit("samples", lambda notebook: notebook.cells[1].update(
+        source=f"import pathlib\npathlib.Path({str(path)!r}).write_text({text!r})\n{notebook.cells[1].source}"
+    ))  # fmt: skip
+    assert made.run().ran == ["samples"]
+    assert "samples" in made.ask()
+
+
+def test_what_a_killed_command_has_not_given_its_name_is_removed(made: Made) -> None:
+    half = made.run_dir.path("samples/.value.json-abc.json")
+    half.write_text("{", encoding="utf-8")
+    made.run(force=["samples"])
+    assert not half.exists()
 
 
 def test_a_run_has_one_writer_and_the_second_is_told_who(made: Made) -> None:

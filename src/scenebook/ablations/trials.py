@@ -15,6 +15,8 @@ import numpy as np
 from scenebook.ablations.folds import Fold
 from scenebook.ablations.plan import CHANGEABLE, Variant
 from scenebook.bank.opening import LIBRARIES
+from scenebook.provenance import sha256_lines
+from scenebook.sourcecode import digest_modules
 
 FOLDER = "ablations/runs"
 
@@ -84,6 +86,7 @@ def list_trials(
         weights_sha256: Digest of the backbone's weights, `None` for random ones.
     """
     versions = {name: metadata.version(name) for name in LIBRARIES}
+    code = sha256_lines(digest_modules(["import scenebook.fitting"]).values())
     trials = []
     for variant in variants:
         for number in range(variant.seeds):
@@ -95,6 +98,7 @@ def list_trials(
                 "weights": weights_sha256,
                 "pictures": fold.digest,
                 "versions": versions,
+                "code": code,
             }
             key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
             trials.append(Trial(variant, number, changed, fold, key))

@@ -12,6 +12,7 @@ from scenebook import config, pipeline
 from scenebook.artifacts import SETTINGS, RunDirectory, open_run, project_root, run_name_for
 from scenebook.config import Settings
 from scenebook.dataset import source_name
+from scenebook.errors import InputError
 
 
 def environment(name: str) -> str | None:
@@ -41,8 +42,22 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
 
 
 def load_settings(run_dir: RunDirectory) -> Settings:
-    """Returns the settings that a run was made with."""
-    values = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
+    """Returns the settings that a run was made with.
+
+    Raises:
+        InputError: They cannot be read.
+    """
+    path = run_dir.require(SETTINGS)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError) as error:
+        values = error
+    if not isinstance(values, dict):
+        raise InputError(
+            "Expected a YAML file of settings.",
+            received={"settings": str(path)},
+            advice="`make report` with the settings of this run writes it again.",
+        )
     return config.make_settings(values)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 from rich.text import Text
 
@@ -19,7 +18,7 @@ from scenebook.cli.loading import collect_settings, environment, load_settings, 
 from scenebook.config import Settings
 from scenebook.errors import ReportError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
-from scenebook.pipeline.rendered import find_report_changes, note_report
+from scenebook.pipeline.rendered import find_report_changes, make_report_key, note_report
 from scenebook.terminal import TerminalListener
 
 DRAWN_BANNER = (
@@ -157,7 +156,7 @@ def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Con
         return
     try:
         before = load_settings(run_dir).dataset
-    except (ScenebookError, yaml.YAMLError):
+    except ScenebookError:
         return  # of another version: what it was made from cannot be told
     if before != settings.dataset:
         text = f"note: run {run_dir.name} was made from {before}. It is replaced; RUN=name keeps both."
@@ -181,7 +180,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     started = time.monotonic()
     build_dir = default_build_dir() / run_dir.name
     outcomes = pipeline.stored_outcomes(run_dir)
-    settings = load_settings(run_dir)
+    key, settings = make_report_key(run_dir), load_settings(run_dir)
     banners = [DRAWN_BANNER] if settings.dataset == config.DRAWN_SCENES else []
     rendered = rendering.render_report(
         run_dir.root,
@@ -190,7 +189,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         front_matter_path=front_matter_path(),
         banners=banners,
     )
-    note_report(run_dir, build_dir)
+    note_report(build_dir, key)
     for warning in rendered.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"))
     console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))

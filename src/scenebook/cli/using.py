@@ -15,6 +15,7 @@ from scenebook import config, pipeline
 from scenebook.artifacts import default_build_dir, open_run, replacing
 from scenebook.cli.loading import short
 from scenebook.errors import InputError
+from scenebook.pipeline.rendered import find_report_changes
 from scenebook.terminal import CountLine
 from scenebook.wording import count_noun
 
@@ -44,6 +45,13 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             advice="Run `make report` first: a bundle of stages from different runs would contradict itself.",
         )
     build = default_build_dir() / run_dir.name
+    changes = find_report_changes(run_dir, build)
+    if changes:
+        raise InputError(
+            "Expected a report that was rendered from this run as it is.",
+            received={"run": run_dir.name, "changed": "; ".join(changes[:3])},
+            advice=f"Run `make render RUN={run_dir.name}` first.",
+        )
     members = {name: build / name for name in ("report.html", "report.pdf")}
     for name in BUNDLED:
         root = run_dir.path(name)

@@ -58,10 +58,7 @@ def write_verdict(verification: Verification) -> str:
 
 def _name_rule(verification: Verification) -> str:
     if verification.same_machine:
-        rule = "all had to be equal, as the machine and all versions are those of the run"
-        # The processor's model is not in the manifest.
-        doubt = " (as far as the manifest tells: another model of processor can change last digits)"
-        return rule + (doubt if verification.failed_rows else "")
+        return "all had to be equal, as the machine and all versions are those of the run"
     return (
         f"a tolerance applied (scores {SHARE:g} or {FEWEST} pictures, losses {LOSS:.0%} or {LEAST_LOSS:g}), as the run "
         f"was made on another machine or with other versions: {_name_changes(verification.machine)}"

@@ -26,14 +26,10 @@ def digest_contents(found: FoundPictures) -> str:
     """
     with FactsCache(cache_dir(), FACTS_VERSION) as cache:
         facts = cache.find(found.root, ((picture.path, picture.stamp) for picture in found.pictures))
-    digests = []
-    for picture, known in zip(found.pictures, facts, strict=True):
-        try:
-            digests.append(
-                known["sha256"] if known else sha256_bytes(read_regular(found.root / picture.path, MAX_BYTES))
-            )
-        except OSError as error:
-            digests.append(f"unreadable: {error.strerror}")
+    digests = [
+        known["sha256"] if known else _digest_file(found.root / picture.path)
+        for picture, known in zip(found.pictures, facts, strict=True)
+    ]
     return _digest(found, digests)
 
 

@@ -33,6 +33,8 @@ _LESS_MEMORY = {
     "training": "batch_size, head_units or image_size",
     "ablations": "batch_size, head_units or image_size",
 }
+_KILLED = -int(getattr(signal, "SIGKILL", 9))
+"""The exit code of a process that was killed; Windows has no such signal."""
 _PATIENCE = 2.0
 """Seconds that a kernel has to end by itself."""
 
@@ -112,7 +114,7 @@ def execute_notebook(
             failure = _Failure(reason + "or find out what it waits for.", _find_running(partial))
         except DeadKernelError:
             code = kernels[-1].poll() if kernels else None
-            killed = code == -signal.SIGKILL
+            killed = code == _KILLED
             failure = _Failure(_explain_death(stage, code), _find_running(partial), was_killed=killed)
         except OSError as error:
             written.write("\n" + traceback.format_exc())
@@ -203,7 +205,7 @@ def _logging_kernel_manager(log: _Log, kernels: list[Popen[bytes]]) -> type:
 
 
 def _explain_death(stage: str, code: int | None) -> str:
-    if code == -signal.SIGKILL:
+    if code == _KILLED:
         return f"its kernel was killed, as a system does that runs out of memory. {advise_on_memory(stage)}"
     if code is None:
         return "its kernel died."

@@ -17,7 +17,7 @@ from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, ta
 from scenebook.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.sourcecode import PACKAGE, digest_cell, digest_modules
 
-_ONLY_RENDERING = ("nbconvert", "typst")
+_ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
 
 
 def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
@@ -29,13 +29,14 @@ def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Se
         settings: All of the run, with absolute paths.
     """
     code = [source_of(cell) for cell in notebook.code_cells if PARAMETERS not in tags_of(cell)]
-    versions = library_versions()
+    versions, files = library_versions(), _digest_files(parameters, settings)
     key: Key = {
-        "settings": dict(parameters),
+        # A file that lies elsewhere now is the same file.
+        "settings": {name: value for name, value in parameters.items() if name not in files or value is None},
         "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
         "modules": digest_modules(code),
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
-        "files": _digest_files(parameters, settings),
+        "files": files,
     }
     if notebook.path.stem == STAGE_NOTEBOOKS["conclusion"]:
         key["files"]["repository in front-matter.yaml"] = _read_repository()
@@ -58,7 +59,7 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
         found["ablation_plan"] = _digest(Path(plan))
     if settings.samples_dir and "samples_dir" in parameters:
         folder = Path(settings.samples_dir)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
         found["samples_dir"] = sha256_lines(
             json.dumps([path.relative_to(folder).as_posix(), sha256_file(path)]) for path in files
         )
@@ -73,6 +74,6 @@ def _read_repository() -> str:
     """The conclusion names it. Read without what the front matter is checked with, which takes seconds to import."""
     try:
         content = yaml.safe_load((project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, ValueError, yaml.YAMLError):
         return "none"
     return str(content.get("repository")) if isinstance(content, dict) else "none"

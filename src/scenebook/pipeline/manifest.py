@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from scenebook.provenance import git_commit, library_versions, machine, sha256_f
 
 MANIFEST_FORMAT = 2
 
+ABSENT = "absent"
+"""In place of the digest of a file that is not there."""
 DONE = "done"
 FAILED = "failed"
 INTERRUPTED = "interrupted"
@@ -72,7 +74,7 @@ class Manifest:
     def __init__(self, run_dir: RunDirectory, profile: str) -> None:
         self.run_dir = run_dir
         self.profile = profile
-        self.content = load_manifest(run_dir) or {"stages": {}, "files": {}}
+        self.content = load_manifest(run_dir) or {"format": MANIFEST_FORMAT, "stages": {}, "files": {}}
 
     def begin(self) -> None:
         """Notes who writes this run from now on: commit, versions, machine and time."""
@@ -100,16 +102,26 @@ class Manifest:
             if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
         }
 
-    def collect(self, stage: str, before: Mapping[str, tuple[int, int]], *, whole: bool = True) -> None:
-        """Registers what a stage wrote.
+    def collect(
+        self,
+        stage: str,
+        before: Mapping[str, tuple[int, int]],
+        touched: Collection[str] = (),
+        *,
+        whole: bool = True,
+    ) -> None:
+        """Registers what a stage wrote; not what somebody else put into the run meanwhile.
 
         Args:
             stage: Its name.
             before: The snapshot from before it ran.
+            touched: Files that it has asked for: of these it may have written some outside its own folder.
             whole: Whether it ended as it should: then what it wrote in an earlier run, but not now, is removed.
         """
         after = self.snapshot()
-        written = [name for name, facts in after.items() if before.get(name) != facts]
+        own = (f"{stage}/", "figures/", f"notebooks/{STAGE_NOTEBOOKS.get(stage)}.ipynb", f"log/{stage}.txt")
+        changed = [name for name, facts in after.items() if before.get(name) != facts]
+        written = [name for name in changed if name.startswith(own) or name in touched]
         for name in written:
             self.register(name, stage)
         files = self.content["files"]
@@ -192,13 +204,54 @@ def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
         raise InputError(
             "Expected a manifest in JSON.", received={"manifest": str(path)}, advice=f"{error}. Choose another RUN."
         ) from None
-    if not isinstance(manifest, dict) or manifest.get("format", 0) > MANIFEST_FORMAT:
+    if not _is_manifest(manifest):
+        raise InputError(
+            "Expected a manifest as scenebook writes it.",
+            received={"manifest": str(path)},
+            advice="Delete it, or choose another RUN.",
+        )
+    if manifest["format"] > MANIFEST_FORMAT:
         raise InputError(
             "Expected a manifest of this version of scenebook, or of an older one.",
             received={"manifest": str(path)},
             advice="Update scenebook, or choose another RUN.",
         )
-    return manifest
+    for entry in manifest["stages"].values():
+        for name in set(entry) - _FIELDS:
+            del entry[name]
+    return dict(manifest)
+
+
+_FIELDS = {field.name for field in fields(StageOutcome)} - {"name", "note"}
+
+
+def _is_manifest(content: Any) -> bool:
+    """Tells whether JSON has the shape of a manifest: a run may be a stranger's."""
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        return False
+    stages, files = content.setdefault("stages", {}), content.setdefault("files", {})
+    return (
+        isinstance(stages, dict)
+        and isinstance(files, dict)
+        and all(_is_stage(entry) for entry in stages.values())
+        and all(
+            isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("sha256", "stage"))
+            for entry in files.values()
+        )
+    )
+
+
+def _is_stage(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    key = entry.setdefault("key", {})
+    texts = ("notebook", "status", "reason", "started", "source")
+    return (
+        {"notebook", "status", "reason"} <= set(entry)
+        and all(isinstance(entry.get(name, ""), str) for name in texts)
+        and isinstance(key, dict)
+        and all(isinstance(part, dict) for part in key.values())
+    )
 
 
 def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
@@ -233,10 +286,10 @@ def _list_changes(
 ) -> list[str]:
     """Compares what a stage was made from with what the run holds: settings, and files of other stages."""
     read = outcome.key.get("settings", {})
-    inputs = {name: digest for name, digest in outcome.key.get("inputs", {}).items() if name in files}
+    inputs = {name: digest for name, digest in outcome.key.get("inputs", {}).items() if name != MANIFEST}
     now = {
         "settings": {name: settings.get(name) for name in read} if settings else read,
-        "inputs": {name: files[name]["sha256"] for name in inputs},
+        "inputs": {name: files[name]["sha256"] if name in files else ABSENT for name in inputs},
     }
     return list_changes({"settings": read, "inputs": inputs}, now)
 

@@ -36,9 +36,9 @@ def compare_pictures(
     found = _find(settings, run_dir)
     if found is None or not old:
         return ({}, {}) if found is None and not old else ({"contents": str(old.get("contents"))}, {"contents": "none"})
-    if digest_listing(found) == old["listing"]:
+    if digest_listing(found) == old.get("listing"):
         return {}, {}
-    return {"contents": old["contents"]}, {"contents": digest_contents(found)}
+    return {"contents": old.get("contents")}, {"contents": digest_contents(found)}
 
 
 def _find(settings: Settings, run_dir: RunDirectory) -> FoundPictures | None:
@@ -48,6 +48,7 @@ def _find(settings: Settings, run_dir: RunDirectory) -> FoundPictures | None:
         if settings.dataset != INTEL:
             return find_pictures(Path(settings.dataset), class_map=settings.class_map)
         # Where they were downloaded to, the data stage has found out.
-        return find_pictures(Path(run_dir.read_json("data/classes.json")["root"]), class_map=settings.class_map)
-    except (DatasetError, MissingArtifactError):
+        root = run_dir.root / run_dir.read_json("data/classes.json")["root"]
+        return find_pictures(root, class_map=settings.class_map)
+    except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
         return None

@@ -9,17 +9,17 @@ from typing import Any
 
 import yaml
 
-from scenebook.artifacts import MANIFEST, SETTINGS, STAGE_NOTEBOOKS
+from scenebook.artifacts import MANIFEST, SETTINGS, STAGE_NOTEBOOKS, project_root
 from scenebook.config import Settings, check_names
 from scenebook.errors import SettingsError
-from scenebook.keys import Key, list_changes
+from scenebook.keys import DIGITS, Key, list_changes
 from scenebook.pipeline.keys import make_key
-from scenebook.pipeline.manifest import Manifest
+from scenebook.pipeline.manifest import ABSENT, Manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.pictures import compare_pictures, digest_pictures
 from scenebook.provenance import sha256_bytes, sha256_file
+from scenebook.sourcecode import read_module
 
-ABSENT = "absent"
 ALL = "all"
 FIRST = "not run yet"
 """The reason of a stage that the run does not hold yet."""
@@ -32,11 +32,13 @@ class Decision:
     Attributes:
         stage: Its name.
         reasons: Why it has to; none: it is skipped.
+        forced: Whether it has to because somebody asked for it.
         prose: Whether, although it is skipped, its notebook reads differently now.
     """
 
     stage: str
     reasons: tuple[str, ...] = ()
+    forced: bool = False
     prose: bool = False
 
     @property
@@ -63,6 +65,7 @@ class Planner:
         check_stages(force)
         self.settings = settings
         self.settings_text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+        self.settings_digest = sha256_bytes(self.settings_text.encode())
         self._manifest = manifest
         self._notebooks = notebooks
         self._force = force
@@ -85,7 +88,7 @@ class Planner:
         """
         entry = self._manifest.content["stages"].get(stage)
         if stage in self._force or ALL in self._force:
-            return Decision(stage, ("asked for",))
+            return Decision(stage, ("asked for",), forced=True)
         if entry is None or entry["status"] == "not run":
             return Decision(stage, (FIRST,))
         if entry["status"] != "done":
@@ -110,28 +113,33 @@ class Planner:
         reasons += list_changes({"inputs": {name: inputs[name] for name in now}}, {"inputs": now})
         return reasons + [f"{name}: {what}" for name, what in self._manifest.find_damaged(stage)]
 
-    def complete_key(self, stage: str, touched: Collection[str]) -> Key:
+    def prepare_key(self, stage: str) -> Key:
+        """Returns the key of a stage that is about to run, but for what it will read: code may be edited meanwhile."""
+        read_module.cache_clear()
+        return make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
+
+    def complete_key(self, stage: str, key: Key, touched: Collection[str]) -> Key:
         """Returns the key of a stage that has just run.
 
         Args:
             stage: Its name.
+            key: From `prepare_key`.
             touched: The files of the run that it has asked for, to read or to write them.
         """
-        key = make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
-        if stage == "data":
-            key["pictures"] = digest_pictures(self.settings, self._manifest.run_dir)
+        pictures = {"pictures": digest_pictures(self.settings, self._manifest.run_dir)} if stage == "data" else {}
         others = (name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name))
-        key["inputs"] = {name: self._digest_now(name) for name in sorted(others)}
-        return key
+        return {**key, **pictures, "inputs": {name: self._digest_now(name) for name in sorted(others)}}
 
     def _is_own(self, stage: str, name: str) -> bool:
         return self._manifest.producer_of(name) == stage or self._manifest.run_dir.path(name).is_dir()
 
     def _digest_now(self, name: str) -> str:
         if name == MANIFEST:
-            return f"profile {self._manifest.profile}"  # all that a stage reads of it
+            # The profile's name is all that a stage reads of it; and what that profile holds now.
+            profile = project_root() / "profiles" / f"{self._manifest.profile}.yaml"
+            return f"profile {self._manifest.profile} {sha256_file(profile)[:DIGITS] if profile.is_file() else ''}"
         if name == SETTINGS:
-            return sha256_bytes(self.settings_text.encode())
+            return self.settings_digest
         return self._manifest.digest_of(name) or ABSENT
 
     def _path_of(self, stage: str) -> Path:

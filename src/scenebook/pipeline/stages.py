@@ -9,7 +9,7 @@ from typing import Protocol
 
 import psutil
 
-from scenebook.artifacts import SETTINGS, STAGE_NOTEBOOKS, RunDirectory, project_root, write_bytes
+from scenebook.artifacts import FINISHED_FIT, SETTINGS, STAGE_NOTEBOOKS, RunDirectory, project_root, write_bytes
 from scenebook.config import Settings
 from scenebook.errors import ScenebookError, StageError
 from scenebook.pipeline.execution import PeakMemory, execute_notebook, explain_os_error
@@ -96,6 +96,7 @@ def run_pipeline(
         manifest = Manifest(run_dir, profile)
         planner = Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force)
         runner = _Runner(planner, manifest, run_dir, listener, time_limit)
+        runner.mend_settings()
         for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
             runner.pass_stage(stage, number)
     return stored_outcomes(run_dir)
@@ -150,6 +151,10 @@ class _Runner:
         outcome = StageOutcome(stage, f"{STAGE_NOTEBOOKS[stage]}.ipynb", RUNNING, reason, started=tell_time())
         # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
         self._manifest.record(outcome)
+        if decision.forced and FINISHED_FIT.startswith(f"{stage}/"):
+            # Whoever forces a training wants it done again, not loaded.
+            for path in (self._run_dir.path(FINISHED_FIT), *self._run_dir.path(stage).glob("checkpoint*.npz")):
+                path.unlink(missing_ok=True)
         try:
             self._listener.stage_started(stage, number, len(STAGE_NOTEBOOKS), reason)
             outcome, error = self._run(stage, outcome)
@@ -161,6 +166,19 @@ class _Runner:
         if error:
             raise PipelineFailedError(error, stored_outcomes(self._run_dir), self._run_dir)
 
+    def mend_settings(self) -> None:
+        """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
+        if self._manifest.content["stages"] and self._manifest.digest_of(SETTINGS) != self._planner.settings_digest:
+            self._begin()
+            self._manifest.write()
+
+    def _remove_leftovers(self, stage: str) -> None:
+        """Removes files of a killed command that have not got their names."""
+        for folder in (stage, "figures", "notebooks"):
+            for path in self._run_dir.path(folder).glob(".*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+
     def _begin(self) -> None:
         """Notes the settings, before the first stage that runs."""
         if not self._begun:
@@ -171,7 +189,8 @@ class _Runner:
 
     def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
         notebook = self._planner.notebook_of(stage)
-        source = sha256_file(notebook.path)
+        source, key = sha256_file(notebook.path), self._planner.prepare_key(stage)
+        self._remove_leftovers(stage)
         before = self._manifest.snapshot()
         started = time.monotonic()
         error: StageError | None = None
@@ -196,7 +215,7 @@ class _Runner:
         if error and error.was_killed:
             total = psutil.virtual_memory().total / 2**20
             error.reason += f" (Its processes had taken {memory.peak_mb:,.0f} of {total:,.0f} MB.)"
-        self._manifest.collect(stage, before, whole=error is None)
+        self._manifest.collect(stage, before, touched, whole=error is None)
         return StageOutcome(
             stage,
             outcome.notebook,
@@ -205,7 +224,7 @@ class _Runner:
             round(time.monotonic() - started, 2),
             memory.peak_mb,
             outcome.started,
-            {} if error else self._planner.complete_key(stage, touched),
+            {} if error else self._planner.complete_key(stage, key, touched),
             source,
         ), error
 

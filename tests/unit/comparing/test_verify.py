@@ -157,7 +157,7 @@ def test_the_closing_sentence_names_the_rule_and_why() -> None:
         " keras 3.14 there, 3.15 here."
     )
     far = make_verification(rows=[Row("x", "1", "2", "none", "different")])
-    assert "another model of processor can change last digits" in write_verdict(far)
+    assert write_verdict(far).startswith("Not passed: 1 of 1 comparisons do not hold; all had to be equal")
 
 
 def test_hostile_text_stays_text(console: Console) -> None:

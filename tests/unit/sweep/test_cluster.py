@@ -1,4 +1,4 @@
-"""Clusters of this machine's own processes; those of separate commands are in `integration/test_sweep_cluster.py`."""
+"""Clusters of this machine's own processes; those of separate commands are in `tests/slow/test_cluster.py`."""
 
 from __future__ import annotations
 

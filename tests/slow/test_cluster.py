@@ -1,4 +1,4 @@
-"""A scheduler and workers that were started as commands of their own, as on a cluster of machines."""
+"""A scheduler and workers that were started as commands of their own, as on a cluster of machines. `make cluster`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from scenebook.errors import InputError, ScenebookError
 from scenebook.sweep.cluster import open_cluster
 from scenebook.sweep.fan_out import run_tasks
 from tests.unit.sweep import tasks
+
+pytestmark = pytest.mark.slow
 
 DASK = [sys.executable, "-m", "dask"]
 TLS = "distributed.comm.tls."
