@@ -275,10 +275,22 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
             changes = _list_changes(outcome, manifest["files"], settings)
             broken = [earlier.name for earlier in outcomes if earlier.status != DONE]
             if changes or broken:
-                note = "; ".join(changes[:3]) or f"before stage {broken[0]} was started again"
-                outcome = replace(outcome, status=STALE, note=f"made {outcome.started or 'earlier'}: {note}")
+                why = (
+                    f"since then: {'; '.join(changes[:3])}"
+                    if changes
+                    else f"before stage {broken[0]} was started again"
+                )
+                outcome = replace(outcome, status=STALE, note=f"made {_tell_minute(outcome.started)}, {why}")
         outcomes.append(outcome)
     return outcomes
+
+
+def _tell_minute(started: str) -> str:
+    """Returns when something was started as people write it; what is no such time, as it is."""
+    try:
+        return datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return started or "earlier"
 
 
 def _list_changes(
