@@ -30,14 +30,7 @@ def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:
             received={"run": run_dir.name},
             advice="`python -m scenebook report` makes one.",
         )
-    manifest = _reading(run_dir, MANIFEST, lambda: load_manifest(run_dir))
-    for part in ("stages", "files"):
-        entries = manifest.setdefault(part, {})
-        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise InputError(
-                f"Expected a manifest with {part} by name.", received={"run": run_dir.name, "file": MANIFEST}
-            )
-    return manifest
+    return _reading(run_dir, MANIFEST, lambda: load_manifest(run_dir))
 
 
 def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:

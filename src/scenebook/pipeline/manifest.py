@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -234,24 +234,20 @@ def _is_manifest(content: Any) -> bool:
         isinstance(stages, dict)
         and isinstance(files, dict)
         and all(_is_stage(entry) for entry in stages.values())
-        and all(
-            isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("sha256", "stage"))
-            for entry in files.values()
-        )
+        and all(_has_texts(entry, ("sha256", "stage")) for entry in files.values())
     )
+
+
+def _has_texts(entry: Any, names: Sequence[str]) -> bool:
+    """Tells whether an entry is a mapping whose values of these names are texts; one that is missing becomes empty."""
+    return isinstance(entry, dict) and all(isinstance(entry.setdefault(name, ""), str) for name in names)
 
 
 def _is_stage(entry: Any) -> bool:
-    if not isinstance(entry, dict):
+    if not _has_texts(entry, ("notebook", "status", "reason", "started", "source")):
         return False
     key = entry.setdefault("key", {})
-    texts = ("notebook", "status", "reason", "started", "source")
-    return (
-        {"notebook", "status", "reason"} <= set(entry)
-        and all(isinstance(entry.get(name, ""), str) for name in texts)
-        and isinstance(key, dict)
-        and all(isinstance(part, dict) for part in key.values())
-    )
+    return isinstance(key, dict) and all(isinstance(part, dict) for part in key.values())
 
 
 def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:

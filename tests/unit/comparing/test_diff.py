@@ -157,10 +157,10 @@ def test_what_is_no_run_is_an_error(tmp_path: Path, run: RunDirectory) -> None:
     with pytest.raises(InputError, match="run that was started before"):
         diff_runs(run, RunDirectory(tmp_path / "nothing"))
     run.write_json("manifest.json", {"files": [1]})
-    with pytest.raises(InputError, match="manifest with files by name"):
+    with pytest.raises(InputError, match="Expected a manifest as scenebook writes it"):
         diff_runs(run, run)
     run.write_json("manifest.json", {"format": "one"})
-    with pytest.raises(InputError, match=r"manifest\.json to be readable"):
+    with pytest.raises(InputError, match="Expected a manifest as scenebook writes it"):
         diff_runs(run, run)
 
 
