@@ -91,8 +91,8 @@ def test_the_report_shows_what_came_out(study: Finished) -> None:
 
 
 def test_what_is_done_is_not_done_again_but_for_what_failed(study: Finished, again: Finished) -> None:
-    assert "The other stages of study are done, with the same settings: they are not run again." in again.output
-    assert "[1/2] ablations: done" in again.output
+    assert again.output.count(": unchanged") == len(STAGE_NOTEBOOKS) - 1
+    assert "[5/6] ablations: done" in again.output
     assert "ablations: 0 trainings to do, 6 done" in again.output
     assert "epoch" not in again.output
     assert read_results(again).drop(columns="seconds").equals(read_results(study).drop(columns="seconds"))
@@ -104,7 +104,14 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     settings = load_settings(run_dir).updated({"ablations": "none"})
     heard = Heard()
     pipeline.run_pipeline(settings, run_dir, profile="sample", listener=heard, force=["ablations"])
-    assert heard.lines == ["start ablations 1/1", "done ablations"]
+    assert heard.lines == [
+        *(f"skip {stage}" for stage in ("data", "training", "evaluation", "samples")),
+        "start ablations 5/6",
+        "done ablations",
+        # It tells with which settings the report is made again.
+        "start conclusion 6/6",
+        "done conclusion",
+    ]
     assert read_results(again)["status"].tolist() == ["done", "done", "failed", "done"]
     assert {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()} == before
     manifest = pipeline.load_manifest(run_dir)

@@ -107,7 +107,7 @@ def execute_notebook(
             written.write("\n" + "\n".join(error.traceback) + "\n")
             reason = _explain(error.ename, error.evalue)
             if error.ename in MEMORY_ERRORS:
-                reason += f" {advise_on_memory(stage)}"
+                reason = f"{reason.rstrip('.')}. {advise_on_memory(stage)}"
             failure = _Failure(reason, _find_failed(partial), wrong_input=error.ename in INPUT_ERRORS)
         except CellTimeoutError:
             reason = f"the cell took longer than the time limit of {time_limit} s, and was stopped. Raise TIME_LIMIT, "
