@@ -87,6 +87,8 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell makes its background jobs deaf to Ctrl-C; who types a command has one that hears it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def call(self, *arguments: str, before: tuple[str, ...] = (), **more: str) -> Done:
