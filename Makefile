@@ -85,8 +85,8 @@ scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py
-cluster: setup-dev ## try a dask scheduler and workers that were started as commands of their own
-	@$(PY) -m pytest -o addopts="" -q -m slow tests/slow/test_cluster.py
+cluster: setup-dev ## try a whole study, and a dask scheduler and workers that were started as commands of their own
+	@$(PY) -m pytest -o addopts="" -q -m slow tests/slow/test_study.py tests/slow/test_cluster.py
 bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
 	@$(PY) -m benchmarks
 bench-test: setup-dev ## try the benchmark's command on a few pictures

@@ -1,4 +1,6 @@
-"""A study through the command line: real kernels, a real dask cluster, real trainings, on a few drawn pictures."""
+"""A study through the command line: real kernels, a real dask cluster, real trainings, on a few drawn pictures.
+
+`make cluster` runs it."""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ from scenebook.cli.loading import load_settings
 from scenebook.training import HISTORY_COLUMNS
 from tests.integration.conftest import Finished, run_command
 from tests.unit.test_pipeline import Heard
+
+pytestmark = pytest.mark.slow
 
 PLAN = """
 variants:
