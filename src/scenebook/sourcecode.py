@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -137,8 +137,3 @@ def _describe(value: Any, parts: list[str]) -> None:
         parts.append("]")
     else:
         parts.append(f"{type(value).__name__} {value!r}")
-
-
-def name_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Returns the names whose digests differ, or that only one of both has; sorted."""
-    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))

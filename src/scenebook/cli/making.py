@@ -30,7 +30,7 @@ DRAWN_BANNER = (
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
     _name_scheduler(arguments)
-    _run(arguments, console, *collect_settings(arguments, Path.cwd()))
+    _run(arguments, console, *collect_settings(arguments, Path.cwd()), _list_forced(arguments))
     return 0
 
 
@@ -95,9 +95,8 @@ def _run(
     settings: Settings,
     profile: str,
     run_dir: RunDirectory,
-    force: Collection[str] = (),
+    forced: Collection[str],
 ) -> None:
-    forced = [*_list_forced(arguments), *force]
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     _tell_of_replacement(settings, run_dir, console)
     with TerminalListener(console) as listener:
@@ -119,7 +118,7 @@ def _report(
     if any(decision.run for decision in pipeline.explain_pipeline(settings, run_dir, profile=profile, force=forced)):
         _check_before_run(settings)
     try:
-        _run(arguments, console, settings, profile, run_dir, force)
+        _run(arguments, console, settings, profile, run_dir, forced)
     except PipelineFailedError as error:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)

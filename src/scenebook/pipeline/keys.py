@@ -39,7 +39,7 @@ def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Se
         "files": files,
     }
     if notebook.path.stem == STAGE_NOTEBOOKS["conclusion"]:
-        key["files"]["repository in front-matter.yaml"] = _read_repository()
+        key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
 
 
@@ -70,10 +70,13 @@ def _digest(path: Path) -> str:
     return sha256_file(path) if path.is_file() else "absent"
 
 
-def _read_repository() -> str:
-    """The conclusion names it. Read without what the front matter is checked with, which takes seconds to import."""
+def read_front_matter() -> dict[str, Any]:
+    """Returns what the report's front matter says; nothing where it cannot be read, which rendering tells.
+
+    Read without what it is checked with, which takes seconds to import.
+    """
     try:
         content = yaml.safe_load((project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
-        return "none"
-    return str(content.get("repository")) if isinstance(content, dict) else "none"
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenebook.artifacts import MANIFEST, RunDirectory, project_root, write_json
 from scenebook.keys import list_changes
+from scenebook.pipeline.keys import read_front_matter
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.sourcecode import digest_modules
@@ -61,11 +60,7 @@ def _name(path: Path, folder: Path) -> str:
 
 def _find_bibliography(folder: Path) -> Path | None:
     """Returns the file of works that the front matter names, which may lie anywhere."""
-    try:
-        front = yaml.safe_load((folder / "front-matter.yaml").read_text(encoding="utf-8"))
-        path = folder / str(front["bibliography"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        return None
+    path = folder / str(read_front_matter().get("bibliography"))
     return path if path.is_file() else None
 
 
