@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from xdist.scheduler import LoadFileScheduling
 
 from scenebook.artifacts import RunDirectory
 
@@ -22,6 +26,20 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # No test reads or leaves anything in the cache of whoever runs them.
 os.environ["SCENEBOOK_CACHE"] = tempfile.mkdtemp(prefix="scenebook-cache-")
 atexit.register(shutil.rmtree, os.environ["SCENEBOOK_CACHE"], ignore_errors=True)
+
+
+class WholeFolders(LoadFileScheduling):
+    """Whole files go to one worker; so does the folder whose files look at one and the same sample report."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = "tests/whole/sample/"
+        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFolders:
+    return WholeFolders(config, log)
+
 
 MakeFolder = Callable[..., Path]
 
@@ -62,6 +80,14 @@ def clean_keras() -> Iterator[None]:
     """Clears what Keras keeps between models, names and seeds among it."""
     import keras
 
+    _leave_what_is_imported_to_itself()
     keras.utils.set_random_seed(0)
     yield
     keras.backend.clear_session()
+
+
+@functools.cache
+def _leave_what_is_imported_to_itself() -> None:
+    """Every cleared session collects garbage, half a second each time among what TensorFlow's import leaves behind."""
+    gc.collect()
+    gc.freeze()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import PAGES, SCHEMES, WIDTHS, OpenPage, missing
+from .conftest import PAGES, SCREENS, OpenPage, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,8 +28,7 @@ def violations(page: Page) -> list[str]:
     return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(name: str, width: int, scheme: str, open_page: OpenPage) -> None:
     # The page's own policy would refuse axe: it is set aside here, and nowhere else.

@@ -14,7 +14,7 @@ from scenebook.rendering.text import strip_terminal_codes
 from scenebook.sentences import as_utf8
 
 from ..unit.rendering.hostile import NAMED, on_page
-from .conftest import HEIGHT, PAGES, SCHEMES, WIDTHS, OpenPage, serve
+from .conftest import HEIGHT, PAGES, SCREENS, WIDTHS, OpenPage, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, FloatRect, Locator, Page
@@ -69,8 +69,7 @@ def test_a_page_that_runs_a_script_or_logs_would_be_noticed(browser: Browser, tm
     context.close()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_wider_than_the_window(
     name: str, width: int, scheme: str, open_page: OpenPage, screenshots: Path

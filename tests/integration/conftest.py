@@ -1,89 +1,12 @@
-"""Whole runs, each made once: the sample report through the command line, and the notebooks by hand."""
+"""Where the notebooks are."""
 
 from __future__ import annotations
 
-import functools
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from scenebook.artifacts import RunDirectory, project_root
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished command and the run that it made."""
-
-    run_dir: RunDirectory
-    build_dir: Path
-    output: str
-    returncode: int
-
-
-REACHES_OUT = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
-"""An address of no network: where there is one, the attempt times out; without any, it fails at once."""
-
-
-@functools.cache
-def find_isolation() -> tuple[tuple[str, ...], str]:
-    """Returns the command that runs another one in a network namespace without a network; or none, and why.
-
-    `SCENEBOOK_REQUIRE_NAMESPACE=1` makes it an error that there is none.
-    """
-    command = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--net", "--map-root-user")
-    try:
-        tried = subprocess.run(
-            [*command, sys.executable, "-c", REACHES_OUT], capture_output=True, text=True, timeout=60, check=False
-        )
-    except OSError as error:
-        reason = str(error)
-    else:
-        if "Network is unreachable" in tried.stderr:
-            return command, ""
-        reason = tried.stderr.strip().splitlines()[-1] if tried.stderr.strip() else "a network is there all the same"
-    if os.environ.get("SCENEBOOK_REQUIRE_NAMESPACE"):
-        raise RuntimeError(f"Expected a network namespace. Received: {reason}")
-    return (), reason
-
-
-def run_command(
-    folder: Path, run: str, *arguments: str, cwd: Path | None = None, before: Sequence[str] = ()
-) -> Finished:
-    """Runs `python -m scenebook` as a user would, with runs and reports below `folder`.
-
-    Args:
-        folder: Holds runs, reports and the cache.
-        run: The run's name.
-        *arguments: Of the command.
-        cwd: Where it is typed; by default `folder`.
-        before: A command that it is handed to.
-    """
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SCENEBOOK_")},
-        "SCENEBOOK_RUNS": str(folder / "runs"),
-        "SCENEBOOK_BUILD": str(folder / "build"),
-        "SCENEBOOK_CACHE": str(folder / "cache"),
-        "SCENEBOOK_SCHEDULER": "",  # as make sets it where nobody names one
-    }
-    command = [*before, sys.executable, "-m", "scenebook", *arguments]
-    done = subprocess.run(command, cwd=cwd or folder, env=environment, capture_output=True, text=True, check=False)
-    return Finished(
-        RunDirectory(folder / "runs" / run), folder / "build" / run, done.stdout + done.stderr, done.returncode
-    )
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """`python -m scenebook report`, the sample profile as it is; without any network where that can be had."""
-    isolation, _ = find_isolation()
-    finished = run_command(tmp_path_factory.mktemp("sample"), "sample", "report", before=isolation)
-    assert finished.returncode == 0, finished.output
-    return finished
+from scenebook.artifacts import project_root
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,8 @@ import nbformat
 import psutil
 
 from scenebook.artifacts import STAGE_NOTEBOOKS, RunDirectory, project_root
+
+from ..processes import HEARS_CTRL_C
 
 TINY = (
     "scenes_train_per_class=8 scenes_test_per_class=4 image_size=48 epochs=4 head_units=8 batch_size=8 bank_gb=0 "
@@ -87,8 +90,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A shell makes its background jobs deaf to Ctrl-C; who types a command has one that hears it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=HEARS_CTRL_C,
         )
 
     def call(self, *arguments: str, before: tuple[str, ...] = (), **more: str) -> Done:
@@ -136,8 +138,6 @@ class Project:
 
     def list_leftovers(self, run: str = "sample") -> list[str]:
         """Returns files that are not what their names say: hidden ones, and what the manifest does not know."""
-        import json
-
         root = self.runs / run
         listed = json.loads((root / "manifest.json").read_text(encoding="utf-8"))["files"]
         files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}

@@ -15,7 +15,7 @@ from scenebook import pipeline
 from scenebook.artifacts import STAGE_NOTEBOOKS
 from scenebook.cli.loading import load_settings
 from scenebook.training import HISTORY_COLUMNS
-from tests.integration.conftest import Finished, run_command
+from tests.processes import Finished, run_command
 from tests.unit.test_pipeline import Heard
 
 pytestmark = pytest.mark.slow

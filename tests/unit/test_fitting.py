@@ -95,12 +95,8 @@ def fit_tail(settings: dict[str, Any]) -> fitting.Fit:
     return fitting.fit_variant(settings, TRAIN, VALIDATION, num_classes=CLASSES)
 
 
-@pytest.mark.parametrize(
-    ("trained", "banks", "runtime"),
-    # Streaming, filling the bank, reading it.
-    [(0, [0], "tensorflow"), (3, [0, 1, 1], "tensorflow"), (3, [0, 1, 1], "openvino"), (20, [0], "openvino")],
-)
-def test_training_the_tail_is_training_the_model(trained: int, banks: list[int], runtime: str) -> None:
+def check_the_tail(trained: int, banks: list[int], runtime: str) -> None:
+    """Trains the tail alone, once with each size of the bank: history and weights are those of the whole model."""
     settings = make_settings(trainable_base_layers=trained, trunk_runtime=runtime)
     weights, expected = fit_whole_model(trained)
     for bank_gb in banks:
@@ -112,13 +108,9 @@ def test_training_the_tail_is_training_the_model(trained: int, banks: list[int],
             np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_numbers_do_not_depend_on_what_the_bank_holds() -> None:
-    settings = make_settings(bank_dtype="float16")
-    _, exact = fit_whole_model(settings["trainable_base_layers"])
-    fits = [fit_tail({**settings, "bank_gb": bank_gb}) for bank_gb in (0, 1, 1)]
-    for fit in fits[1:]:
-        pd.testing.assert_frame_equal(fit.history.drop(columns="seconds"), fits[0].history.drop(columns="seconds"))
-    np.testing.assert_allclose(fits[0].history["loss"], exact["loss"], rtol=1e-3)
+# tests/slow/test_equality.py has the other cuts, the other runtime, and the bank filled and read.
+def test_training_the_tail_is_training_the_model() -> None:
+    check_the_tail(3, [1], "tensorflow")
 
 
 def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
@@ -128,7 +120,8 @@ def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
     ended = threading.Event()
 
     def draw() -> None:
-        while not ended.is_set():
+        # Often within each step of building a network, and without keeping the interpreter for itself.
+        while not ended.wait(0.0005):
             random.random()
 
     thread = threading.Thread(target=draw)

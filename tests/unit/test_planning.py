@@ -285,6 +285,8 @@ def test_a_run_has_one_writer_and_the_second_is_told_who(made: Made) -> None:
     with pipeline.hold_run(made.run_dir), pytest.raises(RunHeldError, match=r"held by process \d+ since 20"):
         made.run(force=["all"])
     assert made.run().ran == []
+    # Whoever lists the folder of runs finds runs.
+    assert list(made.run_dir.root.parent.glob(".*")) == []
 
 
 def test_other_pictures_are_noticed_and_touched_ones_are_not(tmp_path: Path, make_folder: Callable[..., Path]) -> None:

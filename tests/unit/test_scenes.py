@@ -144,7 +144,7 @@ def features(picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_simple_classifier_confuses_the_lookalikes_most(seed: int) -> None:
-    """Stands in for the product's own training, which an integration test holds to the same band."""
+    """Stands in for the product's own training, which a test of the sample report holds to the same band."""
 
     def draw(split: str, count: int) -> np.ndarray:
         start = FIRST_INDEX[split]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from typing import Any
@@ -34,6 +35,17 @@ def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: in
 
 def make_images(count: int = 4, side: int = 32) -> np.ndarray:
     return np.random.default_rng(1).uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
+
+
+@functools.cache
+def a_trunk() -> keras.Model:
+    """The trunk of the embedded network, for tests that only compute with it."""
+    return split_frozen(build_frozen()).trunk
+
+
+@functools.cache
+def compiled(runtime: str) -> RunTrunk:
+    return compile_trunk(a_trunk(), runtime)
 
 
 def assert_same(run: RunTrunk, received: Any, expected: Any) -> None:
@@ -81,14 +93,14 @@ def test_the_compiled_trunk_is_the_trunk_in_inference_mode(runtime: str) -> None
 @pytest.mark.parametrize("count", [1, 2])
 @RUNTIMES
 def test_a_pictures_numbers_do_not_depend_on_its_batch(runtime: str, count: int) -> None:
-    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
+    run = compiled(runtime)
     images = make_images(9)
     assert_same(run, run(images[5 : 5 + count])[0], np.asarray(run(images)[0])[5 : 5 + count])
 
 
 @RUNTIMES
 def test_batches_come_out_in_their_order(runtime: str) -> None:
-    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
+    run = compiled(runtime)
     images = make_images(23)
     batches = [images[:9], images[9:9], images[9:18], images[18:]]
     received = list(run.run_batches(iter(batches)))
@@ -98,21 +110,21 @@ def test_batches_come_out_in_their_order(runtime: str) -> None:
 
 @RUNTIMES
 def test_who_stops_in_the_middle_can_start_again(runtime: str) -> None:
-    run = compile_trunk(split_frozen(build_frozen()).trunk, runtime)
+    run = compiled(runtime)
     images = make_images(8)
     first = next(iter(run.run_batches([images[:4], images[4:]])))
     assert_same(run, first[0], np.asarray(run(images)[0])[:4])
 
 
 def test_openvino_is_taken_where_it_is_installed() -> None:
-    trunk = split_frozen(build_frozen()).trunk
+    trunk = a_trunk()
     assert compile_trunk(trunk, "auto").name.startswith("OpenVINO 20")
     assert compile_trunk(trunk, "tensorflow").name == f"TensorFlow {tf.__version__}"
 
 
 def test_without_openvino_auto_is_tensorflow_and_openvino_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    trunk = split_frozen(build_frozen()).trunk
+    trunk = a_trunk()
     assert compile_trunk(trunk, "auto").name.startswith("TensorFlow")
     with pytest.raises(SettingsError, match=r"package openvino.*trunk_runtime='openvino'.*make setup-openvino"):
         compile_trunk(trunk, "openvino")

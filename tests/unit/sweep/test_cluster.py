@@ -23,6 +23,7 @@ from scenebook.environment import THREADS
 from scenebook.errors import InputError
 from scenebook.sweep.cluster import Cluster, count_local_workers, open_cluster
 from scenebook.sweep.fan_out import run_tasks
+from tests.processes import HEARS_CTRL_C
 from tests.unit.sweep import tasks
 
 
@@ -151,6 +152,7 @@ def start_command(folder: Path, function: str) -> Iterator[subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=HEARS_CTRL_C,
     ) as command:
         try:
             yield command

@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from scenebook import pipeline
 from scenebook.artifacts import STAGE_NOTEBOOKS
-from tests.integration.conftest import Finished, find_isolation, run_command
+from tests.processes import Finished, find_isolation, run_command
 
 ARTIFACTS = [
     "settings.yaml",

@@ -16,7 +16,7 @@ from scenebook.artifacts import RunDirectory
 from scenebook.audit.labels import find_label_issues
 from scenebook.cli import main
 from scenebook.features import load_features
-from tests.integration.conftest import Finished, run_command
+from tests.processes import Finished, run_command
 
 NEEDED = ("training/model.keras", "training/summary.json", "training/features.npz", "training/pretrained.npz")
 ODD_NAME = '<b>$x^2$ "quoted" 海.png'

@@ -1,4 +1,4 @@
-"""Somebody's own folder, through the command line and through make: odd names, failures, exit codes."""
+"""Whole runs on a folder with odd names, through make and through the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from scenebook import scenes
 from scenebook.artifacts import RunDirectory, project_root
 from scenebook.backbones import build_backbone
-from tests.integration.conftest import run_command
+from tests.processes import run_command
 
 QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
 COPY = "<i>*copy*.jpg"
@@ -101,47 +101,3 @@ def test_wrong_input_found_by_a_notebook_exits_2_and_leaves_a_report_that_says_w
     assert "failed" in page
     for stage in ("training", "evaluation", "samples", "conclusion"):
         assert stage in page
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--set", "epocs=3"], "Did you mean epochs?"),
-        (["--set", "epochs=0"], "Received: epochs=0"),
-        (["--dataset", "no such folder"], "There is no such folder"),
-        (["--profile", "papr"], "Did you mean paper?"),
-        (["--weights", "none.h5"], "an existing .weights.h5 or .keras file"),
-        (["--set", "backbone=ResNet5"], "Did you mean ResNet50?"),
-        (["--set", "backbone=ResNet50"], "weights that were made for this backbone"),
-        (["--run", "../x"], "a run's name"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_wrong_input_exits_2_without_a_traceback(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = run_command(tmp_path, "x", "report", *arguments)
-    assert done.returncode == 2
-    assert message in done.output
-    assert "Traceback" not in done.output
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_folder_that_cannot_be_used_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "pictures" / "only").mkdir(parents=True)
-    done = run_command(tmp_path, "x", "report", "--dataset", "pictures", "--profile", "sample")
-    assert done.returncode == 2
-    assert "at least one picture in every class folder" in done.output
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_command_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
-    for command in ("render", "bundle"):
-        done = run_command(tmp_path, "x", command, "--run", "never")
-        assert done.returncode == 2
-        assert "`python -m scenebook report` makes one" in done.output
-
-
-def test_help_and_params_need_nothing(tmp_path: Path) -> None:
-    assert "report" in run_command(tmp_path, "x", "--help").output
-    listed = run_command(tmp_path, "x", "params").output
-    for name in ("learning_rate", "trainable_base_layers", "samples_dir"):
-        assert name in listed
