@@ -6,13 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-import yaml
-
 from scenebook import config, pipeline
 from scenebook.artifacts import SETTINGS, RunDirectory, open_run, project_root, run_name_for
 from scenebook.config import Settings
 from scenebook.dataset import source_name
-from scenebook.errors import InputError
 
 
 def environment(name: str) -> str | None:
@@ -47,18 +44,8 @@ def load_settings(run_dir: RunDirectory) -> Settings:
     Raises:
         InputError: They cannot be read.
     """
-    path = run_dir.require(SETTINGS)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as error:
-        values = error
-    if not isinstance(values, dict):
-        raise InputError(
-            "Expected a YAML file of settings.",
-            received={"settings": str(path)},
-            advice="`make report` with the settings of this run writes it again.",
-        )
-    return config.make_settings(values)
+    run_dir.require(SETTINGS)
+    return config.make_settings(pipeline.read_settings(run_dir))
 
 
 def short(path: Path) -> str:

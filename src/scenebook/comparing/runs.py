@@ -10,9 +10,10 @@ from scenebook.artifacts import RunDirectory
 from scenebook.comparing.changes import Change, list_changes
 from scenebook.comparing.code import CodeDiff, diff_code
 from scenebook.comparing.pictures import CLASSES, SPLITS, PicturesDiff, diff_pictures
-from scenebook.comparing.reading import read_manifest, read_settings
+from scenebook.comparing.reading import read_manifest
 from scenebook.comparing.scores import METRICS, PREDICTIONS, PairedScores, diff_scores, pair_scores
 from scenebook.errors import ScenebookError
+from scenebook.pipeline import read_settings
 
 _Result = TypeVar("_Result")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.artifacts import RunDirectory
-from scenebook.comparing.reading import read_settings
 from scenebook.config import Settings, make_settings
 from scenebook.errors import InputError, SettingsError
-from scenebook.pipeline import resolve_paths
+from scenebook.pipeline import read_settings, resolve_paths
 
 
 def check_settings(run_dir: RunDirectory, trust: bool, changes: Mapping[str, Any] | None = None) -> Settings:

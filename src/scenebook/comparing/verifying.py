@@ -11,14 +11,14 @@ from scenebook.artifacts import RunDirectory, check_run_name
 from scenebook.comparing.changes import Change, list_changes
 from scenebook.comparing.code import list_machine
 from scenebook.comparing.files import FileProblem, check_files
-from scenebook.comparing.reading import read_manifest, read_settings
+from scenebook.comparing.reading import read_manifest
 from scenebook.comparing.results import compare_results, list_evaluated
 from scenebook.comparing.rows import Pair, Row
 from scenebook.comparing.strangers import check_settings
 from scenebook.comparing.tolerances import EQUAL, WITHIN, Rule
 from scenebook.config import Settings
 from scenebook.errors import InputError
-from scenebook.pipeline import Listener, PipelineFailedError, run_pipeline
+from scenebook.pipeline import Listener, PipelineFailedError, read_settings, run_pipeline
 from scenebook.provenance import library_versions, machine
 
 _NOT_REPEATED = {"ablations": "none", "ablation_plan": None}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from scenebook.pipeline.checks import list_keras_backbones, resolve_paths
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
 from scenebook.pipeline.holding import hold_run
+from scenebook.pipeline.kept_settings import read_settings
 from scenebook.pipeline.manifest import (
     DONE,
     FAILED,
@@ -45,6 +46,7 @@ __all__ = [
     "list_keras_backbones",
     "load_manifest",
     "read_parameters",
+    "read_settings",
     "resolve_paths",
     "run_pipeline",
     "stored_outcomes",

@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 import scenebook
-from scenebook.artifacts import KEPT, MANIFEST, SETTINGS, STAGE_NOTEBOOKS, RunDirectory, project_root
-from scenebook.errors import InputError
+from scenebook.artifacts import KEPT, MANIFEST, STAGE_NOTEBOOKS, RunDirectory, project_root
+from scenebook.errors import InputError, SettingsError
 from scenebook.keys import Key, list_changes
+from scenebook.pipeline.kept_settings import read_settings
 from scenebook.provenance import git_commit, library_versions, machine, sha256_file
 
 MANIFEST_FORMAT = 2
@@ -263,7 +262,10 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
             received={"run": run_dir.name},
             advice="`python -m scenebook report` makes one.",
         )
-    settings = _read_settings(run_dir)
+    try:
+        settings = read_settings(run_dir)
+    except SettingsError:
+        settings = {}  # of a stranger's run: what its stages read is not known to have changed
     outcomes: list[StageOutcome] = []
     for name, entry in manifest["stages"].items():
         outcome = StageOutcome(name=name, **entry)
@@ -300,12 +302,3 @@ def _list_changes(
         "inputs": {name: files[name]["sha256"] if name in files else ABSENT for name in inputs},
     }
     return list_changes({"settings": read, "inputs": inputs}, now)
-
-
-def _read_settings(run_dir: RunDirectory) -> dict[str, Any]:
-    path = run_dir.path(SETTINGS)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (yaml.YAMLError, ValueError):
-        content = {}
-    return content if isinstance(content, dict) else {}
