@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 from rich.console import Console
@@ -26,12 +27,20 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
         if value:
             path = Path(value).expanduser()
             changes[name] = str(path.resolve()) if path.exists() else value
-    with TemporaryDirectory(prefix="scenebook-verify-") as folder, TerminalListener(console) as listener:
-        console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its settings.yaml"))
-        verification = comparing.verify_run(
-            run_dir, trust=arguments.trust, listener=listener, workspace=Path(folder), changes=changes or None
-        )
+    workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
+    try:
+        with TerminalListener(console) as listener:
+            console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its settings.yaml"))
+            verification = comparing.verify_run(
+                run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes or None
+            )
+        keep = not verification.passed
+    finally:
+        if not keep:
+            shutil.rmtree(workspace, ignore_errors=True)
     comparing.print_verification(console, verification)
+    if keep:
+        console.print(Text(f"The repetition is kept, to look into it: {verification.repetition}"), soft_wrap=True)
     return 0 if verification.passed else 1
 
 

@@ -20,7 +20,7 @@ _MOST_CHANGES = 3
 
 def print_verification(console: Console, verification: Verification) -> None:
     """Prints the problems of files, the table of comparisons, notes, and the closing sentence."""
-    print_lines(console, [f"run {verification.run}", f"repeated in {verification.repetition}", ""], "bold")
+    print_lines(console, [f"run {verification.run}, and its repetition", ""], "bold")
     if verification.problems:
         rows = [(problem.path, problem.problem) for problem in verification.problems]
         print_table(console, "files that are not as the manifest says", ("file", "problem"), rows)
