@@ -29,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test browser hostile scale faults runs cluster bench bench-test lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test browser hostile scale faults whole cluster bench bench-test lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,7 +81,7 @@ browser: setup-dev ## look at the page in Chromium; skips where there is none
 	@$(PY) -m pytest tests/browser --numprocesses=0
 hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
-runs: setup-dev ## make whole runs (the sample report, by hand, odd names, the appendix), and trainings as Keras makes them
+whole: setup-dev ## make whole runs (the sample report, by hand, odd names, the appendix), and trainings as Keras makes them
 	@$(PY) -m pytest -m slow tests/whole
 scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py

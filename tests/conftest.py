@@ -37,8 +37,8 @@ class WholeFolders(LoadFileScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFolders:
-    return WholeFolders(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFolders | None:
+    return WholeFolders(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 MakeFolder = Callable[..., Path]

@@ -108,7 +108,7 @@ def check_the_tail(trained: int, banks: list[int], runtime: str) -> None:
             np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-# tests/slow/test_equality.py has the other cuts, the other runtime, and the bank filled and read.
+# tests/whole/test_equality.py has the other cuts, the other runtime, and the bank filled and read.
 def test_training_the_tail_is_training_the_model() -> None:
     check_the_tail(3, [1], "tensorflow")
 

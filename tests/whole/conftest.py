@@ -1,4 +1,4 @@
-"""Whole runs take minutes: `make runs` makes them."""
+"""Whole runs take minutes: `make whole` makes them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,11 @@
-"""`python -m scenebook`: the command line. Exit codes: 0 done, 1 a stage failed, 2 the input is wrong."""
+"""`python -m scenebook`: the command line.
+
+Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wrong.
+"""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
 from collections.abc import Sequence
@@ -33,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
         return error.exit_code
     except Terminated:
-        errors.print("Terminated. What was finished is kept; the same command goes on from there.")
+        errors.print(f"Terminated.{_tell_what_is_kept(arguments)}")
         return 128 + signal.SIGTERM
     except KeyboardInterrupt:
-        errors.print("Interrupted. What was finished is kept; the same command goes on from there.")
+        errors.print(f"Interrupted.{_tell_what_is_kept(arguments)}")
         return 128 + signal.SIGINT
     except BrokenPipeError:
         return 1
@@ -45,6 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         errors.print(Text(f"error: a file could not be written or read. {explain_os_error(error)}"))
         return 1
+
+
+def _tell_what_is_kept(arguments: argparse.Namespace) -> str:
+    makes_a_run = "set" in arguments
+    return " What was finished is kept; the same command goes on from there." if makes_a_run else ""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -34,13 +34,14 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
             verification = comparing.verify_run(
                 run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes or None
             )
-        keep = not verification.passed
+        # Damaged files of the run itself are no reason to keep what they are compared with.
+        keep = bool(verification.failure or verification.failed_rows)
+        if keep:
+            console.print(Text(f"The repetition is kept, to look into it: {verification.repetition}"))
     finally:
         if not keep:
             shutil.rmtree(workspace, ignore_errors=True)
     comparing.print_verification(console, verification)
-    if keep:
-        console.print(Text(f"The repetition is kept, to look into it: {verification.repetition}"), soft_wrap=True)
     return 0 if verification.passed else 1
 
 

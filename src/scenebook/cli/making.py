@@ -14,7 +14,7 @@ from rich.text import Text
 
 from scenebook import claims, config, pipeline
 from scenebook.artifacts import SETTINGS, STAGE_NOTEBOOKS, RunDirectory, default_build_dir, open_run, project_root
-from scenebook.cli.loading import collect_settings, environment, load_settings, short
+from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
 from scenebook.config import Settings
 from scenebook.errors import ReportError, ScenebookError
 from scenebook.pipeline import PipelineFailedError, StageOutcome
@@ -30,26 +30,20 @@ DRAWN_BANNER = (
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
     _name_scheduler(arguments)
-    _run(arguments, console, *collect_settings(arguments, Path.cwd()), _list_forced(arguments))
+    _run(arguments, console, *_collect(arguments, console), _list_forced(arguments))
     return 0
 
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
     _name_scheduler(arguments)
-    return _report(arguments, console, *collect_settings(arguments, Path.cwd()))
+    return _report(arguments, console, *_collect(arguments, console))
 
 
 def ablations(arguments: argparse.Namespace, console: Console) -> int:
     """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
     _name_scheduler(arguments)
-    named = [arguments.profile, arguments.dataset, arguments.weights, *(arguments.set or []), environment("SET")]
-    if arguments.run and not any(named) and open_run(arguments.run).path(SETTINGS).is_file():
-        run_dir = open_run(arguments.run)
-        settings = pipeline.resolve_paths(load_settings(run_dir), Path.cwd())
-        profile = pipeline.load_manifest(run_dir).get("profile", "sample")
-    else:
-        settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    settings, profile, run_dir = _collect(arguments, console)
     if settings.ablations == "none":
         settings = settings.updated({"ablations": "full"})
     # A variant that failed is tried again, which no key can ask for.
@@ -58,7 +52,7 @@ def ablations(arguments: argparse.Namespace, console: Console) -> int:
 
 def explain(arguments: argparse.Namespace, console: Console) -> int:
     """Tells of each stage whether it would run, and why."""
-    settings, profile, run_dir = collect_settings(arguments, Path.cwd())
+    settings, profile, run_dir = _collect(arguments, console)
     decisions = pipeline.explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     changes = ["a stage runs before it"] if any(decision.run for decision in decisions) else []
@@ -69,6 +63,13 @@ def explain(arguments: argparse.Namespace, console: Console) -> int:
         for number, reason in enumerate(reasons or ["unchanged"]):
             console.print(Text(f"  {name if not number else '':<12}{what if not number else '':<8}{reason}"))
     return 0
+
+
+def _collect(arguments: argparse.Namespace, console: Console) -> tuple[Settings, str, RunDirectory]:
+    kept = find_kept_run(arguments)
+    if kept:
+        console.print(Text(f"settings: those of run {kept.name}; SET changes them, PROFILE or DATA make it anew"))
+    return collect_settings(arguments, Path.cwd())
 
 
 def render(arguments: argparse.Namespace, console: Console) -> int:

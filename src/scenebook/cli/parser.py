@@ -15,7 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scenebook",
         description="Turns a folder of labelled pictures into a reproducible transfer-learning report.",
-        epilog="Exit codes: 0 done, 1 a stage failed, 2 the input is wrong.",
+        epilog="Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wrong.",
     )
     parser.add_argument("--version", action="version", version=f"scenebook {scenebook.__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
@@ -77,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--trust",
         action="store_true",
-        default=bool(environment("TRUST")),
+        default=environment("TRUST") == "1",
         help="use a .keras file that the run names as its weights: only if you know who made it",
     )
     sub.set_defaults(command=checking.verify)
@@ -97,7 +97,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--profile",
         default=environment("PROFILE"),
         metavar="NAME|FILE",
-        help="settings to start from: sample, paper, or a YAML file; default: sample; paper with --dataset",
+        help="settings to start from: sample, paper, or a YAML file; default: those of the run that --run names, if it "
+        "is there; else sample, or paper with --dataset",
     )
     add(
         "--dataset",

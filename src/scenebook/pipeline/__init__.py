@@ -2,7 +2,7 @@
 
 `run_pipeline` is the way in. `checks` looks at everything before a kernel starts, `keys` says what a stage depends on,
 `planning` which stages have to run, `stages` runs them, `execution` one of them, `manifest` keeps what became of them,
-`holding` keeps two commands from writing to the same run.
+`kept_settings` reads what a run was made with, `holding` keeps two commands from writing to the same run.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def hold_run(run_dir: RunDirectory) -> Iterator[None]:
     finally:
         with suppress(OSError):
             (run_dir.root / _HOLDER).unlink(missing_ok=True)
-        # While it is held: whoever had it open already finds that the file has no name any more, and does not take it.
+        # While it is held: filelock 4.2 does not take a file that has lost its name since it was opened.
         with suppress(OSError):
             os.unlink(lock.lock_file)
         lock.release()

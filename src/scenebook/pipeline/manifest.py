@@ -265,7 +265,7 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
     try:
         settings = read_settings(run_dir)
     except SettingsError:
-        settings = {}  # of a stranger's run: what its stages read is not known to have changed
+        settings = {}  # lost or damaged: what the stages read is not known to have changed
     outcomes: list[StageOutcome] = []
     for name, entry in manifest["stages"].items():
         outcome = StageOutcome(name=name, **entry)
