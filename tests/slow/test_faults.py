@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from scenebook import pipeline
-from scenebook.artifacts import RunDirectory
+from scenebook.artifacts import FINISHED_FIT, RunDirectory
 
 from .project import TINY, Done, Project, end, wait_for
 
@@ -259,14 +259,16 @@ def test_a_training_that_is_killed_at_random_moments(tmp_path: Path) -> None:
     resumed: list[int] = []
     while sum(kills.values()) < KILLS:
         process = project.start("report", "--run", "sample")
-        output = "".join(wait_for(process, "training"))
-        # Sooner or later in what is left; often enough before the first epoch, and between two.
-        time.sleep(rng.uniform(0, 25))
+        # Half of them anywhere from the start of the stage on, half between two epochs or within one.
+        first, seconds = rng.choice([("[2/6] training", 25), ("/16: ", 6)])
+        output = "".join(wait_for(process, first))
+        time.sleep(rng.uniform(0, seconds))
         victim = rng.choice(list(kills))
         kernels = project.kernels()
-        if process.poll() is not None or not kernels:
-            # It had ended, or was between two stages: the training starts anew.
+        if process.poll() is not None or not kernels or project.run_dir().path(FINISHED_FIT).is_file():
+            # It had ended, or was between two stages, or in a later one: the training starts anew.
             end(process, signal.SIGKILL)
+            assert project.wait_for_end(), "a kernel was left behind"
             shutil.rmtree(project.run_dir().path("training"), ignore_errors=True)
             continue
         for kernel in kernels if victim != "command" else []:
