@@ -260,7 +260,7 @@ def test_a_training_that_is_killed_at_random_moments(tmp_path: Path) -> None:
     while sum(kills.values()) < KILLS:
         process = project.start("report", "--run", "sample")
         # Half of them anywhere from the start of the stage on, half between two epochs or within one.
-        first, seconds = rng.choice([("[2/6] training", 25), ("/16: ", 6)])
+        first, seconds = rng.choice([("[2/6] training", 25), (" epoch ", 8)])
         output = "".join(wait_for(process, first))
         time.sleep(rng.uniform(0, seconds))
         victim = rng.choice(list(kills))
