@@ -68,7 +68,7 @@ def explain(arguments: argparse.Namespace, console: Console) -> int:
 def _collect(arguments: argparse.Namespace, console: Console) -> tuple[Settings, str, RunDirectory]:
     kept = find_kept_run(arguments)
     if kept:
-        console.print(Text(f"settings: those of run {kept.name}; SET changes them, PROFILE, DATA or WEIGHTS make it anew"))
+        console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS make it anew"))
     return collect_settings(arguments, Path.cwd())
 
 
