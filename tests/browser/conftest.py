@@ -33,7 +33,7 @@ ARGUMENTS = (
 REPORTS = [Path(name).resolve() for name in os.environ.get("SCENEBOOK_REPORTS", "").split(os.pathsep) if name]
 PAGES = ["whole-run", "user-cells.ipynb", "hostile", *(f"report {path.name}" for path in REPORTS)]
 WIDTHS = (320, 768, 1440)
-# Colours change no widths: the dark scheme is looked at on one screen.
+# Colours change no widths, and widths no colours: the dark scheme is looked at on one screen.
 SCREENS = [*((width, "light") for width in WIDTHS), (max(WIDTHS), "dark")]
 HEIGHT = 900
 

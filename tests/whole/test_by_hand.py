@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from scenebook.artifacts import STAGE_NOTEBOOKS, project_root
 
@@ -22,3 +23,11 @@ def test_all_notebooks_run_by_hand_from_another_folder(tmp_path: Path, monkeypat
     assert (runs / "by-hand" / "training" / "model.keras").is_file()
     assert (runs / "by-hand" / "conclusion" / "claims.json").is_file()
     assert not list(elsewhere.iterdir())
+
+
+def test_the_training_notebook_without_the_one_before_it_says_which_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path / "runs"))
+    with pytest.raises(CellExecutionError, match=r"Run notebooks/01-data\.ipynb first"):
+        run_by_hand(project_root() / "notebooks" / "02-training.ipynb", tmp_path)
