@@ -1,6 +1,6 @@
 # The front door. Which stage runs and why is decided in Python (src/scenebook/pipeline/), not here.
 #
-#   make report PROFILE=paper DATA="my pictures" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
+#   make report PROFILE=paper DATA="my images" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
 #
 # Values reach Python through the environment and are never spliced into a shell line, so a folder's name may hold
 # spaces, quotes and dollar signs. `value` keeps make from expanding what it finds in them.
@@ -66,9 +66,9 @@ diff: setup ## show the runs A and B side by side: settings, data, code, scores
 	@$(PY) -m scenebook diff
 render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
-bundle: setup ## zip the report of RUN with its weights, sample pictures and settings
+bundle: setup ## zip the report of RUN with its weights, sample images and settings
 	@$(PY) -m scenebook bundle
-predict: setup ## classify the unlabelled pictures of the folder IMAGES with the finished run RUN
+predict: setup ## classify the unlabelled images of the folder IMAGES with the finished run RUN
 	@$(PY) -m scenebook predict
 params: setup ## list all settings with default, bounds and meaning
 	@$(PY) -m scenebook params
@@ -83,7 +83,7 @@ hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
 whole: setup-dev ## make whole runs (the sample report, by hand, odd names, the appendix), and trainings as Keras makes them
 	@$(PY) -m pytest -m slow tests/whole
-scale: setup-dev ## time the data notebook on 100,000 pictures of its own making
+scale: setup-dev ## time the data notebook on 100,000 images of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py
@@ -91,7 +91,7 @@ cluster: setup-dev ## try a whole study, and a dask scheduler and workers that w
 	@$(PY) -m pytest -o addopts="" -q -m slow tests/slow/test_study.py tests/slow/test_cluster.py
 bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
 	@$(PY) -m benchmarks
-bench-test: setup-dev ## try the benchmark's command on a few pictures
+bench-test: setup-dev ## try the benchmark's command on a few images
 	@$(PY) -m pytest -o addopts="" -q -m slow tests/unit/test_benchmarks.py
 lint: setup-dev ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,1 +1,1 @@
-"""How fast this is, beside plain Keras: measured in one run, on the same pictures. `python -m benchmarks --help`."""
+"""How fast this is, beside plain Keras: measured in one run, on the same images. `python -m benchmarks --help`."""

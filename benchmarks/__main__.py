@@ -20,12 +20,11 @@ from benchmarks.plan import MEASUREMENTS, select_measurements
 from benchmarks.results import judge_goals, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcomes, run_measurements
 from benchmarks.table import print_results
-from scenebook import config
-from scenebook.artifacts import project_root, write_json
-from scenebook.config import Settings
-from scenebook.errors import InputError, ScenebookError
-from scenebook.pipeline import resolve_paths
-from scenebook.provenance import git_commit, without_folders
+from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.provenance import git_commit, without_folders
+from scenebook.core.run_directory import project_root, write_json
+from scenebook.core.settings import Settings, find_profile, load_profile, make_settings, parse_overrides
+from scenebook.pipeline.checks import resolve_paths
 
 PAPERS_BACKBONE = "ResNet50"
 _BUSY = 0.1
@@ -50,18 +49,18 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the parser. Defaults come from SCENEBOOK_* variables, which the Makefile sets."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures this project beside plain Keras, on the same pictures and the same machine.",
+        description="Measures this project beside plain Keras, on the same images and the same machine.",
         epilog="Measurements: " + ", ".join(measurement.name for measurement in MEASUREMENTS) + ".",
     )
     add = parser.add_argument
     add("--profile", default=_environment("PROFILE"), metavar="NAME|FILE",
         help="the recipe: sample, paper, or a YAML file; default: sample; paper with --dataset")  # fmt: skip
-    add("--dataset", default=_environment("DATA"), metavar="FOLDER", help="the pictures; default: the profile's")
+    add("--dataset", default=_environment("DATA"), metavar="FOLDER", help="the images; default: the profile's")
     add("--weights", default=_environment("WEIGHTS"), metavar="FILE", help="the backbone's; default: the profile's")
     add("--set", action="append", default=None, metavar="NAME=VALUE", help="change one setting of the profile")
-    add("--pictures", type=int, metavar="N", help="training pictures; default: 3 batches with ResNet50, else 10")
+    add("--images", type=int, metavar="N", help="training images; default: 3 batches with ResNet50, else 10")
     add("--epochs", type=int, metavar="N", help="timed passes over them; default: 1 with ResNet50, else 2")
-    add("--study-pictures", type=int, metavar="N", help="training pictures of the study; default: half of them")
+    add("--study-images", type=int, metavar="N", help="training images of the study; default: half of them")
     add("--study-epochs", type=int, metavar="N", help="epochs of its base variant; default: --epochs")
     add("--repeats", type=int, default=3, metavar="N", help="how often everything is repeated; default: 3")
     add("--seconds", type=float, default=3.0, metavar="S",
@@ -82,7 +81,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     Raises:
         InputError: An argument is wrong.
     """
-    sizes = ("pictures", "epochs", "study_pictures", "study_epochs", "repeats", "seconds")
+    sizes = ("images", "epochs", "study_images", "study_epochs", "repeats", "seconds")
     for name in sizes:
         value = getattr(arguments, name)
         if value is not None and value <= 0:
@@ -109,10 +108,10 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
                 "seconds": arguments.seconds,
                 "only": [measurement.name for measurement in measurements] if arguments.only else [],
             },
-            "pictures": {split: len(job.load_split(split)) for split in ("train", "validation")},
+            "images": {split: len(job.load_split(split)) for split in ("train", "validation")},
             "study": {
                 "epochs": job.study_epochs,
-                "pictures": dict(zip(("train", "validation"), map(len, job.load_study()), strict=True)),
+                "images": dict(zip(("train", "validation"), map(len, job.load_study()), strict=True)),
             },
             "settings": without_folders(job.settings),
         }
@@ -134,25 +133,23 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     Raises:
         InputError: Anything in them is wrong.
     """
-    path = config.find_profile(
-        arguments.profile or ("paper" if arguments.dataset else "sample"), project_root() / "profiles"
-    )
-    values = config.load_profile(path)
+    path = find_profile(arguments.profile or ("paper" if arguments.dataset else "sample"), project_root() / "profiles")
+    values = load_profile(path)
     values |= {name: getattr(arguments, name) for name in ("dataset", "weights") if getattr(arguments, name)}
     texts = arguments.set if arguments.set is not None else [_environment("SET") or ""]
-    return resolve_paths(config.make_settings(values | config.parse_overrides(texts)), base), path.stem
+    return resolve_paths(make_settings(values | parse_overrides(texts)), base), path.stem
 
 
 def _make_job(arguments: argparse.Namespace, settings: Settings, folder: Path) -> Job:
     large = settings.backbone == PAPERS_BACKBONE
-    pictures = arguments.pictures or (3 if large else 10) * settings.batch_size
+    images = arguments.images or (3 if large else 10) * settings.batch_size
     epochs = arguments.epochs or (1 if large else 2)
     return make_job(
         settings,
         folder,
-        pictures=pictures,
+        images=images,
         epochs=epochs,
-        study_pictures=arguments.study_pictures or max(1, pictures // 2),
+        study_images=arguments.study_images or max(1, images // 2),
         study_epochs=arguments.study_epochs or epochs,
         seconds=arguments.seconds,
     )
@@ -163,8 +160,8 @@ def describe_job(job: Job) -> str:
     settings, train = job.settings, job.load_split("train")
     return (
         f"{settings['backbone']}, {settings['image_size']} by {settings['image_size']} pixels, batches of "
-        f"{settings['batch_size']}: {len(train):,} pictures, timed passes: {settings['epochs']}; the study: "
-        f"{len(job.load_study()[0]):,} pictures"
+        f"{settings['batch_size']}: {len(train):,} images, timed passes: {settings['epochs']}; the study: "
+        f"{len(job.load_study()[0]):,} images"
     )
 
 

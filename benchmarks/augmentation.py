@@ -9,23 +9,23 @@ import tensorflow as tf
 from benchmarks.clocks import measure_rate
 from benchmarks.job import Job
 from benchmarks.keras_plain import build_generator
-from scenebook.augmentation import affine_matrix, build_augmentation, draw_parameters, make_view_seed, warp
-from scenebook.config import AUGMENTATION
-from scenebook.streaming import make_keys
+from scenebook.core.settings import AUGMENTATION
+from scenebook.network.augmentation import affine_matrix, build_augmentation, draw_parameters, make_view_seed, warp
+from scenebook.network.feature_stream import make_keys
 
 
 def measure_legacy(job: Job) -> dict[str, float]:
-    """`random_transform` of float32 pictures, one after another, as `flow` calls it."""
+    """`random_transform` of float32 images, one after another, as `flow` calls it."""
     train = job.load_split("train")
-    pictures = train.stored[train.rows].astype(np.float32)
+    images = train.stored[train.rows].astype(np.float32)
     generator = build_generator(job.settings)
 
     def run() -> None:
-        for picture in pictures:
-            generator.random_transform(picture)
+        for image in images:
+            generator.random_transform(image)
 
-    generator.random_transform(pictures[0])
-    return {"rate": measure_rate(run, len(pictures), seconds=job.seconds)}
+    generator.random_transform(images[0])
+    return {"rate": measure_rate(run, len(images), seconds=job.seconds)}
 
 
 def measure_ours(job: Job) -> dict[str, float]:
@@ -33,15 +33,15 @@ def measure_ours(job: Job) -> dict[str, float]:
     # Systems without a way to keep a process to one core: OpenCV is the only one here that starts threads.
     cv2.setNumThreads(1)
     train, batch_size = job.load_split("train"), job.settings["batch_size"]
-    pictures = train.stored[train.rows]
+    originals = train.stored[train.rows]
     ranges = {name: job.settings[name] for name in AUGMENTATION}
     augment = build_augmentation(**ranges)
     seeds = make_view_seed(job.settings["augmentation_seed"], tf.constant(make_keys(train.digests)), 0)
     starts = range(0, len(train), batch_size)
     batches = [
-        (tf.constant(pictures[start : start + batch_size]), seeds[start : start + batch_size]) for start in starts
+        (tf.constant(originals[start : start + batch_size]), seeds[start : start + batch_size]) for start in starts
     ]
-    height, width = pictures.shape[1:3]
+    height, width = originals.shape[1:3]
     drawn = draw_parameters(seeds=seeds.numpy(), height=height, width=width, **ranges)
     matrices = affine_matrix(drawn, height, width)
 
@@ -50,8 +50,8 @@ def measure_ours(job: Job) -> dict[str, float]:
             augment(images, keys)
 
     def sample() -> None:
-        for picture, matrix in zip(pictures, matrices, strict=True):
-            warp(picture, matrix)
+        for image, matrix in zip(originals, matrices, strict=True):
+            warp(image, matrix)
 
     augment(*batches[0])
     return {

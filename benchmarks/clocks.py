@@ -17,11 +17,11 @@ def take_seconds(run: Callable[[], object]) -> float:
 
 
 def measure_rate(run: Callable[[], object], count: int, *, seconds: float) -> float:
-    """Returns how many pictures a second go through, over as many whole calls as it takes to fill a time.
+    """Returns how many images a second go through, over as many whole calls as it takes to fill a time.
 
     Args:
-        run: Takes `count` pictures through once. It has been called before, so that nothing is done for the first time.
-        count: Pictures a call.
+        run: Takes `count` images through once. It has been called before, so that nothing is done for the first time.
+        count: Images a call.
         seconds: The least time.
     """
     calls, passed = 0, 0.0

@@ -60,7 +60,7 @@ def _explain_warm(plain: float, tail: float) -> str:
 def _explain_study(seconds: float, starting: float) -> str:
     return (
         f"Of its {format_number(seconds)} s, {format_number(starting)} s ({starting / seconds:.0%}) passed until each "
-        "variant's first step was over: mostly building and tracing, which more pictures and epochs hardly make longer."
+        "variant's first step was over: mostly building and tracing, which more images and epochs hardly make longer."
     )
 
 

@@ -1,4 +1,4 @@
-"""What all measurements share: pictures, settings and sizes, in a folder that each of their processes opens."""
+"""What all measurements share: images, settings and sizes, in a folder that each of their processes opens."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.artifacts import RunDirectory, write_json
-from scenebook.config import DRAWN_SCENES, Settings
-from scenebook.dataset import (
-    SplitPictures,
-    decode_pictures,
-    draw_pictures,
-    find_pictures,
-    load_split,
-    prepare_dataset,
-    split_pictures,
-    write_splits,
-)
-from scenebook.scenes import CLASS_NAMES
+from scenebook.core.run_directory import RunDirectory, write_json
+from scenebook.core.settings import DRAWN_SCENES, Settings
+from scenebook.data.finding import find_images
+from scenebook.data.scenes.drawing import CLASS_NAMES
+from scenebook.data.sources import prepare_dataset
+from scenebook.data.splitting import SplitImages, draw_images, load_split, split_images, write_splits
+from scenebook.data.storing import decode_images
 
 _RUN, _JOB = "run", "job.json"
 
@@ -35,7 +29,7 @@ class Job:
     Attributes:
         settings: All settings of a run, by their names; `epochs` is the number of timed passes.
         class_names: The classes.
-        study_pictures: How many of the training pictures the study takes.
+        study_images: How many of the training images the study takes.
         study_epochs: The epochs of the study's base variant.
         seconds: The least time of a measurement that is repeated until it has taken so long.
         folder: Where this job is kept.
@@ -43,7 +37,7 @@ class Job:
 
     settings: dict[str, Any]
     class_names: list[str]
-    study_pictures: int
+    study_images: int
     study_epochs: int
     seconds: float
     folder: Path
@@ -53,49 +47,49 @@ class Job:
         """How many classes there are."""
         return len(self.class_names)
 
-    def load_split(self, split: str) -> SplitPictures:
-        """Returns the `train` or `validation` pictures, decoded, memory-mapped."""
+    def load_split(self, split: str) -> SplitImages:
+        """Returns the `train` or `validation` images, decoded, memory-mapped."""
         return load_split(RunDirectory(self.folder / _RUN), split, self.class_names)
 
-    def load_study(self) -> tuple[SplitPictures, SplitPictures]:
-        """Returns the study's training and validation pictures: the same share of either split."""
+    def load_study(self) -> tuple[SplitImages, SplitImages]:
+        """Returns the study's training and validation images: the same share of either split."""
         train, validation = self.load_split("train"), self.load_split("validation")
-        share = min(1.0, self.study_pictures / len(train))
+        share = min(1.0, self.study_images / len(train))
         return select(train, round(share * len(train))), select(validation, math.ceil(share * len(validation)))
 
 
-def select(pictures: SplitPictures, count: int) -> SplitPictures:
-    """Returns so many pictures of a split, spread evenly over it, so that each class has its share."""
-    chosen = np.linspace(0, len(pictures), count, endpoint=False, dtype=np.int64)
-    return SplitPictures(
-        pictures.stored,
-        pictures.rows[chosen],
-        pictures.labels[chosen],
-        [pictures.paths[place] for place in chosen],
-        [pictures.digests[place] for place in chosen],
+def select(images: SplitImages, count: int) -> SplitImages:
+    """Returns so many images of a split, spread evenly over it, so that each class has its share."""
+    chosen = np.linspace(0, len(images), count, endpoint=False, dtype=np.int64)
+    return SplitImages(
+        images.stored,
+        images.rows[chosen],
+        images.labels[chosen],
+        [images.paths[place] for place in chosen],
+        [images.digests[place] for place in chosen],
     )
 
 
 def make_job(
-    settings: Settings, folder: Path, *, pictures: int, epochs: int, study_pictures: int, study_epochs: int,
+    settings: Settings, folder: Path, *, images: int, epochs: int, study_images: int, study_epochs: int,
     seconds: float,
 ) -> Job:  # fmt: skip
-    """Decodes and splits pictures as notebook 01 does, and keeps them in a folder with what else measurements need.
+    """Decodes and splits images as notebook 01 does, and keeps them in a folder with what else measurements need.
 
     Args:
         settings: The settings of the profile, paths absolute.
         folder: An empty folder.
-        pictures: How many training pictures are used, of all classes; fewer where there are not so many.
+        images: How many training images are used, of all classes; fewer where there are not so many.
         epochs: Timed passes over them.
-        study_pictures: How many of them the study takes.
+        study_images: How many of them the study takes.
         study_epochs: The epochs of the study's base variant.
         seconds: The least time of a measurement that is repeated until it has taken so long.
 
     Raises:
-        DatasetError: The pictures cannot be used.
+        DatasetError: The images cannot be used.
     """
     run_dir = RunDirectory(folder / _RUN)
-    drawn = math.ceil(_count_needed(pictures, settings) / len(CLASS_NAMES))
+    drawn = math.ceil(_count_needed(images, settings) / len(CLASS_NAMES))
     source = prepare_dataset(
         settings.dataset,
         run_dir,
@@ -104,11 +98,11 @@ def make_job(
         seed=settings.seed,
         size=settings.image_size,
     )
-    found = find_pictures(source, class_map=settings.class_map)
-    per_class = max(3, math.ceil(_count_needed(pictures, settings) / len(found.class_names)))
-    found = draw_pictures(found, max_per_class=per_class, test_fraction=settings.test_fraction, seed=settings.seed)
-    decoded = decode_pictures(found, run_dir, image_size=settings.image_size, max_megapixels=settings.max_megapixels)
-    splits = split_pictures(
+    found = find_images(source, class_map=settings.class_map)
+    per_class = max(3, math.ceil(_count_needed(images, settings) / len(found.class_names)))
+    found = draw_images(found, max_per_class=per_class, test_fraction=settings.test_fraction, seed=settings.seed)
+    decoded = decode_images(found, run_dir, image_size=settings.image_size, max_megapixels=settings.max_megapixels)
+    splits = split_images(
         decoded.table,
         validation_fraction=settings.validation_fraction,
         test_fraction=settings.test_fraction,
@@ -116,13 +110,13 @@ def make_job(
         seed=settings.seed,
     )
     train = np.flatnonzero(splits["split"] == "train")
-    kept = train[np.linspace(0, len(train), min(pictures, len(train)), endpoint=False, dtype=np.int64)]
+    kept = train[np.linspace(0, len(train), min(images, len(train)), endpoint=False, dtype=np.int64)]
     kept = np.concatenate([kept, np.flatnonzero(splits["split"] == "validation")])
     write_splits(run_dir, splits.iloc[np.sort(kept)])
     job = Job(
         settings={**settings.model_dump(), "epochs": epochs},
         class_names=list(found.class_names),
-        study_pictures=study_pictures,
+        study_images=study_images,
         study_epochs=study_epochs,
         seconds=seconds,
         folder=folder,
@@ -131,9 +125,9 @@ def make_job(
     return job
 
 
-def _count_needed(pictures: int, settings: Settings) -> int:
-    """How many pictures it takes so that so many are left for training, rounding class by class."""
-    return math.ceil((pictures + len(CLASS_NAMES)) / (1 - settings.validation_fraction))
+def _count_needed(images: int, settings: Settings) -> int:
+    """How many images it takes so that so many are left for training, rounding class by class."""
+    return math.ceil((images + len(CLASS_NAMES)) / (1 - settings.validation_fraction))
 
 
 def load_job(folder: Path) -> Job:

@@ -1,7 +1,7 @@
 """The paper's recipe as plain Keras writes it: the legacy `ImageDataGenerator`, and `fit` of the whole model.
 
 Nothing of ours is in it but the building of the base model with its weights, which is not timed, and the decoded
-pictures. No determinism, no environment.
+images. No determinism, no environment.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
-from scenebook.backbones import build_backbone, preprocessing
-from scenebook.dataset import SplitPictures
+from scenebook.data.splitting import SplitImages
+from scenebook.network.backbones import build_backbone, preprocessing
 
 ImageDataGenerator = tf.keras.preprocessing.image.ImageDataGenerator
 
@@ -35,27 +35,27 @@ def measure(job: Job) -> dict[str, float]:
 
 
 def fit_variant(
-    settings: Mapping[str, Any], train: SplitPictures, validation: SplitPictures, *, num_classes: int,
+    settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, *, num_classes: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[np.ndarray]:  # fmt: skip
-    """Trains a classifier from the beginning, with the validation pictures after each epoch, and asks it about both.
+    """Trains a classifier from the beginning, with the validation images after each epoch, and asks it about both.
 
     Args:
         settings: The settings of augmentation, model and training, by their names.
-        train: The training pictures.
-        validation: The validation pictures.
+        train: The training images.
+        validation: The validation images.
         num_classes: The number of classes.
         callbacks: Callbacks of `fit`.
 
     Returns:
-        What the trained network says to the training and to the validation pictures without augmentation: float32
+        What the trained network says to the training and to the validation images without augmentation: float32
         `(n, num_classes)` each. An over-fitting gap takes both.
     """
     model, batch_size = build_classifier(settings, num_classes), settings["batch_size"]
     untouched = ImageDataGenerator(preprocessing_function=_find_function(settings))
     as_they_are = [
-        untouched.flow(*read_arrays(pictures, num_classes), batch_size=batch_size, shuffle=False)
-        for pictures in (train, validation)
+        untouched.flow(*read_arrays(images, num_classes), batch_size=batch_size, shuffle=False)
+        for images in (train, validation)
     ]
     model.fit(
         build_generator(settings).flow(*read_arrays(train, num_classes), batch_size=batch_size),
@@ -93,7 +93,7 @@ def build_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Mod
 
 
 def build_generator(settings: Mapping[str, Any]) -> Any:
-    """Builds the legacy class with these settings' ranges; it does the preprocessing, too, picture by picture."""
+    """Builds the legacy class with these settings' ranges; it does the preprocessing, too, image by image."""
     return ImageDataGenerator(
         rotation_range=settings["rotation_range"],
         width_shift_range=settings["width_shift_range"],
@@ -105,9 +105,9 @@ def build_generator(settings: Mapping[str, Any]) -> Any:
     )
 
 
-def read_arrays(pictures: SplitPictures, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def read_arrays(images: SplitImages, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns uint8 `(n, height, width, 3)` in `[0, 255]` and one-hot labels, for `flow`."""
-    return np.asarray(pictures.stored[pictures.rows]), np.eye(num_classes, dtype=np.float32)[pictures.labels]
+    return np.asarray(images.stored[images.rows]), np.eye(num_classes, dtype=np.float32)[images.labels]
 
 
 def _find_function(settings: Mapping[str, Any]) -> Any:

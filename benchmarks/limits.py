@@ -15,10 +15,10 @@ from benchmarks.clocks import take_seconds
 from benchmarks.job import Job
 from benchmarks.ours import compile_tail
 from benchmarks.trunks import build_trunk
-from scenebook import training
-from scenebook.classifier import count_parameters
-from scenebook.fitting import build_frozen_classifier
-from scenebook.trunk import split_frozen
+from scenebook.network import training
+from scenebook.network.classifier import count_parameters
+from scenebook.network.fitting import build_frozen_classifier
+from scenebook.network.frozen.cutting import split_frozen
 
 SIDES = (1024, 2048, 4096)
 """Sides of the square matrices that are multiplied."""
@@ -46,7 +46,7 @@ def _multiply(side: int, seconds: float) -> float:
 
 
 def count_flops(model: keras.Model) -> int:
-    """Counts the floating-point operations that one picture takes: those of convolutions and dense layers.
+    """Counts the floating-point operations that one image takes: those of convolutions and dense layers.
 
     A multiplication and the addition of its product are two. What else a network does (normalisation, activations,
     pooling, sums) is a few percent of a residual network and is left out.

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from scenebook import provenance
+from scenebook.core import provenance
 
 
 def describe_machine(seconds: float = 1.0) -> dict[str, Any]:

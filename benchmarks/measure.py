@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.job import load_job
 from benchmarks.plan import find_measurement
-from scenebook.errors import ScenebookError
+from scenebook.core.errors import ScenebookError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

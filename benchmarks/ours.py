@@ -15,12 +15,13 @@ import tensorflow as tf
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
 from benchmarks.waiting import TimedTrunk
-from scenebook import training
-from scenebook.dataset import SplitPictures
-from scenebook.errors import ScenebookError
-from scenebook.fitting import build_frozen_classifier, open_stream
-from scenebook.streaming import TrunkStream
-from scenebook.trunk import compile_trunk, split_frozen
+from scenebook.core.errors import ScenebookError
+from scenebook.data.splitting import SplitImages
+from scenebook.network import training
+from scenebook.network.feature_stream import TrunkStream
+from scenebook.network.fitting import build_frozen_classifier, open_stream
+from scenebook.network.frozen.cutting import split_frozen
+from scenebook.network.frozen.running import compile_trunk
 
 
 def measure_streaming_tensorflow(job: Job) -> dict[str, float]:
@@ -80,17 +81,17 @@ class Training:
     """What a training of the tail consists of.
 
     Attributes:
-        train: The training pictures.
+        train: The training images.
         labels: One-hot float32 `(n, num_classes)`.
         trunk: The trunk, with its clock.
         tail: The tail, compiled.
         stream: What feeds the tail.
         epochs: The timed epochs.
-        batch_size: Pictures in a batch.
-        seed: Seed of the order of the pictures.
+        batch_size: Images in a batch.
+        seed: Seed of the order of the images.
     """
 
-    train: SplitPictures
+    train: SplitImages
     labels: tf.Tensor
     trunk: TimedTrunk
     tail: keras.Model

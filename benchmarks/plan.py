@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scenebook.errors import InputError
+from scenebook.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ MEASUREMENTS = (
         "matrix multiplication",
         (
             Quantity("gflops", "", "GFLOP/s"),
-            Quantity("trunk_gflop", "a picture in the trunk", "GFLOP"),
+            Quantity("trunk_gflop", "an image in the trunk", "GFLOP"),
             Quantity("limit", "the trunk at most", "images/s"),
         ),
         "limits:measure_matmul",

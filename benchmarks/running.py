@@ -16,9 +16,9 @@ from pathlib import Path
 from benchmarks.job import Job
 from benchmarks.plan import Measurement
 from benchmarks.wording import format_number
-from scenebook.artifacts import project_root
-from scenebook.environment import compute_environment
-from scenebook.progress import describe_seconds
+from scenebook.core.environment import compute_environment
+from scenebook.core.progress import describe_seconds
+from scenebook.core.run_directory import project_root
 
 
 @dataclass

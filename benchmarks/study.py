@@ -12,9 +12,10 @@ import keras
 
 from benchmarks import keras_plain
 from benchmarks.job import Job
-from scenebook import fitting, variants
-from scenebook.config import AUGMENTATION
-from scenebook.errors import DivergedError
+from scenebook.core.errors import DivergedError
+from scenebook.core.settings import AUGMENTATION
+from scenebook.network import fitting
+from scenebook.study import variants
 
 FitVariant = Callable[..., object]
 
@@ -60,7 +61,7 @@ def measure_study(job: Job, studied: Sequence[Mapping[str, Any]], fit_variant: F
 
     Returns:
         `seconds`, for all; and `starting`: the part of it that passed until each variant's first step was over, which
-        is mostly building and tracing, and hardly grows with the pictures.
+        is mostly building and tracing, and hardly grows with the images.
     """
     train, validation = job.load_study()
     starting, started = 0.0, time.perf_counter()

@@ -1,4 +1,4 @@
-"""How many pictures a second go through the trunk alone, preprocessed pictures in memory."""
+"""How many images a second go through the trunk alone, preprocessed images in memory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from benchmarks.clocks import measure_rate
 from benchmarks.job import Job
-from scenebook import training
-from scenebook.backbones import preprocessing
-from scenebook.fitting import build_frozen_classifier
-from scenebook.trunk import compile_trunk, split_frozen
+from scenebook.network import training
+from scenebook.network.backbones import preprocessing
+from scenebook.network.fitting import build_frozen_classifier
+from scenebook.network.frozen.cutting import split_frozen
+from scenebook.network.frozen.running import compile_trunk
 
 
 def measure_keras(job: Job) -> dict[str, float]:
@@ -63,7 +64,7 @@ def build_trunk(job: Job) -> keras.Model:
 
 
 def read_batches(job: Job) -> list[tf.Tensor]:
-    """Returns the training pictures without augmentation, preprocessed, batch by batch."""
+    """Returns the training images without augmentation, preprocessed, batch by batch."""
     train, batch_size = job.load_split("train"), job.settings["batch_size"]
     preprocess_input = preprocessing(job.settings["backbone"], job.settings["preprocessing"])
     starts = range(0, len(train), batch_size)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.trunk import RunTrunk
+from scenebook.network.frozen.running import RunTrunk
 
 
 class TimedTrunk:

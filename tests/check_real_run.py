@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scenebook.artifacts import default_build_dir, open_run
+from scenebook.core.run_directory import default_build_dir, open_run
 
 
 def main(name: str) -> None:
@@ -14,7 +14,7 @@ def main(name: str) -> None:
     counts = [summary[key] for key in ("total_params", "trainable_params", "non_trainable_params", "layers")]
     expect(counts == [76_023_686, 52_440_070, 23_583_616, 178], f"parameter counts: {counts}")
     metrics = run_dir.read_json("evaluation/metrics.json")
-    # Three epochs on 27 pictures a class: above chance (0.17), and far from what a full run reaches.
+    # Three epochs on 27 images a class: above chance (0.17), and far from what a full run reaches.
     expect(metrics["accuracy"]["low"] > 0.4, f"accuracy: {metrics['accuracy']}")
     history = run_dir.read_csv("training/history.csv")
     expect(history["loss"].iloc[-1] < history["loss"].iloc[0], "the loss does not fall")

@@ -1,4 +1,4 @@
-"""Shared fixtures: small folders of real picture files, and run directories in temporary folders."""
+"""Shared fixtures: small folders of real image files, and run directories in temporary folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from xdist.scheduler import LoadFileScheduling
 
-from scenebook.artifacts import RunDirectory
+from scenebook.core.run_directory import RunDirectory
 
 # TensorFlow's start-up notes are no part of any test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -50,8 +50,8 @@ def run_dir(tmp_path: Path) -> RunDirectory:
     return RunDirectory(tmp_path / "runs" / "test")
 
 
-def write_picture(path: Path, seed: int = 0, size: tuple[int, int] = (24, 32)) -> Path:
-    """Writes a picture of smooth noise; another seed gives another picture."""
+def write_image(path: Path, seed: int = 0, size: tuple[int, int] = (24, 32)) -> Path:
+    """Writes an image of smooth noise; another seed gives another image."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,15 +61,15 @@ def write_picture(path: Path, seed: int = 0, size: tuple[int, int] = (24, 32)) -
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> MakeFolder:
-    """Makes a folder of class folders: `make_folder({"cat": 5, "dog": 5}, "train")` below `tmp_path/pictures`."""
+    """Makes a folder of class folders: `make_folder({"cat": 5, "dog": 5}, "train")` below `tmp_path/images`."""
     seeds = iter(range(10**6))
 
     def make(classes: dict[str, int], below: str = ".") -> Path:
-        root = tmp_path / "pictures"
+        root = tmp_path / "images"
         for name, count in classes.items():
             (root / below / name).mkdir(parents=True, exist_ok=True)
             for number in range(count):
-                write_picture(root / below / name / f"{number:03d}.png", next(seeds))
+                write_image(root / below / name / f"{number:03d}.png", next(seeds))
         return root
 
     return make

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from pypdf import PdfReader
 
-from scenebook.rendering import StageNotebook, render_report
+from scenebook.rendering.report import StageNotebook, render_report
 
 PROSE = "A sentence of a report that goes on for a while, with *words* set in **type** and maths $x^2_i$. " * 12
 SVG = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenebook.artifacts import RunDirectory
+from scenebook.core.run_directory import RunDirectory
 
 
 def _hear_ctrl_c() -> None:

@@ -1,4 +1,4 @@
-"""A folder of drawn pictures with everything in it that a real folder can hold, and the truth about it."""
+"""A folder of drawn images with everything in it that a real folder can hold, and the truth about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scenebook.scenes import draw_scene
+from scenebook.data.scenes.drawing import draw_scene
 
 SIZE = 64
 ODD_NAMES = (
@@ -41,13 +41,13 @@ class Truth:
 
     Attributes:
         root: The folder.
-        pictures: Every picture that should be used, with its class.
+        images: Every image that should be used, with its class.
         set_aside: Every file that should be set aside, with a part of the reason.
         passed_over: What should be counted only.
     """
 
     root: Path
-    pictures: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     set_aside: dict[str, str] = field(default_factory=dict)
     passed_over: dict[str, int] = field(default_factory=dict)
 
@@ -74,7 +74,7 @@ def make_troubled(root: Path, per_class: int = 10) -> Truth:
 
 
 def draw(scene: str, index: int) -> Image.Image:
-    """A drawn picture; another index gives another one."""
+    """A drawn image; another index gives another one."""
     return Image.fromarray(draw_scene(scene, seed=7, index=index, size=SIZE))
 
 
@@ -104,7 +104,7 @@ def _save(truth: Truth, path: str, image: Image.Image, **options: object) -> Non
     target = truth.root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     image.save(target, **options)  # type: ignore[arg-type]
-    truth.pictures[path] = path.split("/")[0]
+    truth.images[path] = path.split("/")[0]
 
 
 def _write(truth: Truth, path: str, content: bytes, reason: str = "") -> None:
@@ -114,11 +114,11 @@ def _write(truth: Truth, path: str, content: bytes, reason: str = "") -> None:
     if reason:
         truth.set_aside[path] = reason
     else:
-        truth.pictures[path] = path.split("/")[0]
+        truth.images[path] = path.split("/")[0]
 
 
 def _add_formats(truth: Truth) -> None:
-    pictures = (draw("forest", 100 + number) for number in range(100))
+    images = (draw("forest", 100 + number) for number in range(100))
     for name, mode in (
         ("grey.png", "L"),
         ("palette.png", "P"),
@@ -131,31 +131,31 @@ def _add_formats(truth: Truth) -> None:
         ("tiff.TIFF", "RGB"),
         ("one frame.gif", "P"),
     ):
-        _save(truth, f"forest/{name}", next(pictures).convert(mode))
-    grey = np.asarray(next(pictures).convert("L")).astype(np.uint16) * 257
+        _save(truth, f"forest/{name}", next(images).convert(mode))
+    grey = np.asarray(next(images).convert("L")).astype(np.uint16) * 257
     _save(truth, "forest/grey 16 bits.png", Image.fromarray(grey))
     _save(truth, "forest/grey 16 bits.tif", Image.fromarray(grey[::-1].copy()))
-    _write(truth, "forest/colour 16 bits.png", encode_png16(np.asarray(next(pictures)).astype(np.uint16) * 257))
-    frames = [next(pictures).convert("P").resize((32, 32)) for _ in range(3)] * 100
+    _write(truth, "forest/colour 16 bits.png", encode_png16(np.asarray(next(images)).astype(np.uint16) * 257))
+    frames = [next(images).convert("P").resize((32, 32)) for _ in range(3)] * 100
     _save(truth, "forest/many frames.gif", frames[0], save_all=True, append_images=frames[1:])
     turned = Image.Exif()
     turned[0x0112] = 6
-    _save(truth, "forest/turned.jpg", next(pictures).resize((SIZE, SIZE // 2)), exif=turned)
-    _save(truth, "forest/no png.jpg", next(pictures), format="PNG")
-    _save(truth, "forest/no ending", next(pictures), format="JPEG")
-    _save(truth, "forest/other ending.jfif", next(pictures), format="JPEG")
+    _save(truth, "forest/turned.jpg", next(images).resize((SIZE, SIZE // 2)), exif=turned)
+    _save(truth, "forest/no png.jpg", next(images), format="PNG")
+    _save(truth, "forest/no ending", next(images), format="JPEG")
+    _save(truth, "forest/other ending.jfif", next(images), format="JPEG")
 
 
 def _add_unreadable(truth: Truth) -> None:
     whole = (truth.root / "sea" / "000.jpg").read_bytes()
     _write(truth, "sea/truncated.jpg", whole[: len(whole) // 2], "truncated")
-    _write(truth, "sea/text.jpg", b"not a picture", "not a JPEG")
+    _write(truth, "sea/text.jpg", b"not an image", "not a JPEG")
     _write(truth, "sea/empty.png", b"", "empty")
-    _write(truth, "sea/notes.txt", b"hello", "not a picture")
+    _write(truth, "sea/notes.txt", b"hello", "not an image")
     _write(truth, "sea/phone.heic", b"\0\0\0\x18ftypheic" + bytes(20), "HEIC")
     _write(truth, "sea/phone.jpg", b"\0\0\0\x18ftypheic" + bytes(20), "HEIC")
     _write(truth, "sea/bomb.png", encode_bomb(20_000), "megapixels")
-    _write(truth, "readme.md", b"# Pictures", "not a picture")
+    _write(truth, "readme.md", b"# Images", "not an image")
     _write(truth, "loose.jpg", whole, "outside the class folders")
 
 
@@ -187,7 +187,7 @@ def _add_links_and_pipes(truth: Truth) -> None:
         (truth.root / path).symlink_to(target)
         truth.set_aside[path] = reason
     (truth.root / "street/inside.jpg").symlink_to("000.jpg")
-    truth.pictures["street/inside.jpg"] = "street"
+    truth.images["street/inside.jpg"] = "street"
     os.mkfifo(truth.root / "street/pipe.jpg")
     truth.set_aside["street/pipe.jpg"] = "named pipe"
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:  # its path may be too long for a socket

@@ -1,3 +1,3 @@
-"""scenebook: from a folder of labelled pictures to a reproducible transfer-learning report."""
+"""scenebook: from a folder of labelled images to a reproducible transfer-learning report."""
 
 __version__ = "0.1.0"

@@ -37,10 +37,10 @@ def test_axe_finds_nothing(name: str, width: int, scheme: str, open_page: OpenPa
     assert violations(page) == []
 
 
-def test_axe_sees_a_picture_in_large_as_well(open_page: OpenPage) -> None:
+def test_axe_sees_a_image_in_large_as_well(open_page: OpenPage) -> None:
     page = open_page("whole-run", 1440, "dark", bypass_csp=True)
-    page.locator(".pictures a.enlarge").first.evaluate("it => it.click()")
-    page.wait_for_function("document.querySelector('.pictures li:target') !== null")
+    page.locator(".images a.enlarge").first.evaluate("it => it.click()")
+    page.wait_for_function("document.querySelector('.images li:target') !== null")
     assert violations(page) == []
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from scenebook.core.sentences import as_utf8
 from scenebook.rendering.text import strip_terminal_codes
-from scenebook.sentences import as_utf8
 
 from ..unit.rendering.hostile import NAMED, on_page
 from .conftest import HEIGHT, PAGES, SCREENS, WIDTHS, OpenPage, serve
@@ -81,7 +81,7 @@ def test_nothing_is_wider_than_the_window(
     assert too_wide(page, width) == []
     file = screenshots / f"{name.removesuffix('.ipynb').replace(' ', '-')}-{width}-{scheme}.png"
     height = page.evaluate(f"{root}.scrollHeight")
-    # Chromium draws at most 16,384 pixels in one picture.
+    # Chromium draws at most 16,384 pixels in one image.
     page.screenshot(path=file, full_page=height < 16_000)
     with Image.open(file) as image:
         assert image.width == width
@@ -138,23 +138,23 @@ def pixel(png: bytes, x: int, y: int) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_picture_of_a_grid_opens_larger_and_closes_again(width: int, open_page: OpenPage) -> None:
+def test_a_image_of_a_grid_opens_larger_and_closes_again(width: int, open_page: OpenPage) -> None:
     page = open_page("hostile", width)
-    link = page.locator(".pictures a.enlarge").first
-    picture = link.locator("img")
+    link = page.locator(".images a.enlarge").first
+    image = link.locator("img")
     link.scroll_into_view_if_needed()
-    before = box_of(picture)
+    before = box_of(image)
     link.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.pictures li:target') !== null")
-    after = box_of(picture)
+    page.wait_for_function("document.querySelector('.images li:target') !== null")
+    after = box_of(image)
     assert after["width"] > 1.5 * before["width"]
     assert 0 <= after["x"] <= width - after["width"]
     assert 0 <= after["y"] <= HEIGHT - after["height"]
-    close = page.locator(".pictures li:target a.close")
+    close = page.locator(".images li:target a.close")
     assert close.is_visible()
     close.click()
-    assert box_of(picture)["width"] == before["width"]
+    assert box_of(image)["width"] == before["width"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -199,7 +199,7 @@ def test_hostile_texts_read_as_they_were_written(open_page: OpenPage) -> None:
     wanted = [on_page(name) for name in NAMED]
     assert read("main section > p")[: len(NAMED)] == wanted
     assert read("[id='tbl:cells'] tbody tr > *") == wanted
-    assert read(".picture-caption") == wanted
+    assert read(".image-caption") == wanted
     assert read("main figure[id^='fig:f'] > figcaption") == wanted
     assert read("pre.output") == [on_page(strip_terminal_codes(as_utf8(name))) for name in NAMED]
     drawn = page.evaluate("[...document.images].map(it => it.complete && it.naturalWidth > 0)")

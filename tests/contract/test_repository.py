@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.artifacts import project_root
+from scenebook.core.run_directory import project_root
 
 ROOT = project_root()
 
@@ -72,10 +72,10 @@ def test_no_tracked_file_is_larger_than_3_mb() -> None:
     assert [path.name for path in files if path.is_file() and path.stat().st_size > 3_000_000] == []
 
 
-def test_pictures_lie_nowhere_but_in_the_documentation() -> None:
+def test_images_lie_nowhere_but_in_the_documentation() -> None:
     """Folders that somebody tried the program on are easily committed with the rest."""
-    pictures = re.compile(r"\.(?:png|jpe?g|gif|bmp|tiff?|webp)$", re.IGNORECASE)
-    assert [name for name in tracked() if pictures.search(name) and not name.startswith("docs/")] == []
+    images = re.compile(r"\.(?:png|jpe?g|gif|bmp|tiff?|webp)$", re.IGNORECASE)
+    assert [name for name in tracked() if images.search(name) and not name.startswith("docs/")] == []
 
 
 def test_no_pickles_and_no_eval_in_the_package() -> None:

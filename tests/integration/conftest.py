@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.artifacts import project_root
+from scenebook.core.run_directory import project_root
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
-from scenebook.artifacts import project_root
-from scenebook.rendering import StageNotebook, render_report
+from scenebook.core.run_directory import project_root
+from scenebook.rendering.report import StageNotebook, render_report
 
 from ..unit.rendering.tagged import read_tagged
 

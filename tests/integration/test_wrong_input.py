@@ -32,10 +32,10 @@ def test_wrong_input_exits_2_without_a_traceback(tmp_path: Path, arguments: list
 
 
 def test_a_folder_that_cannot_be_used_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "pictures" / "only").mkdir(parents=True)
-    done = run_command(tmp_path, "x", "report", "--dataset", "pictures", "--profile", "sample")
+    (tmp_path / "images" / "only").mkdir(parents=True)
+    done = run_command(tmp_path, "x", "report", "--dataset", "images", "--profile", "sample")
     assert done.returncode == 2
-    assert "at least one picture in every class folder" in done.output
+    assert "at least one image in every class folder" in done.output
     assert not (tmp_path / "runs").exists()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from scenebook.artifacts import STAGE_NOTEBOOKS, RunDirectory, project_root
+from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory, project_root
 
 from ..processes import HEARS_CTRL_C
 

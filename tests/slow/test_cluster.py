@@ -15,11 +15,11 @@ import dask
 import psutil
 import pytest
 
-from scenebook.artifacts import project_root
-from scenebook.errors import InputError, ScenebookError
-from scenebook.sweep.cluster import open_cluster
-from scenebook.sweep.fan_out import run_tasks
-from tests.unit.sweep import tasks
+from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.run_directory import project_root
+from scenebook.study.cluster import open_cluster
+from scenebook.study.fan_out import run_tasks
+from tests.unit.study import tasks
 
 pytestmark = pytest.mark.slow
 

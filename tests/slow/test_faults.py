@@ -19,8 +19,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from scenebook import pipeline
-from scenebook.artifacts import FINISHED_FIT, RunDirectory
+from scenebook.core.run_directory import FINISHED_FIT, RunDirectory
+from scenebook.pipeline.manifest import stored_outcomes
 
 from .project import TINY, Done, Project, end, wait_for
 
@@ -91,7 +91,7 @@ IN_A_CELL = {
     "memory refused": (
         "import resource, numpy\nresource.setrlimit(resource.RLIMIT_AS, (4 << 30, -1))\nnumpy.ones(1 << 33)",
         (),
-        "Lower image_size or the number of pictures, or close other programs.",
+        "Lower image_size or the number of images, or close other programs.",
     ),
 }
 
@@ -107,7 +107,7 @@ def test_a_fault_in_a_cell(fault: str, project: Project, whole: Project) -> None
     assert "notebook so far" in done.output
     assert "log/evaluation.txt" in done.output
     assert "Traceback" not in done.output
-    statuses = {outcome.name: outcome.status for outcome in pipeline.stored_outcomes(project.run_dir())}
+    statuses = {outcome.name: outcome.status for outcome in stored_outcomes(project.run_dir())}
     assert statuses == {
         "data": "done", "training": "done", "evaluation": "failed",
         "samples": "stale", "ablations": "stale", "conclusion": "stale",
@@ -188,7 +188,7 @@ def test_two_commands_on_one_run(project: Project, whole: Project) -> None:
     check_whole_again(project, whole)
 
 
-@pytest.mark.parametrize("file", ["training/model.keras", "training/test_predictions.csv", "data/pictures.npy"])
+@pytest.mark.parametrize("file", ["training/model.keras", "training/test_predictions.csv", "data/images.npy"])
 def test_a_corrupted_artifact(file: str, project: Project, whole: Project) -> None:
     path = project.run_dir().path(file)
     content = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""A hundred thousand pictures: how long the data notebook takes, and how much memory. `make scale` runs it."""
+"""A hundred thousand images: how long the data notebook takes, and how much memory. `make scale` runs it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.artifacts import RunDirectory, project_root
-from scenebook.fractals import make_fractals
-from scenebook.pipeline import execute_notebook
-from scenebook.pipeline.execution import PeakMemory
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.data.fractals import make_fractals
+from scenebook.pipeline.execution import PeakMemory, execute_notebook
 
 COUNT = int(os.environ.get("SCENEBOOK_SCALE_COUNT") or 100_000)
 CLASSES = 10
@@ -41,19 +40,19 @@ def write_many(folder: Path, count: int) -> None:
         height, width = rng.integers(64, 151, size=2)
         (top, left), (down, right) = rng.integers(0, SIDE - 150, size=(2, 2))
         share = rng.uniform(0.3, 0.7)
-        picture = share * bases[first, top : top + height, left : left + width]
-        picture += (1 - share) * bases[second, down : down + height, right : right + width]
+        image = share * bases[first, top : top + height, left : left + width]
+        image += (1 - share) * bases[second, down : down + height, right : right + width]
         y, x = rng.integers(0, 400 - 150, size=2)
-        picture = picture * rng.uniform(0.6, 1.3, 3) + rng.uniform(-30, 30)
-        picture += rng.uniform(2, 12) * noise[y : y + height, x : x + width]
+        image = image * rng.uniform(0.6, 1.3, 3) + rng.uniform(-30, 30)
+        image += rng.uniform(2, 12) * noise[y : y + height, x : x + width]
         target = folder / f"class {first * CLASSES // len(bases)}" / f"{number:06d}.jpg"
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(target, quality=int(rng.integers(75, 95)))
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(target, quality=int(rng.integers(75, 95)))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("scale")
-    write_many(folder / "pictures", COUNT)
+    write_many(folder / "images", COUNT)
     yield folder
     shutil.rmtree(folder)
 
@@ -67,7 +66,7 @@ def run_data_notebook(folder: Path) -> dict[str, float]:
             "data",
             project_root() / "notebooks" / "01-data.ipynb",
             run_dir.path("notebooks/01-data.ipynb"),
-            {"run": "scale", "dataset": str(folder / "pictures")},
+            {"run": "scale", "dataset": str(folder / "images")},
             run_dir.path("log/data.txt"),
             lambda text: print(f"{time.monotonic() - started:6.0f} s  {memory.peak_mb:5.0f} MB  {text}", flush=True),
             runs_dir=folder / "runs",
@@ -87,7 +86,7 @@ def test_the_data_notebook_takes_ten_minutes_and_two_gigabytes_at_most(
     figures = {}
     for turn in ("first", "second"):
         figures[turn] = run_data_notebook(folder)
-        print(json.dumps({"pictures": COUNT, turn: figures[turn]}), flush=True)
+        print(json.dumps({"images": COUNT, turn: figures[turn]}), flush=True)
     splits = RunDirectory(folder / "runs" / "scale").read_csv("data/splits.csv")
     assert len(splits) == COUNT
     assert figures["first"]["seconds"] < MOST_SECONDS

@@ -1,4 +1,4 @@
-"""A study through the command line: real kernels, a real dask cluster, real trainings, on a few drawn pictures.
+"""A study through the command line: real kernels, a real dask cluster, real trainings, on a few drawn images.
 
 `make cluster` runs it."""
 
@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from scenebook import pipeline
-from scenebook.artifacts import STAGE_NOTEBOOKS
 from scenebook.cli.loading import load_settings
-from scenebook.training import HISTORY_COLUMNS
+from scenebook.core.run_directory import STAGE_NOTEBOOKS
+from scenebook.network.training import HISTORY_COLUMNS
+from scenebook.pipeline.manifest import load_manifest
+from scenebook.pipeline.running import run_pipeline
 from tests.processes import Finished, run_command
-from tests.unit.test_pipeline import Heard
+from tests.unit.pipeline.test_pipeline import Heard
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def study(folder: Path) -> Finished:
-    """`report` with a study in it: everything from the pictures on."""
+    """`report` with a study in it: everything from the images on."""
     finished = run_command(folder, "study", "report", "--run", "study", "--set", f"{SETTINGS} ablation_plan=plan.yaml")
     assert finished.returncode == 0, finished.output
     return finished
@@ -107,7 +108,7 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     before = {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()}
     settings = load_settings(run_dir).updated({"ablations": "none"})
     heard = Heard()
-    pipeline.run_pipeline(settings, run_dir, profile="sample", listener=heard, force=["ablations"])
+    run_pipeline(settings, run_dir, profile="sample", listener=heard, force=["ablations"])
     assert heard.lines == [
         *(f"skip {stage}" for stage in ("data", "training", "evaluation", "samples")),
         "start ablations 5/6",
@@ -118,7 +119,7 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     ]
     assert read_results(again)["status"].tolist() == ["done", "done", "failed", "done"]
     assert {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()} == before
-    manifest = pipeline.load_manifest(run_dir)
+    manifest = load_manifest(run_dir)
     assert set(manifest["files"]) >= {f"ablations/runs/{name}" for name in before}
     assert {name: entry["status"] for name, entry in manifest["stages"].items()} == dict.fromkeys(
         STAGE_NOTEBOOKS, "done"

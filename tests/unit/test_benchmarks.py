@@ -1,4 +1,4 @@
-"""The benchmark: its arithmetic, and its command on a few small pictures."""
+"""The benchmark: its arithmetic, and its command on a few small images."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from benchmarks.study import list_variants
 from benchmarks.table import print_results
 from benchmarks.waiting import TimedTrunk
 from benchmarks.wording import format_number, format_range
-from scenebook.artifacts import project_root
-from scenebook.backbones import build_backbone
-from scenebook.config import AUGMENTATION, make_settings
-from scenebook.errors import InputError
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import project_root
+from scenebook.core.settings import AUGMENTATION, make_settings
+from scenebook.network.backbones import build_backbone
 
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,11 +45,11 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_the_command_measures_both_ways_and_writes_what_it_prints(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    sizes = ["--pictures=12", "--epochs=1", "--repeats=1", "--set", "batch_size=6 image_size=32"]
+    sizes = ["--images=12", "--epochs=1", "--repeats=1", "--set", "batch_size=6 image_size=32"]
     done = run_command("--profile=sample", "--only=streaming-tensorflow,plain", *sizes, f"--results={file}")
     assert done.returncode == 0, done.stderr
     results = json.loads(file.read_text(encoding="utf-8"))
-    assert results["pictures"]["train"] == 12
+    assert results["images"]["train"] == 12
     assert results["settings"]["batch_size"] == 6
     assert results["arguments"]["only"] == ["plain", "streaming-tensorflow"]
     assert results["machine"]["cores"] >= 1
@@ -75,7 +75,7 @@ def test_the_command_measures_both_ways_and_writes_what_it_prints(tmp_path: Path
     ("arguments", "message"),
     [
         (["--only=plan"], "Did you mean plain?"),
-        (["--pictures=0"], "Expected a positive number. Received: pictures=0."),
+        (["--images=0"], "Expected a positive number. Received: images=0."),
         (["--dataset=nowhere"], "nowhere"),
     ],
 )

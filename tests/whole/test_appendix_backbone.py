@@ -10,14 +10,14 @@ from typing import Any
 import papermill
 import pytest
 
-from scenebook.artifacts import project_root
-from scenebook.embedded import EMBEDDED_FILE
-from scenebook.provenance import sha256_file
+from scenebook.core.provenance import sha256_file
+from scenebook.core.run_directory import project_root
+from scenebook.network.embedded import EMBEDDED_FILE
 
 # papermill and the kernel's client use what newer versions of their own libraries deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
-TINY = {"fractal_classes": 4, "pictures_per_class": 8}
+TINY = {"fractal_classes": 4, "images_per_class": 8}
 """Few fractals: neither test is about them."""
 
 
@@ -42,7 +42,7 @@ def run_appendix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     return run
 
 
-def test_the_recipe_runs_with_few_pictures_and_leaves_the_package_alone(
+def test_the_recipe_runs_with_few_images_and_leaves_the_package_alone(
     run_appendix: Callable[..., tuple[dict[str, Any], str]], tmp_path: Path
 ) -> None:
     before = sha256_file(EMBEDDED_FILE)

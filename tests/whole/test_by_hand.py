@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from scenebook.artifacts import STAGE_NOTEBOOKS, project_root
+from scenebook.core.run_directory import STAGE_NOTEBOOKS, project_root
 
 from ..integration.test_by_hand import run_by_hand
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.test_fitting import cache, check_the_tail, fit_tail, fit_whole_model, make_settings  # noqa: F401
+from tests.unit.network.test_fitting import cache, check_the_tail, fit_tail, fit_whole_model, make_settings  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 

@@ -12,9 +12,9 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from scenebook import scenes
-from scenebook.artifacts import RunDirectory, project_root
-from scenebook.backbones import build_backbone
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.data.scenes.drawing import write_scenes
+from scenebook.network.backbones import build_backbone
 from tests.processes import run_command
 
 QUICK = "epochs=1 image_size=32 head_units=4 batch_size=8"
@@ -24,17 +24,17 @@ HOSTILE = 'it\'s "mine" $(touch x) `touch y`'
 
 @pytest.fixture
 def hostile_folder(tmp_path: Path) -> Path:
-    """Drawn pictures of two classes in a folder whose name a shell would act on; so does a class's."""
+    """Drawn images of two classes in a folder whose name a shell would act on; so does a class's."""
     folder = tmp_path / HOSTILE
     names = {"sea": "sea", "forest": "<b>#panic()</b> $x$ [@fig:x]"}
     drawn = tmp_path / "drawn"
-    scenes.write_scenes(drawn, train_per_class=6, test_per_class=2, seed=0, size=32)
+    write_scenes(drawn, train_per_class=6, test_per_class=2, seed=0, size=32)
     for split in ("train", "test"):
         for scene, name in names.items():
             target = folder / split / name.replace("/", "∕")
             target.parent.mkdir(parents=True, exist_ok=True)
             (drawn / split / scene).rename(target)
-    # A picture of the training set is in the test set too, saved anew and under the other name.
+    # An image of the training set is in the test set too, saved anew and under the other name.
     with Image.open(folder / "train" / "sea" / "0001.png") as image:
         image.save(folder / "test" / names["forest"].replace("/", "∕") / COPY, quality=90)
     return folder
@@ -72,7 +72,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     assert seeds["seed"].tolist() == [0, 1]
     assert seeds["test_accuracy"][0] == metrics["accuracy"]["value"]
     assert "Trained from 2 seeds" in " ".join(BeautifulSoup(page, "html.parser").get_text().split())
-    assert "Of these test pictures" in page
+    assert "Of these test images" in page
     assert "<i>*copy*" not in page
     assert "&lt;i&gt;*copy*.jpg" in page
     for made in ("x", "y"):

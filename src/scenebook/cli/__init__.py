@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scenebook.cli.parser import build_parser
-from scenebook.errors import ScenebookError
+from scenebook.core.errors import ScenebookError
 
 __all__ = ["build_parser", "main"]
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        from scenebook.pipeline import explain_os_error
+        from scenebook.pipeline.execution import explain_os_error
 
         errors.print(Text(f"error: a file could not be written or read. {explain_os_error(error)}"))
         return 1

@@ -11,14 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from scenebook.artifacts import open_run
-from scenebook.errors import InputError
-from scenebook.terminal import TerminalListener
+from scenebook.cli.terminal import TerminalListener
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import open_run
 
 
 def verify(arguments: argparse.Namespace, console: Console) -> int:
     """Checks a run's files and makes it again; 0 where everything agrees, 1 where something does not."""
-    from scenebook import comparing
+    from scenebook.pipeline.compare.verdict import print_verification
+    from scenebook.pipeline.compare.verifying import verify_run
 
     run_dir = open_run(arguments.run)
     changes: dict[str, Any] = {}
@@ -31,7 +32,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     try:
         with TerminalListener(console) as listener:
             console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its settings.yaml"))
-            verification = comparing.verify_run(
+            verification = verify_run(
                 run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes or None
             )
         # Damaged files of the run itself are no reason to keep what they are compared with.
@@ -41,13 +42,14 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     finally:
         if not keep:
             shutil.rmtree(workspace, ignore_errors=True)
-    comparing.print_verification(console, verification)
+    print_verification(console, verification)
     return 0 if verification.passed else 1
 
 
 def diff(arguments: argparse.Namespace, console: Console) -> int:
     """Shows two runs side by side."""
-    from scenebook import comparing
+    from scenebook.pipeline.compare.differences import print_diff
+    from scenebook.pipeline.compare.runs import diff_runs
 
     names = {"A": arguments.first, "B": arguments.second}
     missing = [name for name, value in names.items() if not value]
@@ -55,5 +57,5 @@ def diff(arguments: argparse.Namespace, console: Console) -> int:
         raise InputError(
             "Expected the names of two runs.", received={"missing": missing}, advice="make diff A=one B=another"
         )
-    comparing.print_diff(console, comparing.diff_runs(open_run(arguments.first), open_run(arguments.second)))
+    print_diff(console, diff_runs(open_run(arguments.first), open_run(arguments.second)))
     return 0

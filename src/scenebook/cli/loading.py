@@ -6,10 +6,20 @@ import argparse
 import os
 from pathlib import Path
 
-from scenebook import config, pipeline
-from scenebook.artifacts import SETTINGS, RunDirectory, open_run, project_root, run_name_for
-from scenebook.config import Settings
-from scenebook.dataset import source_name
+from scenebook.core.run_directory import SETTINGS, RunDirectory, open_run, project_root, run_name_for
+from scenebook.core.settings import (
+    DRAWN_SCENES,
+    INTEL,
+    Settings,
+    find_profile,
+    load_profile,
+    make_settings,
+    parse_overrides,
+)
+from scenebook.data.images import source_name
+from scenebook.pipeline.checks import resolve_paths
+from scenebook.pipeline.manifest import load_manifest
+from scenebook.pipeline.settings_file import read_settings
 
 
 def environment(name: str) -> str | None:
@@ -28,7 +38,7 @@ def find_kept_run(arguments: argparse.Namespace) -> RunDirectory | None:
 def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Settings, str, RunDirectory]:
     """Returns the checked settings, the profile's name, and the run, from the command's arguments.
 
-    They start from the profile; those of a run that is named without one, and without pictures and weights, start from
+    They start from the profile; those of a run that is named without one, and without images and weights, start from
     its own `settings.yaml`, so that a run is gone on with by its name.
 
     Raises:
@@ -36,19 +46,19 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     """
     kept = find_kept_run(arguments)
     if kept:
-        profile, values = str(pipeline.load_manifest(kept).get("profile", "sample")), pipeline.read_settings(kept)
+        profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
-        path = config.find_profile(
+        path = find_profile(
             arguments.profile or ("paper" if arguments.dataset else "sample"), project_root() / "profiles"
         )
-        profile, values = path.stem, config.load_profile(path)
+        profile, values = path.stem, load_profile(path)
     for name in ("dataset", "weights"):
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)
     texts = arguments.set if arguments.set is not None else [environment("SET") or ""]
-    values.update(config.parse_overrides(texts))
-    settings = pipeline.resolve_paths(config.make_settings(values), base)
-    own_data = settings.dataset not in (config.DRAWN_SCENES, config.INTEL)
+    values.update(parse_overrides(texts))
+    settings = resolve_paths(make_settings(values), base)
+    own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else profile
     run_dir = open_run(arguments.run or run_name_for(default_name))
     return settings, profile, run_dir
@@ -61,7 +71,7 @@ def load_settings(run_dir: RunDirectory) -> Settings:
         InputError: They cannot be read.
     """
     run_dir.require(SETTINGS)
-    return config.make_settings(pipeline.read_settings(run_dir))
+    return make_settings(read_settings(run_dir))
 
 
 def short(path: Path) -> str:

@@ -12,17 +12,27 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from scenebook import claims, config, pipeline
-from scenebook.artifacts import SETTINGS, STAGE_NOTEBOOKS, RunDirectory, default_build_dir, open_run, project_root
 from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
-from scenebook.config import Settings
-from scenebook.errors import ReportError, ScenebookError
-from scenebook.pipeline import PipelineFailedError, StageOutcome
-from scenebook.pipeline.rendered import find_report_changes, make_report_key, note_report
-from scenebook.terminal import TerminalListener
+from scenebook.cli.terminal import TerminalListener
+from scenebook.core.errors import ReportError, ScenebookError
+from scenebook.core.run_directory import (
+    SETTINGS,
+    STAGE_NOTEBOOKS,
+    RunDirectory,
+    default_build_dir,
+    open_run,
+    project_root,
+)
+from scenebook.core.sentences import Sourced
+from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
+from scenebook.evaluation.claims.loading import claims_path, list_works
+from scenebook.pipeline.manifest import DONE, FAILED, STALE, StageOutcome, stored_outcomes
+from scenebook.pipeline.planning import check_stages
+from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes, make_report_key, note_report
+from scenebook.pipeline.running import PipelineFailedError, explain_pipeline, run_pipeline
 
 DRAWN_BANNER = (
-    "The pictures of this report are drawn by the program, not photographed: its numbers show that everything works, "
+    "The images of this report are drawn by the program, not photographed: its numbers show that everything works, "
     "and say nothing about photographs."
 )
 
@@ -53,7 +63,7 @@ def ablations(arguments: argparse.Namespace, console: Console) -> int:
 def explain(arguments: argparse.Namespace, console: Console) -> int:
     """Tells of each stage whether it would run, and why."""
     settings, profile, run_dir = _collect(arguments, console)
-    decisions = pipeline.explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
+    decisions = explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     changes = ["a stage runs before it"] if any(decision.run for decision in decisions) else []
     changes += [f"prose of stage {decision.stage}: changed" for decision in decisions if decision.prose]
@@ -86,7 +96,7 @@ def _name_scheduler(arguments: argparse.Namespace) -> None:
 
 def _list_forced(arguments: argparse.Namespace) -> list[str]:
     forced = [name for name in (arguments.force or "").replace(",", " ").split() if name]
-    pipeline.check_stages(forced)
+    check_stages(forced)
     return forced
 
 
@@ -101,7 +111,7 @@ def _run(
     console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
     _tell_of_replacement(settings, run_dir, console)
     with TerminalListener(console) as listener:
-        pipeline.run_pipeline(
+        run_pipeline(
             settings, run_dir, profile=profile, listener=listener, force=forced, time_limit=arguments.time_limit
         )
 
@@ -116,7 +126,7 @@ def _report(
 ) -> int:
     build_dir = default_build_dir() / run_dir.name
     forced = [*_list_forced(arguments), *force]
-    if any(decision.run for decision in pipeline.explain_pipeline(settings, run_dir, profile=profile, force=forced)):
+    if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=forced)):
         _check_before_run(settings)
     try:
         _run(arguments, console, settings, profile, run_dir, forced)
@@ -143,11 +153,11 @@ def _report(
 
 def _check_before_run(settings: Settings) -> None:
     """Looks for what would keep the report from being rendered, before hours are spent."""
-    from scenebook import rendering
+    from scenebook.rendering.report import check_before_run
 
     notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
-    works = claims.list_works(claims.claims_path(settings.claims_file))
-    rendering.check_before_run(front_matter_path(), notebooks, works)
+    works = list_works(claims_path(settings.claims_file))
+    check_before_run(front_matter_path(), notebooks, works)
 
 
 def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
@@ -164,8 +174,8 @@ def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Con
 
 
 def _describe_data(settings: Settings) -> str:
-    return {config.DRAWN_SCENES: "drawn scenes", config.INTEL: "Intel photographs"}.get(
-        settings.dataset, f"pictures of {short(Path(settings.dataset))}"
+    return {DRAWN_SCENES: "drawn scenes", INTEL: "Intel photographs"}.get(
+        settings.dataset, f"images of {short(Path(settings.dataset))}"
     )
 
 
@@ -175,19 +185,20 @@ def front_matter_path() -> Path:
 
 
 def _render(run_dir: RunDirectory, console: Console) -> None:
-    from scenebook import rendering
+    from scenebook.rendering.report import render_report
 
     started = time.monotonic()
     build_dir = default_build_dir() / run_dir.name
-    outcomes = pipeline.stored_outcomes(run_dir)
+    outcomes = stored_outcomes(run_dir)
     key, settings = make_report_key(run_dir), load_settings(run_dir)
-    banners = [DRAWN_BANNER] if settings.dataset == config.DRAWN_SCENES else []
-    rendered = rendering.render_report(
+    banners = [DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else []
+    rendered = render_report(
         run_dir.root,
         stages=[(outcome.name, _executed(run_dir, outcome), outcome.status, outcome.note) for outcome in outcomes],
         build_dir=build_dir,
         front_matter_path=front_matter_path(),
         banners=banners,
+        collect_facts=_collect_facts,
     )
     note_report(build_dir, key)
     for warning in rendered.warnings:
@@ -196,8 +207,15 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     _tell_files(build_dir, console)
 
 
+def _collect_facts(run_dir: RunDirectory) -> Sourced:
+    # What the facts are computed with takes most of a second to import, and most reports need none.
+    from scenebook.notebook.prose.run_facts import collect_facts
+
+    return collect_facts(run_dir)
+
+
 def _tell_files(build_dir: Path, console: Console) -> None:
-    for name in pipeline.REPORT_FILES:
+    for name in REPORT_FILES:
         path = build_dir / name
         console.print(Text(f"  {short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))
 
@@ -205,4 +223,4 @@ def _tell_files(build_dir: Path, console: Console) -> None:
 def _executed(run_dir: RunDirectory, outcome: StageOutcome) -> Path | None:
     """Returns the executed notebook of a stage; of one that did not end now, an older copy may lie there: `None`."""
     path = run_dir.path(f"notebooks/{outcome.notebook}")
-    return path if outcome.status in (pipeline.DONE, pipeline.FAILED, pipeline.STALE) and path.is_file() else None
+    return path if outcome.status in (DONE, FAILED, STALE) and path.is_file() else None

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 
 import scenebook
-from scenebook.artifacts import STAGE_NOTEBOOKS
 from scenebook.cli import checking, making, using
 from scenebook.cli.loading import environment
+from scenebook.core.run_directory import STAGE_NOTEBOOKS
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands. Defaults come from SCENEBOOK_* variables, which the Makefile sets."""
     parser = argparse.ArgumentParser(
         prog="python -m scenebook",
-        description="Turns a folder of labelled pictures into a reproducible transfer-learning report.",
+        description="Turns a folder of labelled images into a reproducible transfer-learning report.",
         epilog="Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wrong.",
     )
     parser.add_argument("--version", action="version", version=f"scenebook {scenebook.__version__}")
@@ -52,14 +52,14 @@ def build_parser() -> argparse.ArgumentParser:
         )
     for name, command, text in (
         ("render", making.render, "render the report of a run again"),
-        ("bundle", using.bundle, "zip a run's report, trained weights, sample pictures and settings"),
+        ("bundle", using.bundle, "zip a run's report, trained weights, sample images and settings"),
     ):
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         sub.add_argument(
             "--run", default=environment("RUN") or "sample", metavar="NAME", help="the run; default: sample"
         )
         sub.set_defaults(command=command)
-    text = "classify a folder of unlabelled pictures with a finished run"
+    text = "classify a folder of unlabelled images with a finished run"
     sub = commands.add_parser("predict", help=text, description=text[0].upper() + text[1:] + ".")
     sub.add_argument(
         "--images",
@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "check the files of a run, make it again in a fresh folder, and compare"
     sub = commands.add_parser("verify", help=text, description=text[0].upper() + text[1:] + ".")
     sub.add_argument("--run", default=environment("RUN") or "sample", metavar="NAME", help="the run; default: sample")
-    sub.add_argument("--dataset", default=environment("DATA"), metavar="FOLDER", help="where the pictures are here")
+    sub.add_argument("--dataset", default=environment("DATA"), metavar="FOLDER", help="where the images are here")
     sub.add_argument("--weights", default=environment("WEIGHTS"), metavar="FILE", help="where the weights are here")
     sub.add_argument(
         "--trust",

@@ -1,4 +1,4 @@
-"""Commands that use a finished run: hand it in, and classify other pictures with it."""
+"""Commands that use a finished run: hand it in, and classify other images with it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scenebook import config, pipeline
-from scenebook.artifacts import default_build_dir, open_run, replacing
 from scenebook.cli.loading import short
-from scenebook.errors import InputError
-from scenebook.pipeline.rendered import find_report_changes
-from scenebook.terminal import CountLine
-from scenebook.wording import count_noun
+from scenebook.cli.terminal import CountLine
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import default_build_dir, open_run, replacing
+from scenebook.core.settings import describe_settings
+from scenebook.core.wording import count_noun
+from scenebook.pipeline.manifest import stored_outcomes
+from scenebook.pipeline.report_key import find_report_changes
 
 if TYPE_CHECKING:
-    from scenebook.prediction import Outcome
+    from scenebook.inference.prediction import Outcome
 
 BUNDLED = (
     "training/model.keras",
@@ -35,9 +36,9 @@ BUNDLED = (
 
 
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
-    """Zips what somebody needs who is handed the report: both files, trained weights, sample pictures, settings."""
+    """Zips what somebody needs who is handed the report: both files, trained weights, sample images, settings."""
     run_dir = open_run(arguments.run)
-    missing = [outcome.name for outcome in pipeline.stored_outcomes(run_dir) if outcome.status != "done"]
+    missing = [outcome.name for outcome in stored_outcomes(run_dir) if outcome.status != "done"]
     if missing:
         raise InputError(
             "Expected a run of which every stage is done.",
@@ -69,19 +70,20 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def predict(arguments: argparse.Namespace, console: Console) -> int:
-    """Classifies a folder of unlabelled pictures with a finished run."""
-    # TensorFlow's start-up notes are not for whoever classifies pictures; it reads this when it is imported.
+    """Classifies a folder of unlabelled images with a finished run."""
+    # TensorFlow's start-up notes are not for whoever classifies images; it reads this when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from scenebook import prediction
+    from scenebook.inference.folder import open_images
+    from scenebook.inference.prediction import check_run, predict_folder
 
     run_dir = open_run(arguments.run)
-    images = prediction.open_images(arguments.images)
-    prediction.check_run(run_dir)
-    console.print(Text(f"run {run_dir.name}: pictures of {short(images)}"))
-    with CountLine(console, "pictures") as line:
-        outcome = prediction.predict_folder(run_dir, images, report=line)
-    rate = outcome.pictures / max(outcome.seconds, 1e-3)
-    console.print(Text(f"{count_noun(outcome.pictures, 'picture')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
+    images = open_images(arguments.images)
+    check_run(run_dir)
+    console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
+    with CountLine(console, "images") as line:
+        outcome = predict_folder(run_dir, images, report=line)
+    rate = outcome.images / max(outcome.seconds, 1e-3)
+    console.print(Text(f"{count_noun(outcome.images, 'image')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
     for warning in _describe_warnings(outcome):
         console.print(Text(f"warning: {warning}", style="yellow"))
     for file in outcome.files:
@@ -96,15 +98,15 @@ def _describe_warnings(outcome: Outcome) -> list[str]:
         warnings.append(f"{count_noun(outcome.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
     if outcome.unlike is None:
         warnings.append(
-            "The run was made before features were kept with a run: make it again, to be told which pictures look "
-            "unlike its training pictures."
+            "The run was made before features were kept with a run: make it again, to be told which images look "
+            "unlike its training images."
         )
     elif outcome.unlike:
         warnings.append(
-            f"{outcome.unlike:,} of {count_noun(outcome.pictures, 'picture')} "
-            f"({outcome.unlike / outcome.pictures:.1%}) look unlike the training pictures: their mean distance to the "
+            f"{outcome.unlike:,} of {count_noun(outcome.images, 'image')} "
+            f"({outcome.unlike / outcome.images:.1%}) look unlike the training images: their mean distance to the "
             f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the run's "
-            f"{outcome.validation:,} validation pictures. What is predicted for these may well be meaningless, however "
+            f"{outcome.validation:,} validation images. What is predicted for these may well be meaningless, however "
             "sure the network is."
             + (" So few of them draw that line only roughly." if outcome.validation < 100 else "")
         )
@@ -116,7 +118,7 @@ def params(arguments: argparse.Namespace, console: Console) -> int:
     table = Table(box=None, pad_edge=False)
     for column in ("name", "default", "bounds", "meaning"):
         table.add_column(column, overflow="fold")
-    for row in config.describe_settings():
+    for row in describe_settings():
         table.add_row(*(Text(row[column]) for column in ("name", "default", "bounds", "meaning")))
     console.soft_wrap = False
     console.print(table)

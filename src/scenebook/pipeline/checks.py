@@ -8,8 +8,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from scenebook.claims import claims_path, load_claims
-from scenebook.config import (
+from scenebook.core.errors import ScenebookError, SettingsError, WeightsError
+from scenebook.core.settings import (
     DRAWN_SCENES,
     EMBEDDED,
     INTEL,
@@ -19,9 +19,10 @@ from scenebook.config import (
     check_runtime,
     check_weights_name,
 )
-from scenebook.dataset import check_folder, check_source, find_pictures
-from scenebook.dataset.class_map import ClassMap
-from scenebook.errors import ScenebookError, SettingsError, WeightsError
+from scenebook.data.class_map import ClassMap
+from scenebook.data.finding import find_images
+from scenebook.data.images import check_folder, check_source
+from scenebook.evaluation.claims.loading import claims_path, load_claims
 
 
 def resolve_paths(settings: Settings, base: Path) -> Settings:
@@ -41,7 +42,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     if settings.class_map is not None:
         changes["class_map"] = str(_check_class_map(base / Path(settings.class_map).expanduser()))
     if "dataset" in changes:
-        find_pictures(source, class_map=changes.get("class_map"))
+        find_images(source, class_map=changes.get("class_map"))
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
     if settings.claims_file is not None:
@@ -51,7 +52,8 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         changes["ablation_plan"] = str(_check_file("ablation_plan", base / Path(settings.ablation_plan).expanduser()))
     if settings.ablation_plan is not None or settings.ablations != "none":
         # What studies need takes longer to import than all else that is checked here.
-        from scenebook.ablations import check_claims, load_plan, plan_path
+        from scenebook.study.plan import load_plan, plan_path
+        from scenebook.study.verdicts import check_claims
 
         check_claims(load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump()))
     check_runtime(settings.trunk_runtime)

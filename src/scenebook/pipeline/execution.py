@@ -18,11 +18,11 @@ from typing import Any
 
 import psutil
 
-from scenebook.artifacts import TOUCHED, list_touched
-from scenebook.environment import compute_environment
-from scenebook.errors import InputError, StageError
+from scenebook.core.environment import compute_environment
+from scenebook.core.errors import InputError, StageError
+from scenebook.core.progress import MARK
+from scenebook.core.run_directory import TOUCHED, list_touched
 from scenebook.pipeline.notebooks import read_notebook, source_of
-from scenebook.progress import MARK
 
 INPUT_ERRORS = frozenset({InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())})
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"})
@@ -156,7 +156,7 @@ class _Failure:
 
 def advise_on_memory(stage: str) -> str:
     """Returns what to do when a stage needs more memory than there is, as a sentence."""
-    return f"Lower {_LESS_MEMORY.get(stage, 'image_size or the number of pictures')}, or close other programs."
+    return f"Lower {_LESS_MEMORY.get(stage, 'image_size or the number of images')}, or close other programs."
 
 
 def explain_os_error(error: OSError) -> str:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import scenebook
-from scenebook.artifacts import KEPT, MANIFEST, STAGE_NOTEBOOKS, RunDirectory, project_root
-from scenebook.errors import InputError, SettingsError
-from scenebook.keys import Key, list_changes
-from scenebook.pipeline.kept_settings import read_settings
-from scenebook.provenance import git_commit, library_versions, machine, sha256_file
+from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.keys import Key, list_changes
+from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file
+from scenebook.core.run_directory import KEPT, MANIFEST, STAGE_NOTEBOOKS, RunDirectory, project_root
+from scenebook.pipeline.settings_file import read_settings
 
 MANIFEST_FORMAT = 2
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scenebook.artifacts import write_bytes
-from scenebook.errors import InputError
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import write_bytes
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"

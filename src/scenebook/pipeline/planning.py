@@ -9,16 +9,16 @@ from typing import Any
 
 import yaml
 
-from scenebook.artifacts import MANIFEST, SETTINGS, STAGE_NOTEBOOKS, project_root
-from scenebook.config import Settings, check_names
-from scenebook.errors import SettingsError
-from scenebook.keys import DIGITS, Key, list_changes
-from scenebook.pipeline.keys import make_key
+from scenebook.core.errors import SettingsError
+from scenebook.core.keys import DIGITS, Key, list_changes
+from scenebook.core.provenance import sha256_bytes, sha256_file
+from scenebook.core.run_directory import MANIFEST, SETTINGS, STAGE_NOTEBOOKS, project_root
+from scenebook.core.settings import Settings, check_names
+from scenebook.core.source_code import read_module
+from scenebook.pipeline.image_digests import compare_images, digest_images
 from scenebook.pipeline.manifest import ABSENT, Manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
-from scenebook.pipeline.pictures import compare_pictures, digest_pictures
-from scenebook.provenance import sha256_bytes, sha256_file
-from scenebook.sourcecode import read_module
+from scenebook.pipeline.stage_keys import make_key
 
 ALL = "all"
 FIRST = "not run yet"
@@ -103,8 +103,8 @@ class Planner:
         new = make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
         reasons = list_changes(old, new)
         if stage == "data":
-            before, now = compare_pictures(self.settings, self._manifest.run_dir, old.get("pictures", {}))
-            reasons += list_changes({"pictures": before}, {"pictures": now})
+            before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
+            reasons += list_changes({"images": before}, {"images": now})
         inputs = old.get("inputs", {})
         sources = {name: self._manifest.producer_of(name) for name in inputs}
         open_ones = sorted({source for source in sources.values() if source in waiting})
@@ -126,9 +126,9 @@ class Planner:
             key: From `prepare_key`.
             touched: The files of the run that it has asked for, to read or to write them.
         """
-        pictures = {"pictures": digest_pictures(self.settings, self._manifest.run_dir)} if stage == "data" else {}
+        images = {"images": digest_images(self.settings, self._manifest.run_dir)} if stage == "data" else {}
         others = (name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name))
-        return {**key, **pictures, "inputs": {name: self._digest_now(name) for name in sorted(others)}}
+        return {**key, **images, "inputs": {name: self._digest_now(name) for name in sorted(others)}}
 
     def _is_own(self, stage: str, name: str) -> bool:
         return self._manifest.producer_of(name) == stage or self._manifest.run_dir.path(name).is_dir()

@@ -1,14 +1,8 @@
 """The executed notebooks of a run as one HTML page and one PDF, through nbconvert.
 
-`render_report` is the way in. Its parts, in the order in which a report passes through them: `front_matter` (title
-block) and `abstract` (its fields), `assemble` with `outputs`, `bundles`, `tables`, `images` and `markdown` (notebooks
-to a report as data, see `document`), `sources` (where numbers come from), `provenance` (how it was all made),
+`report.render_report` is the way in. Its parts, in the order in which a report passes through them: `front_matter`
+(title block) and `abstract` (its fields), `assemble` with `outputs`, `bundles`, `tables`, `images` and `markdown`
+(notebooks to a report as data, see `document`), `sources` (where numbers come from), `provenance` (how all was made),
 `numbering` (one pass for both files), `citations` with `bibliography` (the works that are cited), then `html` and
 `pdf`, the exporters.
 """
-
-from __future__ import annotations
-
-from scenebook.rendering.report import RenderedReport, StageNotebook, check_before_run, render_report
-
-__all__ = ["RenderedReport", "StageNotebook", "check_before_run", "render_report"]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from scenebook.artifacts import RunDirectory
-from scenebook.errors import InputError, ReportError
+from scenebook.core.errors import InputError, ReportError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.sentences import Filled, Sourced, fill, has_fields
 from scenebook.rendering.front_matter import FrontMatter, line_of
-from scenebook.sentences import Filled, fill, has_fields
 
 KEY = "abstract"
 
+CollectFacts = Callable[[RunDirectory], Sourced]
 
-def fill_abstract(front: FrontMatter, run_dir: Path, path: Path) -> Filled:
+
+def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: CollectFacts) -> Filled:
     """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
 
     Args:
         front: Its abstract is given.
         run_dir: A run of which every stage is done.
+        collect_facts: Returns what the abstract can tell of a run besides scores and settings. Only called where the
+            abstract has fields.
         path: The front-matter file, for messages.
 
     Raises:
@@ -29,11 +34,8 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path) -> Filled:
     try:
         if not has_fields(text):
             return fill(text, ())
-        # What the facts are computed with takes most of a second to import, and most reports have no such abstract.
-        from scenebook import conclusions
-
         scores, recipe = run.read_json("evaluation/metrics.json"), run.read_json("training/recipe.json")
-        return fill(text, (conclusions.collect_facts(run), scores, recipe))
+        return fill(text, (collect_facts(run), scores, recipe))
     except ReportError:
         raise
     except InputError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from scenebook.core.sentences import Filled
 from scenebook.rendering import markdown
 from scenebook.rendering.document import (
     APPENDIX,
@@ -35,7 +36,6 @@ from scenebook.rendering.outputs import read_outputs
 from scenebook.rendering.sources import mark_values, tabulate_sources
 from scenebook.rendering.text import clean_text
 from scenebook.rendering.tree import map_lists, plain_text, string
-from scenebook.sentences import Filled
 
 SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
 """Sections of these names come in this order. Any other follows the one that stood before it; the appendix is last."""
@@ -97,7 +97,7 @@ def assemble(
         abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
 
     Raises:
-        ReportError: An output is not as `scenebook.notebook` writes it.
+        ReportError: An output is not as `scenebook.notebook.display` writes it.
     """
     stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
     report = Report(front, stale=stale)
@@ -247,7 +247,7 @@ def _split_at_headings(fragment: Fragment) -> Iterable[Block]:
 
 def _prose(fragment: Fragment, tree: list[Node]) -> Prose:
     tree = map_lists(tree, _demote_headings)
-    return Prose(Fragment(fragment.source, fragment.origin, tree=tree, pictures=fragment.pictures))
+    return Prose(Fragment(fragment.source, fragment.origin, tree=tree, images=fragment.images))
 
 
 def _demote_headings(nodes: list[Node]) -> list[Node]:
@@ -265,7 +265,7 @@ def _heading(fragment: Fragment, node: Node) -> Heading:
         label = inlines.pop()["c"][2:-1]
         while inlines and inlines[-1]["t"] == "Space":
             inlines.pop()
-    title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines, pictures=fragment.pictures)
+    title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines, images=fragment.images)
     return Heading(level - 1, title, plain_text(inlines), label)
 
 
@@ -279,4 +279,4 @@ def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
     if isinstance(block, Figure) and not block.alt:
         alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
         block.alt = alt
-        block.pictures = [dataclasses.replace(picture, alt=alt) for picture in block.pictures]
+        block.images = [dataclasses.replace(image, alt=alt) for image in block.images]

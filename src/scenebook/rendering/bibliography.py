@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering import pandoc
 from scenebook.rendering.document import Node
 from scenebook.rendering.text import clean_text

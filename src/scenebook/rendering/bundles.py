@@ -1,4 +1,4 @@
-"""What notebooks hand over: the records that `scenebook.notebook` puts beside what Jupyter shows."""
+"""What notebooks hand over: the records that `scenebook.notebook.display` puts beside what Jupyter shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Origin
 from scenebook.rendering.text import clean_text
 
@@ -33,7 +33,7 @@ class FigureRecord(_Record):
 
 
 class BarItem(_Record):
-    """A probability under a photograph: `text` is how it reads, `is_true` marks the picture's own class."""
+    """A probability under a photograph: `text` is how it reads, `is_true` marks the image's own class."""
 
     label: Text
     share: Annotated[float, Field(ge=0, le=1)]
@@ -41,7 +41,7 @@ class BarItem(_Record):
     is_true: bool = False
 
 
-class PictureItem(_Record):
+class ImageItem(_Record):
     """One photograph of a grid. `jpeg` is base64."""
 
     jpeg: str
@@ -57,22 +57,22 @@ class RowItem(_Record):
     count: Annotated[int, Field(ge=1)]
 
 
-class PicturesRecord(_Record):
+class ImagesRecord(_Record):
     """A grid of photographs."""
 
-    kind: Literal["pictures"]
+    kind: Literal["images"]
     label: Label
     caption: Text
     alt: Text
     wide: bool = True
     columns: Annotated[int, Field(ge=1, le=12)] = 6
-    items: list[PictureItem]
+    items: list[ImageItem]
     rows: list[RowItem] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _rows_hold_all_items(self) -> PicturesRecord:
+    def _rows_hold_all_items(self) -> ImagesRecord:
         if self.rows and sum(row.count for row in self.rows) != len(self.items):
-            raise ValueError("rows hold another number of pictures than there are")
+            raise ValueError("rows hold another number of images than there are")
         return self
 
 
@@ -112,7 +112,7 @@ class SourceRecord(_Record):
     code: Text
 
 
-Record = FigureRecord | PicturesRecord | TableRecord | SayRecord | SourceRecord
+Record = FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 
 
@@ -120,14 +120,14 @@ def read_record(value: object, origin: Origin) -> Record:
     """Checks one record.
 
     Raises:
-        ReportError: It is not as `scenebook.notebook` writes it; the error names notebook, cell and field.
+        ReportError: It is not as `scenebook.notebook.display` writes it; the error names notebook, cell and field.
     """
     try:
         return _RECORD.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ReportError(
-            f"Expected an output as scenebook.notebook writes it: {first['msg']}.",
+            f"Expected an output as scenebook.notebook.display writes it: {first['msg']}.",
             received={
                 "notebook": origin.notebook,
                 "cell": origin.cell,

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenebook.artifacts import project_root
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
+from scenebook.core.run_directory import project_root
 from scenebook.rendering import pandoc
 from scenebook.rendering.bibliography import Bibliography, addresses_of, meta_string, read_bibliography
 from scenebook.rendering.document import Fragment, Node, Origin, Report, Work

@@ -60,7 +60,7 @@ class EarlierRun(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A probability as a bar: of which class, in `[0, 1]`, as it reads, and whether that is the picture's own class."""
+    """A probability as a bar: of which class, in `[0, 1]`, as it reads, and whether that is the image's own class."""
 
     label: str
     share: float
@@ -69,8 +69,8 @@ class Bar(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image file. `caption` is the line under a single picture of a grid.
+class ReportImage:
+    """An image file. `caption` is the line under a single image of a grid.
 
     Args:
         content: The file's bytes.
@@ -96,8 +96,8 @@ class Fragment:
         origin: The cell that it stands in.
         inline: A caption or a heading: one line, no paragraphs.
         tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
-            (of works), and `Picture`, an index of `pictures`.
-        pictures: The images of the Markdown itself.
+            (of works), and `ReportImage`, an index of `images`.
+        images: The images of the Markdown itself.
         html: Clean HTML.
         typst: Typst markup.
     """
@@ -106,7 +106,7 @@ class Fragment:
     origin: Origin
     inline: bool = False
     tree: list[Node] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    images: list[ReportImage] = field(default_factory=list)
     html: Markup = field(default_factory=Markup)
     typst: Markup = field(default_factory=Markup)
 
@@ -150,13 +150,13 @@ class Prose:
 
 @dataclass
 class Figure:
-    """One image, or a grid of photographs, with a caption. `rows` are pairs of a heading and a number of pictures."""
+    """One image, or a grid of photographs, with a caption. `rows` are pairs of a heading and a number of images."""
 
     kind: ClassVar[str] = "figure"
     origin: Origin
     label: str
     caption: Fragment
-    pictures: list[Picture]
+    images: list[ReportImage]
     alt: str
     wide: bool = False
     columns: int = 1
@@ -165,13 +165,13 @@ class Figure:
     number: str = ""
     anchor: str = ""
 
-    def groups(self, most: int | None = None) -> list[tuple[str, list[tuple[int, Picture]]]]:
-        """Returns the grid's rows: the heading, empty where there is none, and the pictures with their number from 1.
+    def groups(self, most: int | None = None) -> list[tuple[str, list[tuple[int, ReportImage]]]]:
+        """Returns the grid's rows: the heading, empty where there is none, and the images with their number from 1.
 
         Args:
-            most: Pictures in all; by default every one.
+            most: Images in all; by default every one.
         """
-        numbered = list(enumerate(self.pictures, start=1))[:most]
+        numbered = list(enumerate(self.images, start=1))[:most]
         if not self.rows:
             return [("", numbered)]
         groups = []

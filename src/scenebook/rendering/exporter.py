@@ -11,7 +11,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 from traitlets import List, Unicode, default
 
-from scenebook.artifacts import project_root
+from scenebook.core.run_directory import project_root
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.citations import load_bibliography, resolve_citations
 from scenebook.rendering.document import Report

@@ -1,4 +1,4 @@
-"""`python -m scenebook.rendering.first_page report.pdf page.png`: the first page of a report as a picture.
+"""`python -m scenebook.rendering.first_page report.pdf page.png`: the first page of a report as an image.
 
 Typst reads PDF files as images, so that no further tool is needed.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typst
 
-from scenebook.artifacts import write_bytes
+from scenebook.core.run_directory import write_bytes
 
 PIXELS_PER_INCH = 110
 
@@ -22,7 +22,7 @@ def draw_page(pdf: bytes, page: int = 1, pixels_per_inch: float = PIXELS_PER_INC
     Args:
         pdf: Any PDF.
         page: From 1 on.
-        pixels_per_inch: Of the picture.
+        pixels_per_inch: Of the image.
     """
     with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
         (Path(folder) / "report.pdf").write_bytes(pdf)

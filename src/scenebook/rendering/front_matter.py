@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
+from scenebook.core.yaml_files import find_line
 from scenebook.rendering.text import clean_text
-from scenebook.yamllines import find_line
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 

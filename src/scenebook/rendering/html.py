@@ -14,7 +14,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 from traitlets import default
 
-from scenebook.rendering.document import Code, Figure, Picture, Report, Table
+from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import ReportExporter, template_folder
 from scenebook.rendering.html_fragments import data_uri, write_html
 from scenebook.rendering.numbering import Target
@@ -72,12 +72,12 @@ def match_code(report: Report) -> dict[str, Code]:
     return {last[block.origin]: block for block in cells if block.origin in last}
 
 
-def shown_width(picture: Picture) -> int | None:
+def shown_width(image: ReportImage) -> int | None:
     """Returns the width at which a drawing is shown where there is room, in pixels; `None` for a photograph.
 
     Drawings are made for paper, at 8 points: on a screen they are shown a quarter larger.
     """
-    match = _SVG_WIDTH.search(picture.content[:2000]) if picture.suffix == "svg" else None
+    match = _SVG_WIDTH.search(image.content[:2000]) if image.suffix == "svg" else None
     return round(float(match[1]) * 96 / 72 * 1.25) if match else None
 
 

@@ -10,7 +10,7 @@ import nh3
 from markupsafe import Markup
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment, Node, Picture, Report
+from scenebook.rendering.document import Fragment, Node, Report, ReportImage
 from scenebook.rendering.equations import Key, convert_equations, key_of, warn_of_unreadable
 from scenebook.rendering.numbering import Target, text_without_target
 from scenebook.rendering.text import clean_text
@@ -102,10 +102,10 @@ def _filter(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def data_uri(picture: Picture) -> str:
+def data_uri(image: ReportImage) -> str:
     """Returns an image as an address. An SVG used as an image runs no script and fetches nothing."""
-    kind = {"svg": "svg+xml", "png": "png", "jpg": "jpeg"}[picture.suffix]
-    return f"data:image/{kind};base64,{base64.b64encode(picture.content).decode('ascii')}"
+    kind = {"svg": "svg+xml", "png": "png", "jpg": "jpeg"}[image.suffix]
+    return f"data:image/{kind};base64,{base64.b64encode(image.content).decode('ascii')}"
 
 
 class _Writer:
@@ -128,9 +128,9 @@ class _Writer:
             return self._references(node["c"]["labels"])
         if kind == "Citation":
             return list(node["c"]["shown"])
-        if kind == "Picture":
-            picture = self._fragment.pictures[node["c"]["index"]]
-            return [raw("html", f'<img src="{data_uri(picture)}" alt="{html.escape(picture.alt)}">')]
+        if kind == "ReportImage":
+            image = self._fragment.images[node["c"]["index"]]
+            return [raw("html", f'<img src="{data_uri(image)}" alt="{html.escape(image.alt)}">')]
         return [node]
 
     def _equation(self, node: Node) -> str:

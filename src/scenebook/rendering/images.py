@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from scenebook.rendering.document import Fragment, Node, Picture
+from scenebook.core.sentences import without_marks
+from scenebook.rendering.document import Fragment, Node, ReportImage
 from scenebook.rendering.outputs import IMAGE_TYPES, read_image
 from scenebook.rendering.tree import map_lists, plain_text, string
-from scenebook.sentences import without_marks
 
 LARGEST_FILE = 20_000_000
 _SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
@@ -29,7 +29,7 @@ class ImageFinder:
         self._run_dir = run_dir.resolve() if run_dir is not None else None
 
     def resolve(self, fragment: Fragment, attachments: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Puts the images of a fragment into its `pictures`. Returns a warning for each that is only named instead."""
+        """Puts the images of a fragment into its `images`. Returns a warning for each that is only named instead."""
         warnings: list[str] = []
 
         def change(nodes: list[Node]) -> list[Node]:
@@ -45,16 +45,16 @@ class ImageFinder:
             return [node]
         _, inlines, (address, _) = node["c"]
         address, alt = without_marks(address), without_marks(plain_text(inlines))
-        picture = self._find(address, alt, attachments)
-        if picture is None:
+        image = self._find(address, alt, attachments)
+        if image is None:
             warnings.append(
                 f"{fragment.origin}: the image {address!r} is not part of the run, so the report only names it."
             )
             return [string(f"[image: {alt or address}]")]
-        fragment.pictures.append(picture)
-        return [{"t": "Picture", "c": {"index": len(fragment.pictures) - 1}}]
+        fragment.images.append(image)
+        return [{"t": "ReportImage", "c": {"index": len(fragment.images) - 1}}]
 
-    def _find(self, address: str, alt: str, attachments: Mapping[str, Mapping[str, Any]]) -> Picture | None:
+    def _find(self, address: str, alt: str, attachments: Mapping[str, Mapping[str, Any]]) -> ReportImage | None:
         name = unquote(address)
         alt = alt or Path(name).name
         if name.startswith("attachment:"):
@@ -62,11 +62,11 @@ class ImageFinder:
             for mime, suffix in IMAGE_TYPES:
                 content = read_image(str(data[mime]), suffix) if mime in data else None
                 if content is not None:
-                    return Picture(content, suffix, alt)
+                    return ReportImage(content, suffix, alt)
             return None
         return self._read(name, alt)
 
-    def _read(self, name: str, alt: str) -> Picture | None:
+    def _read(self, name: str, alt: str) -> ReportImage | None:
         kind = _SUFFIXES.get(Path(name).suffix.lower())
         if kind is None or self._folder is None or self._run_dir is None or "://" in name:
             return None
@@ -77,4 +77,4 @@ class ImageFinder:
             content = path.read_bytes()
         except (OSError, ValueError):
             return None
-        return Picture(content, kind, alt)
+        return ReportImage(content, kind, alt)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Fragment, Heading, Node, Origin, Prose, Report, Table
 from scenebook.rendering.tree import each_node
 

@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering import bundles
-from scenebook.rendering.bundles import FigureRecord, PictureItem, PicturesRecord, SayRecord, SourceRecord, TableRecord
-from scenebook.rendering.document import Bar, Block, Code, Figure, Fragment, Origin, Output, Picture, Prose, Table
+from scenebook.rendering.bundles import FigureRecord, ImageItem, ImagesRecord, SayRecord, SourceRecord, TableRecord
+from scenebook.rendering.document import Bar, Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
 from scenebook.rendering.tables import fit_row, html_to_text, read_html_table
 from scenebook.rendering.text import clean_text, strip_terminal_codes
 
@@ -35,7 +35,7 @@ def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[B
     """Reads the outputs of one cell, in order. What a cell wrote to stderr is its log, not part of the report.
 
     Raises:
-        ReportError: A record of ours is not as `scenebook.notebook` writes it.
+        ReportError: A record of ours is not as `scenebook.notebook.display` writes it.
     """
     blocks: list[Block] = []
     for output in outputs:
@@ -88,21 +88,21 @@ def _read_record(data: Data, origin: Origin) -> Block:
         align = [*record.align[:width], *["left"] * (width - len(record.align))]
         rows = [fit_row(row, width) for row in record.rows]
         return Table(origin, record.label, caption, record.header, list(align), rows, record.wide)
-    pictures = _pictures(record, data, origin)
-    figure = Figure(origin, record.label, caption, pictures, record.alt, record.wide)
-    if isinstance(record, PicturesRecord):
+    images = _images(record, data, origin)
+    figure = Figure(origin, record.label, caption, images, record.alt, record.wide)
+    if isinstance(record, ImagesRecord):
         figure.grid, figure.columns = True, record.columns
         figure.rows = tuple((row.heading, row.count) for row in record.rows)
     return figure
 
 
-def _pictures(record: FigureRecord | PicturesRecord, data: Data, origin: Origin) -> list[Picture]:
+def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> list[ReportImage]:
     if isinstance(record, FigureRecord):
-        pictures = [_image_of(data, record.alt)]
+        images = [_image_of(data, record.alt)]
     else:
-        pictures = [_picture(item) for item in record.items]
-    found = [picture for picture in pictures if picture is not None]
-    if not found or len(found) < len(pictures):
+        images = [_image(item) for item in record.items]
+    found = [image for image in images if image is not None]
+    if not found or len(found) < len(images):
         raise ReportError(
             "Expected the image of a figure beside its record, as SVG, PNG or JPEG.",
             received={"notebook": origin.notebook, "cell": origin.cell, "label": record.label},
@@ -111,19 +111,19 @@ def _pictures(record: FigureRecord | PicturesRecord, data: Data, origin: Origin)
     return found
 
 
-def _picture(item: PictureItem) -> Picture | None:
-    picture = _image_of({"image/jpeg": item.jpeg}, item.alt, item.caption)
+def _image(item: ImageItem) -> ReportImage | None:
+    image = _image_of({"image/jpeg": item.jpeg}, item.alt, item.caption)
     bars = tuple(Bar(bar.label, bar.share, bar.text, bar.is_true) for bar in item.bars)
-    return dataclasses.replace(picture, bars=bars) if picture else None
+    return dataclasses.replace(image, bars=bars) if image else None
 
 
-def _image_of(data: Data, alt: str, caption: str = "") -> Picture | None:
+def _image_of(data: Data, alt: str, caption: str = "") -> ReportImage | None:
     """Returns the best image of an output that can be read as an image."""
     for mime, suffix in IMAGE_TYPES:
         if mime in data:
             content = read_image(_joined(data[mime]), suffix)
             if content is not None:
-                return Picture(content, suffix, alt, caption)
+                return ReportImage(content, suffix, alt, caption)
     return None
 
 
@@ -153,8 +153,8 @@ def _is_readable(attempt: Callable[[], object]) -> bool:
 
 
 def _read_image(data: Data, origin: Origin) -> Block | None:
-    picture = _image_of(data, alt="")
-    return Figure(origin, "", Fragment("", origin, inline=True), [picture], alt="") if picture else None
+    image = _image_of(data, alt="")
+    return Figure(origin, "", Fragment("", origin, inline=True), [image], alt="") if image else None
 
 
 def _read_table(data: Data, origin: Origin) -> Block | None:

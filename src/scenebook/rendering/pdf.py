@@ -18,9 +18,9 @@ from markupsafe import Markup
 from matplotlib.ft2font import FT2Font
 from traitlets import Bool, default
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering.columns import column_widths
-from scenebook.rendering.document import Figure, Origin, Picture, Report
+from scenebook.rendering.document import Figure, Origin, Report, ReportImage
 from scenebook.rendering.equations import Key
 from scenebook.rendering.exporter import ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
@@ -31,7 +31,7 @@ from scenebook.rendering.untagged import name_culprits
 STANDARD: Literal["ua-1"] = "ua-1"
 UNTAGGABLE = "PDF/UA-1 error"
 LONGEST_APPENDIX = 400
-MOST_PICTURES = 48
+MOST_IMAGES = 48
 END_OF_TEXT = "#end-of-text()"
 LINE = 11
 """Points; columns whose lengths differ by less are equally long."""
@@ -78,7 +78,7 @@ class ScenebookPDFExporter(ReportExporter):
             return self._source(report, frozenset())
         with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
             root = Path(folder)
-            write_pictures(report, root)
+            write_images(report, root)
             shutil.copyfile(template_folder() / "typst" / "scenebook.typ", root / "scenebook.typ")
             source = self._source(report, frozenset())
             if boxes := unknown_glyphs(source):
@@ -101,7 +101,7 @@ class ScenebookPDFExporter(ReportExporter):
         resources: dict[str, Any] = {
             "missing": missing,
             "longest_appendix": LONGEST_APPENDIX,
-            "most_pictures": MOST_PICTURES,
+            "most_images": MOST_IMAGES,
         }
         return self.template.render(report=report, resources=resources)
 
@@ -127,8 +127,8 @@ class ScenebookPDFExporter(ReportExporter):
         for tex, _ in sorted(bad):
             report.warnings.append(f"PDF: the equation {tex!r} cannot be set, so its source is shown.")
         missing = set()
-        for origin, picture in _pictures_of(report):
-            name = file_name(picture)
+        for origin, image in _images_of(report):
+            name = file_name(image)
             if name not in missing and not _compiles(f'#image({typst_literal(name)}, alt: "x")', root):
                 missing.add(name)
                 report.warnings.append(f"PDF: an image of {origin} cannot be read, so its description is shown.")
@@ -138,18 +138,18 @@ class ScenebookPDFExporter(ReportExporter):
         return self._source(report, frozenset(missing))
 
 
-def _pictures_of(report: Report) -> Iterator[tuple[Origin, Picture]]:
+def _images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
     for block in report.blocks():
         if isinstance(block, Figure):
-            yield from ((block.origin, picture) for picture in block.pictures)
+            yield from ((block.origin, image) for image in block.images)
     for fragment in report.fragments():
-        yield from ((fragment.origin, picture) for picture in fragment.pictures)
+        yield from ((fragment.origin, image) for image in fragment.images)
 
 
-def write_pictures(report: Report, root: Path) -> None:
+def write_images(report: Report, root: Path) -> None:
     """Writes every image of a report into the folder that Typst reads from."""
-    for _, picture in _pictures_of(report):
-        (root / file_name(picture)).write_bytes(picture.content)
+    for _, image in _images_of(report):
+        (root / file_name(image)).write_bytes(image.content)
 
 
 def _is_taggable(source: str, root: Path) -> bool:
@@ -223,22 +223,22 @@ def fonts() -> typst.Fonts:
 
 
 def describe_grid(figure: Figure) -> str:
-    """Returns the alternative text of a grid: of the whole, and of each picture that it does not speak of already.
+    """Returns the alternative text of a grid: of the whole, and of each image that it does not speak of already.
 
     A tagged PDF describes a figure once; readers are not led into it.
     """
     rows = []
-    for heading, pictures in figure.groups(MOST_PICTURES):
-        told = [_describe(picture, figure.alt) for _, picture in pictures]
+    for heading, images in figure.groups(MOST_IMAGES):
+        told = [_describe(image, figure.alt) for _, image in images]
         if any(told):
             rows.append(f"{heading}: " * bool(heading) + "; ".join(filter(None, told)))
     return f"{figure.alt.rstrip('.: ')}: {'. '.join(rows)}." if rows else figure.alt
 
 
-def _describe(picture: Picture, known: str) -> str:
-    """Returns what is to be said of a picture where `known` has been said; of bars, the numbers."""
-    bars = ", ".join(f"{bar.label} {bar.text}{' (true class)' * bar.is_true}" for bar in picture.bars)
-    alt = "" if picture.alt in known else picture.alt
+def _describe(image: ReportImage, known: str) -> str:
+    """Returns what is to be said of an image where `known` has been said; of bars, the numbers."""
+    bars = ", ".join(f"{bar.label} {bar.text}{' (true class)' * bar.is_true}" for bar in image.bars)
+    alt = "" if image.alt in known else image.alt
     return f"{alt} ({bars})" if alt and bars else alt or bars
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from scenebook.artifacts import MANIFEST, SETTINGS, project_root
-from scenebook.errors import ScenebookError
-from scenebook.provenance import changed_settings, without_folders
+from scenebook.core.errors import ScenebookError
+from scenebook.core.provenance import changed_settings, without_folders
+from scenebook.core.run_directory import MANIFEST, SETTINGS, project_root
 from scenebook.rendering.text import clean_text
 
 DIGITS = 12
@@ -28,7 +28,7 @@ class Provenance:
         profile: The name of the profile that it started from.
         settings: All settings, name to value.
         changed: Those that differ from the profile; `None` where the profile is not at hand.
-        digest: SHA-256 over the list of pictures, their splits and digests.
+        digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
         made: When the run was started.
         versions: Of Python and the libraries.

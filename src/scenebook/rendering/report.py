@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from scenebook.artifacts import write_bytes
-from scenebook.errors import ReportError
-from scenebook.rendering.abstract import fill_abstract
+from scenebook.core.errors import ReportError
+from scenebook.core.run_directory import write_bytes
+from scenebook.core.sentences import Filled, Sourced, has_fields
+from scenebook.rendering.abstract import CollectFacts, fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.document import EarlierRun
@@ -21,7 +22,6 @@ from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
 from scenebook.rendering.text import clean_text
-from scenebook.sentences import Filled, has_fields
 
 FAILED = "failed"
 INTERRUPTED = frozenset({"running", "interrupted"})
@@ -116,6 +116,7 @@ def render_report(
     front_matter_path: Path,
     provenance: Provenance | None = None,
     banners: Sequence[str] = (),
+    collect_facts: CollectFacts = lambda run_dir: Sourced({}),
 ) -> RenderedReport:
     """Writes `report.html` and `report.pdf`.
 
@@ -126,6 +127,7 @@ def render_report(
         front_matter_path: Title, authors and layout.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
+        collect_facts: What the abstract of the front matter can tell of a run besides its scores and settings.
 
     Raises:
         ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
@@ -143,7 +145,7 @@ def render_report(
             "it is left out."
         )
     elif front.abstract:
-        abstract = fill_abstract(front, run_dir, front_matter_path)
+        abstract = fill_abstract(front, run_dir, front_matter_path, collect_facts)
     report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
     report.warnings += warnings
     report.banners = [clean_text(banner) for banner in (*lacks, *banners)]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 from scenebook.rendering.document import Fragment, Heading, Node, Origin, Prose, Report, Table
 from scenebook.rendering.tree import string
-from scenebook.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 
 TITLE = "Where the numbers come from"
 EARLIER = " (earlier run)"

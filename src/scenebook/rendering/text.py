@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from scenebook.sentences import as_utf8
+from scenebook.core.sentences import as_utf8
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")

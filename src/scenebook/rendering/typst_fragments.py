@@ -7,7 +7,7 @@ import hashlib
 from markupsafe import Markup
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment, Node, Picture, Report
+from scenebook.rendering.document import Fragment, Node, Report, ReportImage
 from scenebook.rendering.equations import Key, convert_equations, key_of
 from scenebook.rendering.numbering import Target, text_without_target
 from scenebook.rendering.spoken import speak
@@ -55,9 +55,9 @@ def write_typst(
     return equations
 
 
-def file_name(picture: Picture) -> str:
+def file_name(image: ReportImage) -> str:
     """Returns a name made from an image's content: text from data never becomes part of a path."""
-    return f"{hashlib.sha256(picture.content).hexdigest()[:20]}.{picture.suffix}"
+    return f"{hashlib.sha256(image.content).hexdigest()[:20]}.{image.suffix}"
 
 
 def _set_flush_left(tree: list[Node]) -> list[Node]:
@@ -116,11 +116,11 @@ class _Writer:
             return [raw("typst", self._references(node["c"]["labels"]))]
         if kind == "Citation":
             return map_lists(node["c"]["shown"], self.change)
-        if kind == "Picture":
-            picture = self._fragment.pictures[node["c"]["index"]]
-            if file_name(picture) in self._missing:
-                return [raw("typst", typst_text(f"[image: {picture.alt}]"))]
-            return [raw("typst", f"#image({typst_literal(file_name(picture))}, alt: {typst_literal(picture.alt)});")]
+        if kind == "ReportImage":
+            image = self._fragment.images[node["c"]["index"]]
+            if file_name(image) in self._missing:
+                return [raw("typst", typst_text(f"[image: {image.alt}]"))]
+            return [raw("typst", f"#image({typst_literal(file_name(image))}, alt: {typst_literal(image.alt)});")]
         if kind == "Code":
             return [raw("typst", f"#raw({typst_literal(node['c'][1])});")]
         if kind == "CodeBlock":

@@ -11,11 +11,11 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.document import Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.provenance import Provenance
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 NOTEBOOKS = Path(__file__).parents[2] / "fixtures" / "rendering"
 FRONT = """\

@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from scenebook import notebook
-from scenebook.artifacts import RunDirectory
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.sentences import as_utf8, escape, without_marks
+from scenebook.notebook import display as notebook
+from scenebook.notebook.display import say, show_figure, show_pictures, show_table
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.text import clean_text
-from scenebook.sentences import as_utf8, escape, without_marks
 
 NAMED = (
     "<script>alert(1)</script>",
@@ -133,23 +134,23 @@ class Hostile:
 def write_notebook(folder: Path, names: Sequence[str], monkeypatch: pytest.MonkeyPatch, extra: Sequence[str]) -> Path:
     """Writes the notebook that a kernel would have left: the package's own functions show every text."""
     shown: list[dict[str, Any]] = []
-    picture = np.full((150, 150, 3), 120, np.uint8)
+    image = np.full((150, 150, 3), 120, np.uint8)
     with monkeypatch.context() as patch:
         patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
         patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
         for name in names:
-            notebook.say("{name}", name=name)
+            say("{name}", name=name)
         unique = [f"{name} {number}" for number, name in enumerate(names)]
-        notebook.show_table(pd.DataFrame({"n": names}), label="tbl:cells", caption="Cells")
-        notebook.show_table(pd.DataFrame([range(len(unique))], columns=unique), label="tbl:header", caption="Header")
-        pictures = [picture] * len(names)
+        show_table(pd.DataFrame({"n": names}), label="tbl:cells", caption="Cells")
+        show_table(pd.DataFrame([range(len(unique))], columns=unique), label="tbl:header", caption="Header")
+        images = [image] * len(names)
         bars = [[(name, 0.5)] for name in names]
-        notebook.show_pictures(
-            pictures, captions=list(names), label="fig:grid", caption="Grid", alt=names[0], columns=6, bars=bars
+        show_pictures(
+            images, captions=list(names), label="fig:grid", caption="Grid", alt=names[0], columns=6, bars=bars
         )
         for number, name in enumerate(names):
             fig = plt.figure(figsize=(1, 1))
-            notebook.show_figure(fig, label=f"fig:f{number}", caption=escape(name), alt=name)
+            show_figure(fig, label=f"fig:f{number}", caption=escape(name), alt=name)
     outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]
     cells = [nbformat.v4.new_markdown_cell("# Title\n\n## Results"), nbformat.v4.new_code_cell("show", outputs=outputs)]
     for name in names:

@@ -5,17 +5,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scenebook.artifacts import RunDirectory
-from scenebook.config import make_settings
-from scenebook.errors import MissingArtifactError, ReportError
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
+from scenebook.core.errors import MissingArtifactError, ReportError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.settings import make_settings
+from scenebook.notebook.prose.run_facts import collect_facts
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 from .conftest import FRONT, notebooks_of, page_of, part_of, pdf_text
 
 GIVEN = """\
 abstract: |
   Of {k} classes of *{name}*, {accuracy:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}) of {test:,}
-  pictures; a rate of {learning_rate:g}, {backbone}. $\\\\frac{{1}}{{2}}$
+  images; a rate of {learning_rate:g}, {backbone}. $\\\\frac{{1}}{{2}}$
 """
 
 
@@ -24,7 +25,7 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     """A run with the artifacts that an abstract can name."""
     run_dir.write_json("evaluation/metrics.json", {"n": 1350, "accuracy": {"value": 0.88, "low": 0.86, "high": 0.9}})
     run_dir.write_json("training/recipe.json", make_settings({}).model_dump())
-    run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "pictures", "classes": ["a", "b"]})
+    run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "images", "classes": ["a", "b"]})
     splits = ["train"] * 20 + ["test"] * 1350
     run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))
     run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1], "accuracy": [0.9]}))
@@ -37,12 +38,18 @@ def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedRe
     front.parent.mkdir(parents=True, exist_ok=True)
     front.write_text(FRONT + abstract, encoding="utf-8")
     stages = [StageNotebook(path.stem, path, status) for path in notebooks_of("whole-run")]
-    return render_report(run.root, stages=stages, build_dir=run.path("build"), front_matter_path=front)
+    return render_report(
+        run.root,
+        stages=stages,
+        build_dir=run.path("build"),
+        front_matter_path=front,
+        collect_facts=collect_facts,
+    )
 
 
 def test_fields_are_filled_from_the_run_in_both_files(run: RunDirectory) -> None:
     rendered = render(run, GIVEN.replace("\\\\", "\\"))
-    said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 pictures; a rate of 0.001, a small residual network"
+    said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 images; a rate of 0.001, a small residual network"
     abstract = part_of(page_of(rendered), ".abstract")
     assert said in " ".join(abstract.get_text().split())
     assert abstract.find("mfrac")

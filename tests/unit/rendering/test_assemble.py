@@ -3,11 +3,11 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from scenebook.core.sentences import Filled
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.document import Code, Heading, Output, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.tree import plain_text
-from scenebook.sentences import Filled
 
 from .conftest import assembled, notebooks_of
 
@@ -75,7 +75,7 @@ def test_parameters_injected_and_notebook_only_cells_stay_out_and_hidden_code_to
     assert code == [
         ("01-data, cell 3", "seed = 7"),
         ("01-data, cell 6", 'print("split")'),
-        ("01-data, cell 7", 'print("pictures")'),
+        ("01-data, cell 7", 'print("images")'),
         ("03-evaluation, cell 5", 'print("confusion")'),
         ("06-conclusion, cell 6", 'print("claims")'),
     ]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.artifacts import project_root
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
+from scenebook.core.run_directory import project_root
 from scenebook.rendering.bibliography import read_bibliography, tame, text_of
 
 from .conftest import NOTEBOOKS

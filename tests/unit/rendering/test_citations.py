@@ -10,12 +10,12 @@ import pytest
 from nbconvert.exporters import get_exporter
 from pypdf import PdfReader
 
-from scenebook.errors import ReportError
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
+from scenebook.core.errors import ReportError
 from scenebook.rendering.citations import load_bibliography, resolve_citations, simplify
 from scenebook.rendering.document import Fragment, Node, Origin, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.markdown import read
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.tree import each_node, plain_text
 
 from .conftest import FRONT, NOTEBOOKS, Render, page_of, part_of, pdf_text

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
+from scenebook.core.sentences import fill
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import EarlierRun, Prose
@@ -24,8 +24,8 @@ from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 from scenebook.rendering.tree import plain_text
-from scenebook.sentences import fill
 
 from .conftest import FRONT, page_of, part_of, pdf_text
 from .hostile import NAMED, on_page, same_on_paper
@@ -199,7 +199,7 @@ def test_on_paper_a_bar_stands_beside_what_flows_and_is_stale() -> None:
         without.append(outer)
     assert all(text in "".join(within) for text in ("Prose of the past", "Between, of the past", "Output of the past"))
     assert "past-long" in "".join(within)
-    assert not any("of the present" in text or "#picture-figure" in text or "#table-figure" in text for text in within)
+    assert not any("of the present" in text or "#image-figure" in text or "#table-figure" in text for text in within)
     assert "fig:past-wide" in "".join(without)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.artifacts import project_root
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
+from scenebook.core.run_directory import project_root
 from scenebook.rendering.front_matter import Author, FrontMatter, load_front_matter
 
 GOOD = "title: A\nauthors:\n  - name: Ada\n"

@@ -16,8 +16,8 @@ from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from scenebook.core.sentences import as_utf8
 from scenebook.rendering.text import strip_terminal_codes
-from scenebook.sentences import as_utf8
 
 from .conftest import page_of
 from .hostile import NAMED, names, on_page, render_texts, same_on_paper, words
@@ -63,7 +63,7 @@ def check_page(page: BeautifulSoup, names: list[str]) -> None:
     assert read("main section > p")[: len(names)] == wanted
     assert read("[id='tbl:cells'] tbody tr > *") == wanted
     assert read("[id='tbl:header'] thead th") == [f"{name} {number}" for number, name in enumerate(wanted)]
-    assert read(".picture-caption") == wanted
+    assert read(".image-caption") == wanted
     assert read(".bar-label") == wanted
     assert read("main figure[id^='fig:f'] > figcaption") == wanted
     assert [on_page(str(tag["alt"])) for tag in page.select("main figure[id^='fig:f'] img")] == wanted
@@ -85,7 +85,7 @@ def check_paper(content: bytes, names: list[str]) -> None:
         "sentence": (names, said[: len(names)]),
         "cell": (names, [cell.text for cell in cells.find("TD")]),
         "header": (unique, [cell.text for cell in header.find("TH")]),
-        "picture": (["".join(f"{name}{name}50%" for name in names)], [figures[0].text]),
+        "image": (["".join(f"{name}{name}50%" for name in names)], [figures[0].text]),
         "caption": ([f"Fig. {number}.{name}" for number, name in enumerate(names, 2)], captions[3 : 3 + len(names)]),
         "alternative": (names, [figure.alt or "" for figure in figures[1:]]),
         "heading": ([f"{_letter(number)}.{name}" for number, name in enumerate(names)], headings),

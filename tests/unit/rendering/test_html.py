@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
-from scenebook.rendering.document import Picture, Table
+from scenebook.rendering.document import ReportImage, Table
 from scenebook.rendering.html import breakable, shown_width
 from scenebook.rendering.html_fragments import clean_html
 
@@ -45,8 +45,8 @@ def test_figures_tables_and_sections_are_numbered_and_named(render: Render) -> N
     captions = [" ".join(tag.get_text().split()) for tag in page.find_all("figcaption")]
     assert captions == [
         "Table I. The split, stratified.",
-        "Fig. 1. One picture a class.",
-        "Fig. 2. The confusion matrix of the pictures in Fig. 1 and Table I.",
+        "Fig. 1. One image a class.",
+        "Fig. 2. The confusion matrix of the images in Fig. 1 and Table I.",
         "Table II. Reported against measured.",
         "Table III. The numbers in this report's sentences: which file or setting of the run, or which cell of a "
         "notebook, they are from.",
@@ -80,7 +80,7 @@ def test_tables_have_header_cells_with_a_scope(render: Render) -> None:
 def test_every_image_has_its_alternative_text_and_svg_is_isolated(render: Render) -> None:
     page = page_of(render("whole-run"))
     assert [tag["alt"] for tag in page.find_all("img")] == [
-        "Picture 1 of 3", "Picture 2 of 3", "Picture 3 of 3", "A drawn figure",
+        "Image 1 of 3", "Image 2 of 3", "Image 3 of 3", "A drawn figure",
     ]  # fmt: skip
     assert page.find("svg") is None
 
@@ -132,8 +132,8 @@ def test_a_report_without_numbers_in_sentences_has_no_such_table(render: Render)
 
 
 def test_provenance_and_banners_stand_in_the_page(render: Render) -> None:
-    page = page_of(render("whole-run", banner="Drawn <pictures>."))
-    assert one(page, "aside.banners").get_text().strip() == "Drawn <pictures>."
+    page = page_of(render("whole-run", banner="Drawn <images>."))
+    assert one(page, "aside.banners").get_text().strip() == "Drawn <images>."
     assert one(page, "footer dl").get_text(" ").split() == ["code", "commit", "0123abcd"]
     assert one(page, "title").get_text() == "A title & <its> #sign"
 
@@ -143,7 +143,7 @@ def test_hostile_text_reads_as_it_was_written(render: Render) -> None:
     table = next(block for block in assembled("hostile-text.ipynb").blocks() if isinstance(block, Table))
     names = [row[0] for row in table.rows]
     assert [tag.get_text() for tag in page.select("[id='tbl:names'] tbody th")] == names
-    assert [tag.get_text() for tag in page.select(".picture-caption")] == names
+    assert [tag.get_text() for tag in page.select(".image-caption")] == names
     assert one(page, "[id='fig:alt'] img")["alt"] == '" onerror="alert(4) #panic() \\'
     sentence = next(tag.get_text() for tag in page.select("main p") if tag.get_text().startswith(names[0]))
     assert sentence == "; ".join(names) + "."
@@ -171,9 +171,9 @@ def test_the_page_says_its_language_and_its_landmarks(render: Render) -> None:
 
 def test_drawings_are_shown_a_quarter_larger_than_on_paper_and_photographs_as_they_are() -> None:
     svg = b'<?xml version="1.0"?><svg height="72pt" version="1.1" width="144.5pt" viewBox="0 0 1 1"></svg>'
-    assert shown_width(Picture(svg, "svg", "")) == 241
-    assert shown_width(Picture(b"<svg></svg>", "svg", "")) is None
-    assert shown_width(Picture(b"\xff\xd8", "jpg", "")) is None
+    assert shown_width(ReportImage(svg, "svg", "")) == 241
+    assert shown_width(ReportImage(b"<svg></svg>", "svg", "")) is None
+    assert shown_width(ReportImage(b"\xff\xd8", "jpg", "")) is None
 
 
 def test_each_figure_and_table_says_how_it_was_made(render: Render) -> None:
@@ -183,13 +183,13 @@ def test_each_figure_and_table_says_how_it_was_made(render: Render) -> None:
     assert len(boxes) == 4
     facts = [[tag.get_text() for tag in box.select("dt, dd")] for box in boxes]
     assert facts[1] == ["notebook", "01-data", "cell", "7", "code commit", "0123abcd"]
-    assert one(boxes[1], "pre").get_text() == 'print("pictures")'
+    assert one(boxes[1], "pre").get_text() == 'print("images")'
 
 
-def test_a_picture_of_a_grid_opens_larger_and_closes_without_script(render: Render) -> None:
+def test_a_image_of_a_grid_opens_larger_and_closes_without_script(render: Render) -> None:
     page = page_of(render("whole-run"))
-    assert len(page.select("img")) == 4, "no picture is there twice"
-    for item in page.select(".pictures > li"):
+    assert len(page.select("img")) == 4, "no image is there twice"
+    for item in page.select(".images > li"):
         assert one(item, "a.enlarge")["href"] == f"#{item['id']}"
         assert one(item, "a.enlarge").find("img") is not None
         assert one(item, "a.close")["href"] == "#fig:classes"

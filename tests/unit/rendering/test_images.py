@@ -9,7 +9,7 @@ from .conftest import assembled
 def test_attachments_and_files_of_the_run_are_shown_and_nothing_else_is_read() -> None:
     report = assembled("images/notebooks")
     prose = next(block for block in report.blocks() if isinstance(block, Prose))
-    assert [(picture.alt, picture.suffix) for picture in prose.body.pictures] == [
+    assert [(image.alt, image.suffix) for image in prose.body.images] == [
         ("attached", "png"),
         ("of the run", "svg"),
     ]

@@ -59,8 +59,8 @@ def render(
 
 def ink_of(pdf: bytes, page: int) -> np.ndarray:
     """bool `(height, width)`: where there is ink, at 50 pixels an inch."""
-    picture = Image.open(io.BytesIO(draw_page(pdf, page, RESOLUTION))).convert("L")
-    return np.asarray(picture) < 200
+    image = Image.open(io.BytesIO(draw_page(pdf, page, RESOLUTION))).convert("L")
+    return np.asarray(image) < 200
 
 
 def pages_of(pdf: bytes) -> list[np.ndarray]:
@@ -79,8 +79,8 @@ def text_of(pdf: bytes) -> str:
 def test_nothing_leaves_the_page_however_long_it_is(layout: str, paper: str, margin: float) -> None:
     classes = [f"a_class_with_a_long_name_{number}" for number in range(30)]
     items = [{"jpeg": jpeg(), "caption": name, "alt": name} for name in classes]
-    pictures = {
-        "kind": "pictures",
+    images = {
+        "kind": "images",
         "label": "fig:p",
         "caption": "All.",
         "alt": "All classes",
@@ -92,7 +92,7 @@ def test_nothing_leaves_the_page_however_long_it_is(layout: str, paper: str, mar
         table("tbl:a", ["file", "SHA-256"], [[LONG_NAME, DIGEST]]),
         table("tbl:b", [f"class_{n}" for n in range(24)], [[f"{n * 100}" for n in range(24)]] * 3, wide=True),
         table("tbl:c", ["class", "why"], [[name, LOREM] for name in classes], wide=True),
-        shown(pictures),
+        shown(images),
         layout=layout,
         paper=paper,
     )
@@ -152,11 +152,11 @@ def test_a_short_title_with_a_colon_keeps_its_line() -> None:
     assert PdfReader(io.BytesIO(pdf)).pages[0].extract_text().startswith("Cats: a report")
 
 
-def test_a_grid_is_one_figure_that_tells_of_every_picture() -> None:
+def test_a_grid_is_one_figure_that_tells_of_every_image() -> None:
     items = [{"jpeg": jpeg(), "caption": name, "alt": f"a {name}"} for name in ("cat", "dog")]
-    record = {"kind": "pictures", "label": "fig:p", "caption": "Both.", "alt": "A picture a class.", "items": items}
+    record = {"kind": "images", "label": "fig:p", "caption": "Both.", "alt": "An image a class.", "items": items}
     figures = figures_of(render(shown(record))[0])
-    assert [figure.alt for figure in figures] == ["A picture a class: a cat; a dog."]
+    assert [figure.alt for figure in figures] == ["An image a class: a cat; a dog."]
     told = {**record, "alt": "This is a cat and that a dog"}
     assert [figure.alt for figure in figures_of(render(shown(told))[0])] == ["This is a cat and that a dog"]
 

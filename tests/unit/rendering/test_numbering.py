@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import typst
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Heading, Report, Table
 from scenebook.rendering.exporter import template_folder
 from scenebook.rendering.numbering import check_references, letter, number_report, roman, slug_of
-from scenebook.rendering.pdf import ScenebookPDFExporter, fonts, write_pictures
+from scenebook.rendering.pdf import ScenebookPDFExporter, fonts, write_images
 
 from .conftest import assembled
 
@@ -72,7 +72,7 @@ def test_typst_counts_as_python_does(tmp_path: Path, name: str, layout: str) -> 
     report = assembled(name, layout)
     source = ScenebookPDFExporter(source_only=True).from_report(report, number_report(report))
     assert isinstance(source, str)
-    write_pictures(report, tmp_path)
+    write_images(report, tmp_path)
     (tmp_path / "scenebook.typ").write_bytes((template_folder() / "typst" / "scenebook.typ").read_bytes())
     (tmp_path / "main.typ").write_text(source + COUNTS, encoding="utf-8")
     compiler = typst.Compiler(str(tmp_path / "main.typ"), root=str(tmp_path), font_paths=fonts())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenebook.errors import ReportError
+from scenebook.core.errors import ReportError
 from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
 from scenebook.rendering.outputs import read_data, read_image, read_outputs
@@ -19,7 +19,7 @@ def test_a_users_cells_become_figures_tables_prose_and_text_named_after_their_he
     texts = [block.text for block in blocks if isinstance(block, Output)]
     assert figure.caption.tree == [{"t": "Str", "c": "My"}, {"t": "Space"}, {"t": "Str", "c": "own"},
                                    {"t": "Space"}, {"t": "Str", "c": "plot"}]  # fmt: skip
-    assert "My own plot" in figure.pictures[0].alt
+    assert "My own plot" in figure.images[0].alt
     assert table.rows == [["0", "0.5", "sea <b>"], ["1", "-1.25", "forest"]]
     assert texts == ["hello 100%\nagain", "{'a': 1}"]
     assert sum(isinstance(block, Prose) for block in blocks) == 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from scenebook.rendering.document import Figure, Picture, Table
+from scenebook.rendering.document import Figure, ReportImage, Table
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter, unknown_glyphs
 
@@ -34,15 +34,15 @@ def test_the_pdf_is_tagged_titled_and_in_a_language(render: Render) -> None:
 
 
 def test_the_text_of_the_pdf_is_the_report(render: Render) -> None:
-    text = pdf_text(render("whole-run", banner="The pictures are drawn.").pdf.read_bytes())
+    text = pdf_text(render("whole-run", banner="The images are drawn.").pdf.read_bytes())
     for part in (
         "Abstract—A classifier for 3 classes reaches 88.2%.",
-        "The pictures are drawn.",
+        "The images are drawn.",
         "A network is trained in Section II and measured in Section III.",
-        "The split is in Table I, one picture a class in Fig. 1.",
+        "The split is in Table I, one image a class in Fig. 1.",
         "TABLE I The split, stratified.",
         "buildings 1,210 100",
-        "Fig. 2. The confusion matrix of the pictures in Fig. 1 and Table I.",
+        "Fig. 2. The confusion matrix of the images in Fig. 1 and Table I.",
         "contradicted by the paper's own numbers",
     ):
         assert part in text, part
@@ -57,7 +57,7 @@ def test_hostile_text_reads_as_it_was_written(render: Render) -> None:
     names = [row[0] for row in table.rows if "שלום" not in row[0]]
     squeezed = text.replace(" ", "")
     for name in names:
-        # In the table, under the pictures, in the sentence, as printed: four times, the caption aside.
+        # In the table, under the images, in the sentence, as printed: four times, the caption aside.
         assert squeezed.count(name.replace(" ", "")) >= 4, name
     assert "drawn label" in text
     assert any("no font has a glyph for 山 (U+5C71), 🏔 (U+1F3D4)" in warning for warning in rendered.warnings)
@@ -96,7 +96,7 @@ def test_paper_and_layout_are_those_of_the_front_matter(render: Render, extra: s
 def test_an_image_that_typst_refuses_is_replaced_by_its_description() -> None:
     report = assembled("whole-run")
     figure = next(block for block in report.blocks() if isinstance(block, Figure) and not block.grid)
-    figure.pictures = [Picture(b"<svg", "svg", "What it shows")]
+    figure.images = [ReportImage(b"<svg", "svg", "What it shows")]
     content = ScenebookPDFExporter().from_report(report, number_report(report))
     assert isinstance(content, bytes)
     assert "What it shows" in pdf_text(content)

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from nbconvert.exporters import get_exporter
 
-from scenebook.artifacts import RunDirectory
-from scenebook.config import make_settings
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.settings import make_settings
 from scenebook.rendering.provenance import Provenance, read_provenance
 
 MANIFEST = {
@@ -42,10 +42,10 @@ def test_the_box_at_a_result_tells_what_is_known_of_its_run(run_dir: RunDirector
 
 
 def test_no_folder_of_the_machine_is_told(run_dir: RunDirectory) -> None:
-    facts = read_provenance(write_run(run_dir, dataset="/home/ada/my pictures", weights="/home/ada/w.weights.h5"))
+    facts = read_provenance(write_run(run_dir, dataset="/home/ada/my images", weights="/home/ada/w.weights.h5"))
     told = " ".join([*facts.of_result("01-data").values(), *facts.of_report().values()])
     assert "/home" not in told
-    assert "my pictures" in told
+    assert "my images" in told
     assert "w.weights.h5" in told
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from scenebook.artifacts import project_root
-from scenebook.errors import ReportError
-from scenebook.rendering import StageNotebook, check_before_run, render_report
+from scenebook.core.errors import ReportError
+from scenebook.core.run_directory import project_root
+from scenebook.rendering.report import StageNotebook, check_before_run, render_report
 
 from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text
 

@@ -13,9 +13,10 @@ import page as pdf_checker
 import pytest
 from pypdf import PdfReader
 
-from scenebook import notebook
-from scenebook.artifacts import RunDirectory
-from scenebook.rendering import RenderedReport, StageNotebook, render_report
+from scenebook.core.run_directory import RunDirectory
+from scenebook.notebook import display as notebook
+from scenebook.notebook.display import show_figure
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 from .conftest import FRONT, Render
 from .tagged import read_tagged
@@ -82,7 +83,7 @@ def render_without_alt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rendere
         patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
         patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
         for name, alt in (("one", "A frame."), ("two", "")):
-            notebook.show_figure(plt.figure(figsize=(1, 1)), label=f"fig:{name}", caption="See [@fig:one].", alt=alt)
+            show_figure(plt.figure(figsize=(1, 1)), label=f"fig:{name}", caption="See [@fig:one].", alt=alt)
     outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]
     cells = [
         nbformat.v4.new_markdown_cell("# Title\n\n## Results\n\nSee [@fig:one] and [@fig:two].\n\n### Part"),

@@ -8,13 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from scenebook.rendering.text import (
-    clean_text,
-    strip_terminal_codes,
-    typst_literal,
-    typst_text,
-    wrap_lines,
-)
+from scenebook.rendering.text import clean_text, strip_terminal_codes, typst_literal, typst_text, wrap_lines
 
 
 def test_bytes_that_were_no_utf8_become_replacement_signs() -> None:

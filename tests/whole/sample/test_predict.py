@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from scenebook.artifacts import RunDirectory
-from scenebook.audit.labels import find_label_issues
 from scenebook.cli import main
-from scenebook.features import load_features
+from scenebook.core.run_directory import RunDirectory
+from scenebook.data.audit.labels import find_label_issues
+from scenebook.network.features import load_features
 from tests.processes import Finished, run_command
 
 NEEDED = ("training/model.keras", "training/summary.json", "training/features.npz", "training/pretrained.npz")
@@ -24,13 +24,13 @@ ODD_NAME = '<b>$x^2$ "quoted" 海.png'
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, sample: Finished) -> Path:
-    """The run's own test pictures, a picture of noise, a damaged one and a text."""
-    folder = tmp_path_factory.mktemp("predict") / "my pictures; rm *"
+    """The run's own test images, an image of noise, a damaged one and a text."""
+    folder = tmp_path_factory.mktemp("predict") / "my images; rm *"
     shutil.copytree(sample.run_dir.path("data/scenes/test"), folder)
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     Image.fromarray(noise).save(folder / ODD_NAME)
     (folder / "damaged.png").write_bytes((folder / ODD_NAME).read_bytes()[:500])
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     return folder
 
 
@@ -49,11 +49,11 @@ def predicted(folder: Path, sample: Finished) -> Finished:
 @pytest.fixture(scope="session")
 def outcome(predicted: Finished) -> RunDirectory:
     folders = list(predicted.run_dir.path("predictions").iterdir())
-    assert [path.name for path in folders] == ["my-pictures-rm"]
+    assert [path.name for path in folders] == ["my-images-rm"]
     return RunDirectory(folders[0])
 
 
-def test_the_runs_own_test_pictures_get_the_predictions_of_the_training_notebook(
+def test_the_runs_own_test_images_get_the_predictions_of_the_training_notebook(
     outcome: RunDirectory, sample: Finished
 ) -> None:
     expected = sample.run_dir.read_csv("training/test_predictions.csv")
@@ -65,7 +65,7 @@ def test_the_runs_own_test_pictures_get_the_predictions_of_the_training_notebook
         np.testing.assert_allclose(both[f"{name}_now"], both[name], atol=1e-5)
 
 
-def test_noise_is_unlike_the_training_pictures_and_nearly_no_test_picture_is(
+def test_noise_is_unlike_the_training_images_and_nearly_no_test_image_is(
     outcome: RunDirectory, predicted: Finished
 ) -> None:
     table = outcome.read_csv("predictions.csv").set_index("path")
@@ -74,10 +74,10 @@ def test_noise_is_unlike_the_training_pictures_and_nearly_no_test_picture_is(
     facts = json.loads(outcome.path("predictions.json").read_text())
     assert ((table["distance"] > facts["threshold"]) == (table["unlike_training"] == "yes")).all()
     assert facts["unlike_training"] == (table["unlike_training"] == "yes").sum()
-    assert f"warning: {facts['unlike_training']} of 301 pictures" in predicted.output
+    assert f"warning: {facts['unlike_training']} of 301 images" in predicted.output
 
 
-def test_what_is_no_picture_is_set_aside_and_counted(outcome: RunDirectory, predicted: Finished) -> None:
+def test_what_is_no_image_is_set_aside_and_counted(outcome: RunDirectory, predicted: Finished) -> None:
     assert sorted(outcome.read_csv("set-aside.csv")["path"]) == ["damaged.png", "notes.txt"]
     assert "2 files were set aside" in predicted.output
 
@@ -101,7 +101,7 @@ def test_the_terminal_hears_nothing_of_tensorflow(predicted: Finished) -> None:
     [
         ("sample", None, "IMAGES=folder"),
         ("sample", "nowhere", "There is no such folder"),
-        ("sample", "empty", "pictures=0"),
+        ("sample", "empty", "count=0"),
         ("none", "empty", "Runs with a trained model: sample"),
         ("half", "empty", "missing=.*model.keras"),
         ("../sample", "empty", "a run's name"),
@@ -126,7 +126,7 @@ def test_wrong_input_exits_2_and_says_what_is_wrong(
     assert re.search(message, error), error
 
 
-def test_features_are_kept_of_every_picture_of_every_split(sample: Finished) -> None:
+def test_features_are_kept_of_every_image_of_every_split(sample: Finished) -> None:
     splits = sample.run_dir.read_csv("data/splits.csv")
     features = load_features(sample.run_dir)
     assert features.align(splits["row"]).shape == (len(splits), 256)

@@ -14,8 +14,8 @@ import pytest
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
-from scenebook import pipeline
-from scenebook.artifacts import STAGE_NOTEBOOKS
+from scenebook.core.run_directory import STAGE_NOTEBOOKS
+from scenebook.pipeline.manifest import load_manifest
 from tests.processes import Finished, find_isolation, run_command
 
 ARTIFACTS = [
@@ -59,7 +59,7 @@ def test_it_says_what_it_does_and_where_the_files_are(sample: Finished) -> None:
 
 
 def test_every_artifact_is_there_and_in_the_manifest(sample: Finished) -> None:
-    manifest = pipeline.load_manifest(sample.run_dir)
+    manifest = load_manifest(sample.run_dir)
     for name in ARTIFACTS:
         entry = manifest["files"][name]
         content = sample.run_dir.path(name).read_bytes()
@@ -77,11 +77,11 @@ def test_its_accuracy_is_neither_chance_nor_perfect(sample: Finished) -> None:
     assert metrics["accuracy"]["low"] < metrics["accuracy"]["value"] < metrics["accuracy"]["high"]
 
 
-def test_no_two_drawn_pictures_are_taken_for_the_same(sample: Finished) -> None:
+def test_no_two_drawn_images_are_taken_for_the_same(sample: Finished) -> None:
     findings = sample.run_dir.read_json("data/audit.json")
-    assert findings["pictures"] == 720
+    assert findings["images"] == 720
     assert findings["duplicate_groups"] == []
-    assert {name: record["pictures"] for name, record in findings["odd_pictures"].items() if record["pictures"]} == {}
+    assert {name: record["images"] for name, record in findings["odd_images"].items() if record["images"]} == {}
     assert "n_without_duplicates" not in sample.run_dir.read_json("evaluation/metrics.json")
 
 
@@ -104,7 +104,7 @@ def test_the_history_has_a_row_an_epoch_and_the_decayed_learning_rate(sample: Fi
         "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds",
     ]  # fmt: skip
     assert list(history["epoch"]) == list(range(1, 17))
-    steps = 12 * 16  # 378 training pictures in batches of 32
+    steps = 12 * 16  # 378 training images in batches of 32
     assert history["learning_rate"].iloc[-1] == pytest.approx(0.001 / (1 + 1e-7 * steps), rel=1e-6)
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
 
@@ -167,11 +167,11 @@ def test_the_page_is_small_and_shows_each_result_with_its_origin(sample: Finishe
         assert {"none, all as in the profile sample", digest} <= {tag.get_text() for tag in box.select("dd")}
 
 
-def test_the_repository_section_names_weights_and_pictures_with_their_digests(sample: Finished) -> None:
+def test_the_repository_section_names_weights_and_images_with_their_digests(sample: Finished) -> None:
     text = "".join(pdf_text(sample).split())
     selection = sample.run_dir.read_csv("samples/selection.csv")
     assert len(selection) == 6
-    for name in ("training/model.keras", *selection["picture"]):
+    for name in ("training/model.keras", *selection["image"]):
         assert hashlib.sha256(sample.run_dir.path(name).read_bytes()).hexdigest() in text, name
 
 
@@ -194,14 +194,14 @@ def test_the_saved_model_loads_safely_and_has_no_optimizer(sample: Finished, cle
     assert getattr(model, "optimizer", None) is None
 
 
-def test_the_bundle_holds_report_weights_and_pictures(sample: Finished) -> None:
+def test_the_bundle_holds_report_weights_and_images(sample: Finished) -> None:
     done = run_command(sample.run_dir.root.parents[1], "sample", "bundle", "--run", "sample")
     assert done.returncode == 0, done.output
     with zipfile.ZipFile(sample.build_dir / "bundle.zip") as archive:
         assert archive.testzip() is None
         names = set(archive.namelist())
-    pictures = set(sample.run_dir.read_csv("samples/selection.csv")["picture"])
-    assert {"report.html", "report.pdf", "training/model.keras", "manifest.json"} | pictures <= names
+    images = set(sample.run_dir.read_csv("samples/selection.csv")["image"])
+    assert {"report.html", "report.pdf", "training/model.keras", "manifest.json"} | images <= names
 
 
 def test_the_whole_report_is_made_without_a_network(sample: Finished) -> None:

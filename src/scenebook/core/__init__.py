@@ -1,0 +1,1 @@
+"""What every room stands on: run directory, settings, errors, keys, progress, sentences."""

@@ -1,0 +1,201 @@
+"""Typed errors. Each keeps its data as attributes and builds its text only when it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class ScenebookError(Exception):
+    """Base of every error that scenebook raises on purpose. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(ScenebookError):
+    """Something that the user gave is wrong. The command line prints the text without a traceback and exits 2.
+
+    Args:
+        expected: What was expected, as a sentence.
+        received: Names and values that were received instead, shown as `Received: name=value`.
+        advice: What to do about it, as a sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, expected: str, *, received: dict[str, Any] | None = None, advice: str = "") -> None:
+        super().__init__(expected, received, advice)
+        self.expected = expected
+        self.received = dict(received or {})
+        self.advice = advice
+
+    def __str__(self) -> str:
+        parts = [self.expected]
+        if self.received:
+            shown = ", ".join(f"{name}={value!r}" for name, value in self.received.items())
+            parts.append(f"Received: {shown}.")
+        if self.advice:
+            parts.append(self.advice)
+        return " ".join(parts)
+
+
+class SettingsError(InputError):
+    """A setting has an unknown name, a wrong type or a value out of bounds."""
+
+
+class DatasetError(InputError):
+    """The folder of images cannot be used as it is."""
+
+
+class WeightsError(InputError):
+    """The weights do not exist or do not fit the backbone."""
+
+
+class ReportError(InputError):
+    """The front matter, a reference or a caption of the report is wrong."""
+
+
+class ClaimsError(InputError):
+    """The file of a paper's claims is wrong."""
+
+
+class DownloadError(ScenebookError):
+    """A file could not be downloaded. Whoever asked for it knows what to do about that, and says so.
+
+    Args:
+        what: What was downloaded, for people to read.
+        reason: What happened, as a clause.
+        kept: Bytes that are kept, from which the next call goes on.
+        status: The HTTP status that the server refused with, if it did.
+    """
+
+    def __init__(self, what: str, reason: str, *, kept: int = 0, status: int | None = None) -> None:
+        super().__init__(what, reason, kept, status)
+        self.what = what
+        self.reason = reason
+        self.kept = kept
+        self.status = status
+
+    @property
+    def explanation(self) -> str:
+        """What happened, and what is kept, as sentences."""
+        kept = f" {self.kept / 1e6:.1f} MB are kept; the next try goes on from there." if self.kept else ""
+        return f"{self.reason[:1].upper()}{self.reason[1:]}.{kept}"
+
+    def __str__(self) -> str:
+        return f"The download of {self.what} failed. {self.explanation}"
+
+
+class MissingArtifactError(ScenebookError):
+    """A stage needs a file that another stage writes, and it is not there.
+
+    Args:
+        path: The file's path inside the run directory.
+        run_dir: The run directory.
+        producer: The notebook that writes the file.
+    """
+
+    def __init__(self, path: str, run_dir: Path, producer: str) -> None:
+        super().__init__(path, run_dir, producer)
+        self.path = path
+        self.run_dir = run_dir
+        self.producer = producer
+
+    def __str__(self) -> str:
+        return (
+            f"Expected {self.path} in the run directory. Received: run_dir={str(self.run_dir)!r}. "
+            f"Run notebooks/{self.producer}.ipynb first: it writes this file."
+        )
+
+
+class RunHeldError(ScenebookError):
+    """Another command is writing to a run.
+
+    Args:
+        run: The run's name.
+        pid: The process that does.
+        since: When it started.
+    """
+
+    def __init__(self, run: str, pid: str, since: str) -> None:
+        super().__init__(run, pid, since)
+        self.run = run
+        self.pid = pid
+        self.since = since
+
+    def __str__(self) -> str:
+        return (
+            f"Expected a run that nobody else is making. Received: run={self.run!r}, held by process {self.pid} since "
+            f"{self.since}. Wait until that has ended, or choose another RUN."
+        )
+
+
+class DivergedError(ScenebookError):
+    """The training loss is no longer a finite number.
+
+    Args:
+        loss: The loss: nan or inf.
+        epoch: The epoch in which it happened, counted from 1.
+        batch: The batch of that epoch, counted from 1.
+        learning_rate: The learning rate at that moment.
+    """
+
+    def __init__(self, loss: float, epoch: int, batch: int, learning_rate: float) -> None:
+        super().__init__(loss, epoch, batch, learning_rate)
+        self.loss = loss
+        self.epoch = epoch
+        self.batch = batch
+        self.learning_rate = learning_rate
+
+    def __str__(self) -> str:
+        if (self.epoch, self.batch) == (1, 1):
+            # The first loss is computed before the first step, so no learning rate can have caused it.
+            advice = "No step had been taken yet: the weights or the images lead to numbers that are not finite."
+        else:
+            advice = "Lower learning_rate, to a tenth for a start."
+        return (
+            f"Expected a finite training loss. Received: loss={self.loss} in epoch {self.epoch}, batch {self.batch}, "
+            f"with learning_rate={self.learning_rate:g}. {advice}"
+        )
+
+
+class StageError(ScenebookError):
+    """A notebook failed while it was run.
+
+    Args:
+        stage: The stage's name.
+        reason: What happened, as one or two sentences.
+        notebook: The partial notebook that was kept, if any.
+        log: The stage's log.
+        cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
+        wrong_input: Whether the cell raised an `InputError`: then the command line exits 2.
+        was_killed: Whether the kernel was ended from outside, as happens when memory runs out.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        reason: str,
+        *,
+        notebook: Path | None,
+        log: Path,
+        cell: int | None,
+        wrong_input: bool = False,
+        was_killed: bool = False,
+    ) -> None:
+        super().__init__(stage, reason, notebook, log, cell)
+        self.stage = stage
+        self.reason = reason
+        self.notebook = notebook
+        self.log = log
+        self.cell = cell
+        self.was_killed = was_killed
+        self.exit_code = InputError.exit_code if wrong_input else ScenebookError.exit_code
+
+    def __str__(self) -> str:
+        where = f" in cell {self.cell}" if self.cell is not None else ""
+        lines = [f"Stage {self.stage!r} failed{where}: {self.reason}"]
+        if self.notebook is not None:
+            lines.append(f"  notebook so far: {self.notebook}")
+        lines.append(f"  log:             {self.log}")
+        return "\n".join(lines)

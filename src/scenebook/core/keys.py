@@ -1,0 +1,74 @@
+"""What a result depends on, as data: with an equal key, making it again would give the same."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+Key = dict[str, dict[str, Any]]
+"""Section to name to value: `settings` (values), `cells` (number among the code cells, to digest), `modules` (digests),
+`versions`, `files` (setting that names a file, to the file's digest), `images` (digests), `inputs` (files of the run
+to their digests), `network` (digests)."""
+
+CELLS = "cells"
+
+DIGITS = 12
+"""Of a digest in a message."""
+
+_NOUNS = {
+    "settings": "",
+    "modules": "code of ",
+    "versions": "version of ",
+    "files": "file of ",
+    "images": "images: ",
+    "inputs": "",
+    "network": "",
+}
+
+
+def list_changes(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns what differs between two keys, each as `name: old -> new`; nothing for equal keys.
+
+    Args:
+        old: The key that a stage was run with.
+        new: The key that it would be run with. Sections that it lacks are not compared.
+    """
+    changes = []
+    for section in new:
+        if section == CELLS:
+            changes += _list_changed_cells(old.get(section, {}), new[section])
+            continue
+        before, now = old.get(section, {}), new[section]
+        for name in sorted({*before, *now}):
+            if name not in before:
+                changes.append(f"{_NOUNS[section]}{name}: new")
+            elif name not in now:
+                changes.append(f"{_NOUNS[section]}{name}: gone")
+            elif before[name] != now[name]:
+                changes.append(f"{_NOUNS[section]}{name}: {_show(before[name])} -> {_show(now[name])}")
+    return changes
+
+
+def _list_changed_cells(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """A cell that was put in moves all that follow: these are the same cells as before."""
+    before, now = ([cells[name] for name in sorted(cells, key=int)] for cells in (old, new))
+    changes = []
+    for what, start, stop, first, last in difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
+        pairs = list(itertools.zip_longest(range(start, stop), range(first, last)))
+        for mine, other in pairs if what != "equal" else []:
+            if mine is None:
+                changes.append(f"code cell {other + 1}: new")
+            elif other is None:
+                changes.append(f"code cell {mine + 1}: gone")
+            else:
+                changes.append(f"code cell {other + 1}: {_show(before[mine])} -> {_show(now[other])}")
+    return changes
+
+
+def _show(value: Any) -> str:
+    """A digest is cut to what tells it from another; a setting is written as one would type it."""
+    if isinstance(value, str):
+        return value[:DIGITS] if len(value) == 64 and not set(value) - set("0123456789abcdef") else value
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))

@@ -1,0 +1,115 @@
+"""Where results come from: digests, versions and the commit of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from scenebook.core.settings import load_profile, make_settings
+
+LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "cleanlab",
+    "imagehash",
+    "matplotlib",
+    "seaborn",
+    "opencv-python-headless",
+    "pillow",
+    "papermill",
+    "nbconvert",
+    "jinja2",
+    "pypandoc_binary",
+    "typst",
+)
+"""Libraries whose versions can change a result."""
+
+
+def sha256_file(path: Path) -> str:
+    """Returns the hexadecimal SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Returns the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_lines(lines: Iterable[str]) -> str:
+    """Returns the SHA-256 of a listing, one line an entry, in the given order."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that can change a result, as far as they are installed."""
+    found = {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+    with suppress(metadata.PackageNotFoundError):
+        found["openvino"] = metadata.version("openvino")
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Returns what the run was made on, in words that name no host, user or path."""
+    found = {"system": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count() or 1)}
+    return found | ({"processor": name} if (name := _find_processor()) else {})
+
+
+def _find_processor() -> str:
+    """Returns the processor's name: another one may compute other last digits."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:
+    """Returns the settings whose values are not those of a profile.
+
+    Args:
+        settings: Name to value, all of a run.
+        profile: A YAML file.
+
+    Raises:
+        SettingsError: The profile cannot be read.
+    """
+    base = make_settings(load_profile(profile)).model_dump()
+    return {name: value for name, value in settings.items() if name not in base or base[name] != value}
+
+
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings with the folders taken off absolute paths: they are nobody's business but the owner's."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in settings.items()
+    }
+
+
+def git_commit(folder: Path) -> str:
+    """Returns the checkout's commit, with `-dirty` where tracked files were changed; `unknown` outside git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("-dirty" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,1 @@
+"""Labelled images: found, downloaded, decoded, split, audited; and the drawn scenes."""

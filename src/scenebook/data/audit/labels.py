@@ -1,0 +1,254 @@
+"""Likely wrong labels: images whose features speak for another class, by confident learning."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from scenebook.core.wording import format_share, name_file
+
+COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
+FOLDS = 5
+COMPONENTS = 128
+STRENGTHS = (1e-3, 1e-2, 1e-1)
+"""What `C` of the logistic regression is chosen from."""
+MOST_FOR_PCA = 10_000
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """Images that look mislabelled.
+
+    Attributes:
+        table: The columns of `COLUMNS`, the most suspicious first: `p_label` and `p_suggested` are the probabilities
+            that a model which never saw the image gives its label and the suggested class; `score` is
+            `(p_label - p_suggested + 1) / 2`, from 0 to 0.5.
+        judged: How many images were looked at.
+        left_out: Classes that are too small to be judged.
+        agreement: The share of a class's images to which that model gives their label, averaged over the classes. A
+            model that is nearer to guessing than to certainty may not contradict anybody: then nothing is judged.
+    """
+
+    table: pd.DataFrame
+    judged: int
+    left_out: list[str]
+    agreement: float | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sentence says of them: `judged`, `found`, `in_test`, `left_out` and `agreement`."""
+        return {
+            "judged": self.judged,
+            "found": len(self.table),
+            "in_test": int((self.table["split"] == "test").sum()),
+            "left_out": self.left_out,
+            "agreement": self.agreement,
+        }
+
+
+def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 0) -> LabelIssues:
+    """Finds images whose label is likely wrong.
+
+    A logistic regression on the standardised features gives each training and validation image its probabilities
+    from the four fifths of them that do not hold it, and each test image from all of them, or, where it has a copy
+    among them, from the four fifths without that. Copies, rows with the same `group`, are never on both sides.
+    cleanlab's confident learning then compares these with the labels (Northcutt, Jiang and Chuang, 2021, Journal of
+    Artificial Intelligence Research 70, 1373-1411); what both of its prunings, by class and by noise rate, name is
+    returned.
+
+    Args:
+        splits: path, label, split, row, and perhaps group.
+        vectors: float32 `(n, d)`: features, a row a row of `splits`.
+        seed: Seed of the folds.
+    """
+    splits = splits.reset_index(drop=True)
+    groups = _group_numbers(splits)
+    held = (splits["split"] != "test").to_numpy()
+    units = pd.Series(groups[held]).groupby(splits.loc[held, "label"].to_numpy()).nunique()
+    names = sorted(units.index[units >= FOLDS])
+    left_out = sorted(set(splits["label"]) - set(names))
+    used = splits["label"].isin(names).to_numpy()
+    if len(names) < 2:
+        return LabelIssues(pd.DataFrame(columns=COLUMNS), 0, left_out)
+    rows = splits[used].reset_index(drop=True)
+    labels = rows["label"].map({name: index for index, name in enumerate(names)}).to_numpy(dtype=np.int64)
+    # One thread: two of them wait for each other longer than they compute on matrices so small, and round differently.
+    with threadpool_limits(1):
+        probs = compute_probabilities(vectors[used], labels, groups[used], held[used], seed=seed)
+    agreement = float(np.mean([(probs[labels == label].argmax(axis=1) == label).mean() for label in range(len(names))]))
+    if agreement < (1 + 1 / len(names)) / 2:
+        return LabelIssues(pd.DataFrame(columns=COLUMNS), 0, left_out, agreement)
+    return LabelIssues(_make_table(rows, labels, probs, names), len(rows), left_out, agreement)
+
+
+def _group_numbers(splits: pd.DataFrame) -> np.ndarray:
+    """Returns int `(n,)`: the same number for copies of one image; one that has no copy (-1) has its own."""
+    own = np.arange(len(splits))
+    if "group" not in splits.columns:
+        return own
+    groups = splits["group"].fillna(-1).to_numpy(dtype=np.int64)
+    return np.where(groups >= 0, groups + len(splits), own)
+
+
+def compute_probabilities(
+    vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, held: np.ndarray, *, seed: int
+) -> np.ndarray:
+    """Returns class probabilities of every image by a model that saw neither it nor a copy of it.
+
+    How strongly the model is regularised is what gives the labels of the held images the highest likelihood.
+
+    Args:
+        vectors: float32 `(n, d)`.
+        labels: int `(n,)`, every class from 0 on at least `FOLDS` groups among the held ones.
+        groups: int `(n,)`: copies of one image have the same number.
+        held: bool `(n,)`: training and validation images.
+        seed: Seed of the folds.
+
+    Returns:
+        float64 `(n, num_classes)`.
+    """
+    points = _reduce(vectors, held, seed)
+    folds = assign_folds(labels[held], groups[held], seed=seed)
+    best, out_of_fold = max(
+        ((strength, _cross_predict(points[held], labels[held], folds, strength)) for strength in STRENGTHS),
+        key=lambda found: float(np.log(_of_label(found[1], labels[held]).clip(1e-12)).mean()),
+    )
+    probs = np.empty((len(labels), int(labels.max()) + 1))
+    probs[held] = out_of_fold
+    # A ready-made test split may hold copies of training images; their labels must not answer for them.
+    fold_of = dict(zip(groups[held].tolist(), folds.tolist(), strict=True))
+    fold_without = np.array([fold_of.get(group, -1) for group in groups.tolist()])
+    for fold in np.unique(fold_without[~held]):
+        judged, fair = ~held & (fold_without == fold), held & (fold_without != fold)
+        probs[judged] = _predict(points[fair], labels[fair], points[judged], best, probs.shape[1])
+    return probs
+
+
+def _of_label(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return probs[np.arange(len(labels)), labels]
+
+
+def _reduce(vectors: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:
+    """Standardises features and keeps their first principal components: `(n, min(d, COMPONENTS))`, no labels needed."""
+    varying = np.flatnonzero(vectors[held].std(axis=0) > 0)
+    if not len(varying):
+        return np.zeros((len(vectors), 1))  # nothing is known of any image: all of them look alike
+    points = StandardScaler().fit(vectors[held][:, varying]).transform(vectors[:, varying])
+    if points.shape[1] <= COMPONENTS or held.sum() <= COMPONENTS:
+        return points
+    known = np.flatnonzero(held)
+    if len(known) > MOST_FOR_PCA:
+        known = np.random.default_rng(seed).choice(known, MOST_FOR_PCA, replace=False)
+    return PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit(points[known]).transform(points)
+
+
+def assign_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:
+    """Deals images to `FOLDS` folds, class by class; those of a group go to the same fold.
+
+    Args:
+        labels: int `(n,)`.
+        groups: int `(n,)`.
+        seed: Seed of the order in which they are dealt.
+
+    Returns:
+        int `(n,)` in `[0, FOLDS)`. A class with at least `FOLDS` groups of its own is in every fold.
+    """
+    rng = np.random.default_rng(seed)
+    numbers, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    fold = np.zeros(len(numbers), dtype=np.int64)
+    start = 0
+    for label in np.unique(labels):
+        # A group that straddles classes is dealt once, with the class of its first image.
+        own = rng.permutation(np.flatnonzero(labels[first] == label))
+        fold[own] = (start + np.arange(len(own))) % FOLDS
+        start += len(own)
+    return fold[inverse]
+
+
+def _cross_predict(points: np.ndarray, labels: np.ndarray, folds: np.ndarray, strength: float) -> np.ndarray:
+    probs = np.empty((len(labels), int(labels.max()) + 1))
+    for fold in range(FOLDS):
+        inside = folds == fold
+        probs[inside] = _predict(points[~inside], labels[~inside], points[inside], strength, probs.shape[1])
+    return probs
+
+
+def _predict(
+    points: np.ndarray, labels: np.ndarray, others: np.ndarray, strength: float, num_classes: int
+) -> np.ndarray:
+    """Returns probabilities `(m, num_classes)`; a class that no known point has gets 0."""
+    probs = np.zeros((len(others), num_classes))
+    present = np.unique(labels)
+    if len(others) == 0 or len(present) < 2:
+        probs[:, present] = 1
+        return probs
+    model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+    with warnings.catch_warnings():
+        # The loss is convex: what is not quite at its minimum after 200 steps is still a usable probability.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(points, labels)
+    probs[:, present] = model.predict_proba(others)
+    return probs
+
+
+def _make_table(rows: pd.DataFrame, labels: np.ndarray, probs: np.ndarray, names: list[str]) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # cleanlab loads a progress bar, of no use here, which warns in notebooks that ipywidgets are missing.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from cleanlab.filter import find_label_issues as prune
+        from cleanlab.rank import get_label_quality_scores
+    suspicious = prune(labels, probs, filter_by="both", n_jobs=1) & (probs.argmax(axis=1) != labels)
+    scores = get_label_quality_scores(labels, probs, method="normalized_margin")
+    chosen = np.flatnonzero(suspicious)
+    chosen = chosen[np.argsort(scores[chosen], kind="stable")]
+    suggested = probs[chosen].argmax(axis=1)
+    table = rows.loc[chosen, ["path", "split", "label", "row"]].assign(
+        suggested=[names[index] for index in suggested],
+        p_label=_of_label(probs[chosen], labels[chosen]),
+        p_suggested=_of_label(probs[chosen], suggested),
+        score=scores[chosen],
+    )
+    return table[COLUMNS].reset_index(drop=True)
+
+
+def describe_issue(issue: Mapping[str, Any]) -> str:
+    """Returns the caption of a suspicious image: its file, its label, and what it looks like. Plain text."""
+    looks = f"looks like {issue['suggested']} ({format_share(issue['p_suggested'])})"
+    return f"{name_file(issue['path'])} ({issue['split']}): labelled {issue['label']}, {looks}"
+
+
+def read_issues(facts: Mapping[str, Any]) -> str:
+    """Returns the sentences on wrong labels, for `say` with `facts` and `too_small`, the names of `left_out`."""
+    if not facts["judged"] and facts["agreement"] is not None:
+        sentence = (
+            "No label could be judged: the features tell too little. That model itself agrees with only "
+            "{agreement:.0%} of the labels, averaged over the classes."
+        )
+    elif not facts["judged"]:
+        sentence = f"No label could be judged: that takes two classes with at least {FOLDS} training images."
+    elif not facts["found"]:
+        sentence = (
+            "That model agrees with {agreement:.0%} of the labels, averaged over the classes, and none of the "
+            "{judged:,} labels that were judged looks wrong."
+        )
+    else:
+        sentence = (
+            "That model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels "
+            "that were judged, {found:,} look wrong, {in_test:,} of them in the test split; "
+            "[@fig:label-issues] shows the most suspicious, `evaluation/label_issues.csv` lists all. Some will be "
+            "right, and the image only hard to tell. Nothing was changed: all of them are used with the label that "
+            "they came with, and only who looks at them can say which are wrong."
+        )
+    if facts["judged"] and facts["left_out"]:
+        sentence += f" Not judged, because they have fewer than {FOLDS} training images: {{too_small}}."
+    return sentence

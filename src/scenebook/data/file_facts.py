@@ -1,0 +1,122 @@
+"""What was found out about files in earlier runs: digest, size and measures of every image that has not changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from scenebook.data.images import Stamp
+
+FILE = "facts-1.sqlite"
+KEPT_DAYS = 180
+Facts = dict[str, Any]
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS facts (
+    path BLOB NOT NULL, version TEXT NOT NULL, size INTEGER, mtime INTEGER, ctime INTEGER, inode INTEGER,
+    day INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (path, version)
+) WITHOUT ROWID
+"""
+_FIND = "SELECT size, mtime, ctime, inode, facts FROM facts WHERE path = ? AND version = ?"
+_KEEP = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_USE = "UPDATE facts SET day = ? WHERE path = ? AND version = ? AND day < ?"
+
+
+class FactsCache:
+    """Facts by file: its absolute path, size, times and inode. Use it as a context.
+
+    Losing it costs time, nothing else: where it cannot be read or written, everything is found out again.
+
+    Args:
+        folder: Where it is kept.
+        version: Facts of another version, of the decoder say, are not returned.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._file = folder / FILE
+        self._version = version
+        self._day = int(time.time() // 86400)
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> FactsCache:
+        try:
+            self._connection = self._open()
+        except (OSError, sqlite3.OperationalError):  # it cannot be opened or written, or another process keeps it
+            self._connection = None
+        except sqlite3.DatabaseError:
+            # A damaged file is of no use to anybody.
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+            with suppress(sqlite3.Error, OSError):
+                self._connection = self._open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+
+    def find(self, root: Path, files: Iterable[tuple[str, Stamp | None]]) -> list[Facts | None]:
+        """Returns the facts of each file that has not changed since they were kept, `None` for the others.
+
+        Args:
+            root: The folder that the paths start from.
+            files: Path and stamp.
+        """
+        listed = list(files)
+        found: list[Facts | None] = [None] * len(listed)
+        if self._connection is None:
+            return found
+        used: list[bytes] = []
+        with suppress(sqlite3.Error, ValueError):
+            for number, (path, stamp) in enumerate(listed):
+                key = _key(root, path)
+                row = self._connection.execute(_FIND, (key, self._version)).fetchone()
+                if row is not None and stamp is not None and row[:4] == _signed(stamp):
+                    found[number] = json.loads(row[4])
+                    used.append(key)
+            with self._connection:
+                rows = ((self._day, key, self._version, self._day) for key in used)
+                self._connection.executemany(_USE, rows)
+        return found
+
+    def keep(self, root: Path, files: Sequence[tuple[str, Stamp | None, Facts]]) -> None:
+        """Keeps the facts of files, by path and stamp."""
+        if self._connection is None:
+            return
+        rows = [
+            (_key(root, path), self._version, *_signed(stamp), self._day, json.dumps(facts))
+            for path, stamp, facts in files
+            if stamp is not None
+        ]
+        with suppress(sqlite3.Error), self._connection:
+            self._connection.executemany(_KEEP, rows)
+
+    def _open(self) -> sqlite3.Connection:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._file, timeout=30)
+        try:
+            # It can always be made again: waiting for the disk after every batch would protect nothing.
+            connection.execute("PRAGMA synchronous = OFF")
+            with connection:
+                connection.execute(_TABLE)
+                connection.execute("DELETE FROM facts WHERE day < ?", (self._day - KEPT_DAYS,))
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def _key(root: Path, path: str) -> bytes:
+    return os.fsencode(os.path.join(root, path))
+
+
+def _signed(stamp: Stamp) -> tuple[int, ...]:
+    """SQLite's integers have a sign; inodes of some file systems need all 64 bits."""
+    return tuple(number - 2**64 if number >= 2**63 else number for number in stamp)

@@ -1,0 +1,208 @@
+"""Looks at the files of a folder without trusting them: links, pipes, hidden files, images with a wrong ending."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from scenebook.core.errors import DatasetError
+from scenebook.data.images import Stamp
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+FOLDER = "folder"
+HIDDEN = "hidden files"
+
+_HOUSEKEEPING = {
+    ".ds_store": ".DS_Store files",
+    "thumbs.db": "Thumbs.db files",
+    "ehthumbs.db": "Thumbs.db files",
+    "desktop.ini": "desktop.ini files",
+    "icon\r": "folder icons",
+    "__macosx": "__MACOSX folders",
+}
+"""What systems leave behind, in lower case, and how it is counted."""
+
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
+_OTHER_FORMATS = {
+    b"ftypavif": "AVIF",
+    b"ftypheic": "HEIC",
+    b"ftypheix": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"ftypmsf1": "HEIF",
+}
+_SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+class Tree:
+    """A folder whose files are looked at one by one.
+
+    Attributes:
+        root: The folder.
+        set_aside: What is not used, with the reason.
+        passed_over: How many hidden files there are of each kind.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.set_aside: list[tuple[str, str]] = []
+        self.passed_over: Counter[str] = Counter()
+        self._real_root = os.path.realpath(root)
+        self._inside: dict[str, bool] = {}
+
+    def scan(self, folder: str) -> tuple[list[str], list[tuple[str, Stamp]]]:
+        """Returns what a folder holds: the names of its folders, and its images with their stamps, both sorted.
+
+        Everything else is set aside or counted. Nothing is opened but regular files without an image's ending.
+
+        Args:
+            folder: Its path below the root, or `""` for the root.
+        """
+        folders: list[str] = []
+        images: list[tuple[str, Stamp]] = []
+        for name in self._list(folder):
+            hidden = name_hidden(name)
+            relative = f"{folder}/{name}" if folder else name
+            if hidden is not None:
+                folder_like = hidden == HIDDEN and self._is_folder(relative)
+                self.passed_over["hidden folders" if folder_like else hidden] += 1
+                continue
+            seen = self.look(relative)
+            if seen == FOLDER:
+                folders.append(name)
+            elif isinstance(seen, Stamp):
+                images.append((name, seen))
+            else:
+                self.set_aside.append((relative, seen))
+        return folders, images
+
+    def walk(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+        """Yields the images of a folder and of all folders in it, as paths below the root."""
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            folders, images = self.scan(here)
+            waiting += [f"{here}/{name}" for name in reversed(folders)]
+            for name, stamp in images:
+                yield f"{here}/{name}", stamp
+
+    def look(self, relative: str) -> Stamp | str:
+        """Returns the stamp of an image, `FOLDER` for a folder, or the reason why it is not used."""
+        path = os.path.join(self.root, relative)
+        try:
+            facts = os.lstat(path)
+            if stat.S_ISLNK(facts.st_mode):
+                if not self.holds(os.path.realpath(path)):
+                    return "a link that leaves the folder"
+                try:
+                    facts = os.stat(path)
+                except OSError:
+                    return "a link that leads nowhere"
+                if stat.S_ISDIR(facts.st_mode):
+                    return "a link to a folder: its images are used where they lie"
+        except OSError as error:
+            return _explain(error)
+        if stat.S_ISDIR(facts.st_mode):
+            return FOLDER
+        if not stat.S_ISREG(facts.st_mode):
+            return f"{_SPECIAL.get(stat.S_IFMT(facts.st_mode), 'no regular file')}, not opened"
+        if facts.st_size == 0:
+            return "an empty file"
+        if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
+            reason = _look_inside(path)
+            if reason:
+                return reason
+        return Stamp.of(facts)
+
+    def holds(self, real: str) -> bool:
+        """Tells whether a path without links lies in the folder."""
+        return real == self._real_root or real.startswith(os.path.join(self._real_root, ""))
+
+    def holds_folder_of(self, relative: str) -> bool:
+        """Tells whether the folder of a path, links followed, lies in the folder."""
+        parent = os.path.dirname(relative)
+        if parent not in self._inside:
+            self._inside[parent] = self.holds(os.path.realpath(os.path.join(self.root, parent)))
+        return self._inside[parent]
+
+    def _list(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(os.path.join(self.root, folder)), key=os.fsencode)
+        except OSError as error:
+            if not folder:
+                raise DatasetError(
+                    "Expected a folder that can be read.",
+                    received={"folder": str(self.root)},
+                    advice=f"{error.strerror}.",
+                ) from None
+            self.set_aside.append((f"{folder}/", f"a folder that cannot be read: {error.strerror}"))
+            return []
+
+    def _is_folder(self, relative: str) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(os.path.join(self.root, relative)).st_mode)
+        except OSError:
+            return False
+
+
+def name_hidden(name: str) -> str | None:
+    """Returns under which heading a hidden file, or one that a system left behind, is counted; `None` for others."""
+    known = _HOUSEKEEPING.get(name.lower())
+    return known if known is not None else HIDDEN if name.startswith(".") else None
+
+
+def _look_inside(path: str) -> str:
+    """Returns why a file without an image's ending is not used; nothing where its first bytes are an image's."""
+    try:
+        with _open_regular(path) as file:
+            start = file.read(16)
+    except OSError as error:
+        return _explain(error)
+    if start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP"):
+        return ""
+    return name_other_format(start) or "not an image, by its ending and its first bytes"
+
+
+def name_other_format(start: bytes) -> str:
+    """Returns what to do about an image in a format that is not read, from its first bytes; nothing for others."""
+    kind = _OTHER_FORMATS.get(start[4:12])
+    return f"an image in {kind}, which is not read here: convert it to JPEG or PNG" if kind else ""
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Returns the bytes of a regular file.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or holds more than `most` bytes.
+    """
+    with _open_regular(str(path)) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"more than {most // 1_000_000} MB")
+    return content
+
+
+def _open_regular(path: str) -> BinaryIO:
+    # Should the file have become a pipe since it was looked at, opening it must not wait for a writer.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("no regular file")
+    return os.fdopen(handle, "rb")
+
+
+def _explain(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"

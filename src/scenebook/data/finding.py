@@ -1,0 +1,237 @@
+"""Finds the labelled images of a folder or a list, and notices when they change."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from scenebook.core.errors import DatasetError
+from scenebook.data.class_map import ClassMap
+from scenebook.data.files import IMAGE_SUFFIXES, Tree, name_hidden
+from scenebook.data.image_list import read_list
+from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage
+
+MAX_CLASSES = 1000
+
+
+def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundImages:
+    """Lists the images of a folder of class folders, of train and test folders of class folders, or of a CSV file.
+
+    Kaggle's doubled `seg_train/seg_train` is understood. Hidden files, and files that systems leave behind, are passed
+    over and counted. Every other file that is no image is listed in `set_aside`; so is a link that leaves the folder,
+    a link to a folder, and what is no regular file. A file is opened here only where its ending does not say that it is
+    an image.
+
+    Args:
+        source: The folder, or a CSV file with the columns path and label.
+        class_map: A file that says which class a folder's name, or a label, stands for.
+
+    Raises:
+        DatasetError: There are no class folders, only one class, too many, a class without an image, or a class that
+            occurs in test but not in train; or the list or the class map is wrong.
+    """
+    mapping = ClassMap.load(class_map)
+    found, empty = _list_all(source)
+    mapping.check({image.label for image in found.images} | {folder.rsplit("/", 1)[-1] for folder in empty})
+    _check_empty(found, [folder for folder in empty if mapping.class_of(folder.rsplit("/", 1)[-1]) is not None])
+    found = _map_classes(found, mapping)
+    _check_classes(found)
+    return found
+
+
+def check_unchanged(found: FoundImages) -> None:
+    """Looks once more at the folder, and raises an error where it is not as it was.
+
+    Args:
+        found: What `find_images` returned, before a subset was drawn.
+
+    Raises:
+        DatasetError: Images, or the labels that a list gives them, were changed, added or removed since; the error
+            names them.
+    """
+    listed = _map_classes(_list_all(found.source or found.root)[0], found.class_map).images
+    now, before = ({image.path: image for image in images} for images in (listed, found.images))
+    raise_changed(
+        changed=[path for path, image in before.items() if path in now and now[path] != image],
+        removed=[path for path in before if path not in now],
+        added=[path for path in now if path not in before],
+    )
+
+
+def raise_changed(*, changed: Iterable[str] = (), removed: Iterable[str] = (), added: Iterable[str] = ()) -> None:
+    """Raises `DatasetError` where any image is named: the folder is not what the run was started with."""
+    kinds = {"changed": list(changed), "removed": list(removed), "added": list(added)}
+    received = {
+        f"{kind} ({len(paths):,})" if len(paths) > 5 else kind: paths[:5] for kind, paths in kinds.items() if paths
+    }
+    if received:
+        raise DatasetError(
+            "Expected the folder of images to stay as it is during a run.",
+            received=received,
+            advice="Run the whole report again when nothing writes into the folder any more.",
+        )
+
+
+def _list_all(source: Path) -> tuple[FoundImages, list[str]]:
+    """Returns all images before the class map, and the class folders without any."""
+    empty: list[str] = []
+    if source.is_file():
+        found = read_list(source)
+    else:
+        found, empty = _list_folder(source)
+    found.images.sort(key=lambda image: os.fsencode(image.path))
+    return found, empty
+
+
+def _list_folder(root: Path) -> tuple[FoundImages, list[str]]:
+    by_split = _split_folders(root)
+    if by_split and "train" not in by_split:
+        raise DatasetError(
+            "Expected a training folder beside the test folder.",
+            received={"dataset": str(root), "found": sorted(path.name for path in by_split.values())},
+            advice=f"Name it one of: {', '.join(SPLIT_FOLDERS['train'])}.",
+        )
+    tree = Tree(root)
+    images: list[SourceImage] = []
+    empty: list[str] = []
+    ignored: list[str] = []
+    used = {_relative(path, root) for path in by_split.values()}
+    if by_split:
+        on_the_way = {parent for path in used for parent in _parents(path)}
+        for above in sorted(on_the_way, key=len):
+            ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
+    for split, folder in by_split.items() or [(None, root)]:
+        inside = _relative(folder, root)
+        classes = _list_loose(tree, inside)
+        if not classes:
+            _raise_no_classes(folder, tree)
+        for path in classes:
+            count = len(images)
+            label = path.rsplit("/", 1)[-1]
+            images += [SourceImage(file, label, split, stamp) for file, stamp in tree.walk(path)]
+            if len(images) == count:
+                empty.append(path)
+    found = FoundImages(
+        root, images, tree.set_aside, sorted(ignored), dict(sorted(tree.passed_over.items())), source=root
+    )
+    return found, empty
+
+
+def _relative(path: Path, root: Path) -> str:
+    relative = path.relative_to(root).as_posix()
+    return "" if relative == "." else relative
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts))]
+
+
+def _list_loose(tree: Tree, folder: str) -> list[str]:
+    """Returns the paths of the folders in a folder that should hold class folders only; its images have no class."""
+    folders, images = tree.scan(folder)
+    inside = f"{folder}/" if folder else ""
+    tree.set_aside += [(inside + name, "an image outside the class folders") for name, _ in images]
+    return [inside + name for name in folders]
+
+
+def _visible_folders(folder: Path) -> list[Path]:
+    try:
+        inside = sorted(folder.iterdir())
+    except PermissionError:
+        return []
+    return [path for path in inside if name_hidden(path.name) is None and path.is_dir() and not path.is_symlink()]
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """Returns the train, validation and test folders of `root` that hold class folders; a doubled one counts once.
+
+    A test folder of loose images, without labels, is no split. Where the training folder has no class folders,
+    nothing is: `train` may well be the name of a class.
+    """
+    folders = {}
+    for split, names in SPLIT_FOLDERS.items():
+        named = [path for path in _visible_folders(root) if path.name.lower() in names]
+        with_classes = [path for path in map(_skip_doubled, named) if _visible_folders(path)]
+        if split == "train" and named and not with_classes:
+            return {}
+        if len(with_classes) > 1:
+            raise DatasetError(
+                f"Expected one folder for {split}.",
+                received={"dataset": str(root), "found": [path.relative_to(root).as_posix() for path in with_classes]},
+                advice="Put their images together, or name one of them otherwise.",
+            )
+        if with_classes:
+            folders[split] = with_classes[0]
+    return folders
+
+
+def _skip_doubled(folder: Path) -> Path:
+    inner = _visible_folders(folder)
+    return inner[0] if [path.name for path in inner] == [folder.name] else folder
+
+
+def _raise_no_classes(folder: Path, tree: Tree) -> None:
+    links = [path for path, reason in tree.set_aside if reason.startswith("a link")]
+    raise DatasetError(
+        "Expected class folders, one folder of images a class.",
+        received={"folder": str(folder), **({"links, not followed": links[:5]} if links else {})},
+        advice="Put the images of each class into a folder with the class's name.",
+    )
+
+
+def _check_empty(found: FoundImages, empty: list[str]) -> None:
+    for folder in empty:
+        reasons = sorted({reason for path, reason in found.set_aside if path.startswith(f"{folder}/")})
+        raise DatasetError(
+            "Expected at least one image in every class folder.",
+            received={"folder": str(found.root / folder), **({"files are": "; ".join(reasons)} if reasons else {})},
+            advice=f"Add images ({', '.join(sorted(IMAGE_SUFFIXES))}) or remove the folder.",
+        )
+
+
+def _map_classes(found: FoundImages, mapping: ClassMap) -> FoundImages:
+    """Returns what was found with the classes that the map gives; what it leaves out is counted."""
+    if not mapping.classes:
+        return found
+    images: list[SourceImage] = []
+    left_out: dict[str, int] = {}
+    sources: dict[str, set[str]] = {}
+    for image in found.images:
+        label = mapping.class_of(image.label)
+        if label is None:
+            left_out[image.label] = left_out.get(image.label, 0) + 1
+        else:
+            sources.setdefault(label, set()).add(image.label)
+            images.append(dataclasses.replace(image, label=label))
+    merged = {label: sorted(names) for label, names in sorted(sources.items()) if len(names) > 1}
+    left_out = dict(sorted(left_out.items()))
+    return dataclasses.replace(found, images=images, left_out=left_out, merged=merged, class_map=mapping)
+
+
+def _check_classes(found: FoundImages) -> None:
+    names = found.class_names
+    if not 2 <= len(names) <= MAX_CLASSES:
+        raise DatasetError(
+            f"Expected 2 to {MAX_CLASSES} classes.",
+            received={"classes": len(names), "dataset": str(found.source or found.root)},
+            advice=_advise_one_class(found, names[0]) if len(names) == 1 else "",
+        )
+    trained = {image.label for image in found.images if image.split in (None, "train")}
+    unknown = sorted(set(names) - trained)
+    if unknown:
+        raise DatasetError(
+            "Expected every class to have training images.",
+            received={"classes without": unknown[:10]},
+            advice="Add images of them to the training folder, or remove them from the others.",
+        )
+
+
+def _advise_one_class(found: FoundImages, name: str) -> str:
+    """A folder of class folders is often packed into one more folder."""
+    inside = found.root / name
+    if all(image.path.count("/") > 1 for image in found.images) and inside.is_dir():
+        return f"The only folder is {name!r}, and it holds folders itself: name it instead, DATA={inside}."
+    return f"The only class is {name!r}: a classifier needs another."

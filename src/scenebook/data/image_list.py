@@ -1,0 +1,126 @@
+"""Reads a list of images and labels: a CSV file with the columns path and label, and split where it is known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PureWindowsPath
+
+from scenebook.core.errors import DatasetError
+from scenebook.data.files import FOLDER, Tree
+from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage, Stamp
+from scenebook.data.user_tables import Row, has_escapes, raise_at, read_rows
+
+SPLIT_WORDS = {word: split for split, names in SPLIT_FOLDERS.items() for word in (split, *names)}
+
+
+def read_list(file: Path) -> FoundImages:
+    """Returns the images that a CSV file lists. Paths start at the file's folder and may not leave it.
+
+    An image that is not there is set aside with the line that names it; a row that repeats another is counted once.
+
+    Args:
+        file: Columns path and label; a column split, where it is given, holds train, validation or test in every row.
+
+    Raises:
+        DatasetError: The file cannot be read, a path leaves its folder, a label or split is missing or wrong, an image
+            has two labels, or none of the images is there.
+    """
+    tree = Tree(file.parent)
+    first: dict[str, tuple[int, str, str | None]] = {}
+    images: list[SourceImage] = []
+    repeated = 0
+    for row in read_rows(file, required=("path", "label"), optional=("split",)):
+        path, label, split = _check_path(file, row), _check_label(file, row), _check_split(file, row)
+        seen, path = _look(tree, path)
+        if path in first:
+            _check_repeated(file, row, first[path], label, split)
+            repeated += 1
+            continue
+        first[path] = (row.line, label, split)
+        if isinstance(seen, Stamp):
+            images.append(SourceImage(path, label, split, seen))
+        elif has_escapes(path):
+            _raise_encoding(file, row.line)
+        else:
+            tree.set_aside.append((path, f"line {row.line}: {seen}"))
+    if not images:
+        raise DatasetError(
+            "Expected a list of images that are there.",
+            received={"file": str(file), "rows": len(first), "first": next(iter(first), "")},
+            advice="Paths start at the folder in which the list lies.",
+        )
+    return FoundImages(tree.root, images, tree.set_aside, repeated=repeated, source=file)
+
+
+def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:
+    """Returns the stamp of a listed image, or why it is not used, and its path as it is on this system."""
+    if "\\" in path and not os.path.lexists(tree.root / path):
+        path = path.replace("\\", "/")  # a list that was made on Windows
+    if not os.path.lexists(tree.root / path):
+        return "there is no such file", path
+    if not tree.holds_folder_of(path):
+        return "a link that leaves the folder", path
+    seen = tree.look(path)
+    return ("a folder, no image" if seen == FOLDER else seen), path
+
+
+def _check_path(file: Path, row: Row) -> str:
+    text = row.cells["path"]
+    if not text.strip() or "\0" in text:
+        raise_at(file, row.line, "Expected an image's path.", received={"path": text})
+    path = os.path.normpath(text).replace(os.sep, "/")
+    parts = PureWindowsPath(text)
+    if path.startswith("/") or parts.drive or parts.root or ".." in (path.split("/")[0], *parts.parts):
+        raise_at(
+            file,
+            row.line,
+            "Expected paths that start at the list's folder and stay in it.",
+            received={"path": text},
+            advice="Put the list into the folder that holds all images, and write the paths from there.",
+        )
+    return path
+
+
+def _check_label(file: Path, row: Row) -> str:
+    label = row.cells["label"].strip()
+    if not label:
+        raise_at(file, row.line, "Expected a label in every row.", received={"path": row.cells["path"]})
+    if has_escapes(label):
+        _raise_encoding(file, row.line)
+    return label
+
+
+def _check_split(file: Path, row: Row) -> str | None:
+    if "split" not in row.cells:
+        return None
+    split = SPLIT_WORDS.get(row.cells["split"].strip().lower())
+    if split is None:
+        raise_at(
+            file,
+            row.line,
+            "Expected train, validation or test in the column split.",
+            received={"split": row.cells["split"]},
+            advice="Without the column, the images are split at random.",
+        )
+    return split
+
+
+def _check_repeated(file: Path, row: Row, first: tuple[int, str, str | None], label: str, split: str | None) -> None:
+    line, label_before, split_before = first
+    for what, before, now in (("label", label_before, label), ("split", split_before, split)):
+        if before != now:
+            raise_at(
+                file,
+                row.line,
+                f"Expected one {what} for each image.",
+                received={"path": row.cells["path"], what: now, f"{what} on line {line}": before},
+            )
+
+
+def _raise_encoding(file: Path, line: int) -> None:
+    raise_at(
+        file,
+        line,
+        "Expected a CSV file in UTF-8.",
+        advice="The line holds bytes that are none. A spreadsheet writes it as “CSV UTF-8”.",
+    )

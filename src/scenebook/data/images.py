@@ -1,0 +1,139 @@
+"""What is found in a data set: images with their class, and what of it is not used."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scenebook.core.errors import DatasetError
+from scenebook.data.class_map import ClassMap
+
+LIST_SUFFIX = ".csv"
+SPLIT_FOLDERS = {
+    "train": ("train", "training", "seg_train"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing", "seg_test"),
+}
+
+
+class Stamp(NamedTuple):
+    """What shows, without reading it, that a file is still the one that was seen: size, times and inode."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, facts: os.stat_result) -> Stamp:
+        """Returns the stamp of a file from its `stat`."""
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """An image file: its path below the root, its class, its split where the folders say so, and its stamp."""
+
+    path: str
+    label: str
+    split: str | None
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """What was found in a folder, or through a list.
+
+    Attributes:
+        root: The folder that the paths start from.
+        images: All images, sorted by path.
+        set_aside: Files and folders that are not used, each with the reason.
+        ignored_folders: Folders beside train and test that hold no labelled images, `seg_pred` for one.
+        passed_over: How many hidden files, and files that systems leave behind, there are of each kind.
+        left_out: Folders, or labels of a list, that the class map leaves out, with the number of their images.
+        merged: Classes that the class map made of several folders, with these.
+        repeated: Rows of a list that repeat an earlier one.
+        drawn_from: How many images there were before a subset was drawn; `None` where none was.
+        source: The folder or the list that was read.
+        class_map: What gave the folders their classes.
+    """
+
+    root: Path
+    images: list[SourceImage]
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    ignored_folders: list[str] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    merged: dict[str, list[str]] = field(default_factory=dict)
+    repeated: int = 0
+    drawn_from: int | None = None
+    source: Path | None = None
+    class_map: ClassMap = field(default_factory=ClassMap)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The class names, sorted: their order is the order of the network's outputs."""
+        return sorted({image.label for image in self.images})
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was not simply used, ready for JSON; what was set aside stands in the audit."""
+        return {
+            "images": len(self.images),
+            "drawn_from": self.drawn_from,
+            "passed_over": self.passed_over,
+            "left_out": self.left_out,
+            "merged": self.merged,
+            "similar_names": self.similar_names,
+            "repeated_rows": self.repeated,
+        }
+
+    @property
+    def similar_names(self) -> list[list[str]]:
+        """Groups of class names that differ only in case, or in how their letters are written in Unicode."""
+        groups: dict[str, list[str]] = {}
+        for name in self.class_names:
+            groups.setdefault(unicodedata.normalize("NFKC", name).casefold(), []).append(name)
+        return [names for names in groups.values() if len(names) > 1]
+
+
+def check_folder(folder: Path) -> Path:
+    """Returns the absolute path of an existing folder.
+
+    Raises:
+        DatasetError: It does not exist or is no folder.
+    """
+    if not folder.is_dir():
+        raise DatasetError(
+            "Expected a folder of labelled images.",
+            received={"dataset": str(folder)},
+            advice="There is a file of this name, but no folder."
+            if folder.exists()
+            else "There is no such folder. Relative paths start where the command was typed.",
+        )
+    return folder.resolve()
+
+
+def source_name(source: Path) -> str:
+    """Returns what a data set is called: its folder's name, or its list's name without the ending."""
+    return source.stem if source.suffix.lower() == LIST_SUFFIX and not source.is_dir() else source.name
+
+
+def check_source(source: Path) -> Path:
+    """Returns the absolute path of an existing folder, or of a CSV file of images and labels.
+
+    Raises:
+        DatasetError: It is neither.
+    """
+    if source.suffix.lower() == LIST_SUFFIX and source.is_file():
+        return source.resolve()
+    if source.is_file():
+        raise DatasetError(
+            "Expected a folder of labelled images, or a CSV file with the columns path and label.",
+            received={"dataset": str(source)},
+            advice="There is a file of this name; a list's name ends with .csv.",
+        )
+    return check_folder(source)

@@ -1,0 +1,151 @@
+"""Drawn scenes: six classes of small naive landscapes, from a seed and nothing else.
+
+They are the embedded default: with them a whole report can be made without any photograph. An image is painted from
+one number, which its class draws evenly from a range of its own (see `RANGES`); light, colours, shapes and what stands
+in the foreground are drawn alike for all classes of a painter. Two pairs of classes share a painter, and their ranges
+overlap:
+
+- glacier and mountain are the same land, under more or less ice;
+- buildings and street are the same street, closed by a front of houses that is near or far.
+
+An image drawn where two ranges overlap could be of either class, and nothing in it says which. So even a perfect
+classifier is wrong about one image in fourteen of these four classes, as people are with photographs of snowy peaks
+or of streets between high houses. Forest and sea have painters to themselves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scenebook.core.errors import InputError
+from scenebook.data.scenes.alpine import paint_alpine
+from scenebook.data.scenes.coast import paint_sea
+from scenebook.data.scenes.easel import Easel
+from scenebook.data.scenes.sky import draw_mood
+from scenebook.data.scenes.town import paint_town
+from scenebook.data.scenes.woods import paint_forest
+
+Painter = Callable[[Easel, float], None]
+
+# Painter of each class, and the range from which it draws its number evenly.
+RANGES: dict[str, tuple[Painter, float, float]] = {
+    "buildings": (paint_town, 0.0, 0.5),
+    "forest": (paint_forest, 0.0, 1.0),
+    "glacier": (paint_alpine, 0.46, 1.0),
+    "mountain": (paint_alpine, 0.0, 0.54),
+    "sea": (paint_sea, 0.0, 1.0),
+    "street": (paint_town, 0.42, 1.0),
+}
+CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
+
+# Test images continue the same endless series, far behind any training image.
+FIRST_INDEX: dict[str, int] = {"train": 0, "test": 1_000_000}
+SUPERSAMPLING = 2
+
+
+def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:
+    """Paint one image of a class.
+
+    Args:
+        class_name: One of `CLASS_NAMES`.
+        seed: Seed of the whole series, 0 or more.
+        index: Number of the image in its class, 0 or more; it does not matter how many are painted.
+        size: Side of the image in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)`, RGB in `[0, 255]`.
+
+    Raises:
+        InputError: There is no such class.
+    """
+    if class_name not in RANGES:
+        raise InputError(
+            f"Expected one of the drawn classes: {', '.join(CLASS_NAMES)}.",
+            received={"class_name": class_name},
+            advice="Images of other classes come from a folder: set dataset to its path.",
+        )
+    rng = np.random.default_rng(np.random.SeedSequence([seed, CLASS_NAMES.index(class_name), index]))
+    paint, low, high = RANGES[class_name]
+    margin = size // 24 + 1
+    easel = Easel(rng, SUPERSAMPLING * (size + 2 * margin), draw_mood(rng))
+    paint(easel, easel.between(low, high))
+    return finish(easel, size)
+
+
+def finish(easel: Easel, size: int) -> NDArray[np.uint8]:
+    """Tilt the camera a little, cut off the margin, average down to `size`, and add grain.
+
+    Returns:
+        uint8 `(size, size, 3)`.
+    """
+    side, target = easel.side, SUPERSAMPLING * size
+    margin = (side - target) // 2
+    slope = easel.between(-0.07, 0.07)
+    steps = np.arange(target)
+    shift = np.floor((steps - target / 2) * slope + 0.5).astype(np.int64)
+    rows = np.clip(steps[:, None] + shift[None, :] + margin, 0, side - 1)
+    columns = np.clip(steps[None, :] - shift[:, None] + margin, 0, side - 1)
+    turned = np.asarray(easel.image).reshape(-1, 3).take(rows * side + columns, axis=0)
+    small = np.asarray(Image.fromarray(turned).reduce(SUPERSAMPLING))
+    strength = easel.pick((1, 2, 3, 4))
+    grain = easel.rng.integers(-strength, strength + 1, size=(size, size, 1), dtype=np.int16)
+    colour_grain = easel.rng.integers(-2, 3, size=(size, size, 3), dtype=np.int16)
+    light = easel.between(0.84, 1.1)
+    pixels = np.floor(small * light).astype(np.int16)
+    return np.clip(pixels + grain + colour_grain, 0, 255).astype(np.uint8)
+
+
+def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, seed: int, size: int) -> None:
+    """Write a folder of drawn scenes: `train/<class>/0001.png` and so on, and `test/<class>/...`.
+
+    The folder appears whole or not at all: it is written beside its place under another name and then renamed. Drawn
+    scenes that are there already are replaced.
+
+    Args:
+        folder: Where the images go.
+        train_per_class: Number of training images of each class.
+        test_per_class: Number of test images of each class.
+        seed: Seed of the series, 0 or more.
+        size: Side of the images in pixels.
+
+    Raises:
+        InputError: There is something in the folder that is not drawn scenes.
+    """
+    if folder.exists() and not (folder.is_dir() and all(entry.name in FIRST_INDEX for entry in folder.iterdir())):
+        raise InputError(
+            "Expected a new folder for the drawn scenes, or one that holds nothing but train and test.",
+            received={"folder": str(folder)},
+            advice="Name another folder, or empty this one.",
+        )
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+    counts = {"train": train_per_class, "test": test_per_class}
+    try:
+        for split, class_name in itertools.product(FIRST_INDEX, CLASS_NAMES):
+            class_folder = partial / split / class_name
+            class_folder.mkdir(parents=True)
+            for position in range(counts[split]):
+                image = draw_scene(class_name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
+                Image.fromarray(image).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
+        replace_folder(folder, partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_folder(folder: Path, new: Path) -> None:
+    """Rename `new` to `folder`; what was there is moved aside first, because no system renames onto a full folder."""
+    if folder.exists():
+        old = new.with_suffix(".old")
+        os.replace(folder, old)
+        os.replace(new, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(new, folder)

@@ -1,0 +1,223 @@
+"""Train, validation and test: drawn class by class from the seed, and read back by later stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import DatasetError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.data.images import FoundImages, SourceImage
+from scenebook.data.storing import IMAGES
+
+SPLITS = "data/splits.csv"
+COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
+
+
+def draw_images(found: FoundImages, *, max_per_class: int | None, test_fraction: float, seed: int) -> FoundImages:
+    """Returns a subset, drawn class by class from the seed, so that what is not used need not be decoded.
+
+    Args:
+        found: What `find_images` returned.
+        max_per_class: At most so many images a class of the training folder, of the validation folder and of the test
+            folder. Where test is cut later, as many more as it will have, at most again so many. `None`: all.
+        test_fraction: Share that becomes test when there is no test folder.
+        seed: The seed.
+    """
+    if max_per_class is None:
+        return found
+    has_test = any(image.split == "test" for image in found.images)
+    by_part: dict[tuple[str, str], list[SourceImage]] = {}
+    for image in found.images:
+        by_part.setdefault((image.label, image.split or "train"), []).append(image)
+    drawn: list[SourceImage] = []
+    for position, ((_, part), images) in enumerate(sorted(by_part.items())):
+        limit = max_per_class
+        if part == "train" and not has_test:
+            test = _share(len(images), test_fraction)
+            limit = min(max_per_class, test) + min(max_per_class, len(images) - test)
+        rng = np.random.default_rng([seed, 1, position])
+        drawn += [images[i] for i in rng.permutation(len(images))[:limit]]
+    if len(drawn) == len(found.images):
+        return found
+    drawn.sort(key=lambda image: os.fsencode(image.path))
+    return dataclasses.replace(found, images=drawn, drawn_from=len(found.images))
+
+
+def split_images(
+    table: pd.DataFrame,
+    *,
+    validation_fraction: float,
+    test_fraction: float,
+    seed: int,
+    max_per_class: int | None = None,
+    groups: Sequence[int] | np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Assigns each image to train, validation or test, class by class, at random from the seed.
+
+    Where the folders name a test set, it stays as it is; otherwise test is cut first. Validation is cut from train
+    unless the folders hold one. Every class has an image in each split that is cut here.
+
+    Args:
+        table: From `DecodedImages`; split may be missing.
+        validation_fraction: Share of train that becomes validation.
+        test_fraction: Share that becomes test when there is no test folder.
+        seed: The seed.
+        max_per_class: Keeps at most so many images a class in train and validation together, and as many in test;
+            a ready-made validation folder is capped likewise.
+        groups: A number a row of `table`: images with the same number, copies of one another say, stay together in
+            whatever is cut here. A negative number: the image stands alone. What the folders call test or validation
+            is not moved.
+
+    Returns:
+        The rows that are used, in their order, with split set for each, and `row`: their row in `images.npy`; with
+        `groups` also `group`.
+
+    Raises:
+        DatasetError: A class is too small to be split.
+    """
+    given = table["split"].fillna("train").to_numpy(dtype=object)
+    has_test, has_validation = (bool((given == name).any()) for name in ("test", "validation"))
+    split = given.copy()
+    units = _number_units(groups, len(table))
+    decided: dict[int, str] = {}
+    for position, (label, members) in enumerate(sorted(_list_rows(table).items())):
+        rng = np.random.default_rng([seed, position])
+        rows = rng.permutation(members[given[members] == "train"])
+        test = members[given[members] == "test"]
+        if not has_test:
+            test, rows = _cut(rows, _test_count(len(rows), test_fraction, max_per_class), units, decided, "test")
+            split[test] = "test"
+        if max_per_class is not None:
+            split[rows[max_per_class:]] = None
+            split[rng.permutation(test)[max_per_class:]] = None
+            split[rng.permutation(members[given[members] == "validation"])[max_per_class:]] = None
+            rows = rows[:max_per_class]
+        validation = rows[:0]
+        if not has_validation:
+            count = _share(len(rows), validation_fraction)
+            validation, rows = _cut(rows, count, units, decided, "validation")
+            split[validation] = "validation"
+        decided.update(dict.fromkeys(units[rows].tolist(), "train"))
+        if not len(rows) or not (has_validation or len(validation)) or not (has_test or len(test)):
+            _raise_too_small(label, members, units, needed=1 + (not has_test) + (not has_validation))
+    columns = {"split": split, "row": np.arange(len(table))}
+    if groups is not None:
+        columns["group"] = np.asarray(groups)
+    used = np.array([name is not None for name in split], dtype=bool)
+    return table.assign(**columns)[used].reset_index(drop=True)
+
+
+def _list_rows(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Returns the positions of the rows of each class."""
+    return {str(label): np.asarray(rows) for label, rows in table.groupby("label", sort=False).indices.items()}
+
+
+def _number_units(groups: Sequence[int] | np.ndarray | None, count: int) -> np.ndarray:
+    """Returns a number a row, the same for the images of one group; an image that stands alone has its own."""
+    alone = -1 - np.arange(count)
+    return alone if groups is None else np.where(np.asarray(groups) < 0, alone, groups)
+
+
+def _cut(
+    rows: np.ndarray, count: int, units: np.ndarray, decided: dict[int, str], part: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts about `count` rows off, whole units only, in the order of `rows`; returns them and the rest.
+
+    A unit that holds images of a class that was divided before goes where it went then. A unit that is larger than
+    what is still needed is passed over, unless nothing else could be cut.
+    """
+    members: dict[int, list[int]] = {}
+    for row, unit in zip(rows.tolist(), units[rows].tolist(), strict=True):
+        members.setdefault(unit, []).append(row)
+    cut = [row for unit, group in members.items() if decided.get(unit) == part for row in group]
+    free = [unit for unit in members if unit not in decided]
+    for unit in free:
+        if len(members[unit]) <= count - len(cut):
+            decided[unit] = part
+            cut += members[unit]
+    if count and not cut and free and len(members) > 1:
+        smallest = min(free, key=lambda unit: len(members[unit]))
+        decided[smallest] = part
+        cut = members[smallest]
+    return np.array(cut, dtype=np.int64), rows[~np.isin(rows, cut)]
+
+
+def _test_count(count: int, fraction: float, cap: int | None) -> int:
+    """Returns how many of `count` images become test images.
+
+    With a cap, `draw_images` has drawn up to `cap` images for train and up to `cap` for test: what is more than
+    train may have is test.
+    """
+    share = _share(count, fraction)
+    return share if cap is None else min(cap, max(share, count - cap))
+
+
+def _share(count: int, fraction: float) -> int:
+    """Returns how many of `count` are cut: the rounded share, at least one, but never the last one."""
+    return min(max(1, round(count * fraction)), max(0, count - 1))
+
+
+def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int) -> None:
+    different = len(set(units[members].tolist()))
+    copies = {"different from each other": different} if different < len(members) else {}
+    if different >= needed:
+        raise DatasetError(
+            "Expected every class to have an image in each split.",
+            received={"class": label, "images": len(members), **copies},
+            advice="Some of them are copies of images of other classes, and copies stay in one split. Remove those "
+            "whose label is wrong, or add images of this class.",
+        )
+    raise DatasetError(
+        f"Expected at least {needed} {'different ' if copies else ''}images in every class, to split it.",
+        received={"class": label, "images": len(members), **copies},
+        advice="Add images of this class, or remove its folder."
+        + (" Copies of an image stay in one split." if copies else ""),
+    )
+
+
+def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
+    """Writes `data/splits.csv`: of the table of `split_images`, the columns that later stages start from."""
+    run_dir.write_csv(SPLITS, splits[[name for name in COLUMNS if name in splits.columns]])
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """The decoded images of one split. The image `i` is `stored[rows[i]]`.
+
+    Attributes:
+        stored: uint8 `(images, height, width, 3)` in `[0, 255]`, memory-mapped: all images of the data set.
+        rows: int64 `(n,)`, the split's rows of `stored`.
+        labels: int64 `(n,)`, indices into the class names.
+        paths: The images' paths below the data folder.
+        digests: The SHA-256 of their files, 64 hexadecimal digits each; empty where they come from no files.
+    """
+
+    stored: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+    paths: list[str]
+    digests: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def load_split(run_dir: RunDirectory, split: str, class_names: Sequence[str]) -> SplitImages:
+    """Returns the images of `train`, `validation` or `test`, as notebook 01 left them."""
+    table = run_dir.read_csv(SPLITS)
+    return open_images(run_dir, table[table["split"] == split], class_names)
+
+
+def open_images(run_dir: RunDirectory, table: pd.DataFrame, class_names: Sequence[str]) -> SplitImages:
+    """Returns the decoded images of some rows of `data/splits.csv`, in their order."""
+    stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
+    positions = {name: index for index, name in enumerate(class_names)}
+    labels = table["label"].map(positions).to_numpy(dtype=np.int64)
+    rows = table["row"].to_numpy(dtype=np.int64)
+    return SplitImages(stored, rows, labels, list(table["path"]), list(table["sha256"]))

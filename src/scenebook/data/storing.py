@@ -1,0 +1,347 @@
+"""Decodes every image of a data set once, and keeps pixels and facts; what an earlier run found out is used again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import PIL
+from numpy.lib import format as npy
+
+from scenebook.core.cache import cache_dir
+from scenebook.core.errors import DatasetError, MissingArtifactError
+from scenebook.core.provenance import sha256_bytes, sha256_lines
+from scenebook.core.run_directory import RunDirectory, replacing
+from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES, MAX_MEGAPIXELS, decode, resize
+from scenebook.data.file_facts import Facts, FactsCache
+from scenebook.data.files import read_regular
+from scenebook.data.images import FoundImages, SourceImage
+from scenebook.data.measuring import MEASURES_VERSION, measure
+
+IMAGES = "data/images.npy"
+MEASURES = "data/measures.csv"
+_RECORD = "data/images.json"
+_CHUNK = 64
+_WORTH_PROCESSES = 3000
+"""For fewer images, starting processes takes longer than they save. (Threads wait for one another: most of the time
+of a small image is spent in Python.)"""
+
+FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+"""Facts of files that another version found out are not used."""
+
+
+@dataclass(frozen=True)
+class DecodedImages:
+    """The readable images of a data set.
+
+    Attributes:
+        table: A row an image: path, label, split (may be missing), sha256, width, height (of the file, upright), and
+            what `measuring.measure` returns.
+        file: `data/images.npy`: uint8 `(images, height, width, 3)`, rows in the table's order.
+        set_aside: Files that could not be decoded, with the reason.
+        known: How many images an earlier run had found the facts of.
+    """
+
+    table: pd.DataFrame
+    file: Path
+    set_aside: list[tuple[str, str]]
+    known: int = 0
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The images of `file`, memory-mapped."""
+        return np.asarray(np.load(self.file, mmap_mode="r", allow_pickle=False))
+
+
+def decode_images(
+    found: FoundImages,
+    run_dir: RunDirectory,
+    *,
+    image_size: int,
+    max_megapixels: int = MAX_MEGAPIXELS,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> DecodedImages:
+    """Decodes every image once and keeps them, resized, in the run as one array on disk.
+
+    A file that cannot be decoded is set aside with the reason; it never stops the rest. Digest, size and measures of a
+    file that has not changed come from the cache, and its pixels from the run's own array where that is of this size.
+    What each file was measured as is kept in `data/measures.csv`.
+
+    Args:
+        found: What `find_images` or `draw_images` returned.
+        run_dir: The run.
+        image_size: Height and width, in pixels.
+        max_megapixels: A larger image is set aside by its header, without decoding it.
+        report: Called with the number of images done and the number in all.
+
+    Raises:
+        DatasetError: No image could be read, a class has none left, or there is no room for the pixels.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("path", "label", "split", "sha256", "width", "height")}
+    set_aside: list[tuple[str, str]] = []
+    total = len(found.images)
+    file = run_dir.path(IMAGES)
+    with FactsCache(cache_dir(), FACTS_VERSION) as cache:
+        facts = cache.find(found.root, ((image.path, image.stamp) for image in found.images))
+        facts = [_within(known, max_megapixels) for known in facts]
+        earlier = _StoredPixels.open(run_dir, image_size)
+        if earlier.holds_exactly(facts):
+            for image, known in zip(found.images, facts, strict=True):
+                _add_row(columns, image, known or {})
+            # The run's list of files tells by the time of a file whether this run has made it.
+            os.utime(file)
+            report(total, total)
+        else:
+            _check_room(file, total, image_size)
+            with replacing(file) as temporary, temporary.open("wb") as output:
+                header = _start(output, image_size)
+                work = _Work(found.root, image_size, max_megapixels)
+                results = _decode_all(found.images, facts, work, earlier, cache)
+                for done, (image, result) in enumerate(results, start=1):
+                    if isinstance(result, str):
+                        set_aside.append((image.path, f"cannot be read: {result}"))
+                    else:
+                        output.write(result.pixels)
+                        _add_row(columns, image, result.facts)
+                    report(done, total)
+                _finish(output, header, len(columns["path"]), image_size)
+    table = pd.DataFrame(columns)
+    _check_readable(found, table)
+    run_dir.write_csv(MEASURES, table.drop(columns=["label", "split"]))
+    _StoredPixels.record(run_dir, image_size, columns["sha256"])
+    return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    pixels: bytes | memoryview
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a process has to know to decode images."""
+
+    root: Path
+    image_size: int
+    max_megapixels: int
+
+    def __call__(self, images: Sequence[tuple[str, bool]]) -> list[tuple[bytes, Facts] | str]:
+        """Returns pixels and facts of each image, or why it cannot be read.
+
+        Args:
+            images: Paths, and whether the facts are wanted or known already.
+        """
+        return [self._decode(path, wanted) for path, wanted in images]
+
+    def _decode(self, path: str, wanted: bool) -> tuple[bytes, Facts] | str:
+        try:
+            content = read_regular(self.root / path, MAX_BYTES)
+            full = decode(content, max_megapixels=self.max_megapixels)
+            pixels = resize(full, (self.image_size, self.image_size)).tobytes()
+            if not wanted:
+                return pixels, {}
+            size = {"width": full.shape[1], "height": full.shape[0]}
+            return pixels, {"sha256": sha256_bytes(content), **size, **measure(full)}
+        except MemoryError:
+            return "too large for the memory"
+        except OSError as error:
+            # The text of a system's error holds the whole path; of a file's name, the report shows the part below.
+            return " ".join((error.strerror or str(error)).split())[:200]
+
+
+def _decode_all(
+    images: Sequence[SourceImage],
+    facts: Sequence[Facts | None],
+    work: _Work,
+    earlier: _StoredPixels,
+    cache: FactsCache,
+) -> Iterator[tuple[SourceImage, _Decoded | str]]:
+    """Yields images in order with their pixels and facts, or with the reason; a bounded number of them in memory."""
+    rows = [None if known is None else earlier.rows.get(known["sha256"]) for known in facts]
+    waiting: deque[tuple[range, Future[list[tuple[bytes, Facts] | str]]]] = deque()
+    starts = iter(range(0, len(images), _CHUNK))
+    with _make_pool(sum(row is None for row in rows)) as (pool, workers), earlier:
+        while True:
+            for start in starts:
+                chunk = range(start, min(start + _CHUNK, len(images)))
+                wanted = [(images[i].path, facts[i] is None) for i in chunk if rows[i] is None]
+                waiting.append((chunk, pool.submit(work, wanted)))
+                if len(waiting) > 2 * workers:
+                    break
+            if not waiting:
+                return
+            chunk, future = waiting.popleft()
+            decoded = iter(_result_of(future))
+            new: list[tuple[str, Any, Facts]] = []
+            for i in chunk:
+                image, known, row = images[i], facts[i], rows[i]
+                if row is not None and known is not None:
+                    yield image, _Decoded(earlier.read(row), known)
+                    continue
+                result = next(decoded)
+                if isinstance(result, str):
+                    yield image, result
+                    continue
+                pixels, found = result
+                if known is None:
+                    new.append((image.path, image.stamp, found))
+                yield image, _Decoded(pixels, known or found)
+            cache.keep(work.root, new)
+
+
+class _make_pool:
+    """Processes for many images, threads for few."""
+
+    def __init__(self, count: int) -> None:
+        workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        self._pool: Executor
+        if count < _WORTH_PROCESSES or workers == 1:
+            self._pool = ThreadPoolExecutor(workers)
+        else:
+            # Not forked: the kernel of a notebook has threads, whose locks would be copied as they are.
+            self._pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        self._workers = workers
+
+    def __enter__(self) -> tuple[Executor, int]:
+        return self._pool, self._workers
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result_of(future: Future[list[tuple[bytes, Facts] | str]]) -> list[tuple[bytes, Facts] | str]:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise DatasetError(
+            "Expected the processes that decode images to live.",
+            advice="One was ended from outside, probably because the machine ran out of memory. "
+            "Lower max_megapixels, or close other programs.",
+        ) from None
+
+
+class _StoredPixels:
+    """The pixels that an earlier execution of this run has left, by the digests of their files.
+
+    Attributes:
+        rows: The row of each digest.
+    """
+
+    def __init__(self, file: Path | None, digests: Sequence[str], row_bytes: int) -> None:
+        self.rows = {digest: row for row, digest in enumerate(digests)}
+        self._digests = digests
+        self._path = file
+        self._row_bytes = row_bytes
+        self._file: BinaryIO | None = None
+
+    @classmethod
+    def open(cls, run_dir: RunDirectory, image_size: int) -> _StoredPixels:
+        """Returns what is stored; nothing where it is of another size or version, or was changed since."""
+        file, row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
+        with suppress(OSError, ValueError, KeyError, MissingArtifactError):
+            record = run_dir.read_json(_RECORD)
+            digests = list(run_dir.read_csv(MEASURES)["sha256"])
+            if record == _describe(file, image_size, digests):
+                return cls(file, digests, row_bytes)
+        return cls(None, [], row_bytes)
+
+    @staticmethod
+    def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
+        """Writes down what the stored pixels are, so that a later execution can trust them."""
+        run_dir.write_json(_RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
+
+    def holds_exactly(self, facts: Sequence[Facts | None]) -> bool:
+        """Tells whether the stored pixels are those of these images, in this order."""
+        return len(facts) == len(self._digests) > 0 and all(
+            known is not None and known["sha256"] == digest for known, digest in zip(facts, self._digests, strict=True)
+        )
+
+    def __enter__(self) -> _StoredPixels:
+        # Opened before it is replaced; read, not mapped: mapped pages would count as this process's memory.
+        self._file = self._path.open("rb") if self._path is not None else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self, row: int) -> bytes:
+        """Returns the pixels of a row."""
+        assert self._file is not None
+        self._file.seek(row * self._row_bytes - len(self._digests) * self._row_bytes, os.SEEK_END)
+        return self._file.read(self._row_bytes)
+
+
+def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
+    facts = file.stat()
+    return {
+        "version": FACTS_VERSION,
+        "image_size": image_size,
+        "bytes": facts.st_size,
+        "modified": facts.st_mtime_ns,
+        "images": sha256_lines(digests),
+    }
+
+
+def _within(facts: Facts | None, max_megapixels: int) -> Facts | None:
+    return None if facts is None or facts["width"] * facts["height"] > max_megapixels * 1_000_000 else facts
+
+
+def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: Facts) -> None:
+    for name, value in {"path": image.path, "label": image.label, "split": image.split, **facts}.items():
+        columns.setdefault(name, []).append(value)
+
+
+def _start(output: BinaryIO, image_size: int) -> int:
+    """Writes the header of an array without rows, and returns its length; numpy leaves room in it for their number."""
+    _write_header(output, 0, image_size)
+    return output.tell()
+
+
+def _finish(output: BinaryIO, header: int, count: int, image_size: int) -> None:
+    output.seek(0)
+    _write_header(output, count, image_size)
+    assert output.tell() == header, "the header of the array has grown over the first row"
+
+
+def _write_header(output: BinaryIO, count: int, image_size: int) -> None:
+    shape = (count, image_size, image_size, 3)
+    npy.write_array_header_1_0(
+        output, {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+    )
+
+
+def _check_room(file: Path, count: int, image_size: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    needed = count * image_size * image_size * 3
+    free = shutil.disk_usage(file.parent).free
+    if needed > free:
+        raise DatasetError(
+            f"Expected room for the pixels of {count:,} images: {needed / 1e9:.1f} GB.",
+            received={"free GB": round(free / 1e9, 1), "image_size": image_size},
+            advice="Free some, lower image_size, or draw a subset with max_per_class.",
+        )
+
+
+def _check_readable(found: FoundImages, table: pd.DataFrame) -> None:
+    if table.empty:
+        raise DatasetError(
+            "Expected readable images.", received={"dataset": str(found.source or found.root), "readable": 0}
+        )
+    lost = sorted(set(found.class_names) - set(table["label"]))
+    if lost:
+        raise DatasetError(
+            "Expected at least one readable image in every class.", received={"classes without": lost[:10]}
+        )

@@ -1,0 +1,1 @@
+"""Scores with intervals, baselines, claims, attribution, sample images, projection."""

@@ -1,0 +1,130 @@
+"""Sentences on the comparison, for `say`. Whether the numbers show something or not, both are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenebook.core.sentences import Sourced
+from scenebook.core.wording import join_names, signed
+from scenebook.evaluation.baselines.fitting import RANDOM_KINDS
+from scenebook.evaluation.baselines.scoring import COMPARISONS
+
+FILE = "evaluation/baselines.json"
+SIGNIFICANT = 0.05
+"""A difference whose p-value is not below this may be chance."""
+_INPUTS = {
+    "pixels": "pixels",
+    "random_features": "random features",
+    "random_untouched": "random features (batch normalisation as it came)",
+    "random_renormalised": "random features (batch normalisation estimated)",
+    "pretrained_features": "pretrained features",
+}
+
+
+def in_points(results: Mapping[str, Any]) -> Sourced:
+    """Returns the differences in percentage points as signed text, as `<key>_points`, for sentences.
+
+    Args:
+        results: The content of `evaluation/baselines.json`.
+    """
+    points = {
+        f"{name}_points": {bound: signed(100 * value, 1) for bound, value in results[name].items()}
+        for name in COMPARISONS
+        if name in results
+    }
+    return Sourced(points, origins={name: f"{FILE}: {name.removesuffix('_points')}, times 100" for name in points})
+
+
+def read_transfer(results: Mapping[str, Any]) -> str:
+    """Returns the sentences on what transfer learning itself adds, for `say` with the results and `in_points`."""
+    if "transfer" not in results:
+        return (
+            "The weights of this run's backbone are random: nothing was transferred, so that what transfer learning "
+            "adds cannot be told. A linear head on its features is right for {random_features:.1%} of the test "
+            "images ([@tbl:baselines])."
+        )
+    start = (
+        "With pretrained features the linear head is right for {pretrained_features:.1%} of the test images, with "
+        "random ones for {random_features:.1%} ([@tbl:baselines])"
+    )
+    if results["transfer_p"] >= SIGNIFICANT:
+        return (
+            f"{start}. That difference of {_difference(results, 'transfer')} may be chance: that transfer learning "
+            "adds anything is not shown by these {n:,} images."
+        )
+    if results["transfer"]["value"] > 0:
+        return f"{start}: transfer learning itself adds **{_difference(results, 'transfer', '**')}."
+    return (
+        f"{start}, a difference of **{_difference(results, 'transfer', '**')}: what the backbone was pretrained on "
+        "makes it worse here than random weights do."
+    )
+
+
+def read_network(results: Mapping[str, Any]) -> str:
+    """Returns the sentence on what training the network adds to a linear head, for `say` with the same."""
+    if "network_gain" not in results:
+        return "The network is right for {network:.1%}."
+    start = (
+        "The network is right for {network:.1%}; against the linear head on pretrained features that is "
+        f"{_difference(results, 'network_gain')}"
+    )
+    if results["network_gain_p"] >= SIGNIFICANT:
+        return f"{start}, which may be chance: that training more than such a head helps is not shown."
+    if results["network_gain"]["value"] > 0:
+        return f"{start}: training more than such a head pays here."
+    return f"{start}: that head alone would have been better."
+
+
+def read_simple(results: Mapping[str, Any]) -> str:
+    """Returns the sentences on what needs no backbone at all, for `say` with the same."""
+    start = (
+        "Naming the commonest class each time is right for {majority:.1%}; a linear head on tiny images, which show "
+        "little but colours and where they are, for {pixels:.1%}"
+    )
+    if "transfer" in results and results["pixels"]["value"] > results["random_features"]["value"]:
+        # What random weights lose is no merit of the transfer: the harder comparison is told too.
+        start += (
+            ", which is more than with random features. From there to pretrained features the difference is "
+            f"{_difference(results, 'features_gain')}"
+        )
+        return start + _judge(results, "features_gain", "pretrained features tell")
+    start += f". The network differs from that by {_difference(results, 'pixels_gain')}"
+    return start + _judge(results, "pixels_gain", "it tells")
+
+
+def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
+    if results[f"{name}_p"] >= SIGNIFICANT:
+        return f", which may be chance: that {who} more than colours is not shown."
+    return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
+
+
+READINGS = (read_transfer, read_network, read_simple)
+"""The sentences of the section, in their order."""
+
+
+def read_details(results: Mapping[str, Any]) -> tuple[str, Sourced]:
+    """Returns the sentences on what the validation images decided, and their values, for `say`."""
+    told = [f"{{{name}_c:g}} for {_INPUTS[name]}" for name in results["strengths"]]
+    sentence = (
+        "The inverse strength of each regression's regularisation is what gave the validation images the lowest log "
+        f"loss: {join_names(told)}."
+    )
+    if results["random_kind"]:
+        better, other = sorted(RANDOM_KINDS, key=lambda kind: kind != results["random_kind"])
+        sentence += (
+            f" They also decided for {_INPUTS[better]}, so that random weights are given their best chance; with "
+            f"{_INPUTS[other]} it would be {{{other}:.1%}}."
+        )
+    origins = {f"{name}_c": f"{FILE}: strengths.{name}" for name in results["strengths"]}
+    values = {f"{name}_c": value for name, value in results["strengths"].items()}
+    return sentence, Sourced(values | {kind: results[kind] for kind in RANDOM_KINDS if kind in results}, FILE, origins)
+
+
+def _difference(results: Mapping[str, Any], name: str, closing: str = "") -> str:
+    """Returns the fields of a difference and its interval, and the p-value; `closing` follows the difference itself."""
+    p = "p&nbsp;&lt;&nbsp;0.001" if results[f"{name}_p"] < 0.001 else f"p&nbsp;=&nbsp;{{{name}_p:.3f}}"
+    return (
+        f"{{{name}_points}}&nbsp;percentage points{closing} (95% interval {{{name}_points.low}} to "
+        f"{{{name}_points.high}}; {p})"
+    )

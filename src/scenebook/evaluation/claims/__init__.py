@@ -1,0 +1,1 @@
+"""A paper's claims, held against a run: reported, measured, verdict, and why."""

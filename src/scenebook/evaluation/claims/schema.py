@@ -1,0 +1,138 @@
+"""What a claims file may say: a paper's own numbers, and its claims. Unknown keys and wrong types are errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:.+/-]*$")]
+"""A work's key in the bibliography."""
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+Value = bool | int | float | str
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Expectation(_Strict):
+    """How the measured value is compared with the reported one.
+
+    Attributes:
+        kind: `equals`; `within` the tolerance of it; `below` it, or `above` it.
+        tolerance: How far the edge lies from the reported value, on the lenient side; of a proportion, 0.02 are 2
+            percentage points.
+    """
+
+    kind: Literal["equals", "within", "below", "above"]
+    tolerance: float = Field(0.0, ge=0)
+
+
+class Conditions(_Strict):
+    """What a run must have to be comparable with the paper; what is not given does not matter.
+
+    Attributes:
+        dataset: Names of data sets, one of which the run's must have.
+        backbone: Names of backbones, one of which the run's must be.
+        recipe: Settings that must be those of the paper's recipe: their names, or `all`.
+        num_classes: The number of classes.
+        same_classes: Whether the classes must be the paper's, and the images no drawings of the program.
+        samples_given: Whether the sample images must have been chosen by the user.
+    """
+
+    dataset: list[Text] | None = None
+    backbone: list[Text] | None = None
+    recipe: list[Text] | Literal["all"] = Field(default_factory=list)
+    num_classes: Annotated[int, Field(ge=2)] | None = None
+    same_classes: bool = False
+    samples_given: bool = False
+
+
+class Claim(_Strict):
+    """One claim of the paper.
+
+    Attributes:
+        id: Its name, for other files: lower-case letters, digits and hyphens.
+        statement: In our own words.
+        where: Where it stands in the paper.
+        reported: The value.
+        printed: The value as the paper prints it; by default as it is shown here: two places, or one of a percentage.
+        percent: Whether the value is shown as a percentage.
+        group: Claims of one group and one verdict share a row of the short table.
+        label: What stands for the claim in such a row; by default the statement.
+        own: A registered measure of the paper's own numbers, which the reported value must round to.
+        measure: What the run says: `folder/file.json:dotted.path`, the name of a registered measure, or `none`.
+        of: What of it: a class, or a setting.
+        expect: How the two are compared.
+        applies_to: What a run must have to be comparable.
+        note: Why the claim cannot be tested, or what has to be known of the comparison; a sentence.
+        source: Keys of works in the bibliography that `note` goes by.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    statement: Text
+    where: Text
+    reported: Value
+    printed: str = ""
+    percent: bool = False
+    group: str = ""
+    label: str = ""
+    own: str | None = None
+    measure: str = "none"
+    of: str | None = None
+    expect: Expectation = Expectation(kind="equals", tolerance=0.0)
+    applies_to: Conditions = Conditions()
+    note: str = ""
+    source: list[Key] = Field(default_factory=list)
+
+
+class ParameterCounts(_Strict):
+    """What the paper prints of its network's size, and what that can be held against.
+
+    Attributes:
+        total: Parameters.
+        trainable: Those that are trained.
+        frozen: Those that are not.
+        head: Those of the layers behind the backbone, by arithmetic.
+        of_backbone: Parameters of backbones that come into question, by their number of layers with weights.
+        of_last_layers: Trained parameters of the backbone's last layers, by how many layers are trained.
+    """
+
+    total: Count
+    trainable: Count
+    frozen: Count
+    head: Count
+    of_backbone: dict[int, Count] = Field(default_factory=dict)
+    of_last_layers: dict[int, Count] = Field(default_factory=dict)
+
+
+class Paper(_Strict):
+    """The paper's own numbers.
+
+    Attributes:
+        title: Its title.
+        source: Its key in the bibliography.
+        classes: In the order of the confusion matrix.
+        recipe: Its settings, under the names that they have here.
+        confusion_matrix: Counts, rows true, columns predicted.
+        parameters: The size of its network.
+        remark: A sentence on what every comparison of scores with it lacks.
+    """
+
+    title: Text
+    source: Key | None = None
+    classes: list[Text] = Field(default_factory=list)
+    recipe: dict[str, Value] = Field(default_factory=dict)
+    confusion_matrix: list[list[Count]] | None = None
+    parameters: ParameterCounts | None = None
+    remark: str = ""
+
+
+class ClaimsFile(_Strict):
+    """The content of a claims file; `name` is the file's."""
+
+    name: str = ""
+    paper: Paper
+    claims: list[Claim] = Field(min_length=1)

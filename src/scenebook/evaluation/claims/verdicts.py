@@ -1,0 +1,204 @@
+"""What becomes of a claim: one of six verdicts, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from scenebook.core.errors import ClaimsError, ScenebookError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.settings import DRAWN_SCENES, RANDOM
+from scenebook.core.wording import show_setting
+from scenebook.evaluation.claims.formatting import NOTHING, SLACK, rounds_to, show_measured, show_reported, show_value
+from scenebook.evaluation.claims.measures import NONE, Measured, explain_missing, measure_run
+from scenebook.evaluation.claims.paper_measures import OWN_MEASURES, measure_paper
+from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+CONTRADICTED = "contradicted by the paper's own numbers"
+UNDECIDED = "undecided at this n"
+NOT_COMPARABLE = "not comparable"
+NOT_TESTED = "not tested in this run"
+VERDICTS = (CONTRADICTED, NOT_REPRODUCED, UNDECIDED, REPRODUCED, NOT_COMPARABLE, NOT_TESTED)
+"""In the order in which a reader wants to hear of them."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim that was held against a run.
+
+    Attributes:
+        claim: The claim.
+        verdict: One of `VERDICTS`.
+        why: One sentence.
+        measured: What was measured, as text, without interval.
+        interval: Its 95% interval as text; empty where it has none.
+        by_run: Whether the run was what it was held against, rather than the paper's own numbers.
+        own_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
+        shared: Why it is not comparable, as a clause that holds for all claims of that kind.
+    """
+
+    claim: Claim
+    verdict: str
+    why: str
+    measured: str = NOTHING
+    interval: str = ""
+    by_run: bool = False
+    own_holds: bool | None = None
+    shared: str = ""
+
+    @property
+    def reported(self) -> str:
+        """The reported value, as text."""
+        return show_reported(self.claim)
+
+
+def judge_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[Judged]:
+    """Holds every claim against the paper's own numbers, and then against a run.
+
+    Args:
+        claims: The claims file.
+        run_dir: The run; files that are missing make a claim "not tested in this run".
+        recipe: The settings of the run: dataset, samples_dir, weights, and all that the paper's recipe names.
+
+    Raises:
+        ClaimsError: A measure leads to something that cannot be compared.
+    """
+    classes = run_dir.read_json("data/classes.json")
+    return [_judge(claim, claims.paper, run_dir, {**recipe, **_facts_of(classes)}) for claim in claims.claims]
+
+
+def _facts_of(classes: dict[str, Any]) -> dict[str, Any]:
+    return {"class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+
+
+def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any]) -> Judged:
+    own_holds = None
+    value = measure_paper(claim, paper) if claim.own else None
+    if claim.own and value is not None:
+        origin, own_holds = OWN_MEASURES[claim.own].origin, rounds_to(value, claim)
+        if not own_holds:
+            why = claim.note or f"By {origin} it is another value."
+            return Judged(claim, CONTRADICTED, why, show_value(claim, value), own_holds=False)
+        if claim.measure == NONE:
+            why = claim.note or f"It follows from {origin}."
+            return Judged(claim, REPRODUCED, why, show_value(claim, value), own_holds=True)
+    difference = find_difference(claim, paper, run)
+    measured = measure_run(claim, run_dir)
+    shown, interval = show_measured(claim, measured)
+    if difference:
+        return Judged(claim, NOT_COMPARABLE, difference.why, shown, interval, False, own_holds, difference.shared)
+    if measured is None:
+        return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), own_holds=own_holds)
+    verdict, why = (measured.verdict, measured.why) if measured.verdict else compare(claim, measured)
+    if verdict not in VERDICTS:
+        raise ScenebookError(f"Expected one of the verdicts {', '.join(VERDICTS)}. Received: {claim.id}={verdict!r}.")
+    decided = verdict not in (NOT_COMPARABLE, NOT_TESTED)
+    return Judged(claim, verdict, why, shown, interval, decided, own_holds, f"{why[:1].lower()}{why[1:].rstrip('.')}")
+
+
+class Difference(NamedTuple):
+    """Why a run is not comparable with the paper.
+
+    Attributes:
+        why: A sentence on this claim.
+        shared: The same as a clause that holds for all claims of that kind.
+    """
+
+    why: str
+    shared: str
+
+
+def find_difference(claim: Claim, paper: Paper, run: dict[str, Any]) -> Difference | None:
+    """Returns why a run is not comparable with the paper for this claim; `None` where it is.
+
+    Args:
+        claim: The claim.
+        paper: The paper's own numbers.
+        run: The settings that the run was made with, `class_names` and `dataset_name`.
+    """
+    wanted = claim.applies_to
+    if wanted.backbone is not None and run["backbone"] not in wanted.backbone:
+        return _other_setting("backbone", run["backbone"], " or ".join(wanted.backbone))
+    for name in paper.recipe if wanted.recipe == "all" else wanted.recipe:
+        if run.get(name) != paper.recipe[name]:
+            return _other_setting(name, run.get(name), paper.recipe[name])
+    clause = _other_data(wanted, paper, run)
+    return Difference(f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
+
+
+def _other_setting(name: str, value: object, in_paper: object) -> Difference:
+    why = f"In this run {name} is {show_setting(value)}, in the paper {in_paper}."
+    return Difference(why, "a setting on which such a claim depends is another in this run")
+
+
+def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
+    """Returns what else makes a run not comparable, as a clause."""
+    names = run["class_names"]
+    if wanted.recipe == "all" and run["weights"] == RANDOM and "weights" not in paper.recipe:
+        return "this run starts from random weights"
+    if wanted.dataset is not None and not {run["dataset"], run["dataset_name"]} & set(wanted.dataset):
+        return f"the data set of the paper is {' or '.join(wanted.dataset)}"
+    if wanted.num_classes is not None and len(names) != wanted.num_classes:
+        return f"this run has {len(names)} classes, the paper {wanted.num_classes}"
+    if wanted.same_classes and sorted(names) != sorted(paper.classes):
+        return "this run has other classes"
+    if wanted.same_classes and run["dataset"] == DRAWN_SCENES:
+        return "the images of this run are drawn by the program"
+    if wanted.samples_given and run["samples_dir"] is None:
+        return "the sample images of this run are others, taken at random from the test images"
+    return ""
+
+
+def compare(claim: Claim, measured: Measured) -> tuple[str, str]:
+    """Returns the verdict on a claim that can be compared, and why.
+
+    With an interval: reproduced when all of it lies on the right side of the edge, not reproduced when none of it does,
+    undecided otherwise.
+
+    Raises:
+        ClaimsError: A text was measured where the claim expects a number.
+    """
+    kind, tolerance = claim.expect.kind, claim.expect.tolerance
+    if kind == "equals" and not tolerance and (measured.low is None or isinstance(claim.reported, (bool, str))):
+        same = measured.value == claim.reported
+        if isinstance(claim.reported, str):
+            same = str(measured.value) == claim.reported
+        return (REPRODUCED if same else NOT_REPRODUCED), claim.note or ("It is equal." if same else "It is not equal.")
+    if isinstance(measured.value, (bool, str)) or isinstance(claim.reported, (bool, str)):
+        raise ClaimsError(
+            f"Expected a number to be measured, because the claim expects {kind}.",
+            received={"claim": claim.id, "measure": claim.measure, "measured": measured.value},
+        )
+    low = measured.value if measured.low is None else measured.low
+    high = measured.value if measured.high is None else measured.high
+    least, most = _edges(kind, float(claim.reported), tolerance)
+    whole, none_of_it = "The whole interval", "No part of the interval is"
+    if measured.low is None:
+        whole, none_of_it = "The measured value", "The measured value is not"
+    where = _describe_edges(claim)
+    if least <= low and high <= most:
+        return REPRODUCED, f"{whole} is {where}."
+    if high < least or most < low:
+        return NOT_REPRODUCED, f"{none_of_it} {where}."
+    return UNDECIDED, f"Only a part of the interval is {where}."
+
+
+def _edges(kind: str, reported: float, tolerance: float) -> tuple[float, float]:
+    """Returns the least and the greatest value that agree; below and above exclude the edge itself."""
+    if kind == "below":
+        return float("-inf"), reported + tolerance - SLACK
+    if kind == "above":
+        return reported - tolerance + SLACK, float("inf")
+    return reported - tolerance - SLACK, reported + tolerance + SLACK
+
+
+def _describe_edges(claim: Claim) -> str:
+    kind, tolerance = claim.expect.kind, claim.expect.tolerance
+    if not tolerance:
+        return "equal to it" if kind == "equals" else f"{kind} it"
+    distance = f"{100 * tolerance:g} percentage points" if claim.percent else f"{tolerance:g}"
+    if kind in ("below", "above"):
+        return f"{kind} it, or at most {distance} {'above' if kind == 'below' else 'below'}"
+    return f"within {distance} of it"

@@ -1,0 +1,1 @@
+"""Scores of stored predictions, each with a 95% interval."""

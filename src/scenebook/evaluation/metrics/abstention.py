@@ -1,0 +1,136 @@
+"""What a network gains when it may abstain or name several classes: coverage and conformal sets. No TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, proportion_score, wilson_interval
+
+CONFIDENCE = 0.9
+"""How often a set of classes is to hold the true one."""
+ANSWERED = 0.8
+"""The share of images that are answered where a sentence gives one example of abstaining."""
+
+
+def accuracy_by_coverage(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
+    """Returns the accuracy on the images that the network is surest of, from the surest few to all of them.
+
+    A row a threshold of confidence, highest first: threshold, n (images at or above it), coverage (their share),
+    right, accuracy, low, high (Wilson's interval of that row alone). Images of equal confidence are answered
+    together.
+
+    Args:
+        probs: float `(n, num_classes)`.
+        positions: int `(n,)`, the position of the true class.
+    """
+    confidence = probs.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    right = np.cumsum((probs.argmax(axis=1) == positions)[order])
+    sorted_confidence = confidence[order]
+    last = np.flatnonzero(np.append(sorted_confidence[1:] != sorted_confidence[:-1], True))
+    n = last + 1
+    bounds = [wilson_interval(int(hits), int(count)) for hits, count in zip(right[last], n, strict=True)]
+    return pd.DataFrame(
+        {
+            "threshold": sorted_confidence[last], "n": n, "coverage": n / len(probs), "right": right[last],
+            "accuracy": right[last] / n, "low": [low for low, _ in bounds], "high": [high for _, high in bounds],
+        }
+    )  # fmt: skip
+
+
+def measure_refusals(curve: pd.DataFrame, coverage: float = ANSWERED) -> dict[str, Any]:
+    """Returns the accuracy where the network answers and where it abstains, each with Wilson's interval.
+
+    `answered_share`, the least coverage of the curve that reaches the given one; `answered_threshold`, the confidence
+    from which on it answers; `answered` and `refused`, the accuracies; `n_refused`. Where it answers everything,
+    `refused` is `None`.
+
+    Args:
+        curve: Of `accuracy_by_coverage`.
+        coverage: The share that is to be answered.
+    """
+    row = curve.iloc[np.searchsorted(curve["coverage"].to_numpy(), coverage - 1e-9)]
+    total = curve.iloc[-1]
+    n, right = int(row["n"]), int(row["right"])
+    rest = int(total["n"]) - n
+    return {
+        "answered_share": float(row["coverage"]),
+        "answered_threshold": float(row["threshold"]),
+        "answered": proportion_score(right, n),
+        "n_refused": rest,
+        "refused": proportion_score(int(total["right"]) - right, rest) if rest else None,
+    }
+
+
+def conformal_sets(
+    calibration_probs: np.ndarray,
+    calibration_positions: np.ndarray,
+    probs: np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+) -> np.ndarray:
+    """Returns which classes each image's set holds, bool `(n, num_classes)`.
+
+    Split conformal prediction: of the validation images' probabilities of their true class, the threshold is the one
+    that at most a share of 1 - `confidence` lies below, counted so that a new image is one of them. All classes that
+    reach it are in the set (Sadinle, Lei and Wasserman, 2019, "Least Ambiguous Set-Valued Classifiers"). The most
+    probable class is in it in any case: an empty set would be no answer. Sets then hold the true class with at least
+    this probability, over draws of validation and test images from one population.
+
+    Args:
+        calibration_probs: float `(m, num_classes)`, of images that the network was not fitted to.
+        calibration_positions: int `(m,)`, the position of their true class.
+        probs: float `(n, num_classes)`.
+        confidence: How often a set is to hold the true class.
+    """
+    m = len(calibration_probs)
+    of_truth = np.sort(calibration_probs[np.arange(m), calibration_positions])
+    below = allowed_below(m, confidence)
+    # With too few images no threshold is low enough: every class is in.
+    threshold = of_truth[below - 1] if below else -np.inf
+    return (probs >= threshold) | (np.arange(probs.shape[1]) == probs.argmax(axis=1)[:, None])
+
+
+def allowed_below(m: int, confidence: float = CONFIDENCE) -> int:
+    """Returns the rank, from the smallest, of the threshold among m validation images; 0 where they are too few."""
+    # 1 - 0.9 is a little less than 0.1: without the tolerance 9 images were too few.
+    return int(np.floor((m + 1) * (1 - confidence) + 1e-9))
+
+
+def measure_sets(
+    calibration_probs: np.ndarray,
+    calibration_positions: np.ndarray,
+    probs: np.ndarray,
+    positions: np.ndarray,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Returns what conformal sets at 90% do on the test images.
+
+    `set_coverage` with Wilson's interval; `set_size`, the mean number of classes, with a bootstrap interval;
+    `set_single`, the share of images with just one; `set_sizes`, how many images have 1, 2, ... classes;
+    `set_expected`, where the coverage lies in 95 of 100 cases for so few validation images: given these it follows
+    Beta(m + 1 - r, r), r the threshold's rank (Vovk, 2013, "Conditional Validity of Inductive Conformal Predictors").
+    """
+    sets = conformal_sets(calibration_probs, calibration_positions, probs)
+    n, k = sets.shape
+    sizes = sets.sum(axis=1)
+    m = len(calibration_probs)
+    rank = allowed_below(m)
+    expected: Score | None = None
+    if rank:
+        low, high = stats.beta.ppf([0.025, 0.975], m + 1 - rank, rank)
+        expected = {"value": (m + 1 - rank) / (m + 1), "low": float(low), "high": float(high)}
+    return {
+        "set_confidence": CONFIDENCE,
+        "set_needs": next(count for count in range(1, 10_000) if allowed_below(count)),
+        "set_coverage": proportion_score(int(sets[np.arange(n), positions].sum()), n),
+        "set_expected": expected,
+        "set_size": bootstrap_mean(sizes.astype(float), seed=seed),
+        "set_single": proportion_score(int((sizes == 1).sum()), n),
+        "set_sizes": np.bincount(sizes, minlength=k + 1)[1:].tolist(),
+    }

@@ -1,0 +1,133 @@
+"""Whether the probabilities mean what they say: the calibration error and its bins. No TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, proportion_score, resample_means, split_draws
+
+BINS = 10
+"""Bins of confidence, of equal width, from 0 to 1."""
+
+
+def calibration_error(probs: np.ndarray, positions: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
+    """Returns the expected calibration error with a 95% interval.
+
+    It is the mean distance between confidence and accuracy over the bins of confidence, weighted by their images
+    (Guo et al., 2017, "On Calibration of Modern Neural Networks").
+
+    Args:
+        probs: float `(n, num_classes)`, rows that sum to 1, n at least 1.
+        positions: int `(n,)`, the position of the true class.
+        seed: Seed of the draws.
+        resamples: How many draws.
+    """
+    columns = gaps_by_bin(probs, positions)
+    drawn = np.abs(resample_means(columns, seed=seed, resamples=resamples)).sum(axis=1)
+    by_chance = chance_errors(probs, seed=seed, resamples=resamples)
+    value = float(np.abs(columns.mean(axis=0)).sum())
+    return error_interval(value, debiased_calibration_error(probs, positions), drawn, by_chance)
+
+
+def error_interval(value: float, debiased: float, drawn: np.ndarray, by_chance: np.ndarray) -> Score:
+    """Returns a calibration error with its 95% interval.
+
+    Chance alone makes the error larger than 0, and resampling does so once more: percentiles would lie too high. The
+    basic bootstrap interval, two times the value minus the percentiles, takes that off (Davison and Hinkley, 1997,
+    chapter 5). Near 0 it is too narrow, as an absolute value has a kink there; it is widened to the debiased error and
+    1.96 standard deviations of the resampled ones where these reach further, to 0 where a network without any error
+    would reach the value by chance, and to the value. For simulated networks it then holds the true error in 84 to 99
+    of 100 cases.
+
+    Args:
+        value: The error, in `[0, 1]`.
+        debiased: What is left of it without chance.
+        drawn: float `(resamples,)`, the errors of bootstrap samples.
+        by_chance: float `(resamples,)`, the errors of a network without one, from `chance_errors`.
+    """
+    low, high = 2 * value - np.percentile(drawn, [97.5, 2.5])
+    half = special.ndtri(0.975) * drawn.std()
+    low, high = min(low, debiased - half), max(high, debiased + half)
+    if value <= np.percentile(by_chance, 97.5):
+        low = 0.0
+    return {"value": value, "low": float(np.clip(low, 0, value)), "high": float(np.clip(high, value, 1))}
+
+
+def chance_errors(probs: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Returns the calibration errors, float `(resamples,)`, that a network without one shows on so few images.
+
+    Each draw decides by the image's own confidence whether it is right (the consistency resampling of Bröcker and
+    Smith, 2007, "Increasing the Reliability of Reliability Diagrams").
+    """
+    confidence = probs.max(axis=1).astype(np.float32)
+    of_bin = (_bins(confidence)[:, None] == np.arange(BINS)).astype(np.float32)
+    expected, n = confidence @ of_bin, len(confidence)
+    rng = np.random.default_rng([seed, 1])
+    errors = [
+        np.abs((rng.random((size, n), dtype=np.float32) < confidence).astype(np.float32) @ of_bin - expected).sum(
+            axis=1
+        )
+        for size in split_draws(resamples, n)
+    ]
+    return np.concatenate(errors).astype(float) / n
+
+
+def debiased_calibration_error(probs: np.ndarray, positions: np.ndarray) -> float:
+    """Returns the calibration error less what chance adds to it, at least 0.
+
+    In a bin of m images with accuracy p and mean confidence c, chance moves the accuracy about normally, with
+    variance p (1 - p) / m. The distance |p - c| is then too large by about as much as the mean of |x - c|, x drawn so,
+    exceeds |p - c|; this is taken off (Kumar, Liang and Ma, 2019, "Verified Uncertainty Calibration"). The mean is that
+    of the folded normal distribution.
+
+    Args:
+        probs: float `(n, num_classes)`.
+        positions: int `(n,)`, the position of the true class.
+    """
+    bins = reliability_bins(probs, positions)
+    accuracy, counts = bins["accuracy"].to_numpy(), bins["n"].to_numpy()
+    distance = np.abs(accuracy - bins["confidence"].to_numpy())
+    spread = np.sqrt(accuracy * (1 - accuracy) / counts)
+    # A bin that is all right or all wrong shows no spread: there is nothing to take off.
+    scale = np.where(spread > 0, spread, 1.0)
+    folded = np.where(spread > 0, stats.foldnorm.mean(distance / scale, scale=scale), distance)
+    return max(0.0, float(np.average(2 * distance - folded, weights=counts)))
+
+
+def reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
+    """Returns the bins of confidence that hold images.
+
+    Columns: from, to, n, right, confidence (their mean), accuracy, low, high (Wilson's interval of the accuracy).
+
+    Args:
+        probs: float `(n, num_classes)`.
+        positions: int `(n,)`, the position of the true class.
+    """
+    confidence = probs.max(axis=1)
+    images = pd.DataFrame({"confidence": confidence, "right": probs.argmax(axis=1) == positions})
+    table = images.groupby(_bins(confidence)).agg(
+        n=("right", "size"), right=("right", "sum"), confidence=("confidence", "mean")
+    )
+    edges = table.index.to_numpy()
+    table.insert(0, "from", edges / BINS)
+    table.insert(1, "to", (edges + 1) / BINS)
+    scores = [proportion_score(int(right), int(n)) for right, n in zip(table["right"], table["n"], strict=True)]
+    accuracies = pd.DataFrame(scores, index=table.index).rename(columns={"value": "accuracy"})
+    return table.join(accuracies).reset_index(drop=True)
+
+
+def gaps_by_bin(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Returns float `(n, BINS)`: right (1 or 0) minus confidence, in the column of the confidence's bin, 0 elsewhere.
+
+    The calibration error is the sum of the absolute column means.
+    """
+    confidence = probs.max(axis=1)
+    gaps = (probs.argmax(axis=1) == positions) - confidence
+    return gaps[:, None] * (_bins(confidence)[:, None] == np.arange(BINS))
+
+
+def _bins(confidence: np.ndarray) -> np.ndarray:
+    """Returns the bin of each confidence; a bin holds its upper edge."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)

@@ -1,0 +1,96 @@
+"""Two classifiers on the same images: McNemar's test, and the interval of the difference. No TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from scenebook.evaluation.metrics.intervals import Score
+
+EXACT_BELOW = 25
+"""With fewer images than this that only one of the two gets right, the test is exact."""
+
+
+def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:
+    """Compares two classifiers that were asked about the same images.
+
+    What both get right, or both wrong, says nothing of which is better: the test and most of the interval rest on the
+    images that only one of them gets right.
+
+    Args:
+        first_right: bool `(n,)`: whether the first classifier is right.
+        second_right: bool `(n,)`: the same of the second.
+
+    Returns:
+        `difference` (a `Score`: accuracy of the first less that of the second, with a 95% interval), `p` (of McNemar's
+        test), `method` (`exact` or `asymptotic`), `only_first` and `only_second` (images that only one gets right)
+        and `n`.
+    """
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    n = len(first_right)
+    p, method = mcnemar_test(only_first, only_second)
+    return {
+        "difference": difference_score(only_first, only_second, n),
+        "p": p,
+        "method": method,
+        "only_first": only_first,
+        "only_second": only_second,
+        "n": n,
+    }
+
+
+def mcnemar_test(only_first: int, only_second: int) -> tuple[float, str]:
+    """Returns the two-sided p-value of McNemar's test (1947, Psychometrika 12, 153-157), and how it was computed.
+
+    If both classifiers were equally good, each image that only one gets right would be as likely the first's as the
+    second's: a binomial with a half, summed exactly for fewer than `EXACT_BELOW` such images, else by chi-squared
+    with a continuity correction.
+
+    Args:
+        only_first: Images that only the first classifier gets right.
+        only_second: Images that only the second one gets right.
+    """
+    both = only_first + only_second
+    if both < EXACT_BELOW:
+        return (float(stats.binomtest(only_first, both).pvalue) if both else 1.0), "exact"
+    corrected = max(0, abs(only_first - only_second) - 1) ** 2 / both
+    return float(stats.chi2.sf(corrected, df=1)), "asymptotic"
+
+
+def difference_score(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Score:
+    """Returns the difference of two paired proportions with Tango's score interval.
+
+    It holds the differences that a score test would not reject (Tango, 1998, Statistics in Medicine 17, 891-908), as
+    Wilson's does for one proportion: it stays inside [-1, 1], and is not empty where the two never differ.
+
+    Args:
+        only_first: Images that only the first classifier gets right.
+        only_second: Images that only the second one gets right.
+        n: All images, at least 1.
+        confidence: How often the interval is to hold the true difference.
+    """
+    value, z = (only_first - only_second) / n, special.ndtri((1 + confidence) / 2)
+
+    def excess(difference: float, bound: float) -> float:
+        return _score_statistic(only_first, only_second, n, difference) - bound
+
+    # The statistic falls as the difference grows; at the ends of [-1, 1] its variance vanishes.
+    edge = 1 - 1e-12
+    low = optimize.brentq(excess, -edge, value, args=(z,)) if value > -edge else -1.0
+    high = optimize.brentq(excess, value, edge, args=(-z,)) if value < edge else 1.0
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
+def _score_statistic(only_first: int, only_second: int, n: int, difference: float) -> float:
+    """Returns Tango's statistic of a difference: how far the counts are from it, in standard deviations."""
+    # The likeliest share of images that only the second gets right, if the difference were this one.
+    b = (2 * n - only_first + only_second) * difference - only_first - only_second
+    c = -only_second * difference * (1 - difference)
+    share = (math.sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
+    variance = n * (2 * share + difference * (1 - difference))
+    distance = only_first - only_second - n * difference
+    return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance) if distance else 0.0

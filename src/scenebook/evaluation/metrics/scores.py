@@ -1,0 +1,69 @@
+"""The scores of a run's stored predictions, for `evaluation/metrics.json`. No TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import ScenebookError
+from scenebook.evaluation.metrics.averages import average_scores
+from scenebook.evaluation.metrics.calibration import calibration_error
+from scenebook.evaluation.metrics.confusion import compute_confusion
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, proportion_score
+from scenebook.evaluation.metrics.temperature import log_losses
+
+
+def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> None:
+    """Raises `ScenebookError` unless the table holds probabilities of the classes, and at least one row."""
+    expected = [f"p_{name}" for name in class_names]
+    columns = [name for name in predictions.columns if name.startswith("p_")]
+    if columns != expected:
+        raise ScenebookError(
+            f"Expected a probability column a class. Received: columns={columns}. Run notebook 02 again."
+        )
+    probs = predictions[expected].to_numpy(dtype=float)
+    if not len(probs) or not np.allclose(probs.sum(axis=1), 1, atol=1e-4) or (probs < 0).any():
+        raise ScenebookError(
+            f"Expected predictions whose probabilities sum to 1. Received: rows={len(probs)}. Run notebook 02 again."
+        )
+
+
+def as_arrays(predictions: pd.DataFrame, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the probabilities, float64 `(n, num_classes)`, and the positions of the true classes, int64 `(n,)`."""
+    positions = {name: index for index, name in enumerate(class_names)}
+    probs = predictions[[f"p_{name}" for name in class_names]].to_numpy(dtype=float)
+    return probs, predictions["label"].map(positions).to_numpy(dtype=np.int64)
+
+
+def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> dict[str, Score]:
+    """Returns the scores of `evaluation/metrics.json`, each with its 95% interval.
+
+    These are accuracy, top2_accuracy (of more than two classes), macro and weighted precision, recall and f1,
+    log_loss, and ece, the expected calibration error.
+
+    Args:
+        predictions: label, predicted, and a probability column a class.
+        class_names: The classes.
+        seed: Seed of the bootstrap.
+    """
+    right = (predictions["label"] == predictions["predicted"]).to_numpy()
+    matrix = compute_confusion(predictions, class_names).to_numpy()
+    probs, positions = as_arrays(predictions, class_names)
+    scores = {"accuracy": proportion_score(int(right.sum()), len(right))}
+    if len(class_names) > 2:  # of two classes, the true one is always among the two most probable
+        among = right | _among_two(probs, positions)
+        scores["top2_accuracy"] = proportion_score(int(among.sum()), len(among))
+    return {
+        **scores,
+        **average_scores(matrix, seed=seed),
+        "log_loss": bootstrap_mean(log_losses(probs, positions), seed=seed),
+        "ece": calibration_error(probs, positions, seed=seed),
+    }
+
+
+def _among_two(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Returns bool `(n,)`: whether the true class is one of the two most probable; of equals, the first ones count."""
+    most_probable = np.argsort(-probs, axis=1, kind="stable")[:, :2]
+    return (most_probable == positions[:, None]).any(axis=1)

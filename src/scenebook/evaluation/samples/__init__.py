@@ -1,0 +1,1 @@
+"""Which images the report shows, and why."""

@@ -1,0 +1,158 @@
+"""Choosing images to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import DatasetError
+from scenebook.core.run_directory import run_name_for
+from scenebook.core.wording import format_share
+from scenebook.data.decoding import decode
+from scenebook.data.files import Tree
+from scenebook.data.images import check_folder
+
+COLUMNS = ["path", "label"]
+MOST_TOLD = 6
+"""So many wrong samples are told in a sentence."""
+
+
+def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> pd.DataFrame:
+    """Draws one image of each class at random, without looking at how it was classified.
+
+    Args:
+        images: At least the columns path and label.
+        class_names: The classes; one that has no image is left out.
+        seed: The seed; the draw of a class does not depend on the other classes' images.
+
+    Returns:
+        The columns path and label, in the order of the classes.
+    """
+    chosen = []
+    for position, name in enumerate(class_names):
+        rows = images[images["label"] == name]
+        if len(rows):
+            rng = np.random.default_rng([seed, position])
+            chosen.append(rows[COLUMNS].iloc[int(rng.integers(len(rows)))])
+    return pd.DataFrame(chosen, columns=COLUMNS).reset_index(drop=True)
+
+
+def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: int, seed: int) -> pd.DataFrame:
+    """Draws some images of each class at random; all where a class has no more.
+
+    Args:
+        images: At least the columns path and label.
+        class_names: The classes; one that has no image is left out.
+        each: How many of a class.
+        seed: The seed; the draw of a class does not depend on the other classes' images.
+
+    Returns:
+        The columns path and label, class by class.
+    """
+    chosen = [images.iloc[:0]]
+    for position, name in enumerate(class_names):
+        rows = images[images["label"] == name]
+        rng = np.random.default_rng([seed, position])
+        chosen.append(rows.iloc[rng.permutation(len(rows))[:each]])
+    return pd.concat(chosen)[COLUMNS].reset_index(drop=True)
+
+
+def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, gap: int = 2) -> dict[str, np.ndarray]:
+    """Puts the images of each class together into one.
+
+    Args:
+        images: uint8 `(height, width, 3)`, all of one size.
+        labels: The class of each.
+        columns: Images in a row.
+        gap: White pixels between images.
+
+    Returns:
+        Class to uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, 3)`, all of one size; white where a
+        class has fewer images than another.
+    """
+    by_class: dict[str, list[np.ndarray]] = {}
+    for image, label in zip(images, labels, strict=True):
+        by_class.setdefault(label, []).append(image)
+    rows = -(-max(map(len, by_class.values()), default=0) // columns)
+    tiles = {}
+    for label, members in by_class.items():
+        height, width = members[0].shape[:2]
+        sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
+        for number, image in enumerate(members):
+            top, left = number // columns * (height + gap), number % columns * (width + gap)
+            sheet[top : top + height, left : left + width] = image
+        tiles[label] = sheet
+    return tiles
+
+
+def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
+    """Returns the first readable image, by name, of each class folder in `folder`, as the columns path and label.
+
+    Raises:
+        DatasetError: The folder, or the folder or image of a class, is missing.
+    """
+    root = check_folder(folder)
+    tree = Tree(root)
+    folders, _ = tree.scan("")
+    rows = []
+    for name in class_names:
+        paths = (f"{name}/{file}" for file, _ in tree.scan(name)[1]) if name in folders else iter(())
+        readable = next((path for path in paths if _is_readable(root / path)), None)
+        if readable is None:
+            raise DatasetError(
+                "Expected a folder with at least one readable image for every class in samples_dir.",
+                received={"samples_dir": str(folder), "class": name},
+                advice="Add the image, or leave samples_dir out: then they are taken from the test images.",
+            )
+        rows.append({"path": readable, "label": name})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        decode(path)
+    except OSError:
+        return False
+    return True
+
+
+def name_copies(selection: pd.DataFrame) -> list[str]:
+    """Returns where in the run each sample image is kept: numbered, and named after its class."""
+    width = len(str(len(selection)))
+    return [
+        f"samples/pictures/{number:0{width}d}-{run_name_for(str(label))[:60]}.jpg"
+        for number, label in enumerate(selection["label"], start=1)
+    ]
+
+
+def describe_prediction(row: dict[str, Any]) -> str:
+    """Returns the caption of a sample: its class, and what was predicted with which probability."""
+    mark = "✓" if row["label"] == row["predicted"] else "✗"
+    return f"true {row['label']}, predicted {row['predicted']} {mark} {format_share(row['confidence'])}"
+
+
+def describe_errors(selection: pd.DataFrame) -> str:
+    """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
+    wrong = selection[selection["label"] != selection["predicted"]]
+    told = [
+        f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
+        for row in wrong.head(MOST_TOLD).to_dict("records")
+    ]
+    rest = len(wrong) - len(told)
+    return "; ".join([*told, *([f"and {rest} more are wrong"] if rest > 0 else [])])
+
+
+def read_selection(right: int, n: int) -> str:
+    """Returns the sentence on how many samples are classified correctly, for `say`."""
+    if n == 1:
+        verdict = "is classified correctly." if right else "is not classified correctly; {wrong}."
+        return f"The one image in [@fig:samples] {verdict}"
+    if right == n:
+        return "All {n} images in [@fig:samples] are classified correctly."
+    if right == 0:
+        return "None of the {n} images in [@fig:samples] is classified correctly; {wrong}."
+    return "Of the {n} images in [@fig:samples], {right} {be} classified correctly; {wrong}."

@@ -1,0 +1,1 @@
+"""New images, classified by a finished run."""

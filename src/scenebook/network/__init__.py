@@ -1,0 +1,1 @@
+"""Backbones, head, augmentation, frozen and trainable layers, feature cache, training, checkpoints."""

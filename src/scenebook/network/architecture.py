@@ -1,0 +1,355 @@
+"""What a network consists of: its stages and one residual block, read from the model that was built.
+
+Nothing here imports Keras: a model is anything with `outputs`, whose tensors know the layer that made them. Layers that
+two models share are therefore read as *this* model calls them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scenebook.core.errors import ScenebookError
+
+_NAMED_STAGE = re.compile(r"(?:^|_)(?P<stage>(?:conv|stage)_?\d+)_x?block_?\d+", re.IGNORECASE)
+_NAMED_BLOCK = re.compile(r"^(?P<block>(?:.*_)?x?block_?\d+[a-z]?)(?:_|$)", re.IGNORECASE)
+_MARGIN_KINDS = ("ZeroPadding2D", "Cropping2D")
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer.
+
+    Attributes:
+        name: The layer's name.
+        kind: Its Keras class: `Conv2D`.
+        detail: What it does, in a few words: `convolution 3×3, stride 2`.
+        output_shape: Without the batch axis; `None` where a size is open.
+        parameters: Number of weights.
+        trainable_parameters: How many of them `fit` changes.
+    """
+
+    name: str
+    kind: str
+    detail: str
+    output_shape: tuple[int | None, ...]
+    parameters: int
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers that stand together: a residual network's `conv2_x`, or all layers of one resolution.
+
+    Attributes:
+        title: `conv2_x`, `stage 2`, or the name of a single layer.
+        role: `input`, `base` or `head`.
+        layers: In the order of computation.
+        blocks: How many blocks the layers' names tell of; 0 when they tell of none.
+    """
+
+    title: str
+    role: str
+    layers: tuple[LayerSummary, ...]
+    blocks: int
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """Shape of what the last layer puts out, without the batch axis."""
+        return self.layers[-1].output_shape
+
+    @property
+    def convolutions(self) -> int:
+        """Number of convolutions, depthwise ones included."""
+        return sum("Conv" in layer.kind for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Number of weights that `fit` changes."""
+        return sum(layer.trainable_parameters for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class ResidualBlock:
+    """A block whose input is added to what its layers make of it.
+
+    Attributes:
+        name: The block that its layers' names tell of, `conv5_block3`; else the addition's name.
+        source: The layer whose output enters the block.
+        main: The longer path from the source to the addition, in order.
+        shortcut: The shorter path; empty where the source itself is added.
+        addition: The layer that adds.
+        activation: The activation after the addition, if there is one.
+    """
+
+    name: str
+    source: LayerSummary
+    main: tuple[LayerSummary, ...]
+    shortcut: tuple[LayerSummary, ...]
+    addition: LayerSummary
+    activation: LayerSummary | None
+
+    @property
+    def layers(self) -> tuple[LayerSummary, ...]:
+        """All layers of the block, without the source."""
+        ending = () if self.activation is None else (self.activation,)
+        return (*self.shortcut, *self.main, self.addition, *ending)
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """A network as a chain of stages.
+
+    Attributes:
+        name: Name of the base model.
+        stages: From the input to the head.
+        block: The last residual block, or `None` for a network without one.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    block: ResidualBlock | None
+
+    @property
+    def layers(self) -> tuple[LayerSummary, ...]:
+        """All layers, nested models opened, in the order of computation."""
+        return tuple(layer for stage in self.stages for layer in stage.layers)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One layer as the model calls it; `parents` are positions in the list of all calls."""
+
+    layer: LayerSummary
+    parents: tuple[int, ...]
+
+
+def describe_network(model: Any) -> NetworkSummary:
+    """Reads the stages and the last residual block from a built Keras model.
+
+    The base model may be nested in the classifier or be part of it. Stages come from the layers' names where these
+    name stages (`conv2_block1_1_conv`, as in ResNet), else from the resolution. What follows the last image-like
+    tensor is the head.
+
+    Args:
+        model: A Sequential or functional model with one input and one output, built.
+
+    Raises:
+        ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
+    """
+    calls = _trace(model)
+    last_spatial = max((number for number, call in enumerate(calls) if len(call.layer.output_shape) == 3), default=-1)
+    inputs = [call.layer for call in calls if call.layer.kind == "InputLayer"]
+    body = [call.layer for call in calls[: last_spatial + 1] if call.layer.kind != "InputLayer"]
+    head = [call.layer for call in calls[last_spatial + 1 :] if call.layer.kind != "InputLayer"]
+    stages = [
+        *(Stage("input", "input", (layer,), 0) for layer in inputs),
+        *(_named_stages(body) or _resolution_stages(calls[: last_spatial + 1])),
+        *(Stage(layer.name, "head", (layer,), 0) for layer in head),
+    ]
+    return NetworkSummary(_base_name(model), tuple(stages), _last_residual_block(calls))
+
+
+def _base_name(model: Any) -> str:
+    nested = [layer for layer in model.layers if _is_model(layer)]
+    return str((nested[0] if nested else model).name)
+
+
+def _is_model(operation: Any) -> bool:
+    return hasattr(operation, "layers") and hasattr(operation, "outputs")
+
+
+def _trace(model: Any) -> list[_Call]:
+    """Returns all calls from the inputs to the outputs, parents first, with nested models opened."""
+    try:
+        outputs = list(model.outputs)
+    except (AttributeError, TypeError):
+        raise ScenebookError(
+            f"Expected a built Sequential or functional model. Received: model={getattr(model, 'name', model)!r}. "
+            "Give it an input shape before it is described."
+        ) from None
+    calls: list[_Call] = []
+    _trace_tensors(outputs, calls, {})
+    return calls
+
+
+def _trace_tensors(outputs: Sequence[Any], calls: list[_Call], made: dict[tuple[int, int], int]) -> None:
+    """Appends the calls that `outputs` need. `made` maps a layer's call to its position in `calls`."""
+    # A stack of our own: networks are deeper than Python lets functions nest.
+    pending = [_key(tensor) for tensor in reversed(outputs)]
+    nodes = {_key(tensor): _node(tensor) for tensor in outputs}
+    while pending:
+        key = pending[-1]
+        if key in made:
+            pending.pop()
+            continue
+        parents = list(nodes[key].input_tensors)
+        missing = [tensor for tensor in parents if _key(tensor) not in made]
+        if missing:
+            nodes.update((_key(tensor), _node(tensor)) for tensor in missing)
+            pending.extend(_key(tensor) for tensor in reversed(missing))
+            continue
+        pending.pop()
+        made[key] = _append(nodes[key], tuple(made[_key(tensor)] for tensor in parents), calls)
+
+
+def _append(node: Any, parents: tuple[int, ...], calls: list[_Call]) -> int:
+    """Appends a layer's call, or all calls inside a nested model; returns the position of what it puts out."""
+    operation = node.operation
+    if not _is_model(operation):
+        calls.append(_Call(_summarize(operation, node.output_tensors[0]), parents))
+        return len(calls) - 1
+    made = {_key(tensor): parent for tensor, parent in zip(operation.inputs, parents, strict=True)}
+    _trace_tensors(operation.outputs, calls, made)
+    return made[_key(operation.outputs[0])]
+
+
+def _key(tensor: Any) -> tuple[int, int]:
+    history = tensor._keras_history
+    return id(history.operation), history.node_index
+
+
+def _node(tensor: Any) -> Any:
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def _summarize(operation: Any, output: Any) -> LayerSummary:
+    return LayerSummary(
+        name=str(operation.name),
+        kind=type(operation).__name__,
+        detail=_describe_layer(operation),
+        output_shape=tuple(output.shape[1:]),
+        parameters=_count(getattr(operation, "weights", ())),
+        trainable_parameters=_count(getattr(operation, "trainable_weights", ())),
+    )
+
+
+def _count(weights: Sequence[Any]) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def _describe_layer(layer: Any) -> str:
+    """Returns what a layer does in a few words."""
+    kind = type(layer).__name__
+    if "Conv" in kind and hasattr(layer, "kernel_size"):
+        return _describe_convolution(layer, kind)
+    activation = getattr(getattr(layer, "activation", None), "__name__", "")
+    activation = {"relu": "ReLU", "linear": ""}.get(activation, activation)
+    if kind == "Dense":
+        return ", ".join(part for part in ("fully connected", activation) if part)
+    if kind == "Activation":
+        return activation or "activation"
+    known = {"ReLU": "ReLU", "BatchNormalization": "batch normalization", "Add": "addition", "InputLayer": "input"}
+    return known.get(kind) or " ".join(re.findall(r"[A-Z]+[a-z]*", re.sub(r"[123]D$", "", kind))).lower()
+
+
+def _describe_convolution(layer: Any, kind: str) -> str:
+    size = "×".join(str(side) for side in layer.kernel_size)
+    name = {"DepthwiseConv2D": "depthwise convolution", "SeparableConv2D": "separable convolution"}
+    parts = [f"{name.get(kind, 'convolution')} {size}"]
+    if max(layer.strides) > 1:
+        parts.append(f"stride {max(layer.strides)}")
+    return ", ".join(parts)
+
+
+def _named_stages(layers: Sequence[LayerSummary]) -> list[Stage]:
+    """Groups layers by the stage that their names tell of; returns nothing where the names tell of fewer than two."""
+    groups: list[tuple[str, list[LayerSummary]]] = []
+    for layer in layers:
+        match = _NAMED_STAGE.search(layer.name)
+        # What has no stage in its name (a pooling, say) belongs to the stage before it; in front of all it is the stem.
+        title = _stage_title(match["stage"]) if match else groups[-1][0] if groups else "stem"
+        if not groups or groups[-1][0] != title:
+            groups.append((title, []))
+        groups[-1][1].append(layer)
+    titles = [title for title, _ in groups if title != "stem"]
+    # Names that return to an earlier stage are not stages.
+    if len(titles) < 2 or len(set(titles)) < len(titles):
+        return []
+    return _make_stages(groups)
+
+
+def _stage_title(stage: str) -> str:
+    """Names a stage as the papers do: `conv2_x`; `stage 0`."""
+    return f"{stage}_x" if stage.lower().startswith("conv") else stage.replace("_", " ")
+
+
+def _resolution_stages(calls: Sequence[_Call]) -> list[Stage]:
+    """Groups layers by the height and width that they work at, in the order in which these come up."""
+    sizes: list[tuple[int, int]] = [(0, 0)] * len(calls)
+    for number in reversed(range(len(calls))):
+        layer = calls[number].layer
+        # A margin is laid on for the layer that comes next, and a squeeze to one pixel for the product that follows.
+        own = (0, 0) if layer.kind in _MARGIN_KINDS or len(layer.output_shape) < 3 else layer.output_shape[:2]
+        height, width = own[0] or 0, own[1] or 0
+        sizes[number] = max([(height, width), *(sizes[after] for after in _children(calls, number))])
+    groups: dict[tuple[int, int], list[LayerSummary]] = {}
+    for call, size in zip(calls, sizes, strict=True):
+        if call.layer.kind != "InputLayer":
+            groups.setdefault(size, []).append(call.layer)
+    return _make_stages([(f"stage {number}", group) for number, group in enumerate(groups.values(), start=1)])
+
+
+def _make_stages(groups: Sequence[tuple[str, Sequence[LayerSummary]]]) -> list[Stage]:
+    """A block that reaches into two stages counts in the one that holds most of its convolutions."""
+    reach: dict[str, list[int]] = {}
+    for position, (_, layers) in enumerate(groups):
+        for layer in layers:
+            if match := _NAMED_BLOCK.match(layer.name):
+                counts = reach.setdefault(match["block"], [0] * len(groups))
+                counts[position] += "Conv" in layer.kind
+    homes = [counts.index(max(counts)) for counts in reach.values()]
+    return [Stage(title, "base", tuple(layers), homes.count(n)) for n, (title, layers) in enumerate(groups)]
+
+
+def _children(calls: Sequence[_Call], number: int) -> Iterator[int]:
+    return (after for after in range(number + 1, len(calls)) if number in calls[after].parents)
+
+
+def _last_residual_block(calls: Sequence[_Call]) -> ResidualBlock | None:
+    """Finds the last addition of two paths that part at one layer."""
+    for number in reversed(range(len(calls))):
+        call = calls[number]
+        if call.layer.kind != "Add" or len(set(call.parents)) != 2:
+            continue
+        reached = [_ancestors(calls, parent) for parent in call.parents]
+        common = reached[0] & reached[1]
+        if common:
+            return _residual_block(calls, number, max(common), reached)
+    return None
+
+
+def _residual_block(calls: Sequence[_Call], addition: int, source: int, reached: list[set[int]]) -> ResidualBlock:
+    before = _ancestors(calls, source)
+    paths = [tuple(calls[step].layer for step in sorted(steps - before)) for steps in reached]
+    shortcut, main = sorted(paths, key=len)
+    followers = [calls[after] for after in _children(calls, addition)]
+    activation = None
+    if len(followers) == 1 and followers[0].layer.kind in {"Activation", "ReLU"}:
+        activation = followers[0].layer
+    added = calls[addition].layer
+    named = (match["block"] for layer in main if (match := _NAMED_BLOCK.match(layer.name)))
+    name = next(named, added.name)
+    return ResidualBlock(name, calls[source].layer, main, shortcut, added, activation)
+
+
+def _ancestors(calls: Sequence[_Call], number: int) -> set[int]:
+    """Returns the positions of all that a call needs, itself included."""
+    found: set[int] = set()
+    pending = [number]
+    while pending:
+        step = pending.pop()
+        if step not in found:
+            found.add(step)
+            pending.extend(calls[step].parents)
+    return found

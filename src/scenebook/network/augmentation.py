@@ -1,0 +1,217 @@
+"""Random views of an image: rotation, shift, shear, zoom and flip as one affine map, sampled once.
+
+The operations, their order and their distributions are those of Keras' legacy `ImageDataGenerator`, so that a recipe
+written for it keeps its meaning. On square images both give the same result for the same drawn values. Where they
+differ:
+
+- The legacy class moves an image sideways by `height_shift_range` and up or down by `width_shift_range`. Here the
+  settings do what their names say. With two equal ranges, as in the paper, nobody could tell.
+- Its `rotation_range=90` draws angles from -90 to 90 degrees, and so does ours; a table that prints "0 to 90" gives the
+  range of the setting, not of the angles.
+- Its `shear_range` is an angle in *degrees*, and so is ours: the paper's 0.2 leans an image of 150 rows by half a
+  pixel, which is nothing that one could see.
+- It takes half the *height* for the horizontal centre, and half the width for the vertical one, so an image that is
+  not square turns about a point off its middle. Here every image turns about its true centre.
+- It draws from NumPy's global state, so that a view depends on all that was drawn before it. Here a view depends on
+  its seed alone.
+
+Zoom factors say how much of the image is in view: 0.8 shows 80 % of the height, enlarged; 1.2 shows the whole image
+with its border pixels drawn out around it. What a view shows beyond the image's edge repeats the nearest pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from scenebook.core.errors import SettingsError
+
+
+class ViewParameters(NamedTuple):
+    """What makes views: drawn values, floats `(batch,)` each; or one view: a scalar each.
+
+    Attributes:
+        rotation: Degrees, counter-clockwise as one sees it.
+        height_shift: Pixels down.
+        width_shift: Pixels to the right.
+        shear: Degrees by which columns lean; rows stay level.
+        zoom_height: Share of the image's height that is in view.
+        zoom_width: Share of the image's width that is in view.
+        flip: 1.0 to mirror left and right, else 0.0.
+    """
+
+    rotation: Any = 0.0
+    height_shift: Any = 0.0
+    width_shift: Any = 0.0
+    shear: Any = 0.0
+    zoom_height: Any = 1.0
+    zoom_width: Any = 1.0
+    flip: Any = 0.0
+
+
+def make_view_seed(augmentation_seed: int, image: Any, epoch: Any) -> tf.Tensor:
+    """Returns the seed of an image's view in one epoch.
+
+    Args:
+        augmentation_seed: The setting of that name.
+        image: What tells images apart, int scalar or `(batch,)` in `[0, 2**32)`.
+        epoch: Index of the epoch, int scalar in `[0, 2**31)`.
+
+    Returns:
+        int64 `(2,)` or `(batch, 2)`, another one for every other (augmentation_seed, image, epoch).
+    """
+    view = tf.cast(epoch, tf.int64) * 2**32 + tf.cast(image, tf.int64)
+    return tf.stack([tf.fill(tf.shape(view), tf.cast(augmentation_seed, tf.int64)), view], axis=-1)
+
+
+def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_range: float = 0.0,
+                    width_shift_range: float = 0.0, height_shift_range: float = 0.0, shear_range: float = 0.0,
+                    zoom_range: float = 0.0, horizontal_flip: bool = False) -> ViewParameters:  # fmt: skip
+    """Draws views. Every value has its own random number, so changing one range leaves the other values as they are.
+
+    Args:
+        seeds: int64 `(batch, 2)`, as from `make_view_seed`: the same seed draws the same values in any batch.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
+        rotation_range: Angles are uniform in `[-rotation_range, rotation_range)` degrees.
+        width_shift_range: Shifts are uniform in `[-width_shift_range, width_shift_range)` widths.
+        height_shift_range: Shifts are uniform in `[-height_shift_range, height_shift_range)` heights.
+        shear_range: Angles are uniform in `[-shear_range, shear_range)` degrees.
+        zoom_range: Factors are uniform in `[1 - zoom_range, 1 + zoom_range)`, another one for each axis.
+        horizontal_flip: Whether half of the images are mirrored.
+
+    Returns:
+        The drawn values, float64 `(batch,)` each.
+    """
+    # The generator by name: NumPy's default may become another one.
+    draws = np.array([np.random.Generator(np.random.PCG64(seed)).random(7) for seed in seeds]).reshape(-1, 7).T
+    signed = 2.0 * draws - 1.0
+    return ViewParameters(
+        rotation=rotation_range * signed[0],
+        height_shift=height_shift_range * height * signed[1],
+        width_shift=width_shift_range * width * signed[2],
+        shear=shear_range * signed[3],
+        zoom_height=1.0 + zoom_range * signed[4],
+        zoom_width=1.0 + zoom_range * signed[5],
+        flip=(draws[6] < 0.5) * float(horizontal_flip),
+    )
+
+
+def affine_matrix(parameters: ViewParameters, height: int, width: int) -> np.ndarray:
+    """Composes the operations to one map from a pixel of the view to the point of the image that it shows.
+
+    In coordinates (x right, y down) about the image's centre, the legacy class multiplies rotation R, shift T,
+    shear S and zoom Z as `R T S Z`, and flips what comes out; this is that product, multiplied out.
+
+    Args:
+        parameters: Floats `(batch,)`, scalars among them; or scalars alone.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        float64 `(batch, 2, 3)`, or `(2, 3)`, for columns `(x, y, 1)` in pixels from the top left pixel's centre.
+        Exactly the identity when nothing is to be done.
+    """
+    view = ViewParameters(*np.broadcast_arrays(*parameters))
+    turn, lean = np.radians(view.rotation), np.radians(view.rotation + view.shear)
+    cos, sin = np.cos(turn), np.sin(turn)
+    across = view.zoom_width * (1.0 - 2.0 * view.flip)
+    xx, yx = cos * across, sin * across
+    xy, yy = -np.sin(lean) * view.zoom_height, np.cos(lean) * view.zoom_height
+    centre_x, centre_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+    # The map goes from the view back to the image: content that moves down comes from further up.
+    x0 = centre_x - (xx * centre_x + xy * centre_y) - cos * view.width_shift + sin * view.height_shift
+    y0 = centre_y - (yx * centre_x + yy * centre_y) - sin * view.width_shift - cos * view.height_shift
+    return np.stack([np.stack([xx, xy, x0], axis=-1), np.stack([yx, yy, y0], axis=-1)], axis=-2)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Shows an image through an affine map, sampled bilinearly once; beyond its edge an image repeats its border.
+
+    Args:
+        image: uint8 or float32 `(height, width, 3)` in `[0, 255]`.
+        matrix: Float `(2, 3)`, as from `affine_matrix`.
+
+    Returns:
+        The view, of the shape and dtype of `image`: uint8 is rounded to whole grey levels.
+    """
+    height, width = image.shape[:2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    # Accurate: OpenCV has a faster way that moves every point to the next 32nd of a pixel.
+    return cv2.warpAffine(
+        image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE, hint=cv2.ALGO_HINT_ACCURATE
+    )
+
+
+def build_augmentation(*, rotation_range: float = 0.0, width_shift_range: float = 0.0, height_shift_range: float = 0.0,
+                       shear_range: float = 0.0, zoom_range: float = 0.0, horizontal_flip: bool = False,
+                       ) -> Callable[[Any, Any], tf.Tensor]:  # fmt: skip
+    """Returns the function that makes a view of every image it is given, for `Dataset.map`.
+
+    Example:
+        ```python
+        augment = build_augmentation(rotation_range=90, width_shift_range=0.2, horizontal_flip=True)
+        views = augment(images, make_view_seed(augmentation_seed, images, epoch))
+        ```
+
+    Args:
+        rotation_range: Largest rotation either way, degrees in `[0, 180]`.
+        width_shift_range: Largest shift to the left or right, as a share of the width.
+        height_shift_range: Largest shift up or down, as a share of the height.
+        shear_range: Largest shear angle either way, degrees in `[0, 80]`.
+        zoom_range: Zoom factors lie between `1 - zoom_range` and `1 + zoom_range`; in `[0, 1)`.
+        horizontal_flip: Whether half of the images are mirrored.
+
+    Returns:
+        A function of images `(batch, height, width, 3)` in `[0, 255]`, uint8 (twice as fast) or float32, and their
+        seeds, int64 `(batch, 2)`; or of one image and its seed. It returns float32 in `[0, 255]` of the same shape:
+        the images' values, when all ranges are zero and nothing is flipped.
+
+    Raises:
+        SettingsError: A range is out of bounds.
+    """
+    ranges = {
+        "rotation_range": rotation_range,
+        "width_shift_range": width_shift_range,
+        "height_shift_range": height_shift_range,
+        "shear_range": shear_range,
+        "zoom_range": zoom_range,
+    }
+    _check_ranges(ranges)
+    if not any(ranges.values()) and not horizontal_flip:
+        return lambda images, seeds: tf.cast(images, tf.float32)
+
+    def make_views(images: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        height, width, channels = images.shape[-3:]
+        seeds = seeds.reshape(-1, 2)
+        drawn = draw_parameters(seeds=seeds, height=height, width=width, horizontal_flip=horizontal_flip, **ranges)
+        views = np.empty((len(seeds), height, width, channels), np.float32)
+        pairs = zip(images.reshape(views.shape), affine_matrix(drawn, height, width), strict=True)
+        for place, (image, matrix) in enumerate(pairs):
+            views[place] = warp(image, matrix)
+        return views.reshape(images.shape)
+
+    def augment(images: Any, seeds: Any) -> tf.Tensor:
+        # Not stateful: without this, deterministic TensorFlow would run the map one batch at a time.
+        views = tf.numpy_function(make_views, [images, seeds], tf.float32, stateful=False)
+        return tf.ensure_shape(views, images.shape)
+
+    return augment
+
+
+def _check_ranges(ranges: dict[str, float]) -> None:
+    # A zoom factor of 0 and a shear of 90 degrees flatten the image to a line.
+    limits = {"rotation_range": 180.0, "shear_range": 80.0, "zoom_range": math.nextafter(1.0, 0.0)}
+    for name, value in ranges.items():
+        highest = limits.get(name, 1.0)
+        if not 0 <= value <= highest:
+            raise SettingsError(
+                f"Expected {name} between 0 and {'less than 1' if name == 'zoom_range' else f'{highest:g}'}.",
+                received={name: value},
+                advice="0 leaves this operation out.",
+            )

@@ -1,0 +1,1 @@
+"""What the frozen layers make of an image's views, kept on disk across runs."""

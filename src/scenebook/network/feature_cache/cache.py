@@ -1,0 +1,242 @@
+"""A bank for one trunk and one kind of augmentation: reading and writing rows of any view."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from filelock import FileLock
+
+from scenebook.core.progress import print_progress
+from scenebook.network.feature_cache.rounding import FLOAT16, FLOAT32, narrow_rows, widen_rows
+from scenebook.network.feature_cache.shard import Shard
+from scenebook.network.feature_cache.space import SUFFIX, Space, mark_used
+
+Compute = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+_OPEN_SHARDS = 8
+
+
+class Bank:
+    """What a trunk puts out for views of images, kept on disk. Made by `open_bank`; safe to use from many threads.
+
+    A *view* is the index of an epoch, or `None` for the image as it is. Numbers come out rounded as the bank's dtype
+    says, whether they were on disk or have just been computed, and also where nothing is kept.
+
+    Attributes:
+        dtype: `float16` or `float32`.
+        found: How many rows were read from disk so far.
+        written: How many rows were written.
+        wide: How many rows did not fit into float16 and were kept as float32.
+        damaged: How many rows had a wrong checksum.
+        stopped: Why nothing more is written, as a clause; empty while rows are written.
+    """
+
+    def __init__(
+        self, folder: Path, *, shapes: Sequence[tuple[int, ...]], dtype: str, gigabytes: float, key: str, views: str
+    ) -> None:
+        self.dtype = dtype
+        self._dtypes = list(dict.fromkeys((dtype, FLOAT32)))
+        self.found = self.written = self.wide = self.damaged = 0
+        self.stopped = "" if gigabytes > 0 else "bank_gb is 0"
+        self._folder, self._shapes, self._key, self._views = folder / key, list(shapes), key, views
+        self._reads = gigabytes > 0
+        self._space = Space(folder, int(gigabytes * 1e9))
+        self._shards: dict[str, Shard] = {}
+        self._mutex = threading.RLock()
+
+    def known(self, view: int | None, digests: Sequence[str]) -> np.ndarray:
+        """Returns for which images a row is on disk, bool `(n,)`. It may still turn out to be damaged.
+
+        Args:
+            view: Index of the epoch, or `None`.
+            digests: SHA-256 of each image's file, 64 hexadecimal digits.
+        """
+        with self._mutex:
+            return self._find(view, _to_bytes(digests))[0] >= 0
+
+    def read(self, view: int | None, digests: Sequence[str]) -> list[np.ndarray] | None:
+        """Returns the rows of these images in their order, float32 `(n, ...)` a tensor; `None` unless all are there.
+
+        Args:
+            view: Index of the epoch, or `None`.
+            digests: SHA-256 of each image's file, 64 hexadecimal digits.
+        """
+        arrays, there = self._gather(view, _to_bytes(digests))
+        return arrays if there.all() else None
+
+    def write(self, view: int | None, digests: Sequence[str], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Keeps rows, as long as there is room, and returns them as a later `read` would.
+
+        Args:
+            view: Index of the epoch, or `None`.
+            digests: SHA-256 of each image's file, 64 hexadecimal digits.
+            arrays: float32 `(n, ...)` a tensor.
+
+        Returns:
+            float32 `(n, ...)` a tensor, rounded as the bank's dtype says.
+        """
+        exact = [np.asarray(array, np.float32) for array in arrays]
+        if self.dtype == FLOAT32:
+            self._keep(view, digests, {FLOAT32: exact}, {FLOAT32: np.ones(len(digests), bool)})
+            return exact
+        halves, wide = narrow_rows(exact)
+        self._note_wide(int(wide.sum()))
+        self._keep(view, digests, {FLOAT16: halves, FLOAT32: exact}, {FLOAT16: ~wide, FLOAT32: wide})
+        return widen_rows(halves, wide, exact)
+
+    def fetch(self, view: int | None, digests: Sequence[str], compute: Compute) -> list[np.ndarray]:
+        """Returns the rows of these images; those that are not on disk are computed, and kept.
+
+        Args:
+            view: Index of the epoch, or `None`.
+            digests: SHA-256 of each image's file, 64 hexadecimal digits.
+            compute: Gets the positions of the missing images in `digests`, int64 `(m,)` with m > 0, and returns
+                float32 `(m, ...)` a tensor.
+
+        Returns:
+            float32 `(n, ...)` a tensor.
+        """
+        arrays, there = self._gather(view, _to_bytes(digests))
+        missing = np.flatnonzero(~there)
+        if not len(missing):
+            return arrays
+        computed = self.write(view, [digests[int(place)] for place in missing], compute(missing))
+        if len(missing) == len(digests):
+            return computed
+        for array, rows in zip(arrays, computed, strict=True):
+            array[missing] = rows
+        return arrays
+
+    def trim(self) -> None:
+        """Deletes what is too much since the limit was lowered, or the disk has become full."""
+        if self._reads and self._space.folder.is_dir():
+            with contextlib.suppress(OSError), self._locked():
+                self._space.make_room(0, keep=())
+
+    def close(self) -> None:
+        """Lets go of the files, and tells the log what the bank was good for."""
+        with self._mutex:
+            if self._shards and (self.found or self.written):
+                print_progress(f"feature bank: {self.found:,} rows read, {self.written:,} written")
+            self._shards.clear()
+
+    def __enter__(self) -> Bank:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _gather(self, view: int | None, digests: list[bytes]) -> tuple[list[np.ndarray], np.ndarray]:
+        """Returns the rows, with zeros where there are none, and which are there."""
+        arrays = [np.zeros((len(digests), *shape), np.float32) for shape in self._shapes]
+        with self._mutex:
+            places, is_wide = self._find(view, digests)
+            there = places >= 0
+            for dtype in self._dtypes:
+                chosen = np.flatnonzero(there & (is_wide == (dtype != self.dtype)))
+                if len(chosen):
+                    intact = self._shard(view, dtype).read(places[chosen], arrays, chosen)
+                    there[chosen] = intact
+                    self._note_damage(int((~intact).sum()))
+            self.found += int(there.sum())
+        return arrays, there
+
+    def _find(self, view: int | None, digests: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns where rows are, -1 for nowhere, and which of them lie in the file of wide rows."""
+        places, is_wide = np.full(len(digests), -1, np.int64), np.zeros(len(digests), bool)
+        if not self._reads:
+            return places, is_wide
+        for dtype in self._dtypes:
+            shard = self._shard(view, dtype)
+            found = shard.find(digests)
+            if (found < 0).any() and shard.is_stale():
+                self._refresh(shard)
+                found = shard.find(digests)
+            new = (found >= 0) & (places < 0)
+            places[new] = found[new]
+            is_wide[new] = dtype != self.dtype
+        return places, is_wide
+
+    def _refresh(self, shard: Shard) -> None:
+        try:
+            with self._locked():
+                shard.refresh()
+        except OSError:
+            # A cache that may only be read: a row that is just being written has a wrong checksum.
+            shard.refresh()
+
+    def _keep(
+        self,
+        view: int | None,
+        digests: Sequence[str],
+        arrays: Mapping[str, Sequence[np.ndarray]],
+        chosen: Mapping[str, np.ndarray],
+    ) -> None:
+        """Writes the chosen rows of each dtype."""
+        with self._mutex:
+            if self.stopped:
+                return
+            try:
+                with self._locked():
+                    for dtype, rows in chosen.items():
+                        if rows.any() and not self.stopped:
+                            self._append(self._shard(view, dtype), _to_bytes(digests), arrays[dtype], rows)
+            except OSError as error:
+                self._stop(f"writing failed: {error.strerror or error}")
+
+    def _append(self, shard: Shard, digests: list[bytes], arrays: Sequence[np.ndarray], chosen: np.ndarray) -> None:
+        shard.refresh()
+        # Another process may have written some of them meanwhile.
+        new = np.flatnonzero(chosen & (shard.find(digests) < 0))
+        reason = self._space.make_room(len(new) * shard.record_bytes, self._list_own_files())
+        if reason:
+            self._stop(reason)
+        elif len(new):
+            shard.append([digests[place] for place in new], [array[new] for array in arrays])
+            self.written += len(new)
+
+    def _shard(self, view: int | None, dtype: str) -> Shard:
+        name = f"{'plain' if view is None or not self._views else f'{view}-{self._views}'}-{dtype}{SUFFIX}"
+        if name not in self._shards:
+            while len(self._shards) >= _OPEN_SHARDS:
+                self._shards.pop(next(iter(self._shards)))
+            self._shards[name] = Shard(self._folder / name, self._shapes, dtype, f"{self._key} {name}")
+            mark_used(self._folder / name)
+        return self._shards[name]
+
+    def _list_own_files(self) -> set[Path]:
+        """What this bank may need again: its own rows are never deleted for more of its own rows."""
+        names = [f"plain-*{SUFFIX}"] + ([f"*-{self._views}-*{SUFFIX}"] if self._views else [])
+        return {path for name in names for path in self._folder.glob(name)}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._space.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._space.folder / "lock", thread_local=False):
+            yield
+
+    def _note_wide(self, count: int) -> None:
+        if count and not self.wide:
+            print_progress("feature bank: values beyond float16's range; these rows are kept as float32")
+        self.wide += count
+
+    def _note_damage(self, count: int) -> None:
+        if count and not self.damaged:
+            print_progress("feature bank: damaged rows are computed again")
+        self.damaged += count
+
+    def _stop(self, reason: str) -> None:
+        self.stopped = reason
+        print_progress(f"feature bank: {reason}; what is not in it is computed each time")
+
+
+def _to_bytes(digests: Sequence[str]) -> list[bytes]:
+    return [bytes.fromhex(digest) for digest in digests]

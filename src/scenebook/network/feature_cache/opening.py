@@ -1,0 +1,78 @@
+"""Which bank belongs to a trunk and an augmentation: everything that its rows depend on goes into its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenebook.core.cache import cache_dir
+from scenebook.network.feature_cache.cache import Bank
+from scenebook.network.feature_cache.rounding import FLOAT16
+
+_FORMAT = 1
+LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+"""Libraries of which another version may compute other last digits."""
+
+
+def open_bank(
+    *,
+    trunk: Mapping[str, Any],
+    augmentation: Mapping[str, Any],
+    shapes: Sequence[tuple[int, ...]],
+    dtype: str = FLOAT16,
+    gigabytes: float = 4.0,
+    folder: Path | None = None,
+) -> Bank:
+    """Opens the bank of a trunk; several processes may have it open.
+
+    Args:
+        trunk: What the trunk's output depends on besides the image: digest of its weights and structure, image size,
+            preprocessing, what it runs on. Anything that JSON can hold.
+        augmentation: The ranges by their settings' names, and `augmentation_seed`. Where all ranges are zero, every
+            view is the image as it is.
+        shapes: The shapes of the tensors that the trunk puts out, without the axis of the images.
+        dtype: `float16`, or `float32` for exact values.
+        gigabytes: The most that all banks in the folder may take, in 10^9 bytes; 0: nothing is read or written.
+        folder: Where banks lie; in the cache when it is not given.
+
+    Returns:
+        The bank. It closes itself as a context manager.
+    """
+    # The dtype too: a bank of rounded numbers keeps some rows exactly, and must not take another bank's for them.
+    about = {"format": _FORMAT, "trunk": dict(trunk), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
+    moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
+    views = _digest({**augmentation, "code": _augmentation_code()})[:12] if any(moves.values()) else ""
+    folder = folder or cache_dir() / "bank"
+    bank = Bank(
+        folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
+    )
+    bank.trim()
+    return bank
+
+
+def estimate_bytes(shapes: Sequence[tuple[int, ...]], dtype: str, rows: int) -> int:
+    """Returns how many bytes a bank takes for so many rows, a row being one image in one view."""
+    return rows * np.dtype(dtype).itemsize * sum(math.prod(shape) for shape in shapes)
+
+
+def _environment() -> dict[str, Any]:
+    """Another version of a library, or another processor, may compute other last digits."""
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    return {"versions": versions, "machine": f"{platform.system()} {platform.machine()}"}
+
+
+def _augmentation_code() -> str:
+    source = Path(__file__).parents[1] / "augmentation.py"
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

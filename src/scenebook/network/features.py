@@ -1,0 +1,112 @@
+"""The features of a run: what the pretrained backbone makes of each image, kept for later stages. No TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import ScenebookError
+from scenebook.core.run_directory import RunDirectory
+
+FEATURES = "training/features.npz"
+RANDOM_FEATURES = "training/random_features.npz"
+"""The same of the backbone with random weights; not in a run whose weights are random anyway."""
+RENORMALISED_FEATURES = "training/renormalised_features.npz"
+"""The same of it once more, its batch normalisation estimated on training images."""
+PRETRAINED = "training/pretrained.npz"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of all images of a run.
+
+    Attributes:
+        vectors: float32 `(n, d)`: the backbone's last tensor, averaged over height and width, before any training.
+        rows: int64 `(n,)`: the column `row` of `data/splits.csv`, each once.
+        splits: str `(n,)`: `train`, `validation` or `test`.
+    """
+
+    vectors: np.ndarray
+    rows: np.ndarray
+    splits: np.ndarray
+
+    def of(self, split: str) -> np.ndarray:
+        """Returns the vectors of a split, float32 `(m, d)`."""
+        return self.vectors[self.splits == split]
+
+    def align(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
+        """Returns the vectors of these rows, in their order, float32 `(m, d)`.
+
+        Raises:
+            ScenebookError: A row has no features: the images were split anew since.
+        """
+        order = np.argsort(self.rows)
+        wanted = np.asarray(rows, dtype=np.int64)
+        places = np.searchsorted(self.rows, wanted, sorter=order).clip(max=max(0, len(order) - 1))
+        found = order[places] if len(order) else places
+        if not len(order) or not np.array_equal(self.rows[found], wanted):
+            raise ScenebookError(
+                f"Expected features of all images in data/splits.csv. Received: images={len(wanted)}, "
+                f"features={len(self.rows)}. Run notebook 02 again."
+            )
+        return self.vectors[found]
+
+
+def save_features(
+    run_dir: RunDirectory, vectors: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray], file: str = FEATURES
+) -> None:
+    """Writes features: the arrays `features`, `row` and `split`, without pickles.
+
+    Args:
+        run_dir: The run.
+        vectors: Float `(m, d)` a split.
+        rows: int `(m,)` a split: where each image stands in `data/images.npy`.
+        file: Where to, in the run.
+    """
+    split = np.concatenate([np.full(len(part), name) for name, part in vectors.items()])
+    run_dir.write_arrays(
+        file,
+        features=np.concatenate(list(vectors.values())).astype(np.float32),
+        row=np.concatenate([rows[name] for name in vectors]).astype(np.int64),
+        split=split,
+    )
+
+
+def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
+    """Returns what `save_features` wrote.
+
+    Raises:
+        MissingArtifactError: Notebook 02 has not run.
+    """
+    with np.load(run_dir.require(file), allow_pickle=False) as stored:
+        return Features(stored["features"], stored["row"], stored["split"])
+
+
+def save_weights(run_dir: RunDirectory, layers: Sequence[Any]) -> None:
+    """Writes `training/pretrained.npz`: the weights that the layers which will be trained still have.
+
+    With them and the trained model, features of new images can be computed, wherever the weights file went.
+
+    Args:
+        run_dir: The run.
+        layers: Keras layers.
+    """
+    arrays = {f"{layer.name}/{n}": array for layer in layers for n, array in enumerate(layer.get_weights())}
+    run_dir.write_arrays(PRETRAINED, **arrays)
+
+
+def load_weights(run_dir: RunDirectory) -> dict[str, list[np.ndarray]]:
+    """Returns what `save_weights` wrote: the arrays of each layer that has any, in Keras' order, by its name.
+
+    Raises:
+        MissingArtifactError: Notebook 02 has not run.
+    """
+    weights: dict[str, list[np.ndarray]] = {}
+    with np.load(run_dir.require(PRETRAINED), allow_pickle=False) as stored:
+        for key in stored.files:
+            weights.setdefault(key.rpartition("/")[0], []).append(stored[key])
+    return weights

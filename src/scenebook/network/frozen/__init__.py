@@ -1,0 +1,1 @@
+"""The layers that training never changes, cut off and run by themselves."""

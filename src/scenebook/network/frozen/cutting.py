@@ -1,0 +1,155 @@
+"""The cut between what training never changes, the *trunk*, and what it does, the *tail*.
+
+What lies upstream of the first layer that learns gives the same numbers for the same image in every epoch. It is run
+by itself, in inference mode, and only the tail is fit. The layers are shared: who trains the tail trains the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from scenebook.core.errors import InputError
+
+
+class Split(NamedTuple):
+    """A model in two parts.
+
+    Attributes:
+        trunk: From images to the list of tensors that the tail starts from, one or several.
+        tail: From these tensors to the model's output. `fit` trains it as it would train the model.
+    """
+
+    trunk: keras.Model
+    tail: keras.Model
+
+
+def split_frozen(model: keras.Model) -> Split:
+    """Cuts a model in front of the first layers that learn. Where a shortcut goes round them, several tensors are cut.
+
+    A layer is in the trunk when nothing upstream of it learns, and it is frozen itself or has nothing to learn, to
+    count or to draw. Models nested in the model are opened. What is frozen between or behind layers that learn is part
+    of the tail, and stays frozen there.
+
+    Args:
+        model: Sequential or functional, built, with one input and one output; what is to be frozen is frozen already.
+
+    Raises:
+        InputError: No layer of the model learns.
+    """
+    images = keras.Input(model.input_shape[1:], name="images")
+    learned: set[int] = set()
+    border: dict[int, keras.KerasTensor] = {}
+    frozen: list[keras.Layer] = []
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_graph(operation):
+            return run_graph(operation, args[0], call)
+        given = [tensor for tensor in keras.tree.flatten((args, kwargs)) if isinstance(tensor, keras.KerasTensor)]
+        outputs = operation(*args, **kwargs)
+        if _learns(operation) or any(id(tensor) in learned for tensor in given):
+            border.update({id(tensor): tensor for tensor in given if id(tensor) not in learned})
+            learned.update(id(tensor) for tensor in keras.tree.flatten(outputs))
+        else:
+            frozen.append(operation)
+        return outputs
+
+    output = run_graph(model, images, call)
+    if not border:
+        raise InputError(
+            "Expected a model with a layer that learns.",
+            received={"model": model.name},
+            advice="Set `trainable` of its last layers to True.",
+        )
+    cut = list(border.values())
+    # Padding alone is not worth a cut: what it puts out is larger than the images.
+    if not any(getattr(layer, "weights", ()) for layer in frozen):
+        cut = [images]
+    return Split(keras.Model(images, cut, name="trunk"), keras.Model(cut, output, name="tail"))
+
+
+def is_empty(trunk: keras.Model) -> bool:
+    """Returns whether nothing is frozen in front of what learns: such a trunk hands on the images as they are."""
+    return all(isinstance(layer, layers.InputLayer) for layer in trunk.layers)
+
+
+def list_stochastic(trunk: keras.Model) -> list[str]:
+    """Returns the names of the trunk's layers that drop at random in `fit`, frozen or not; in a trunk they do not."""
+    return [layer.name for layer in trunk.layers if _draws(layer)]
+
+
+def read_cut(trunk: keras.Model, bank_dtype: str, *, kept: bool) -> str:
+    """Returns the sentences on the cut, for `say`: what goes from the trunk to the tail.
+
+    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `runtime` (what the trunk runs in) and
+    `stochastic` (a count with its noun).
+
+    Args:
+        trunk: From `split_frozen`.
+        bank_dtype: The setting of that name.
+        kept: Whether a bank keeps them.
+    """
+    if is_empty(trunk):
+        return "With these settings nothing is frozen in front of what learns: the tail is the whole network."
+    goes = "goes" if len(trunk.outputs) == 1 else "go"
+    told = f"[@fig:trunk] shows the cut: {{tensors}} {goes} from the trunk to the tail, {{numbers:,}} numbers an image."
+    if kept:
+        told += " They are kept in a cache, for later runs that train on the same views."
+    if bank_dtype != "float32":
+        told += " They are rounded to {dtype}, whether they were kept or not, which takes half the room."
+    told += " The trunk runs in {runtime}."
+    if list_stochastic(trunk):
+        told += (
+            " In the trunk {stochastic} would drop numbers at random in Keras' own `fit`, although frozen; run as a "
+            "trunk, nothing is dropped."
+        )
+    return told
+
+
+def _learns(operation: Any) -> bool:
+    # `variables` holds moving averages and the state of random numbers, too.
+    return isinstance(operation, keras.Layer) and operation.trainable and bool(operation.variables)
+
+
+def _draws(layer: keras.Layer) -> bool:
+    return len(layer.variables) > len(layer.weights)
+
+
+def is_graph(operation: Any) -> bool:
+    return isinstance(operation, keras.Sequential) or hasattr(operation, "_run_through_graph")
+
+
+def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
+    """Goes through a model's operations in order; Keras has no public name for that."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(tensor, call_fn=call)
+
+
+def describe_trunk(trunk: keras.Model) -> dict[str, Any]:
+    """Returns what a trunk's output depends on besides the images, for the key of a bank.
+
+    Returns:
+        `digest`: SHA-256 of its layers, how they are connected, and their weights. What the layers are called does not
+        count, because Keras numbers them anew in every process. `device`: what TensorFlow computes on.
+    """
+    config = trunk.get_config()
+    numbers = {layer["name"]: f"layer {number}" for number, layer in enumerate(config["layers"])}
+    digest = hashlib.sha256(json.dumps(_rename(config["layers"], numbers), sort_keys=True, default=str).encode())
+    for array in trunk.get_weights():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return {"digest": digest.hexdigest(), "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU"}
+
+
+def _rename(content: Any, names: dict[str, str]) -> Any:
+    if isinstance(content, dict):
+        return {key: _rename(value, names) for key, value in content.items() if key not in ("seed", "trainable")}
+    if isinstance(content, (list, tuple)):
+        return [_rename(value, names) for value in content]
+    return names.get(content, content) if isinstance(content, str) else content

@@ -1,0 +1,1 @@
+"""What notebooks use to show things: figures, tables, images and sentences."""

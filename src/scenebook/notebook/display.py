@@ -1,0 +1,289 @@
+"""What notebooks use to show things. The only module that imports IPython."""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.run_directory import RunDirectory, open_run, write_bytes
+from scenebook.core.sentences import Sourced, as_utf8, escape, fill, without_marks
+from scenebook.core.settings import Settings, make_settings
+from scenebook.notebook import grids
+from scenebook.notebook.figures import style
+from scenebook.notebook.grids import Bar
+
+MIME = "application/vnd.scenebook+json"
+JPEG_SIDE = 480
+"""Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
+
+
+@dataclass
+class _Open:
+    """The run that the notebook of this kernel writes to."""
+
+    run_dir: RunDirectory | None = None
+
+
+_open = _Open()
+
+
+def begin(run: str) -> RunDirectory:
+    """Opens the run that this notebook writes to, and checks the notebook's parameters.
+
+    A parameter is any variable of the notebook that has the name of a setting. In a notebook that is run by hand
+    nobody has checked them before.
+
+    Args:
+        run: The run's name: `by-hand`, unless the pipeline injected another.
+
+    Raises:
+        SettingsError: A parameter has a wrong type or is out of bounds.
+    """
+    shell = get_ipython()
+    make_settings(parameters())
+    _open.run_dir = open_run(run)
+    style.apply()
+    if shell is not None:
+        # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
+        shell.set_custom_exc((ScenebookError,), _show_error)
+    return _open.run_dir
+
+
+def parameters() -> Sourced:
+    """Returns the notebook's parameters: its variables that have the name of a setting.
+
+    Functions and modules are none: `preprocessing` is also what a notebook may import under that name.
+    """
+    shell = get_ipython()
+    names = shell.user_ns if shell is not None else {}
+    found = {name: names[name] for name in Settings.model_fields if name in names}
+    return Sourced(
+        {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}, "settings"
+    )
+
+
+def _show_error(
+    shell: Any, kind: type, error: BaseException, traceback: Any, tb_offset: int | None = None
+) -> list[str]:
+    lines = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _run_dir() -> RunDirectory:
+    if _open.run_dir is None:
+        raise InputError("Expected an open run.", advice="Call `run_dir = begin(run)` first.")
+    return _open.run_dir
+
+
+def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool = False) -> None:
+    """Shows a figure, keeps it as `figures/<name>.svg`, and gives the report its caption and alternative text.
+
+    Args:
+        fig: A matplotlib figure; it is closed.
+        label: `fig:name`, for references as `[@fig:name]`.
+        caption: Markdown; text from data goes through `escape`.
+        alt: What a reader who cannot see the figure needs to know, as plain text.
+        wide: Spans both columns of the PDF.
+    """
+    svg = style.to_svg(fig)
+    plt.close(fig)
+    file = f"figures/{_name(label, 'fig')}.svg"
+    write_bytes(_run_dir().path(file), svg.encode())
+    record = {
+        "kind": "figure",
+        "label": label,
+        "caption": as_utf8(caption),
+        "alt": as_utf8(alt),
+        "wide": wide,
+        "file": file,
+    }
+    html_text = f"<figure>{svg}{_caption(caption)}</figure>"
+    _show(record, text=f"Figure {label}: {caption}", html_text=html_text, **{"image/svg+xml": svg})
+
+
+def show_pictures(
+    images: Sequence[np.ndarray],
+    *,
+    captions: Sequence[str],
+    label: str,
+    caption: str,
+    alt: str,
+    columns: int | None = None,
+    wide: bool = True,
+    bars: Sequence[Sequence[tuple[str, float] | Bar]] | None = None,
+    rows: Sequence[tuple[str, int]] | None = None,
+) -> None:
+    """Shows photographs side by side, each kept as `figures/<name>-<number>.jpg`.
+
+    Args:
+        images: uint8 `(height, width, 3)` in `[0, 255]`, of any sizes.
+        captions: Plain text under each, also its alternative text.
+        label: `fig:name`.
+        caption: Markdown, of the whole.
+        alt: Plain text, of the whole.
+        columns: Images in a row; by default at most 6, and no row much shorter than the others.
+        wide: Spans both columns of the PDF.
+        bars: Of each image, classes with their probability in `[0, 1]`, shown as bars under it.
+        rows: Pairs of a heading, in plain text, and how many images stand under it; together all of them.
+    """
+    items: list[dict[str, Any]] = []
+    for number, (image, text) in enumerate(zip(images, captions, strict=True), start=1):
+        content = encode_jpeg(image)
+        file = f"figures/{_name(label, 'fig')}-{number}.jpg"
+        write_bytes(_run_dir().path(file), content)
+        shown = as_utf8(text)
+        items.append({"jpeg": base64.b64encode(content).decode(), "caption": shown, "alt": shown, "file": file})
+    for item, of_image in zip(items, bars, strict=True) if bars is not None else ():
+        item["bars"] = [grids.record_bar(Bar(*bar)) for bar in of_image]
+    record = {
+        "kind": "images",
+        "label": label,
+        "caption": as_utf8(caption),
+        "alt": as_utf8(alt),
+        "wide": wide,
+        "columns": columns or grids.columns_for(max((count for _, count in rows), default=0) if rows else len(items)),
+        "items": items,
+        "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows or ()],
+    }
+    _show(record, text=f"Figure {label}: {caption}", html_text=grids.to_html(record) + _caption(caption))
+
+
+def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
+    """Returns an image as JPEG, made smaller where its longest side is above `side` pixels.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        side: Pixels.
+    """
+    scaled = Image.fromarray(image)
+    scaled.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    scaled.save(buffer, "JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()
+
+
+def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = False, digits: int = 3) -> None:
+    """Shows a table. Numbers are aligned right; decimal ones are shown with `digits` places, missing ones as blanks.
+
+    Args:
+        table: Columns become header cells; the index is not shown.
+        label: `tbl:name`.
+        caption: Markdown.
+        wide: Spans both columns of the PDF.
+        digits: Decimal places of floats.
+    """
+    _name(label, "tbl")
+    numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]
+    rows = [[_format_cell(value, digits) for value in row] for row in table.itertuples(index=False, name=None)]
+    header = [as_utf8(str(name)) for name in table.columns]
+    record = {
+        "kind": "table",
+        "label": label,
+        "caption": as_utf8(caption),
+        "wide": wide,
+        "header": header,
+        "align": ["right" if right else "left" for right in numeric],
+        "rows": rows,
+    }
+    shown = pd.DataFrame(rows, columns=header)
+    _show(
+        record,
+        text=f"Table {label}: {caption}\n{shown.to_string(index=False)}",
+        html_text=shown.to_html(index=False, border=0) + _caption(caption),
+    )
+
+
+def _format_cell(value: Any, digits: int) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.{digits}f}"
+    return as_utf8(str(value))
+
+
+def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
+    """Shows a sentence whose numbers come from artifacts, so that a changed result changes the sentence.
+
+    `{accuracy:.1%}` formats `accuracy`, looked up in `values` and then in `sources`; where that is a score, its
+    `value`. `{accuracy.low:.1%}` and `{accuracy.high:.1%}` format its bounds. Nothing else can be reached.
+
+    Args:
+        sentence: Markdown with fields. Inserted text is escaped, so that data never becomes markup.
+        *sources: Mappings, such as the content of `metrics.json`.
+        **values: Single values.
+
+    Raises:
+        InputError: A field names nothing that was given, or reaches for an attribute.
+    """
+    filled = fill(sentence, (values, *sources))
+    # Which notebook and cell computed a value without a source, only the report knows.
+    used = [{"text": one.text, "source": one.source or one.field, "computed": not one.source} for one in filled.used]
+    record = {"kind": "say", "markdown": as_utf8(filled.markdown), "sources": used}
+    # Jupyter knows no references; the report's numbering pass does.
+    readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", without_marks(filled.markdown))
+    data = {MIME: record, "text/markdown": readable, "text/plain": readable}
+    display(data, raw=True)
+
+
+def as_code(text: str) -> str:
+    """Returns text as Markdown code that shows it as it is, for use in the sentence that is given to `say`."""
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{as_utf8(text)}{pad}{fence}".replace("{", "{{").replace("}", "}}")
+
+
+def make_link(address: str) -> str:
+    """Returns a Markdown link that shows its address, for use in the sentence that is given to `say`.
+
+    Braces are doubled, because `say` reads single ones as fields.
+    """
+    target = quote(address, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return f"[{escape(address)}](<{target}>)".replace("{", "{{").replace("}", "}}")
+
+
+def show_source(thing: Any) -> None:
+    """Shows the source of a function of the package, so that a reader need not leave the page for it.
+
+    Args:
+        thing: A function or a class.
+    """
+    code = inspect.getsource(thing)
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    record = {"kind": "source", "name": name, "code": code}
+    _show(record, text=code, html_text=f"<details><summary>{name}</summary><pre>{html.escape(code)}</pre></details>")
+
+
+def _show(record: dict[str, Any], *, text: str, html_text: str, **more: str) -> None:
+    display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(html_text), **more}, raw=True)
+
+
+def _caption(caption: str) -> str:
+    return f"<figcaption>{html.escape(caption)}</figcaption>"
+
+
+def _name(label: str, kind: str) -> str:
+    if not re.fullmatch(rf"{kind}:[a-z0-9-]+", label):
+        raise InputError(f"Expected a label of the form {kind}:name.", received={"label": label})
+    return label.split(":", 1)[1]

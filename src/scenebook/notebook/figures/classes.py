@@ -1,0 +1,144 @@
+"""The number of images by class and split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from scenebook.core.errors import InputError
+from scenebook.core.wording import printable, shorten_all
+from scenebook.notebook.figures import style
+
+MOST_ROWS = 40
+"""More classes than this are shown by their extremes."""
+_SIDE_BY_SIDE = 12
+_EQUAL = 1.5
+_LABEL_CHARACTERS = 24
+_SPLIT_COLORS = {"train": style.BLUE, "validation": style.ORANGE, "test": style.GREEN}
+
+
+class ClassCountsDisplay:
+    """Images a class and split, as horizontal bars.
+
+    Up to 12 classes have a bar a split; up to 40 have one bar, divided by split; of more, the 20 largest and the 20
+    smallest are drawn, and a line between them says what is left out.
+
+    Args:
+        counts: Ints; a row a class (the index holds the names), a column a split.
+
+    Attributes:
+        counts: As given, with names in one line.
+        shown: The rows that are drawn, from top to bottom.
+        left_out: How many classes are not drawn.
+        figure_: The figure, after `plot`.
+        ax_: Its axes, after `plot`.
+
+    Raises:
+        InputError: There is no class or no split.
+    """
+
+    figure_: Figure
+    ax_: Axes
+
+    def __init__(self, counts: pd.DataFrame) -> None:
+        if counts.empty:
+            raise InputError("Expected counts of at least one class and split.", received={"shape": counts.shape})
+        self.counts = counts.set_axis([printable(name) for name in counts.index], axis=0)
+        self.shown, self.left_out = self.counts, 0
+        if len(counts) > MOST_ROWS:
+            order = np.argsort(-self.counts.sum(axis=1).to_numpy(), kind="stable")
+            extremes = [*order[: MOST_ROWS // 2], *order[-(MOST_ROWS // 2) :]]
+            self.shown, self.left_out = self.counts.iloc[extremes], len(counts) - MOST_ROWS
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether bars tell more than a table: of many classes, or where one is 1.5 times as large as another."""
+        totals = self.counts.sum(axis=1)
+        return len(totals) > _SIDE_BY_SIDE or bool(totals.max() > _EQUAL * totals.min())
+
+    def describe(self) -> str:
+        """Returns what the bars show, for readers who cannot see them."""
+        rows = [
+            f"{name} " + ", ".join(f"{count:,} {split}" for split, count in row.items())
+            for name, row in self.shown.iterrows()
+        ]
+        more = f"; {self.left_out:,} more classes lie between these" if self.left_out else ""
+        return f"Bars of the number of images of each class: {'; '.join(rows)}{more}."
+
+    def plot(self, ax: Axes | None = None) -> ClassCountsDisplay:
+        """Draws the bars.
+
+        Args:
+            ax: Where to draw; by default a new figure as wide as a column.
+        """
+        side_by_side = len(self.shown) <= _SIDE_BY_SIDE
+        row = 0.1 * len(self.shown.columns) + 0.1 if side_by_side else 0.15
+        rows = self._positions()
+        with style.use():
+            ax = ax or style.make_axes(style.COLUMN_WIDTH, row * (rows[-1] + 1) + 0.65)
+            if side_by_side:
+                self._draw_side_by_side(ax, rows)
+            else:
+                self._draw_stacked(ax, rows)
+            _label_classes(ax, list(self.shown.index), rows)
+            self._note_gap(ax, rows)
+            ax.set_xlim(0, max(1.0, 1.18 * self._longest_bar(side_by_side)))
+            ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+            ax.xaxis.set_major_formatter("{x:,.0f}")
+            ax.set_xlabel("images")
+            ax.grid(axis="x")
+            _put_legend_on_top(ax, columns=len(self.shown.columns))
+            style.set_plain_text(ax)
+        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
+        return self
+
+    def _positions(self) -> np.ndarray:
+        """Returns the row of each class, with two rows free in the middle where classes are left out."""
+        rows = np.arange(len(self.shown), dtype=float)
+        return rows + 2 * (rows >= len(rows) // 2) if self.left_out else rows
+
+    def _longest_bar(self, side_by_side: bool) -> float:
+        counts = self.shown.to_numpy()
+        return float(counts.max() if side_by_side else counts.sum(axis=1).max())
+
+    def _draw_side_by_side(self, ax: Axes, rows: np.ndarray) -> None:
+        height = 0.8 / len(self.shown.columns)
+        for number, (split, color) in enumerate(self._split_colors().items()):
+            offset = (number + 0.5) * height - 0.4
+            bars = ax.barh(rows + offset, self.shown[split], height, color=color, label=printable(split))
+            ax.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=6)
+
+    def _draw_stacked(self, ax: Axes, rows: np.ndarray) -> None:
+        before = np.zeros(len(rows))
+        for split, color in self._split_colors().items():
+            counts = self.shown[split].to_numpy(dtype=float)
+            bars = ax.barh(rows, counts, 0.75, left=before, color=color, label=printable(split))
+            before += counts
+        ax.bar_label(bars, [f"{total:,.0f}" for total in before], padding=2, fontsize=6)
+
+    def _split_colors(self) -> dict[str, str]:
+        spare = iter([style.RED, style.GREY, "#56b4e9", "#949494"] * len(self.shown.columns))
+        return {split: _SPLIT_COLORS.get(split) or next(spare) for split in self.shown.columns}
+
+    def _note_gap(self, ax: Axes, rows: np.ndarray) -> None:
+        if not self.left_out:
+            return
+        hidden = self.counts.sum(axis=1).sort_values().iloc[MOST_ROWS // 2 : -MOST_ROWS // 2]
+        note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} images"
+        middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
+        ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=style.GREY)
+
+
+def _label_classes(ax: Axes, names: list[str], rows: np.ndarray) -> None:
+    size = style.SMALL_SIZE if len(names) <= _SIDE_BY_SIDE else 6.0
+    ax.set_yticks(rows, shorten_all(names, _LABEL_CHARACTERS), size=size)
+    ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
+    ax.tick_params(axis="y", length=0)
+
+
+def _put_legend_on_top(ax: Axes, *, columns: int) -> None:
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(columns, 3), borderaxespad=0.2, columnspacing=1.2,
+              handlelength=1.2)  # fmt: skip

@@ -1,0 +1,177 @@
+"""The confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scenebook.core.errors import InputError
+from scenebook.core.wording import printable, shorten_all
+from scenebook.notebook.figures import style
+
+_LEAST_CELL = 0.22
+"""Inches. Where a column has less room for each class, the figure takes both columns."""
+_HIGHEST_CELL = 0.36
+_LOWEST_BODY = 1.5  # room for what explains the shades
+_LABEL_LIMIT = 1.3
+_BAR = 0.75
+_DIGIT = 0.62  # width of a digit in DejaVu Sans, in ems
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes, in inches and points.
+
+    Attributes:
+        width: Width of the figure.
+        height: Its height.
+        cell: Width and height of a cell.
+        labels: The class names as they are shown.
+        size: Points of the labels.
+        turn: Degrees by which the labels of columns are turned.
+    """
+
+    width: float
+    height: float
+    cell: tuple[float, float]
+    labels: list[str]
+    size: float
+    turn: int
+
+
+class ConfusionDisplay:
+    """Counts in cells, shares of the true class as shades.
+
+    Args:
+        matrix: Ints `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
+        class_names: A name a class, shown as they are.
+
+    Attributes:
+        matrix: int64 `(num_classes, num_classes)`.
+        percentages: float64 `(num_classes, num_classes)` in `[0, 100]`: each row's shares; zeros for a class without
+            images.
+        class_names: Names, in one line each.
+        wide: Whether the figure needs both columns.
+        figure_: The figure, after `plot`.
+        ax_: Its axes, after `plot`.
+        annotations_: The texts of the cells, after `plot`; `None` where there is no room for any.
+
+    Raises:
+        InputError: The matrix is not square, holds negative counts, or does not fit the names.
+    """
+
+    figure_: Figure
+    ax_: Axes
+    annotations_: np.ndarray | None
+
+    def __init__(self, matrix: np.ndarray, class_names: Sequence[str]) -> None:
+        counts = np.asarray(matrix)
+        if counts.shape != (len(class_names),) * 2 or not len(class_names) or (counts < 0).any():
+            raise InputError(
+                "Expected a square matrix of counts with a name a row.",
+                received={"shape": counts.shape, "names": len(class_names)},
+            )
+        self.matrix = counts.astype(np.int64)
+        totals = self.matrix.sum(axis=1, keepdims=True)
+        self.percentages = 100 * self.matrix / np.maximum(totals, 1)
+        self.class_names = [printable(name) for name in class_names]
+        self.wide = _arrange(self.class_names, style.COLUMN_WIDTH).cell[0] < _LEAST_CELL
+
+    def plot(self, ax: Axes | None = None, *, colorbar: bool = True, cmap: str = style.SHADES) -> ConfusionDisplay:
+        """Draws the matrix.
+
+        Args:
+            ax: Where to draw; by default a new figure of the size that the classes need.
+            colorbar: Whether to explain the shades.
+            cmap: Name of the shades.
+        """
+        layout = _arrange(self.class_names, style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH)
+        annotations, size = _fit_counts(self.matrix, layout.cell)
+        with style.use():
+            ax = ax or style.make_axes(layout.width, layout.height)
+            sns.heatmap(
+                self.percentages, ax=ax, vmin=0, vmax=100, cmap=cmap,
+                annot=False if annotations is None else annotations, fmt="", annot_kws={"size": size},
+                cbar=colorbar, cbar_kws={"fraction": 0.04, "pad": 0.02, "aspect": 35},
+                linewidths=0.4 if len(self.class_names) <= 40 else 0, linecolor="white",
+                rasterized=len(self.class_names) > 60,
+            )  # fmt: skip
+            bar = ax.collections[0].colorbar
+            if bar is not None:
+                bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
+            self._label(ax, layout)
+            self._color_counts(ax, annotations, cmap)
+            style.set_plain_text(ax)
+        self.annotations_ = annotations
+        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
+        return self
+
+    def _label(self, ax: Axes, layout: _Layout) -> None:
+        # Where rows are lower than a letter, every second, third, ... class has its name shown.
+        step = max(1, int(np.ceil(layout.size * 1.1 / (layout.cell[1] * 72))))
+        positions = np.arange(0, len(layout.labels), step)
+        shown = [layout.labels[position] for position in positions]
+        ax.set_yticks(positions + 0.5, shown, size=layout.size, rotation=0)
+        slanted: dict[str, Any] = {"ha": "right", "rotation_mode": "anchor"} if layout.turn == 45 else {}
+        ax.set_xticks(positions + 0.5, shown, size=layout.size, rotation=layout.turn, **slanted)
+        ax.tick_params(length=0, pad=2)
+        ax.set_xlabel("predicted class")
+        ax.set_ylabel("true class")
+
+    def _color_counts(self, ax: Axes, annotations: np.ndarray | None, cmap: str) -> None:
+        """Writes each count in black or white, whichever can be read better on its cell, and zeros in a quiet grey."""
+        if annotations is None:
+            return
+        shades = mpl.colormaps[cmap]
+        for text, count, share in zip(ax.texts, self.matrix.flat, self.percentages.flat, strict=True):
+            cell = shades(share / 100)
+            best = "black" if style.contrast("black", cell) > style.contrast("white", cell) else "white"
+            muted = count == 0 and style.contrast(style.GREY, cell) >= style.LEAST_CONTRAST
+            text.set_color(style.GREY if muted else best)
+
+
+def _arrange(class_names: Sequence[str], width: float) -> _Layout:
+    """Divides the width of a figure between labels, cells and the bar that explains the shades."""
+    num_classes = len(class_names)
+    room = width - _LABEL_LIMIT - _BAR
+    size = float(np.clip(room / num_classes * 72 * 0.9, 5, style.SMALL_SIZE))
+    labels = shorten_all(class_names, int(_LABEL_LIMIT * 72 / (0.6 * size)))
+    longest = max(style.text_width(label, size) for label in labels)
+    across = (width - longest - 0.1 - _BAR) / num_classes
+    down = min(across, _HIGHEST_CELL)
+    turn = 0 if longest < 0.95 * across else 45 if num_classes <= 12 else 90
+    below = {0: 0.15, 45: 0.75 * longest + 0.1, 90: longest}[turn]
+    return _Layout(width, max(down * num_classes, _LOWEST_BODY) + below + 0.35, (across, down), labels, size, turn)
+
+
+def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarray | None, float]:
+    """Returns the cells' texts and their size in points: whole counts if these can be read, else thousands, else none.
+
+    Args:
+        matrix: Counts.
+        cell: Width and height of a cell in inches.
+    """
+    highest = 0.75 * cell[1] * 72
+    if highest < style.SMALLEST_SIZE:
+        return None, highest
+    for write in (str, _in_thousands):
+        texts = np.array([[write(int(count)) for count in row] for row in matrix])
+        filling = cell[0] * 72 / (_DIGIT * max(len(text) for text in texts.flat))
+        if 0.92 * filling >= style.SMALLEST_SIZE:
+            return texts, min(style.FONT_SIZE, highest, max(style.SMALLEST_SIZE, 0.82 * filling))
+    return None, style.SMALLEST_SIZE
+
+
+def _in_thousands(count: int) -> str:
+    """Returns 999 as `999`, 1234 as `1.2k`, 23456 as `23k` and 3456789 as `3.5M`."""
+    for power, sign in ((1_000_000, "M"), (1_000, "k")):
+        if count >= power:
+            return f"{count / power:.{int(count < 10 * power)}f}{sign}"
+    return str(count)

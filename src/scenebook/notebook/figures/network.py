@@ -1,0 +1,285 @@
+"""The network: a chain of stages, and one residual block in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch, Patch
+
+from scenebook.core.wording import printable
+from scenebook.network.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
+from scenebook.notebook.figures import style
+
+FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
+_LABELS = {
+    FROZEN: "frozen",
+    PARTLY: "partly trained",
+    TRAINED: "trained",
+    PLAIN: "no parameters",
+}
+_BOX, _PITCH, _TOP, _LEGEND = 0.3, 0.39, 0.3, 0.3  # inches
+_CHAIN, _GAP = 3.0, 0.45
+_SIDE, _LANE = 1.5, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
+_RING = 0.1
+_MOST_LAYERS = 14
+_TITLE, _DETAIL = 7.2, 6.5  # points
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A box of the figure: two lines on its left, two on its right."""
+
+    title: str
+    detail: str
+    shape: str
+    weights: str
+    color: str
+
+
+class NetworkDisplay:
+    """The chain of stages from input to head; beside it the last residual block with its layers and its shortcut.
+
+    Frozen and trained weights have different colours. A network without a residual block shows the chain alone.
+
+    Args:
+        network: What `scenebook.network.architecture.describe_network` read from a model.
+
+    Attributes:
+        network: As given.
+        wide: Whether the figure needs both columns.
+        figure_: The figure, after `plot`.
+        ax_: Its axes, after `plot`, in inches from the top left corner.
+    """
+
+    figure_: Figure
+    ax_: Axes
+
+    def __init__(self, network: NetworkSummary) -> None:
+        self.network = network
+        self.wide = network.block is not None
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts of the figure, after `plot`."""
+        return [text.get_text() for text in self.ax_.texts]
+
+    def plot(self, ax: Axes | None = None) -> NetworkDisplay:
+        """Draws the network.
+
+        Args:
+            ax: Where to draw; by default a new figure of the size that the network needs.
+        """
+        stages = self.network.stages
+        layers = _visible_layers(self.network.block)
+        rows = max(len(stages), len(layers))
+        width = style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH
+        height = _TOP + rows * _PITCH + _LEGEND
+        with style.use():
+            ax = ax or style.make_axes(width, height)
+            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+            ax.axis("off")
+            left = 0.05 if self.wide else (width - _CHAIN) / 2
+            _write_title(ax, left, printable(self.network.name))
+            pitch = rows * _PITCH / len(stages)
+            self._draw_chain(ax, left, pitch)
+            if self.network.block is not None:
+                self._draw_block(ax, self.network.block, layers, rows * _PITCH, pitch)
+            _draw_legend(ax, self._colors())
+            style.set_plain_text(ax)
+        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
+        return self
+
+    def _colors(self) -> list[str]:
+        used = {_color(stage.layers) for stage in self.network.stages}
+        used |= {_color([layer]) for layer in _visible_layers(self.network.block)[1:] if layer is not None}
+        return [color for color in _LABELS if color in used]
+
+    def _draw_chain(self, ax: Axes, left: float, pitch: float) -> None:
+        for number, stage in enumerate(self.network.stages):
+            top = _TOP + number * pitch
+            _draw_box(ax, left, top, _CHAIN, _describe_stage(stage))
+            if number:
+                _draw_arrow(ax, left + _CHAIN / 2, top - pitch + _BOX, left + _CHAIN / 2, top)
+
+    def _draw_block(self, ax: Axes, block: ResidualBlock, layers: list[LayerSummary | None], height: float,
+                    chain_pitch: float) -> None:  # fmt: skip
+        left, right = 0.05 + _CHAIN + _GAP, style.WIDE_WIDTH - 0.05
+        self._draw_zoom(ax, block, left - 0.12, chain_pitch, height)
+        _write_title(ax, left, f"residual block {printable(block.name)}")
+        width = right - left - (_SIDE if block.shortcut else _LANE)
+        middle = left + width / 2
+        tops = [_TOP + number * height / len(layers) for number in range(len(layers))]
+        bottom = tops[0]
+        for number, (layer, top) in enumerate(zip(layers, tops, strict=True)):
+            half = _RING if layer is block.addition else _BOX / 2
+            centre = top + _BOX / 2
+            if layer is None:
+                ax.text(middle, centre, _note_hidden(block, layers), ha="center", va="center", size=_DETAIL)
+            elif layer is block.addition:
+                _draw_addition(ax, middle, centre, layer)
+            else:
+                box = _describe_layer(layer, source=number == 0, narrow=bool(block.shortcut))
+                _draw_box(ax, left, top, width, box)
+            if number:
+                _draw_arrow(ax, middle, bottom, middle, centre - half)
+            bottom = centre + half
+        added = tops[layers.index(block.addition)]
+        self._draw_shortcut(ax, block, left + width, right, tops[0], added, middle)
+
+    def _draw_zoom(self, ax: Axes, block: ResidualBlock, right: float, pitch: float, height: float) -> None:
+        """Joins the stage that holds the block to the block's details."""
+        number = next(n for n, stage in enumerate(self.network.stages) if block.addition in stage.layers)
+        top = _TOP + number * pitch
+        for start, end in ((top, _TOP), (top + _BOX, _TOP + height - _PITCH + _BOX)):
+            ax.plot([0.05 + _CHAIN, right], [start, end], color=style.GREY, linewidth=0.6, linestyle=(0, (3, 2)))
+        ax.plot([right, right], [_TOP, _TOP + height - _PITCH + _BOX], color=style.GREY, linewidth=0.6)
+
+    def _draw_shortcut(self, ax: Axes, block: ResidualBlock, left: float, right: float, top: float, bottom: float,
+                       middle: float) -> None:  # fmt: skip
+        """Draws the way around the main path, from the source's box to the addition."""
+        start, end = top + _BOX / 2, bottom + _BOX / 2
+        lane = (left + 0.15 + right) / 2 if block.shortcut else left + _LANE / 2
+        ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9, zorder=0.5)
+        _draw_arrow(ax, lane, end, middle + _RING, end)
+        if not block.shortcut:
+            ax.text(lane + 0.06, (start + end) / 2, "identity", size=_DETAIL, rotation=-90, va="center")
+            return
+        shown = block.shortcut[:4]
+        for number, layer in enumerate(shown, start=1):
+            y = start + (end - start) * number / (len(shown) + 1)
+            box = replace(_describe_layer(layer, narrow=True), weights="")
+            _draw_box(ax, left + 0.15, y - _BOX / 2, right - left - 0.15, box)
+
+
+def _visible_layers(block: ResidualBlock | None) -> list[LayerSummary | None]:
+    """Returns the rows of the block's figure; `None` stands for layers of a long path that are left out."""
+    if block is None:
+        return []
+    ending = [block.addition] if block.activation is None else [block.addition, block.activation]
+    main: list[LayerSummary | None] = list(block.main)
+    room = _MOST_LAYERS - 1 - len(ending)
+    if len(main) > room:
+        main[room // 2 : len(main) - (room - 1 - room // 2)] = [None]
+    return [block.source, *main, *ending]
+
+
+def _note_hidden(block: ResidualBlock, layers: Sequence[LayerSummary | None]) -> str:
+    drawn = {layer for layer in layers if layer is not None}
+    return f"{sum(layer not in drawn for layer in block.main)} more layers"
+
+
+def _color(layers: Sequence[LayerSummary]) -> str:
+    """Batch normalisation is never more than partly trained: its stored mean and variance are no trained weights."""
+    parameters = sum(layer.parameters for layer in layers)
+    trained = sum(layer.trainable_parameters for layer in layers)
+    if not parameters:
+        return PLAIN
+    return FROZEN if not trained else TRAINED if trained == parameters else PARTLY
+
+
+def _describe_stage(stage: Stage) -> _Box:
+    parts = []
+    if stage.blocks:
+        parts.append(_plural(stage.blocks, "block"))
+    if stage.convolutions:
+        parts.append(_plural(stage.convolutions, "convolution"))
+    if not parts:
+        parts = [detail for detail in dict.fromkeys(layer.detail for layer in stage.layers) if detail != stage.title]
+    color = _color(stage.layers)
+    return _Box(stage.title, ", ".join(parts), _shape_text(stage.output_shape), _count_text(stage), color)
+
+
+def _describe_layer(layer: LayerSummary, *, source: bool = False, narrow: bool = False) -> _Box:
+    """A narrow box has its shape on the second line and no number of parameters."""
+    detail, color, shape = layer.detail, _color([layer]), _shape_text(layer.output_shape)
+    if source:
+        detail, color = "enters the block", PLAIN
+    if narrow:
+        return _Box(layer.name, detail, "", shape, color)
+    return _Box(layer.name, detail, shape, "" if source else _count_text(layer), color)
+
+
+def _count_text(part: Stage | LayerSummary) -> str:
+    if not part.parameters:
+        return ""
+    if 0 < part.trainable_parameters < part.parameters:
+        return f"{part.trainable_parameters:,} of {part.parameters:,} trained"
+    return f"{part.parameters:,} parameters"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    """Writes `(38, 38, 256)` as `38 × 38 × 256`; an open size is a question mark."""
+    return " × ".join("?" if size is None else f"{size}" for size in shape)
+
+
+def _draw_box(ax: Axes, left: float, top: float, width: float, box: _Box) -> None:
+    ax.add_patch(
+        FancyBboxPatch(
+            (left, top),
+            width,
+            _BOX,
+            boxstyle="round,pad=0,rounding_size=0.04",
+            facecolor=box.color,
+            edgecolor=style.GREY,
+            linewidth=0.6,
+        )
+    )
+    if not box.detail and not box.weights:
+        _write_pair(ax, left, width, top + _BOX / 2, box.title, box.shape, _TITLE)
+        return
+    _write_pair(ax, left, width, top + 0.10, box.title, box.shape, _TITLE)
+    _write_pair(ax, left, width, top + 0.215, box.detail, box.weights, _DETAIL)
+
+
+def _write_pair(ax: Axes, left: float, width: float, y: float, start: str, end: str, size: float) -> None:
+    """Writes two texts at both ends of a line; the first gives way."""
+    room = width - 0.12 - (style.text_width(end, size) + 0.08 if end else 0)
+    ax.text(left + 0.06, y, style.fit(printable(start), room, size), size=size, va="center")
+    if end:
+        ax.text(left + width - 0.06, y, end, size=size, va="center", ha="right")
+
+
+def _write_title(ax: Axes, left: float, text: str) -> None:
+    ax.text(
+        left,
+        _TOP - 0.14,
+        style.fit(text, 0.9 * _CHAIN, style.FONT_SIZE),
+        size=style.FONT_SIZE,
+        weight="bold",
+        va="center",
+    )
+
+
+def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:
+    ax.add_patch(Circle((x, y), _RING, facecolor="white", edgecolor=style.INK, linewidth=0.9))
+    ax.plot([x - 0.055, x + 0.055], [y, y], color=style.INK, linewidth=0.9)
+    ax.plot([x, x], [y - 0.055, y + 0.055], color=style.INK, linewidth=0.9)
+    # Above the shortcut's last stretch, which comes from the right.
+    ax.text(x + 0.14, y - 0.07, style.fit(printable(layer.name), 1.2, _TITLE), size=_TITLE, va="center")
+
+
+def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
+    ax.annotate(
+        "",
+        xy=(x1, y1),
+        xytext=(x0, y0),
+        arrowprops={
+            "arrowstyle": "-|>,head_length=0.25,head_width=0.12",
+            "color": style.INK,
+            "linewidth": 0.9,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+    )
+
+
+def _draw_legend(ax: Axes, colors: Sequence[str]) -> None:
+    patches = [Patch(facecolor=color, edgecolor=style.GREY, label=_LABELS[color]) for color in colors]
+    ax.legend(handles=patches, loc="lower left", ncols=len(patches), borderaxespad=0, handlelength=1.2, borderpad=0.2)

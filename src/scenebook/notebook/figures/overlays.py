@@ -1,0 +1,56 @@
+"""An image with a map of evidence on it, and the scale of its colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+from scenebook.evaluation.attribution.places import enlarge
+
+SIDE = 360
+"""Longest side of an overlay in pixels: maps are smooth, and small images are enlarged so that they look it."""
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_MOST_OPAQUE = 0.8
+
+
+def overlay(image: np.ndarray, heatmap: np.ndarray, *, scale: bool = True) -> np.ndarray:
+    """Lays a map over an image, which becomes grey: all colour is the map's.
+
+    The map is shown relative to its own maximum: grey where it is 0, then violet, red, and yellow at the maximum. The
+    colours differ in lightness, too, so that they can be told apart by people who do not see all of them, and in print.
+
+    Args:
+        image: uint8 `(height, width, 3)`, of any size and shape; the map is stretched over all of it.
+        heatmap: float32 `(h, w)`, at least 0; all zeros leave a grey image.
+        scale: Whether a strip at the right shows the colours, the maximum on top.
+
+    Returns:
+        uint8 `(height', width', 3)`; the image's longest side is `SIDE`.
+    """
+    base = _resize(image)
+    values = enlarge(heatmap, (base.shape[0], base.shape[1]))
+    painted = _paint(base @ np.array(_GREY), values / max(float(values.max()), np.finfo(np.float32).tiny))
+    return np.hstack([painted, _scale(len(painted))]) if scale else painted
+
+
+def _resize(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    factor = SIDE / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+
+def _paint(grey: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns uint8 `(height, width, 3)` of greys in `[0, 255]` and values in `[0, 1]`."""
+    # The darkest colours are left out: on an image they would be shadows.
+    colors = colormaps["inferno"](0.3 + 0.7 * values)[..., :3] * 255
+    opacity = _MOST_OPAQUE * values[..., None] ** 0.7
+    return ((1 - opacity) * grey[..., None] + opacity * colors).round().clip(0, 255).astype(np.uint8)
+
+
+def _scale(height: int) -> np.ndarray:
+    """Returns a white gap and a strip of the colours on middle grey, uint8 `(height, width, 3)`."""
+    values = np.repeat(np.linspace(1, 0, height)[:, None], SIDE // 30, axis=1)
+    strip = _paint(np.full(values.shape, 160.0), values)
+    return np.hstack([np.full((height, SIDE // 60, 3), 255, dtype=np.uint8), strip])

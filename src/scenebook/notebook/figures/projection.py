@@ -1,0 +1,158 @@
+"""Images as points on a map, coloured by class, errors marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from scenebook.core.errors import InputError
+from scenebook.core.wording import count_noun, printable, shorten_all
+from scenebook.notebook.figures import style
+
+MOST_COLORED = 8
+"""Of more classes, those with the most errors are coloured."""
+MOST_POINTS = 1500
+_COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.RED, "#cc78bc", "#8c6d31", "#56b4e9", "#4d4d4d")
+_MARKERS = "os^Dv<>P"
+_PALE = "#c4c4c4"
+_LABEL_CHARACTERS = 18
+
+
+class ProjectionDisplay:
+    """A map of images; colour and shape tell the class, a cross marks an error.
+
+    Of more than `MOST_POINTS` images that many are drawn, chosen by lot but always the same ones.
+
+    Args:
+        points: float `(n, 2)`.
+        labels: int `(n,)`, indices into `class_names`.
+        wrong: bool `(n,)`: whether the image is given another class.
+        class_names: The classes.
+
+    Attributes:
+        shown: int: the positions of the images that are drawn.
+        colored: The indices of the classes that have a colour, in the order of their names.
+        figure_: The figure, after `plot`.
+        ax_: Its axes, after `plot`.
+
+    Raises:
+        InputError: There is no image, or the arrays are not equally long.
+    """
+
+    figure_: Figure
+    ax_: Axes
+
+    def __init__(self, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray, class_names: Sequence[str]) -> None:
+        if not len(points) or not len(points) == len(labels) == len(wrong):
+            raise InputError(
+                "Expected a point, a label and a mark for each of at least one image.",
+                received={"points": points.shape, "labels": labels.shape, "wrong": wrong.shape},
+            )
+        self.points, self.labels, self.wrong = points, labels, wrong
+        self.class_names = [printable(name) for name in class_names]
+        self.shown = self._choose()
+        self.colored = list(range(len(class_names)))
+        if len(class_names) > MOST_COLORED:
+            errors = np.bincount(labels[wrong], minlength=len(class_names))
+            self.colored = sorted(np.argsort(-errors, kind="stable")[:MOST_COLORED].tolist())
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> ProjectionDisplay:
+        """Returns the map of a table with label, predicted, x and y."""
+        labels = table["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
+        wrong = (table["label"] != table["predicted"]).to_numpy()
+        return cls(table[["x", "y"]].to_numpy(dtype=float), labels, wrong, class_names)
+
+    def _choose(self) -> np.ndarray:
+        """Returns the positions of the images that are drawn, always the same ones."""
+        if len(self.points) <= MOST_POINTS:
+            return np.arange(len(self.points))
+        # By lot among all of them: with more of the wrong ones the map would look worse than the network is.
+        return np.sort(np.random.default_rng(0).permutation(len(self.points))[:MOST_POINTS])
+
+    @property
+    def left_out(self) -> int:
+        """How many images are not drawn."""
+        return len(self.points) - len(self.shown)
+
+    @property
+    def others(self) -> int:
+        """How many classes have no colour of their own."""
+        return len(self.class_names) - len(self.colored)
+
+    def describe(self) -> str:
+        """Returns what the map shows, for readers who cannot see it: where the classes lie, and how many are wrong."""
+        places = [
+            f"{self.class_names[index]} around ({x:.1f}, {y:.1f})"
+            for index in self.colored
+            if (self.labels == index).any()
+            for x, y in [self.points[self.labels == index].mean(axis=0)]
+        ]
+        return (
+            f"Map of {len(self.points):,} images as points. On average, {'; '.join(places)}. "
+            f"Crosses mark the {int(self.wrong.sum()):,} that are given another class."
+        )
+
+    def plot(self, ax: Axes | None = None) -> ProjectionDisplay:
+        """Draws the map.
+
+        Args:
+            ax: Where to draw; by default a new figure as wide as a column.
+        """
+        names = shorten_all([self.class_names[index] for index in self.colored], _LABEL_CHARACTERS)
+        columns = _count_columns([*names, _name_others(self.others)])
+        rows = -(-(len(names) + 2) // columns)
+        with style.use():
+            ax = ax or style.make_axes(style.COLUMN_WIDTH, 3.0 + 0.16 * rows)
+            handles = self._draw_classes(ax, names)
+            crossed = self.shown[self.wrong[self.shown]]
+            ax.scatter(
+                self.points[crossed, 0],
+                self.points[crossed, 1],
+                s=16,
+                c=style.INK,
+                marker="x",
+                linewidths=0.7,
+                zorder=3,
+            )
+            handles.append(_make_entry(style.INK, "x", "wrong"))
+            ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2,
+                      columnspacing=1.0, handletextpad=0.2, handlelength=1.2)  # fmt: skip
+            ax.set_xlabel("first direction")
+            ax.set_ylabel("second direction")
+            ax.margins(0.04)
+            style.set_plain_text(ax)
+        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
+        return self
+
+    def _draw_classes(self, ax: Axes, names: Sequence[str]) -> list[Line2D]:
+        """Draws the points, the other classes below the coloured ones, and returns the entries of the legend."""
+        handles = []
+        for index, name, color, marker in zip(self.colored, names, _COLORS, _MARKERS, strict=False):
+            of_class = self.points[self.shown[self.labels[self.shown] == index]]
+            ax.scatter(of_class[:, 0], of_class[:, 1], s=9, c=color, marker=marker, alpha=0.75, linewidths=0, zorder=2)
+            handles.append(_make_entry(color, marker, name))
+        if self.others:
+            others = self.points[self.shown[~np.isin(self.labels[self.shown], self.colored)]]
+            ax.scatter(others[:, 0], others[:, 1], s=5, c=_PALE, linewidths=0, zorder=1)
+            handles.append(_make_entry(_PALE, "o", _name_others(self.others)))
+        return handles
+
+
+def _make_entry(color: str, marker: str, label: str) -> Line2D:
+    return Line2D([], [], color=color, marker=marker, ls="", markersize=4, label=label)
+
+
+def _name_others(count: int) -> str:
+    return count_noun(count, "other class", "other classes") if count else ""
+
+
+def _count_columns(names: Sequence[str]) -> int:
+    """Returns how many columns of the legend are as wide as the figure, at most 3."""
+    widest = max(style.text_width(name, style.SMALL_SIZE) for name in names)
+    return max(1, min(3, int((style.COLUMN_WIDTH - 0.35) / (widest + 0.3))))

@@ -1,0 +1,58 @@
+"""Grids of photographs with probabilities as bars: what the report is told of them, and what Jupyter shows."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from scenebook.core.sentences import as_utf8
+from scenebook.core.wording import format_share
+
+
+class Bar(NamedTuple):
+    """One bar.
+
+    Args:
+        label: The class; plain text.
+        share: Its probability, in `[0, 1]`.
+        is_true: It is the image's own class.
+    """
+
+    label: str
+    share: float
+    is_true: bool = False
+
+
+def record_bar(bar: Bar) -> dict[str, Any]:
+    """Returns a bar as the report reads it."""
+    label, share = as_utf8(bar.label), float(bar.share)
+    return {"label": label, "share": share, "text": format_share(share), "is_true": bool(bar.is_true)}
+
+
+def to_html(record: Mapping[str, Any]) -> str:
+    """Returns a grid of photographs as Jupyter shows it."""
+    cells = [
+        f'<figure style="margin:4px;width:150px"><img src="data:image/jpeg;base64,{item["jpeg"]}" width="150"'
+        f' alt="{html.escape(item["alt"])}"><figcaption>{html.escape(item["caption"])}</figcaption>'
+        + "".join(f'<div><meter value="{bar["share"]}"></meter> {_bold(bar)}</div>' for bar in item.get("bars", ()))
+        + "</figure>"
+        for item in record["items"]
+    ]
+    text = ""
+    for row in record["rows"] or [{"heading": "", "count": len(cells)}]:
+        text += f"<p>{html.escape(row['heading'])}</p>" if row["heading"] else ""
+        text += f'<div style="display:flex;flex-wrap:wrap">{"".join(cells[: row["count"]])}</div>'
+        cells = cells[row["count"] :]
+    return text
+
+
+def _bold(bar: Mapping[str, Any]) -> str:
+    text = html.escape(f"{bar['text']} {bar['label']}")
+    return f"<b>{text}</b>" if bar["is_true"] else text
+
+
+def columns_for(count: int) -> int:
+    """Returns how many of `count` images stand in a row: at most 6, and no row is much shorter than the others."""
+    rows = -(-count // 6)
+    return -(-count // max(rows, 1))

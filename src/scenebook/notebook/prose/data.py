@@ -1,0 +1,72 @@
+"""What a reader should know of how a folder was read, as sentences for `say`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from scenebook.core.wording import count_noun, join_names
+from scenebook.data.images import LIST_SUFFIX, FoundImages
+
+MOST = 12
+"""So many names are listed in a sentence; of more, the rest is counted."""
+
+
+def describe_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
+    """Returns sentences with fields, and the values of the fields, on everything that was not simply used.
+
+    Nothing is said of what does not occur. What was set aside stands in a table of its own.
+    """
+    said: list[tuple[str, dict[str, Any]]] = []
+    if found.source is not None and found.source.suffix.lower() == LIST_SUFFIX:
+        repeated = count_noun(found.repeated, "row of it repeats", "rows of it repeat")
+        text = "Which images there are, and their classes, was read from the list {list}."
+        text += " {repeated} another and {count} once." if found.repeated else ""
+        values = {
+            "list": found.source.name,
+            "repeated": repeated,
+            "count": "counts" if found.repeated == 1 else "count",
+        }
+        said.append((text, values))
+    if found.drawn_from is not None:
+        said.append(
+            (
+                "Of {listed:,} images {drawn:,} were taken class by class, at random: the setting max\\_per\\_class "
+                "limits their number.",
+                {"listed": found.drawn_from, "drawn": len(found.images)},
+            )
+        )
+    if found.merged:
+        merged = (f"{label} (from {join_names(names)})" for label, names in found.merged.items())
+        said.append(("The class map makes one class of several: {merged}.", {"merged": _list(merged)}))
+    if found.left_out:
+        left = (f"{label} ({count_noun(count, 'image')})" for label, count in found.left_out.items())
+        said.append(("The class map leaves out: {left}.", {"left": _list(left)}))
+    if found.similar_names:
+        similar = (join_names(names) for names in found.similar_names)
+        said.append(
+            (
+                "Some names of classes look alike, because they differ only in upper and lower case or in how their "
+                "letters are stored: {similar}. They are kept apart here; a class map makes one class of them.",
+                {"similar": _list(similar)},
+            )
+        )
+    if found.ignored_folders:
+        said.append(
+            (
+                "Not used, because only the folders for training and testing hold labelled images: {folders}.",
+                {"folders": _list(found.ignored_folders)},
+            )
+        )
+    if found.passed_over:
+        passed = (f"{what} ({count:,})" for what, count in found.passed_over.items())
+        text = "Passed over, as what is hidden or left behind by operating systems always is: {passed}."
+        said.append((text, {"passed": _list(passed)}))
+    return said
+
+
+def _list(texts: Iterable[str]) -> str:
+    """Joins with semicolons: the texts may hold commas."""
+    texts = list(texts)
+    rest = [f"and {len(texts) - MOST:,} more"] if len(texts) > MOST else []
+    return "; ".join(texts[:MOST] + rest)

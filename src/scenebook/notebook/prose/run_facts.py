@@ -1,0 +1,97 @@
+"""What the sentences of the abstract and the conclusion need to know of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from scenebook.core.run_directory import SETTINGS, RunDirectory
+from scenebook.core.sentences import Sourced
+from scenebook.core.settings import EMBEDDED, IMAGENET, RANDOM, is_augmented
+from scenebook.core.wording import count_noun
+from scenebook.evaluation.metrics.confusion import largest_confusions
+
+
+def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
+    """Returns the settings that a run was made with, as far as they are known: of a run by hand, those of training.
+
+    Args:
+        run_dir: The run.
+        **given: Settings that the notebook knows.
+    """
+    file = run_dir.path(SETTINGS)
+    settings = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {**settings, **run_dir.read_json("training/recipe.json"), **given}
+
+
+def collect_facts(run_dir: RunDirectory) -> Sourced:
+    """Returns what sentences need to know of a run: its data, recipe, splits, accuracies and confusions."""
+    classes = run_dir.read_json("data/classes.json")
+    recipe = run_dir.read_json("training/recipe.json")
+    counts = run_dir.read_csv("data/splits.csv")["split"].value_counts()
+    history = run_dir.read_csv("training/history.csv").iloc[-1]
+    matrix = run_dir.read_matrix("evaluation/confusion_matrix.csv")
+    splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
+    facts = {
+        "name": classes["name"],
+        "kind": classes["kind"],
+        "k": len(classes["classes"]),
+        "backbone": name_backbone(recipe["backbone"], recipe["weights"]),
+        "epochs": count_noun(recipe["epochs"], "epoch"),
+        "base_layers": count_noun(recipe["trainable_base_layers"], "layer"),
+        **splits,
+        "confusion": describe_commonest(matrix),
+        "train_accuracy": float(history["accuracy"]),
+        "augmented": is_augmented(recipe),
+        "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
+    }
+    origins = {
+        "name": "data/classes.json: name",
+        "kind": "data/classes.json: kind",
+        "k": "data/classes.json: number of classes",
+        "backbone": "training/recipe.json: backbone, weights",
+        "epochs": "training/recipe.json: epochs",
+        "base_layers": "training/recipe.json: trainable_base_layers",
+        **{split: f"data/splits.csv: rows whose split is {split}" for split in splits},
+        "confusion": "evaluation/confusion_matrix.csv: largest cell off the diagonal",
+        "train_accuracy": "training/history.csv: accuracy in the last row",
+        "majority": "evaluation/confusion_matrix.csv: share of the largest row",
+    }
+    return Sourced(facts, origins=origins)
+
+
+def collect_points(scores: Mapping[str, Any]) -> Sourced:
+    """Returns the calibration error in percentage points, as `ece_points`, where there is one.
+
+    Args:
+        scores: The content of `evaluation/metrics.json`.
+    """
+    points = {"ece_points": {bound: 100 * value for bound, value in scores["ece"].items()}} if "ece" in scores else {}
+    return Sourced(points, origins={"ece_points": "evaluation/metrics.json: ece, times 100"})
+
+
+def describe_commonest(matrix: pd.DataFrame) -> str:
+    """Returns the sentence on the largest confusion of a matrix; where others are as large, it says so."""
+    largest = largest_confusions(matrix, most=2)
+    if not largest:
+        return "It makes no error."
+    true, predicted, count = largest[0]
+    example = f"{true} for {predicted} ({count} of {matrix.loc[true].sum()})"
+    if len(largest) > 1 and largest[1][2] == count:
+        return f"Among its commonest errors is to take {example}."
+    return f"The commonest error takes {example}."
+
+
+def name_backbone(backbone: str, weights: str) -> str:
+    """Returns the backbone and its weights in words; of a weights file, the file's name."""
+    network = "a small residual network" if backbone == EMBEDDED else backbone
+    origin = {
+        IMAGENET: "pretrained on ImageNet",
+        EMBEDDED: "pretrained on images of fractals",
+        RANDOM: "with random weights",
+    }
+    return f"{network} {origin.get(weights, f'with the weights of {Path(weights).name}')}"

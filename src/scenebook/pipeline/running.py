@@ -1,0 +1,245 @@
+"""Runs the stages that have to run, in order, and writes down what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from scenebook.core.errors import ScenebookError, StageError
+from scenebook.core.provenance import sha256_file
+from scenebook.core.run_directory import (
+    FINISHED_FIT,
+    SETTINGS,
+    STAGE_NOTEBOOKS,
+    RunDirectory,
+    project_root,
+    write_bytes,
+)
+from scenebook.core.settings import Settings
+from scenebook.pipeline.execution import PeakMemory, execute_notebook, explain_os_error
+from scenebook.pipeline.manifest import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    Manifest,
+    StageOutcome,
+    stored_outcomes,
+    tell_time,
+)
+from scenebook.pipeline.notebooks import read_notebook, renew_prose
+from scenebook.pipeline.planning import Decision, Planner, check_stages, plan, shorten
+from scenebook.pipeline.run_lock import hold_run
+
+
+class Listener(Protocol):
+    """Hears what the pipeline does, to show it."""
+
+    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None: ...
+
+    def stage_skipped(self, stage: str, number: int, total: int) -> None: ...
+
+    def progress(self, stage: str, text: str) -> None: ...
+
+    def stage_ended(self, outcome: StageOutcome) -> None: ...
+
+
+def explain_pipeline(
+    settings: Settings,
+    run_dir: RunDirectory,
+    *,
+    profile: str,
+    notebooks_dir: Path | None = None,
+    force: Collection[str] = (),
+) -> list[Decision]:
+    """Returns what `run_pipeline` would run, and why, without running anything.
+
+    Args:
+        settings: With absolute paths.
+        run_dir: The run.
+        profile: The profile's name.
+        notebooks_dir: The folder of the notebooks, for tests.
+        force: Stages that would run in any case; `all` names every one.
+    """
+    manifest = Manifest(run_dir, profile)
+    return plan(Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force))
+
+
+def run_pipeline(
+    settings: Settings,
+    run_dir: RunDirectory,
+    *,
+    profile: str,
+    listener: Listener,
+    notebooks_dir: Path | None = None,
+    force: Collection[str] = (),
+    time_limit: int | None = None,
+) -> list[StageOutcome]:
+    """Runs the stages whose key has changed, in order; the first one that fails ends the run.
+
+    Args:
+        settings: With absolute paths.
+        run_dir: The run.
+        profile: The profile's name, kept in the manifest.
+        listener: Is told what happens.
+        notebooks_dir: The folder of the notebooks, for tests.
+        force: Stages that run in any case; `all` names every one.
+        time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
+
+    Returns:
+        An outcome a stage, in order. The manifest holds the same.
+
+    Raises:
+        PipelineFailedError: A stage failed.
+        RunHeldError: Another command is writing to this run.
+        InputError: The run's folder cannot be written to, or its manifest is of a newer version.
+    """
+    check_stages(force)
+    with hold_run(run_dir):
+        manifest = Manifest(run_dir, profile)
+        planner = Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force)
+        runner = _Runner(planner, manifest, run_dir, listener, time_limit)
+        runner.mend_settings()
+        for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
+            runner.pass_stage(stage, number)
+    return stored_outcomes(run_dir)
+
+
+def _folder(notebooks_dir: Path | None) -> Path:
+    return notebooks_dir or project_root() / "notebooks"
+
+
+class PipelineFailedError(ScenebookError):
+    """A stage of `run_dir` failed; `outcomes` says what became of all of them."""
+
+    def __init__(self, error: StageError, outcomes: list[StageOutcome], run_dir: RunDirectory) -> None:
+        super().__init__(error, outcomes, run_dir)
+        self.error = error
+        self.outcomes = outcomes
+        self.run_dir = run_dir
+        self.exit_code = error.exit_code
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+class _Runner:
+    """Runs or skips stage after stage of one run."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        manifest: Manifest,
+        run_dir: RunDirectory,
+        listener: Listener,
+        time_limit: int | None,
+    ) -> None:
+        self._planner = planner
+        self._manifest = manifest
+        self._run_dir = run_dir
+        self._listener = listener
+        self._time_limit = time_limit
+        self._begun = False
+
+    def pass_stage(self, stage: str, number: int) -> None:
+        """Runs a stage, or skips it."""
+        decision = self._planner.decide(stage)
+        if not decision.run:
+            if decision.prose:
+                self._renew_prose(stage)
+            self._listener.stage_skipped(stage, number, len(STAGE_NOTEBOOKS))
+            return
+        self._begin()
+        reason = shorten(decision.reasons)
+        outcome = StageOutcome(stage, f"{STAGE_NOTEBOOKS[stage]}.ipynb", RUNNING, reason, started=tell_time())
+        # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
+        self._manifest.record(outcome)
+        if decision.forced and FINISHED_FIT.startswith(f"{stage}/"):
+            # Whoever forces a training wants it done again, not loaded.
+            for path in (self._run_dir.path(FINISHED_FIT), *self._run_dir.path(stage).glob("checkpoint*.npz")):
+                path.unlink(missing_ok=True)
+        try:
+            self._listener.stage_started(stage, number, len(STAGE_NOTEBOOKS), reason)
+            outcome, error = self._run(stage, outcome)
+        except KeyboardInterrupt:
+            self._manifest.record(StageOutcome(stage, outcome.notebook, INTERRUPTED, reason, started=outcome.started))
+            raise
+        self._manifest.record(outcome)
+        self._listener.stage_ended(outcome)
+        if error:
+            raise PipelineFailedError(error, stored_outcomes(self._run_dir), self._run_dir)
+
+    def mend_settings(self) -> None:
+        """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
+        if self._manifest.content["stages"] and self._manifest.digest_of(SETTINGS) != self._planner.settings_digest:
+            self._begin()
+            self._manifest.write()
+
+    def _remove_leftovers(self, stage: str) -> None:
+        """Removes files of a killed command that have not got their names."""
+        for folder in (stage, "figures", "notebooks"):
+            for path in self._run_dir.path(folder).glob(".*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+
+    def _begin(self) -> None:
+        """Notes the settings, before the first stage that runs."""
+        if not self._begun:
+            self._begun = True
+            self._manifest.begin()
+            write_bytes(self._run_dir.path(SETTINGS), self._planner.settings_text.encode())
+            self._manifest.register(SETTINGS, "settings")
+
+    def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
+        notebook = self._planner.notebook_of(stage)
+        source, key = sha256_file(notebook.path), self._planner.prepare_key(stage)
+        self._remove_leftovers(stage)
+        before = self._manifest.snapshot()
+        started = time.monotonic()
+        error: StageError | None = None
+        touched: set[str] = set()
+        log = self._run_dir.path(f"log/{stage}.txt")
+        with PeakMemory() as memory:
+            try:
+                touched = execute_notebook(
+                    stage,
+                    notebook.path,
+                    self._run_dir.path(f"notebooks/{outcome.notebook}"),
+                    self._planner.parameters_of(stage),
+                    log,
+                    lambda text: self._listener.progress(stage, text),
+                    runs_dir=self._run_dir.root.parent,
+                    time_limit=self._time_limit,
+                )
+            except StageError as caught:
+                error = caught
+            except OSError as caught:
+                error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)
+        if error and error.was_killed:
+            total = psutil.virtual_memory().total / 2**20
+            error.reason += f" (Its processes had taken {memory.peak_mb:,.0f} of {total:,.0f} MB.)"
+        self._manifest.collect(stage, before, touched, whole=error is None)
+        return StageOutcome(
+            stage,
+            outcome.notebook,
+            FAILED if error else DONE,
+            error.reason if error else outcome.reason,
+            round(time.monotonic() - started, 2),
+            memory.peak_mb,
+            outcome.started,
+            {} if error else self._planner.complete_key(stage, key, touched),
+            source,
+        ), error
+
+    def _renew_prose(self, stage: str) -> None:
+        """Gives the executed notebook the prose that its source has by now."""
+        source, entry = self._planner.notebook_of(stage), self._manifest.content["stages"][stage]
+        name = f"notebooks/{entry['notebook']}"
+        renew_prose(source, read_notebook(self._run_dir.path(name)))
+        self._manifest.register(name, stage)
+        entry["source"] = sha256_file(source.path)
+        self._manifest.write()

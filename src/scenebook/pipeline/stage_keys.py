@@ -1,0 +1,82 @@
+"""What a stage depends on: the key that it is run with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scenebook.core.keys import Key
+from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
+from scenebook.core.run_directory import STAGE_NOTEBOOKS, project_root
+from scenebook.core.settings import EMBEDDED, NAMED_WEIGHTS, Settings
+from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules
+from scenebook.evaluation.claims.loading import claims_path
+from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
+
+_ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
+
+
+def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
+    """Returns a stage's key but for images and inputs, which are known when it has run.
+
+    Args:
+        notebook: The stage's notebook.
+        parameters: The settings that it reads, by their names.
+        settings: All of the run, with absolute paths.
+    """
+    code = [source_of(cell) for cell in notebook.code_cells if PARAMETERS not in tags_of(cell)]
+    versions, files = library_versions(), _digest_files(parameters, settings)
+    key: Key = {
+        # A file that lies elsewhere now is the same file.
+        "settings": {name: value for name, value in parameters.items() if name not in files or value is None},
+        "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
+        "modules": digest_modules(code),
+        "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
+        "files": files,
+    }
+    if notebook.path.stem == STAGE_NOTEBOOKS["conclusion"]:
+        key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
+    return key
+
+
+def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Digests what stands outside the run and is named by a setting, or is there when the setting names none."""
+    found: dict[str, str] = {}
+    if "weights" in parameters and settings.weights not in NAMED_WEIGHTS:
+        found["weights"] = _digest(Path(settings.weights))
+    elif "weights" in parameters and settings.weights == EMBEDDED:
+        found["weights"] = _digest(PACKAGE / "weights" / "embedded.npz")
+    if settings.class_map and "class_map" in parameters:
+        found["class_map"] = _digest(Path(settings.class_map))
+    if "claims_file" in parameters:
+        found["claims_file"] = _digest(claims_path(settings.claims_file))
+    if "ablation_plan" in parameters:
+        plan = settings.ablation_plan or project_root() / "profiles" / "ablations.yaml"
+        found["ablation_plan"] = _digest(Path(plan))
+    if settings.samples_dir and "samples_dir" in parameters:
+        folder = Path(settings.samples_dir)
+        files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
+        found["samples_dir"] = sha256_lines(
+            json.dumps([path.relative_to(folder).as_posix(), sha256_file(path)]) for path in files
+        )
+    return found
+
+
+def _digest(path: Path) -> str:
+    return sha256_file(path) if path.is_file() else "absent"
+
+
+def read_front_matter() -> dict[str, Any]:
+    """Returns what the report's front matter says; nothing where it cannot be read, which rendering tells.
+
+    Read without what it is checked with, which takes seconds to import.
+    """
+    try:
+        content = yaml.safe_load((project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

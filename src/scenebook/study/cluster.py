@@ -1,0 +1,323 @@
+"""Where tasks run: worker processes of this machine that end with the command, or a dask cluster that is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import dask
+import psutil
+from dask.system import cpu_count
+from distributed import Client, LocalCluster, Security, WorkerPlugin
+from distributed.system import memory_limit
+
+from scenebook.core.environment import compute_environment
+from scenebook.core.errors import InputError
+from scenebook.core.progress import print_progress
+from scenebook.core.wording import count_noun, join_names
+
+PACKAGES = ("scenebook", "tensorflow")
+"""What every worker must have in the same version as this process."""
+
+_LOOPBACK = "127.0.0.1"
+_LEAKED = ("PYTHONHASHSEED", "__DASK_PARENT_PID")
+"""What dask sets in this process' own environment besides."""
+
+_Closable = TypeVar("_Closable", LocalCluster, Client)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers that take one task each at a time. Made by `open_cluster`.
+
+    Attributes:
+        client: The connection to the scheduler.
+        dashboard: The address of dask's dashboard on this machine; `None` where there is none.
+        patience: How long tasks may wait for a worker while there is none, in seconds.
+    """
+
+    client: Client
+    dashboard: str | None
+    patience: float
+
+    @property
+    def address(self) -> str:
+        """The scheduler's address."""
+        return str(self.client.scheduler.address)
+
+    def list_workers(self, *, timeout: float = 60.0) -> list[str]:
+        """Returns the addresses of the workers that there are now. One that dies comes back under another address.
+
+        Args:
+            timeout: How long the scheduler's answer is waited for, in seconds.
+
+        Raises:
+            OSError: The scheduler does not answer.
+        """
+        threads = self.client.nthreads(callback_timeout=timeout)
+        return [worker for worker, count in threads.items() if count == 1]
+
+    def count_workers(self) -> int:
+        """Returns how many workers there are now."""
+        return len(self.list_workers())
+
+
+def open_cluster(
+    scheduler: str | None,
+    *,
+    tasks: int,
+    task_gb: float,
+    must_see: Sequence[Path] = (),
+    timeout: float = 10.0,
+) -> AbstractContextManager[Cluster]:
+    """Returns a context manager that opens a cluster: workers of its own on this machine, or a scheduler's.
+
+    Workers of its own end with this process, whichever way it ends. Cores and memory are shared out to them:
+    `OMP_NUM_THREADS` and its like are set before a worker's interpreter starts, and stand in this process' environment
+    for as long as the cluster is open. They have no memory limit of dask's: it goes by resident memory, in which mapped
+    files count that the system can drop at any time (a feature bank), and what it does at the limit is to pause a
+    worker, for ever where a single task is too large. So it is the system that ends a worker that takes too much, and
+    `run_tasks` that tells of it.
+
+    The connection to a scheduler uses the TLS files that dask's own configuration names. It is closed at the end; the
+    scheduler and its workers stay, and a worker that is in the middle of a task then ends it.
+
+    Args:
+        scheduler: `tcp://host:port` or `tls://host:port` of a dask scheduler; `None`: workers of its own.
+        tasks: How many tasks there are: no more workers than that are started.
+        task_gb: Memory that a task takes, in GB.
+        must_see: Absolute paths that must exist on the machines of all workers of a scheduler.
+        timeout: How long an answer of the scheduler, and then a first worker, is waited for, in seconds.
+
+    Raises:
+        InputError: On entering: the scheduler's address is none, nothing answers there, there is no worker, or a worker
+            has more than one thread, other versions, or does not see a path.
+    """
+    return _open_local(tasks, task_gb) if scheduler is None else _connect(scheduler, must_see, timeout)
+
+
+def count_local_workers(tasks: int, *, cores: int, free_gb: float, task_gb: float) -> int:
+    """Returns how many workers this machine is good for: as many as it has tasks, cores and memory for, at least 1."""
+    return max(1, min(tasks, cores, int(free_gb / task_gb)))
+
+
+@contextmanager
+def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
+    cores = cpu_count()
+    free_gb = min(psutil.virtual_memory().available, memory_limit()) / 1e9
+    workers = count_local_workers(tasks, cores=cores, free_gb=free_gb, task_gb=task_gb)
+    if free_gb < task_gb:
+        print_progress(f"memory is scarce: {free_gb:.1f} GB are free, and a task takes about {task_gb:.1f} GB")
+    environment = compute_environment(threads=max(1, cores // workers))
+    shows = importlib.util.find_spec("bokeh") is not None
+    with (
+        TemporaryDirectory(prefix="scenebook-sweep-", ignore_cleanup_errors=True) as folder,
+        _changed_environment(environment),
+        dask.config.set(_configure(folder, environment)),
+        _closing(
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host=_LOOPBACK,
+                # Without an address of its own, dask's HTTP server takes a fixed port, dashboard or not.
+                dashboard_address=f"{_LOOPBACK}:0",
+                scheduler_kwargs={"dashboard": shows},
+                local_directory=folder,
+                memory_limit=0,
+            )
+        ) as cluster,
+        _closing(Client(cluster, set_as_default=False)) as client,
+    ):
+        client.register_plugin(_OutputIsLog())
+        yield Cluster(client, cluster.dashboard_link if shows else None, patience=180)
+
+
+def _configure(folder: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "temporary-directory": folder,
+        # A forked worker would have read its environment before it was set.
+        "distributed.worker.multiprocessing-method": "spawn",
+        # Instead of dask's defaults: one thread, and a MALLOC_TRIM_THRESHOLD_ with which large arrays are given back
+        # to the system, and asked of it again, at every step.
+        "distributed.nanny.pre-spawn-environ": dict(environment),
+        # Or a worker is given up that has died and, on a machine with much to do, takes 15 s to start again.
+        "distributed.deploy.lost-worker-timeout": "1 day",
+        # Nannies see when a worker dies; a computer that has been asleep has lost none.
+        "distributed.scheduler.worker-ttl": None,
+        # Asks a hundred times a second what a worker is doing.
+        "distributed.worker.profile.enabled": False,
+    }
+
+
+@contextmanager
+def _changed_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables of this process, which go before what dask is configured to set, and puts the old ones back."""
+    names = (*values, *_LEAKED)
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _closing(opened: _Closable) -> Iterator[_Closable]:
+    """Closes it at the end. Where that takes too long for dask, the work was done all the same."""
+    try:
+        yield opened
+    finally:
+        with suppress(TimeoutError):
+            opened.close()
+
+
+class _OutputIsLog(WorkerPlugin):
+    """What a task prints goes to the error stream: the output stream of a notebook's kernel is the report."""
+
+    name = "scenebook-output-is-log"
+
+    def setup(self, worker: Any) -> None:
+        with suppress(OSError):
+            os.dup2(2, 1)
+
+
+@contextmanager
+def _connect(address: str, must_see: Sequence[Path], timeout: float) -> Iterator[Cluster]:
+    with _without_tracebacks(), _closing(_call(address, timeout)) as client:
+        _await_worker(client, address, timeout)
+        _check_threads(client.nthreads(), address)
+        _check_surroundings(client, must_see)
+        yield Cluster(client, None, patience=600)
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Keeps dask's client from logging, with pages of calls, what our own errors say."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _call(address: str, timeout: float) -> Client:
+    if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
+        raise InputError(
+            "Expected the address of a dask scheduler, tcp://host:port or tls://host:port.",
+            received={"scheduler": address},
+            advice="The scheduler prints its address when it starts.",
+        )
+    security = _read_security(address)
+    try:
+        return Client(address, timeout=timeout, security=security, set_as_default=False)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected a dask scheduler that answers within {timeout:g} s.",
+            received={"scheduler": address, "error": _flatten(error)},
+            advice="Check that it runs and can be reached from here, and that both sides use TLS with certificates of "
+            "the same authority, or neither does.",
+        ) from error
+
+
+def _read_security(address: str) -> Security:
+    """Returns what dask's own configuration says of TLS, its files read once to see that they can be."""
+    advice = (
+        "Name PEM files in the environment: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+    )
+    security = Security()
+    files = {name: value for name, value in security.get_tls_config_for_role("client").items() if name != "ciphers"}
+    try:
+        context = security.get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError) as error:
+        received = {"scheduler": address, **files, "error": _flatten(error)}
+        raise InputError("Expected TLS files that can be read.", received=received, advice=advice) from error
+    if address.startswith("tls:") and context is None:
+        received = {"scheduler": address, **files}
+        raise InputError("Expected TLS certificates for a tls:// scheduler.", received=received, advice=advice)
+    return security
+
+
+def _flatten(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _await_worker(client: Client, address: str, timeout: float) -> None:
+    if client.nthreads():
+        return
+    print_progress(f"no worker is connected to {address} yet; waiting {timeout:g} s for the first")
+    try:
+        client.wait_for_workers(1, timeout=timeout)
+    except TimeoutError as error:
+        raise InputError(
+            f"Expected a worker at the dask scheduler within {timeout:g} s.",
+            received={"scheduler": address, "workers": 0},
+            advice=f"Start some, each with `dask worker {address} --nthreads 1`.",
+        ) from error
+
+
+def _check_threads(threads: Mapping[str, int], address: str) -> None:
+    for worker, count in threads.items():
+        if count != 1:
+            # dask would run as many tasks at once, in one process: several trainings in one TensorFlow.
+            raise InputError(
+                "Expected workers of one thread each, so that each runs one task at a time.",
+                received={"worker": worker, "nthreads": count},
+                advice=f"Start workers with `dask worker {address} --nthreads 1`, and more of them with --nworkers.",
+            )
+
+
+def _check_surroundings(client: Client, must_see: Sequence[Path]) -> None:
+    """Checks on every worker what only shows in the middle of a sweep otherwise."""
+    here = describe_surroundings([])["versions"]
+    answers = client.run(describe_surroundings, [str(path) for path in must_see], on_error="return")
+    for worker, answer in answers.items():
+        if isinstance(answer, BaseException):
+            raise InputError(
+                "Expected every worker to have scenebook installed.",
+                received={"worker": worker, "error": _flatten(answer)},
+                advice="Install the same environment on all machines, and start the worker in it.",
+            )
+        differing = {name: version for name, version in answer["versions"].items() if version != here[name]}
+        if differing:
+            wanted = join_names([f"{name} {here[name]}" for name in differing])
+            raise InputError(
+                f"Expected every worker to have the versions of this process: {wanted}.",
+                received={"worker": worker, **differing},
+                advice="Install the same environment on all machines, and start the worker in it.",
+            )
+        if answer["missing"]:
+            raise InputError(
+                f"Expected every worker to see {count_noun(len(must_see), 'path')} of this machine.",
+                received={"worker": worker, "missing": answer["missing"]},
+                advice="Put the run directory and the images on a file system that all machines share, under the "
+                "same path on each.",
+            )
+
+
+def describe_surroundings(paths: Sequence[str]) -> dict[str, Any]:
+    """Returns what the process that calls it has: its `versions`, and which of these paths are `missing`."""
+    versions = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "none"
+    return {"versions": versions, "missing": [path for path in paths if not os.path.exists(path)]}

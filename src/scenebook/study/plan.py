@@ -1,0 +1,161 @@
+"""The plan of a study: which variants of the run's recipe there are, read from a YAML file and resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scenebook.core.errors import SettingsError
+from scenebook.core.run_directory import project_root
+from scenebook.core.settings import AUGMENTATION, make_settings
+
+BASE = "base"
+NONE, CLAIMS, FULL = "none", "claims", "full"
+"""Values of the setting `ablations`."""
+
+CHANGEABLE = (
+    *AUGMENTATION,
+    *("preprocessing", "trainable_base_layers", "head_pooling", "head_units"),
+    *("epochs", "batch_size", "learning_rate", "decay", "momentum"),
+)
+"""Settings that a variant may change; the images and the backbone are the same for all of a study."""
+
+LAST = ("last block", "last stage")
+"""Values of `trainable_base_layers` that only the built network can turn into a number."""
+
+_SEEDS_OF_A_CLAIM = 3
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of the run's recipe.
+
+    Attributes:
+        name: Its name, also in files; `base` is the run's own recipe.
+        title: For tables and figures.
+        change: The settings that differ from the run's, with their values; `trainable_base_layers` may be one of
+            `LAST`. Empty for the base.
+        claim: The id of the claim that it tests, or `None`.
+        direction: `forward` where it is what the claim speaks of, `opposite` where it is the reverse, else empty.
+        seeds: How often it is trained, each time on another fold.
+    """
+
+    name: str
+    title: str
+    change: Mapping[str, Any]
+    claim: str | None
+    direction: str
+    seeds: int
+
+
+class _Times(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    times: Annotated[float | int, Field(gt=0)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
+    title: str = Field(min_length=1, max_length=200)
+    change: dict[Literal[CHANGEABLE], bool | int | float | str | _Times] = Field(min_length=1)  # type: ignore[valid-type]
+    claim: str | None = None
+    opposite: bool = False
+    seeds: int | None = Field(None, ge=1, le=100)
+
+
+class _Plan(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    variants: list[_Entry]
+
+
+def plan_path(ablation_plan: str | None) -> Path:
+    """Returns the file that the setting `ablation_plan` names."""
+    return Path(ablation_plan) if ablation_plan else project_root() / "profiles" / "ablations.yaml"
+
+
+def load_plan(path: Path, settings: Mapping[str, Any]) -> list[Variant]:
+    """Reads the variants of a study, the base first.
+
+    Args:
+        path: The file.
+        settings: The run's settings, of which variants change some.
+
+    Returns:
+        The base and every variant that differs from it, in the order of the file.
+
+    Raises:
+        SettingsError: The file cannot be read, or an entry of it is wrong.
+    """
+    entries = _read(path).variants
+    names = [BASE, *(entry.name for entry in entries)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError("Expected another name for each variant.", received={"plan": path.name, "name": twice[0]})
+    variants = [variant for entry in entries if (variant := _resolve(entry, settings, path)).change]
+    seeds = max((variant.seeds for variant in variants), default=1)
+    return [Variant(BASE, "as the run", {}, None, "", seeds), *variants]
+
+
+def choose_variants(variants: Sequence[Variant], ablations: str) -> list[Variant]:
+    """Returns the variants that the setting `ablations` asks for: `none` of them, those with `claims`, or all."""
+    wanted = {NONE: [], CLAIMS: [one for one in variants if one.claim or one.name == BASE], FULL: list(variants)}
+    return wanted[ablations]
+
+
+def _read(path: Path) -> _Plan:
+    received = {"ablation_plan": str(path)}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("Expected a readable plan of variants.", received=received, advice=str(error)) from None
+    except yaml.YAMLError as error:
+        text = " ".join(str(error).split())
+        raise SettingsError("Expected a plan of variants in YAML.", received=received, advice=text) from None
+    try:
+        return _Plan.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][:4]) or "the file"
+        rule = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        if len(first["loc"]) > 4:  # of a choice of types pydantic names the first one's rule
+            rule = "a setting's value, or {times: factor} with a factor above 0, written 0.5 or 1.0e-3"
+        raise SettingsError(
+            f"Expected a valid entry at {where}: {rule}.",
+            received=received,
+            advice="profiles/ablations.yaml says at its top how such a file is written.",
+        ) from None
+
+
+def _resolve(entry: _Entry, settings: Mapping[str, Any], path: Path) -> Variant:
+    change = {}
+    for name, wanted in entry.change.items():
+        value = _multiply(settings[name], wanted.times) if isinstance(wanted, _Times) else wanted
+        if value != settings[name]:
+            change[name] = value
+    # What only the network can tell is checked when it is built.
+    checked = {name: value for name, value in change.items() if not (name == LAYERS and value in LAST)}
+    try:
+        make_settings({**settings, **checked})
+    except SettingsError as error:
+        raise SettingsError(
+            f"In the plan {path.name}, variant {entry.name}: {error.expected}",
+            received=error.received,
+            advice=error.advice,
+        ) from None
+    seeds = entry.seeds or (_SEEDS_OF_A_CLAIM if entry.claim else 1)
+    direction = ("opposite" if entry.opposite else "forward") if entry.claim else ""
+    return Variant(entry.name, entry.title, change, entry.claim, direction, seeds)
+
+
+LAYERS = "trainable_base_layers"
+
+
+def _multiply(value: Any, factor: float) -> Any:
+    product = value * factor
+    # 0.001 times 0.1 is 0.0001, not the nearest sum of powers of two that multiplying leaves.
+    return max(1, round(product)) if isinstance(value, int) else float(f"{product:.12g}")

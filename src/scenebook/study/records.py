@@ -1,0 +1,169 @@
+"""What is kept of each training of a study, a file each in `ablations/runs/`, so that none is done twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import DivergedError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.study.trials import FOLDER, Trial
+
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What came out of a training; where it failed, numbers are NaN and arrays are empty.
+
+    Attributes:
+        variant: The variant's name.
+        seed: Which of the variant's seeds, from 0.
+        key: The trial's key.
+        status: `done` or `failed`.
+        error: Why it failed, in one line.
+        settings: The settings that differ from the run's, as numbers.
+        history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
+        train_loss: On the training images without augmentation, with the final weights.
+        train_accuracy: The same.
+        val_loss: On the validation images.
+        val_accuracy: The same.
+        train_right: Which training images it is right on, bool `(n,)`, in the order of `train_paths`.
+        val_right: Which validation images it is right on, bool `(m,)`.
+        train_paths: The training images.
+        val_paths: The validation images.
+        total_params: Of the network.
+        trainable_params: Of the network.
+        seconds: How long it took.
+        trunk_runtime: What the frozen layers ran in.
+    """
+
+    variant: str
+    seed: int
+    key: str
+    status: str
+    error: str
+    settings: Mapping[str, Any]
+    history: pd.DataFrame
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    train_right: np.ndarray
+    val_right: np.ndarray
+    train_paths: list[str]
+    val_paths: list[str]
+    total_params: int
+    trainable_params: int
+    seconds: float
+    trunk_runtime: str
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it failed because the loss was no finite number: it would again."""
+        return self.error.startswith(DivergedError.__name__)
+
+
+def write_record(run_dir: RunDirectory, trial: Trial, outcome: Mapping[str, Any]) -> None:
+    """Keeps what came out of a trial.
+
+    Args:
+        run_dir: The run.
+        trial: The trial.
+        outcome: What `variants.train_variant` returns, or `{"error": text}` where it failed.
+    """
+    status = FAILED if "error" in outcome else DONE
+    run_dir.write_json(trial.file, {"key": trial.key, "status": status, **outcome})
+
+
+def read_records(run_dir: RunDirectory, trials: Iterable[Trial], splits: pd.DataFrame) -> list[Record]:
+    """Returns what is kept of these trials; a record of other settings, images or versions does not count.
+
+    A file that cannot be read counts as missing: it is then made again.
+    """
+    records = []
+    for trial in trials:
+        # The whole of it: a file in which something is missing is as good as none.
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(run_dir.path(trial.file).read_text(encoding="utf-8"))
+            if content["key"] == trial.key:
+                records.append(_make_record(trial, content, splits))
+    return records
+
+
+def remove_others(run_dir: RunDirectory, trials: Iterable[Trial]) -> int:
+    """Removes the records that belong to none of these trials, and returns how many they were."""
+    keys = {run_dir.path(trial.file): trial.key for trial in trials}
+    removed = 0
+    for path in sorted(run_dir.path(FOLDER).glob("*.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if json.loads(path.read_text(encoding="utf-8"))["key"] == keys.get(path):
+                continue
+        path.unlink(missing_ok=True)
+        removed += 1
+    return removed
+
+
+def count_others(run_dir: RunDirectory, records: Sequence[Record]) -> int:
+    """Returns how many kept records belong to other settings, images or versions than the run's."""
+    return len(list(run_dir.path(FOLDER).glob("*.json"))) - len(records)
+
+
+def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame) -> Record:
+    paths = splits["path"]
+    train, validation = (list(paths.iloc[rows]) for rows in (trial.fold.train, trial.fold.validation))
+    status = content["status"]
+    common: dict[str, Any] = {"variant": trial.variant.name, "seed": trial.number, "key": trial.key, "status": status}
+    if status != DONE:
+        nothing, unknown = np.zeros(0, dtype=bool), float("nan")
+        return Record(
+            **common,
+            error=str(content["error"]),
+            settings=trial.variant.change,
+            history=pd.DataFrame(),
+            train_loss=unknown,
+            train_accuracy=unknown,
+            val_loss=unknown,
+            val_accuracy=unknown,
+            train_right=nothing,
+            val_right=nothing,
+            train_paths=train,
+            val_paths=validation,
+            total_params=0,
+            trainable_params=0,
+            seconds=unknown,
+            trunk_runtime="",
+        )
+    numbers = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+    measured: dict[str, Any] = {name: float(content[name]) for name in numbers}
+    return Record(
+        **common,
+        error="",
+        settings={name: content["settings"][name] for name in trial.variant.change},
+        history=pd.DataFrame(content["history"]),
+        **measured,
+        train_right=_unpack(content["train_right"], len(train)),
+        val_right=_unpack(content["val_right"], len(validation)),
+        train_paths=train,
+        val_paths=validation,
+        total_params=int(content["total_params"]),
+        trainable_params=int(content["trainable_params"]),
+        trunk_runtime=str(content["trunk_runtime"]),
+    )
+
+
+def pack(right: np.ndarray) -> str:
+    """Returns which images a network is right on, bool `(n,)`, as a text of ones and zeros."""
+    return "".join("1" if one else "0" for one in right)
+
+
+def _unpack(text: str, count: int) -> np.ndarray:
+    if len(text) != count or set(text) - {"0", "1"}:
+        raise ValueError("not one sign an image")
+    return np.array([sign == "1" for sign in text], dtype=bool)

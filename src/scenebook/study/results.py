@@ -1,0 +1,158 @@
+"""The tables of an ablation study: all numbers, for `ablations/results.csv`, and a short one to be read. No TensorFlow.
+
+Accuracies and gaps are shares in the first and percentages or percentage points in the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.wording import count_noun, shorten, show_setting, signed
+from scenebook.evaluation.claims.formatting import NOTHING
+from scenebook.evaluation.metrics.intervals import Score
+from scenebook.study.records import FAILED
+from scenebook.study.summaries import NOT_RUN, Summary
+
+RESULTS_FILE = "ablations/results.csv"
+COLUMNS = (
+    *("variant", "title", "changed", "seeds", "seeds_planned"),
+    *("val_accuracy", "val_accuracy_sd", "val_accuracy_min", "val_accuracy_max", "gap", "gap_sd"),
+    *("difference", "difference_low", "difference_high", "p"),
+    *("gap_difference", "gap_difference_low", "gap_difference_high", "images"),
+    *("seconds", "total_params", "trainable_params", "status", "error"),
+)
+MOST_CHANGES = 3
+"""A row of the short table gives the number of further settings."""
+LONGEST_ERROR = 80
+
+
+def tabulate(summaries: Sequence[Summary]) -> pd.DataFrame:
+    """Returns all numbers, a row a variant.
+
+    `val_accuracy` and `gap` are means over the seeds that are done, with the standard deviation (of n - 1) as `_sd`;
+    `difference`, with McNemar's `p`, and `gap_difference` are those from the base on the same seeds' images, with
+    their 95% intervals as `_low` and `_high`, and `images` how many validation images the former rests on (of the
+    base: how many it has); `seconds` are those of one training, on average.
+
+    Args:
+        summaries: From `summarize`.
+    """
+    return pd.DataFrame([_list_numbers(summary) for summary in summaries], columns=list(COLUMNS))
+
+
+def _list_numbers(summary: Summary) -> dict[str, Any]:
+    accuracies, gaps, found = summary.accuracies, summary.gaps, summary.comparison
+    first = summary.done[0] if summary.done else None
+    return {
+        "variant": summary.variant.name,
+        "title": summary.variant.title,
+        "changed": list_changes(summary.changes),
+        "seeds": len(summary.done),
+        "seeds_planned": summary.variant.seeds,
+        "val_accuracy": _mean(accuracies),
+        "val_accuracy_sd": _deviation(accuracies),
+        "val_accuracy_min": float(accuracies.min()) if len(accuracies) else np.nan,
+        "val_accuracy_max": float(accuracies.max()) if len(accuracies) else np.nan,
+        "gap": _mean(gaps),
+        "gap_sd": _deviation(gaps),
+        **_list_bounds("difference", found.accuracy if found else None),
+        "p": found.p if found else np.nan,
+        **_list_bounds("gap_difference", found.gap if found else None),
+        "images": found.images if found else sum(len(record.val_right) for record in summary.done),
+        "seconds": _mean(np.array([record.seconds for record in summary.done])),
+        "total_params": first.total_params if first else np.nan,
+        "trainable_params": first.trainable_params if first else np.nan,
+        "status": summary.status,
+        "error": summary.error,
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
+
+
+def _list_bounds(name: str, score: Score | None) -> dict[str, float]:
+    known = score or {"value": np.nan, "low": np.nan, "high": np.nan}
+    return {name: known["value"], f"{name}_low": known["low"], f"{name}_high": known["high"]}
+
+
+def list_changes(change: Mapping[str, Any], most: int | None = None) -> str:
+    """Returns the settings that a variant changes, as `learning_rate 0.01`.
+
+    Args:
+        change: Settings and their values.
+        most: Of more settings, the number of the others is given.
+    """
+    listed = [f"{name} {show_setting(value)}" for name, value in change.items()]
+    if most is not None and len(listed) > most:
+        listed = [*listed[: most - 1], f"{len(listed) - most + 1} more"]
+    return ", ".join(listed)
+
+
+def tabulate_shown(summaries: Sequence[Summary]) -> pd.DataFrame:
+    """Returns the short table, as text but for whole numbers; variants that were not run are left out.
+
+    Args:
+        summaries: From `summarize`.
+    """
+    summaries = [summary for summary in summaries if summary.status != NOT_RUN]
+    firsts = [summary.done[0] if summary.done else None for summary in summaries]
+    seconds = [float(np.mean([record.seconds for record in one.done])) if one.done else None for one in summaries]
+    return pd.DataFrame(
+        {
+            "variant": [summary.title for summary in summaries],
+            "changed": [list_changes(one.changes, MOST_CHANGES) or NOTHING for one in summaries],
+            "validation accuracy (%)": [_show_accuracy(summary) for summary in summaries],
+            "gap (points)": [show_gap(one) if one.done else NOTHING for one in summaries],
+            "against the base (points)": [_show_difference(summary) for summary in summaries],
+            "seconds": _show_whole(seconds),
+            "trained parameters": _show_whole([first.trainable_params if first else None for first in firsts]),
+        }
+    )
+
+
+def _show_accuracy(summary: Summary) -> str:
+    """Returns '85.3 ± 2.1 (3 seeds)', '85.3 (1 of 3 seeds)', or what went wrong."""
+    if summary.status == FAILED:
+        return f"failed: {shorten(summary.failed[0].error, LONGEST_ERROR)}"
+    accuracies = 100 * summary.accuracies
+    spread = f" ± {accuracies.std(ddof=1):.1f}" if len(accuracies) > 1 else ""
+    return f"{accuracies.mean():.1f}{spread} ({count_seeds(summary, len(accuracies))})"
+
+
+def count_seeds(summary: Summary, count: int) -> str:
+    """Returns '3 seeds', or '2 of 3 seeds' where more are planned."""
+    if count < summary.variant.seeds:
+        return f"{count} of {count_noun(summary.variant.seeds, 'seed')}"
+    return count_noun(count, "seed")
+
+
+def _show_difference(summary: Summary) -> str:
+    if summary.comparison is None:
+        return NOTHING
+    return "{value} ({low} to {high})".format(**in_points(summary.comparison.accuracy))
+
+
+def show_gap(summary: Summary) -> str:
+    """Returns the mean over-fitting gap in percentage points; there is no sign but a minus."""
+    return signed(100 * float(summary.gaps.mean()), 1).lstrip("+")
+
+
+def in_points(score: Score) -> dict[str, str]:
+    """Returns a difference of shares and its bounds in percentage points, as signed text."""
+    return {bound: signed(100 * score[bound], 1) for bound in ("value", "low", "high")}
+
+
+def _show_whole(values: Sequence[float | None]) -> list[Any]:
+    """Returns whole numbers, or text where one is missing: a column of numbers has no room for what is none."""
+    if all(value is not None for value in values):
+        return [round(value) for value in values if value is not None]
+    return [NOTHING if value is None else f"{value:,.0f}" for value in values]

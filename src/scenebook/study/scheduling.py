@@ -1,0 +1,169 @@
+"""In which order the trainings of a study are done, what is kept in the bank for them, and how long all of it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scenebook.core.settings import AUGMENTATION, RANDOM, is_augmented
+from scenebook.study.plan import BASE, LAYERS
+from scenebook.study.trials import Trial
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a variant's network is, as `variants.measure_speed` found.
+
+    Attributes:
+        start: Seconds until the first batch can be trained on.
+        trunk: Images a second through the trunk.
+        tail: Images a second in training of the tail.
+        row_bytes: What the bank takes for an image.
+    """
+
+    start: float
+    trunk: float
+    tail: float
+    row_bytes: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A training in a round.
+
+    Attributes:
+        trial: The training.
+        seconds: What it is estimated to take on a worker.
+        keep_views: Whether its views are kept in the bank.
+    """
+
+    trial: Trial
+    seconds: float
+    keep_views: bool
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What is filled into the bank before the trainings of a round.
+
+    Attributes:
+        trial: One of the trainings that share these views.
+        images: Rows of the table of splits, int64 `(n,)`.
+        epochs: How many epochs, from the first.
+        seconds: What it is estimated to take on one worker.
+    """
+
+    trial: Trial
+    images: np.ndarray
+    epochs: int
+    seconds: float
+
+
+@dataclass
+class Round:
+    """Trainings that share the bank's room: what they have in common is filled in first.
+
+    Attributes:
+        fillings: What is filled in.
+        planned: The trainings, the longest first.
+        bank_bytes: How much of the bank they use.
+    """
+
+    fillings: list[Filling] = field(default_factory=list)
+    planned: list[Planned] = field(default_factory=list)
+    bank_bytes: float = 0.0
+
+
+def network_of(trial: Trial) -> Hashable:
+    """Returns what a training's speed depends on."""
+    return tuple(trial.settings[name] for name in (LAYERS, "head_pooling", "head_units", "batch_size"))
+
+
+def bank_of(trial: Trial) -> Hashable:
+    """Returns what the trunk's output for an image depends on: trainings of the same read the same rows."""
+    settings = trial.settings
+    names = (*AUGMENTATION, "augmentation_seed", "preprocessing", LAYERS, "bank_dtype")
+    # Random weights are another trunk for each seed.
+    seed = settings["seed"] if settings["weights"] == RANDOM else None
+    return (*(settings[name] for name in names), seed)
+
+
+def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, bank_gb: float) -> list[Round]:
+    """Divides the trainings of a study into rounds, and estimates them.
+
+    Views that several trainings share are kept, and computed once, before the first of them; the run's own views are
+    kept in any case. Each round's views fit into the bank together, unless those of a single variant do not: then as
+    many epochs are kept as fit.
+
+    Args:
+        trials: What is to be done.
+        speeds: By `network_of`.
+        bank_gb: The setting of that name.
+    """
+    groups: dict[Hashable, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(bank_of(trial), []).append(trial)
+    rounds, room = [Round()], bank_gb * 1e9
+    for group in groups.values():
+        first, speed = group[0], speeds[network_of(group[0])]
+        images = np.unique(np.concatenate([trial.fold.train for trial in group]))
+        epoch_bytes = len(images) * speed.row_bytes
+        # All images as they are, too: they are kept for the over-fitting gap.
+        plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
+        shared = is_augmented(first.settings) and (len(group) > 1 or first.variant.name == BASE)
+        fitting = max(0, int((room - plain_bytes) // epoch_bytes))
+        kept = min(fitting, _count_shared_epochs(group)) if shared else 0
+        needed = min(room, plain_bytes + kept * epoch_bytes)
+        if rounds[-1].planned and rounds[-1].bank_bytes + needed > room:
+            rounds.append(Round())
+        rounds[-1].bank_bytes += needed
+        if kept:
+            seconds = speed.start + kept * len(images) / speed.trunk
+            rounds[-1].fillings.append(Filling(first, images, kept, seconds))
+        for trial in group:
+            estimated = _estimate(trial, speeds[network_of(trial)], kept)
+            rounds[-1].planned.append(Planned(trial, estimated, shared or not is_augmented(trial.settings)))
+    for one in rounds:
+        one.planned.sort(key=lambda planned: -planned.seconds)
+    return rounds
+
+
+def _count_shared_epochs(group: Sequence[Trial]) -> int:
+    """Returns how many epochs at least two trainings have; of one training alone, all that it has."""
+    epochs = sorted((trial.settings["epochs"] for trial in group), reverse=True)
+    return int(epochs[min(1, len(epochs) - 1)])
+
+
+def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
+    """Returns the seconds of a training, of which `kept` epochs are in the bank."""
+    epochs, images = trial.settings["epochs"], len(trial.fold.train)
+    # Without augmentation the first epoch's images are those of all others.
+    computed = 1 if not is_augmented(trial.settings) else max(0, epochs - kept) + 1
+    passes = (epochs + 1) * images / speed.tail
+    return speed.start + computed * images / speed.trunk + passes
+
+
+def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
+    """Returns how long all rounds take, workers sharing out the work evenly but for the longest training."""
+    total = 0.0
+    for one in rounds:
+        trainings = [planned.seconds for planned in one.planned]
+        total += sum(filling.seconds for filling in one.fillings) / workers
+        total += max([sum(trainings) / workers, *trainings], default=0.0)
+    return total
+
+
+def describe_bank(rounds: Sequence[Round], settings: Mapping[str, Any]) -> str:
+    """Returns how much of the disk the bank takes at most, as a clause."""
+    needed = sum(one.bank_bytes for one in rounds) / 1e9
+    if settings["bank_gb"] == 0:
+        return "nothing is kept in the feature bank (bank_gb is 0)"
+    if needed <= settings["bank_gb"]:
+        return f"the feature bank takes up to {needed:.1f} GB"
+    return (
+        f"the feature bank would take {needed:.1f} GB and may take {settings['bank_gb']:g} (bank_gb): it is filled and "
+        f"emptied in {len(rounds)} rounds"
+    )

@@ -1,0 +1,105 @@
+"""The trainings that a study consists of, and what a worker is given of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenebook.core.provenance import sha256_lines
+from scenebook.core.source_code import digest_modules
+from scenebook.network.feature_cache.opening import LIBRARIES
+from scenebook.study.folds import Fold
+from scenebook.study.plan import CHANGEABLE, Variant
+
+FOLDER = "ablations/runs"
+
+_FORMAT = 1
+_OF_THE_NETWORK = ("backbone", "image_size", "augmentation_seed", "bank_dtype")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a study: a variant, with one seed, on one fold.
+
+    Attributes:
+        variant: The variant.
+        number: Which of the variant's seeds, from 0.
+        settings: All settings of the training, `seed` among them; `trainable_base_layers` may be one of `LAST`.
+        fold: The images.
+        key: SHA-256 of what the outcome depends on.
+    """
+
+    variant: Variant
+    number: int
+    settings: Mapping[str, Any]
+    fold: Fold
+    key: str
+
+    @property
+    def name(self) -> str:
+        """For people to read."""
+        return f"{self.variant.title}, seed {self.settings['seed']}" if self.variant.seeds > 1 else self.variant.title
+
+    @property
+    def file(self) -> str:
+        """Where its record is kept in the run directory."""
+        return f"{FOLDER}/{self.variant.name}-{self.number}.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A part of a study, for a worker; the run directory has to be where the worker is.
+
+    Attributes:
+        run_dir: The run directory.
+        settings: All settings of the training; `trainable_base_layers` may be one of `plan.LAST`.
+        train: Rows of `data/splits.csv` that are trained on, int64 `(n,)`.
+        validation: Rows that are evaluated on, int64 `(m,)`.
+        keep_views: Whether a bank keeps the augmented views.
+        epochs: The epochs whose views are filled in.
+    """
+
+    run_dir: Path
+    settings: Mapping[str, Any]
+    train: np.ndarray
+    validation: np.ndarray
+    keep_views: bool = True
+    epochs: tuple[int, ...] = ()
+
+
+def list_trials(
+    variants: Sequence[Variant], settings: Mapping[str, Any], folds: Sequence[Fold], weights_sha256: str | None
+) -> list[Trial]:
+    """Returns every training that the variants ask for, those of one variant together.
+
+    Args:
+        variants: From `load_plan`, or some of them.
+        settings: The run's settings.
+        folds: From `make_folds`.
+        weights_sha256: Digest of the backbone's weights, `None` for random ones.
+    """
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    code = sha256_lines(digest_modules(["import scenebook.network.fitting"]).values())
+    trials = []
+    for variant in variants:
+        for number in range(variant.seeds):
+            fold = folds[number % len(folds)]
+            changed = {**settings, **variant.change, "seed": settings["seed"] + number}
+            about = {
+                "format": _FORMAT,
+                "settings": {name: changed[name] for name in (*CHANGEABLE, *_OF_THE_NETWORK, "seed")},
+                "weights": weights_sha256,
+                "images": fold.digest,
+                "versions": versions,
+                "code": code,
+            }
+            key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+            trials.append(Trial(variant, number, changed, fold, key))
+    return trials

@@ -1,0 +1,182 @@
+"""What a worker of a study does: train a variant, fill a part of a bank, or measure how fast both would be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.data.splitting import SplitImages, open_images
+from scenebook.network import fitting, training
+from scenebook.network.architecture import describe_network
+from scenebook.network.backbones import build_backbone
+from scenebook.network.classifier import count_parameters
+from scenebook.network.feature_cache.opening import estimate_bytes
+from scenebook.network.frozen.cutting import describe_trunk, split_frozen
+from scenebook.network.frozen.running import RunTrunk, compile_trunk
+from scenebook.study.plan import LAST, LAYERS
+from scenebook.study.records import pack
+from scenebook.study.trials import Task
+
+_KEPT = 2  # trunks; each holds its weights once more
+_compiled: dict[tuple[str, str], RunTrunk] = {}
+
+_MEASURED = 16  # images through the trunk, after a first time that pays for what is built once
+
+
+def train_variant(task: Task) -> dict[str, Any]:
+    """Trains a variant and asks it about its images.
+
+    Returns:
+        For `ablations.records.write_record`: `settings` (all of the training, as numbers), `history` (a list a column),
+        `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `train_right`, `val_right`, `total_params`,
+        `trainable_params`, `seconds`, `trunk_runtime`.
+
+    Raises:
+        DivergedError: The loss is no finite number.
+        InputError: The network has no such block or stage.
+    """
+    started = time.perf_counter()
+    settings, (train, validation), num_classes = _open(task)
+    fit = fitting.fit_variant(
+        settings,
+        train,
+        validation,
+        num_classes=num_classes,
+        keep_views=task.keep_views,
+        predict=True,
+        compile_trunk=compile_once,
+    )
+    assert fit.train_probs is not None
+    assert fit.val_probs is not None
+    return {
+        "settings": settings,
+        "history": fit.history.to_dict("list"),
+        **_score("train", fit.train_probs, train.labels),
+        **_score("val", fit.val_probs, validation.labels),
+        **{name: count for name, count in count_parameters(fit.model).items() if name != "non_trainable_params"},
+        "seconds": round(time.perf_counter() - started, 3),
+        "trunk_runtime": fit.trunk_runtime,
+    }
+
+
+def fill_bank(task: Task) -> int:
+    """Computes what the trunk makes of the views of the task's epochs, as far as the bank lacks them.
+
+    Returns:
+        How many rows the bank has of these.
+    """
+    settings, (train, _), num_classes = _open(task)
+    training.initialize_determinism(settings["seed"])
+    trunk, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
+    with fitting.open_stream(trunk, compile_once(trunk, settings["trunk_runtime"]), settings, train) as stream:
+        for epoch in task.epochs:
+            for _ in stream.batches(stream.list_missing(epoch), epoch, settings["batch_size"]):
+                pass
+        return sum(len(train) - len(stream.list_missing(epoch)) for epoch in task.epochs)
+
+
+def measure_speed(task: Task) -> dict[str, Any]:
+    """Measures, on a batch of images, how fast the trunk and a step of training are.
+
+    Returns:
+        The fields of `sweep.scheduling.Speed`: `start` (seconds until the first batch could be trained on), `trunk` and
+        `tail` (images a second), and `row_bytes` (what the bank takes for an image).
+    """
+    started = time.perf_counter()
+    settings, (train, _), num_classes = _open(task)
+    training.initialize_determinism(settings["seed"])
+    model = fitting.build_frozen_classifier(settings, num_classes)
+    trunk, tail = split_frozen(model)
+    run_trunk = compile_once(trunk, settings["trunk_runtime"])
+    with fitting.open_stream(trunk, run_trunk, settings, train, keep_views=False) as stream:
+
+        def stream_some() -> Any:
+            return next(iter(stream.batches(np.resize(np.arange(len(train)), _MEASURED), 0, _MEASURED)))[1]
+
+        tensors = stream_some()
+        start = time.perf_counter() - started
+        trunk_seconds = _time(stream_some)
+    tail.compile(keras.optimizers.SGD(settings["learning_rate"], momentum=0.9), "categorical_crossentropy")
+    count = settings["batch_size"]
+    rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
+    labels = tf.one_hot(np.resize(train.labels, count), num_classes)
+    tail.train_on_batch(rows, labels)
+    return {
+        "start": start,
+        "trunk": _MEASURED / trunk_seconds,
+        "tail": count / _time(lambda: tail.train_on_batch(rows, labels)),
+        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in trunk.outputs], settings["bank_dtype"], rows=1),
+    }
+
+
+def compile_once(trunk: keras.Model, runtime: str) -> RunTrunk:
+    """Returns a trunk ready to run; the last ones are kept, because the next task of a worker often has the same."""
+    key = (describe_trunk(trunk)["digest"], runtime)
+    if key not in _compiled:
+        while len(_compiled) >= _KEPT:
+            del _compiled[next(iter(_compiled))]
+        _compiled[key] = compile_trunk(trunk, runtime)
+    return _compiled[key]
+
+
+def _time(do: Any) -> float:
+    started = time.perf_counter()
+    do()
+    return time.perf_counter() - started
+
+
+def _open(task: Task) -> tuple[dict[str, Any], list[SplitImages], int]:
+    # What the worker's last task has left behind.
+    keras.backend.clear_session()
+    run_dir = RunDirectory(task.run_dir)
+    class_names = run_dir.read_json("data/classes.json")["classes"]
+    splits = run_dir.read_csv("data/splits.csv")
+    parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (task.train, task.validation)]
+    settings = dict(task.settings)
+    if settings[LAYERS] in LAST:
+        settings[LAYERS] = count_last_layers(settings, settings[LAYERS])
+    return settings, parts, len(class_names)
+
+
+def count_last_layers(settings: Mapping[str, Any], what: str) -> int:
+    """Returns how many of the backbone's last layers its last residual block, or its last stage, are.
+
+    Args:
+        settings: `backbone` and `image_size`, by their names.
+        what: `last block` or `last stage`.
+
+    Raises:
+        InputError: The backbone has no residual block.
+    """
+    base_model = build_backbone(settings["backbone"], image_size=settings["image_size"], weights="random")
+    network = describe_network(base_model)
+    if what == "last block":
+        if network.block is None:
+            raise InputError(
+                "Expected a backbone with residual blocks.",
+                received={"backbone": settings["backbone"], LAYERS: what},
+                advice="Name a number of layers in a plan of your own.",
+            )
+        layers = {layer.name for layer in network.block.layers}
+    else:
+        layers = {layer.name for layer in [stage for stage in network.stages if stage.role == "base"][-1].layers}
+    names = [layer.name for layer in base_model.layers]
+    return len(names) - min(number for number, name in enumerate(names) if name in layers)
+
+
+def _score(part: str, probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    right = probs.argmax(axis=1) == labels
+    # As Keras' categorical cross-entropy does, so that a probability of 0 is no infinite loss.
+    given = np.clip(probs[np.arange(len(labels)), labels].astype(np.float64), keras.config.epsilon(), 1.0)
+    return {
+        f"{part}_loss": float(-np.log(given).mean()),
+        f"{part}_accuracy": float(right.mean()),
+        f"{part}_right": pack(right),
+    }

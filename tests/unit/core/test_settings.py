@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenebook.core.errors import SettingsError
+from scenebook.core.run_directory import project_root
+from scenebook.core.settings import (
+    Settings,
+    describe_settings,
+    find_profile,
+    load_profile,
+    make_settings,
+    parse_overrides,
+)
+
+
+def test_an_unknown_setting_is_named_with_its_nearest_neighbour() -> None:
+    with pytest.raises(SettingsError, match=r"Received: setting='epocs'\. Did you mean epochs\?"):
+        make_settings({"epocs": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", True),
+        ("epochs", 2.5),
+        ("epochs", "many"),
+        ("zoom_range", 1.0),
+        ("horizontal_flip", 1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("image_size", 8),
+        ("dataset", ""),
+    ],
+)
+def test_a_wrong_type_or_bound_is_an_error_that_names_setting_and_value(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"setting {name} .*Received: {name}="):
+        make_settings({name: value})
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    settings = make_settings({})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epochs=2 max_per_class=40", {"epochs": 2, "max_per_class": 40}),
+        ("decay=1e-7", {"decay": 1e-7}),
+        ("max_per_class=none", {"max_per_class": None}),
+        ("horizontal_flip=false", {"horizontal_flip": False}),
+        ("samples_dir=my own images epochs=3", {"samples_dir": "my own images", "epochs": 3}),
+        ("dataset=$(touch x)", {"dataset": "$(touch x)"}),
+        ('dataset=it\'s "here"', {"dataset": 'it\'s "here"'}),
+        ("", {}),
+    ],
+)
+def test_overrides_are_read_as_yaml_scalars(text: str, expected: dict[str, object]) -> None:
+    assert parse_overrides([text]) == expected
+
+
+def test_an_override_without_an_equals_sign_is_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"name=value\. Received: set='epochs'"):
+        parse_overrides(["epochs"])
+
+
+def test_the_paper_profile_is_table_1() -> None:
+    paper = make_settings(load_profile(project_root() / "profiles" / "paper.yaml"))
+    assert (
+        paper.model_dump()
+        | {
+            "backbone": "ResNet50",
+            "weights": "imagenet",
+            "image_size": 150,
+            "rotation_range": 90,
+            "width_shift_range": 0.2,
+            "height_shift_range": 0.2,
+            "shear_range": 0.2,
+            "zoom_range": 0.2,
+            "horizontal_flip": True,
+            "learning_rate": 0.001,
+            "decay": 1e-7,
+            "momentum": 0.9,
+            "epochs": 8,
+            "batch_size": 64,
+            "trainable_base_layers": 3,
+            "head_units": 1024,
+        }
+        == paper.model_dump()
+    )
+
+
+def test_the_sample_profile_lists_every_setting_with_its_default() -> None:
+    values = load_profile(project_root() / "profiles" / "sample.yaml")
+    assert make_settings(values) == make_settings({})
+    assert list(values) == list(Settings.model_fields)
+
+
+def test_an_unknown_profile_is_an_error_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"Did you mean paper\? Known profiles: .*sample"):
+        find_profile("papr", project_root() / "profiles")
+
+
+def test_a_profile_that_is_no_mapping_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- epochs\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="`name: value` lines"):
+        load_profile(path)
+
+
+def test_a_profile_is_never_run_as_code(tmp_path: Path) -> None:
+    path = tmp_path / "evil.yaml"
+    path.write_text("epochs: !!python/object/apply:os.system ['touch x']\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="profile in YAML"):
+        load_profile(path)
+
+
+def test_every_setting_has_a_meaning_bounds_and_a_default() -> None:
+    for row in describe_settings():
+        assert all(row[name] for name in ("name", "default", "bounds", "meaning")), row

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenebook.core.sentences import fill, without_marks
+from scenebook.evaluation.metrics import calibration, intervals
+from scenebook.evaluation.metrics.confidence import (
+    describe_abstention,
+    describe_calibration,
+    describe_sets,
+    describe_temperature,
+    measure_calibration,
+)
+from scenebook.evaluation.metrics.intervals import proportion_score
+from scenebook.evaluation.metrics.scores import compute_scores
+from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, draw_too_sure
+
+
+@pytest.fixture(autouse=True)
+def resample_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = (
+        intervals.resample_means,
+        intervals.bootstrap_mean,
+        calibration.chance_errors,
+        calibration.calibration_error,
+    )
+    for function in functions:
+        keywords = function.__kwdefaults__
+        assert keywords
+        monkeypatch.setitem(keywords, "resamples", 1000)
+
+
+DESCRIBE = (
+    describe_calibration,
+    describe_temperature,
+    describe_abstention,
+    describe_sets,
+)
+HOSTILE = ["<b>x</b>", 'a "quoted" | *name*', "\N{SNOWMAN}", "{brace}"]
+
+
+def measure(test: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]) -> Any:
+    names = HOSTILE[: test[0].shape[1]]
+    return measure_calibration(as_predictions(*test, names), as_predictions(*validation, names), names, seed=0)
+
+
+def read(facts: dict[str, Any]) -> list[str]:
+    return [without_marks(fill(describe(facts), [facts]).markdown) for describe in DESCRIBE]
+
+
+def all_of(which: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+    probs, _ = draw_probs(n, seed=n)
+    return probs, getattr(probs, which)(axis=1)
+
+
+TIED = (np.tile([0.7, 0.3], (12, 1)), np.array([0, 1] * 6))
+
+
+@pytest.mark.parametrize(
+    ("test", "validation"),
+    [
+        (draw_probs(300, seed=0), draw_probs(42, seed=1)),
+        (draw_probs(3, seed=0, num_classes=2), draw_probs(2, seed=1, num_classes=2)),
+        (draw_probs(1, seed=0), draw_probs(1, seed=1)),
+        (all_of("argmax", 30), all_of("argmax", 12)),
+        (all_of("argmin", 30), all_of("argmin", 12)),
+        (TIED, TIED),
+    ],
+    ids=["usual", "tiny", "one image", "all right", "all wrong", "all alike"],
+)
+def test_any_predictions_can_be_measured_kept_and_described(test: Any, validation: Any) -> None:
+    found = measure(test, validation)
+    facts = json.loads(json.dumps(found.facts, allow_nan=False))
+    for sentence in read(facts):
+        assert "nan" not in sentence
+        assert sentence.endswith(".")
+    assert found.bins["n"].sum() == found.curve["n"].iloc[-1] == len(test[0])
+    assert facts["n_validation"] == len(validation[0])
+
+
+def test_the_facts_agree_with_the_scores_of_the_run() -> None:
+    test, validation = draw_probs(200, seed=0), draw_probs(42, seed=1)
+    facts = measure(test, validation).facts
+    scores = compute_scores(as_predictions(*test, HOSTILE), HOSTILE, seed=0)
+    for name in ("accuracy", "ece"):
+        assert facts[name] == scores[name]
+    assert facts["log_loss"] == pytest.approx(scores["log_loss"])
+
+
+def test_both_tables_of_bins_are_kept_with_their_temperature() -> None:
+    found = measure(draw_probs(200, seed=0, temperature=2.0), draw_probs(100, seed=1, temperature=2.0))
+    table = found.list_bins()
+    assert table["temperature"].unique().tolist() == [1.0, found.facts["temperature"]["value"]]
+    assert table.groupby("temperature")["n"].sum().tolist() == [200, 200]
+    alike = measure(TIED, TIED)
+    assert alike.list_bins()["temperature"].unique().tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        (draw_too_sure(400, seed=0, excess=0.2), "**too sure**"),
+        (draw_too_sure(400, seed=0, excess=-0.2), "**not sure enough**"),
+        (draw_too_sure(400, seed=0, excess=0.0), "may be chance"),
+    ],
+)
+def test_the_sentence_says_in_which_direction_the_confidence_errs(test: Any, words: str) -> None:
+    facts = measure(test, draw_too_sure(60, seed=1, excess=0.0)).facts
+    assert words in describe_calibration(facts)
+    assert "so few errors" not in describe_calibration(facts)
+
+
+def test_errors_in_both_directions_and_too_few_errors_are_said() -> None:
+    facts = measure(draw_too_sure(400, seed=0, excess=0.2), draw_too_sure(60, seed=1, excess=0.0)).facts
+    balanced = facts | {"mean_confidence": facts["accuracy"]["value"]}
+    assert "too sure in some bins and not sure enough in others" in describe_calibration(balanced)
+    # The error is no more than the distance of the means: no bin errs the other way.
+    ece = {"value": 0.01, "low": 0.001, "high": 0.02}
+    one_way = facts | {"mean_confidence": facts["accuracy"]["value"] - 0.01, "ece": ece}
+    assert "is **not sure enough**" in describe_calibration(one_way)
+    assert "so few errors" in describe_calibration(facts | {"errors": 4})
+
+
+def test_the_sentence_on_the_temperature_knows_what_it_did() -> None:
+    helped = measure(*(draw_probs(n, seed=n, temperature=2.5) for n in (300, 150))).facts
+    assert "more even" in describe_temperature(helped)
+    assert "the correction helps" in describe_temperature(helped)
+    worse = measure(draw_probs(300, seed=0), draw_probs(150, seed=1, temperature=2.5)).facts
+    assert "misled it" in describe_temperature(worse)
+    idle = measure(draw_probs(60, seed=0), draw_probs(40, seed=3)).facts
+    assert "leave open whether there is anything to correct" in describe_temperature(idle)
+    unsure = measure(*(draw_probs(n, seed=n, temperature=0.4) for n in (300, 150))).facts
+    assert "more extreme" in describe_temperature(unsure)
+    assert "determine no temperature" in describe_temperature(helped | {"temperature": None})
+
+
+def test_the_sentence_on_abstaining_knows_whether_it_pays() -> None:
+    facts = measure(draw_probs(400, seed=0), draw_probs(40, seed=1)).facts
+    assert "does tell easy" in describe_abstention(facts)
+    overlapping = facts | {"refused": proportion_score(3, 5), "answered": proportion_score(16, 20)}
+    assert "left open" in describe_abstention(overlapping)
+    assert "left open" in describe_abstention(facts | {"refused": facts["answered"]})
+    misled = facts | {"refused": proportion_score(80, 80), "answered": proportion_score(160, 320)}
+    assert "is lower for the easy images" in describe_abstention(misled)
+    assert "same confidence" in describe_abstention(facts | {"refused": None})
+    assert "No test image is misclassified" in describe_abstention(facts | {"errors": 0})
+    assert "Every test image is misclassified" in describe_abstention(facts | {"errors": facts["n"]})
+
+
+def test_the_sentence_on_sets_compares_with_what_so_few_images_promise() -> None:
+    facts = measure(draw_probs(400, seed=0), draw_probs(90, seed=1)).facts
+    assert "agrees with it" in describe_sets(facts)
+    assert "on average" in describe_sets(facts)
+    single = facts | {"set_single": proportion_score(400, 400)}
+    assert "no second one is needed" in describe_sets(single)
+    below = facts | {"set_coverage": proportion_score(200, 400)}
+    assert "unlike the validation images" in describe_sets(below)
+    above = facts | {"set_coverage": proportion_score(400, 400)}
+    assert "easier than the validation images" in describe_sets(above)
+    alone = above | {"accuracy": proportion_score(399, 400)}
+    assert "the most probable class alone is right more often" in describe_sets(alone)
+    assert "would have to hold all classes" in describe_sets(facts | {"set_expected": None})

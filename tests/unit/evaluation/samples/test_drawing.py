@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenebook.core.errors import DatasetError
+from scenebook.evaluation.samples.drawing import (
+    describe_errors,
+    describe_prediction,
+    find_samples,
+    name_copies,
+    read_selection,
+    select_one_per_class,
+    select_per_class,
+    tile,
+)
+from tests.conftest import MakeFolder
+
+IMAGES = pd.DataFrame({"path": [f"{name}/{i}.png" for name in "abc" for i in range(9)], "label": list("abc" * 9)})
+IMAGES["label"] = IMAGES["path"].str[0]
+
+
+def test_one_image_of_each_class_is_drawn_from_the_seed() -> None:
+    first, again = (select_one_per_class(IMAGES, ["a", "b", "c"], seed=3) for _ in range(2))
+    assert list(first["label"]) == ["a", "b", "c"]
+    assert first.equals(again)
+    draws = {tuple(select_one_per_class(IMAGES, ["a", "b", "c"], seed=seed)["path"]) for seed in range(9)}
+    assert len(draws) > 5
+
+
+def test_the_draw_of_a_class_does_not_depend_on_the_others() -> None:
+    without = IMAGES[IMAGES["label"] != "a"]
+    chosen = select_one_per_class(without, ["a", "b", "c"], seed=3)
+    assert list(chosen["label"]) == ["b", "c"]
+    assert list(chosen["path"]) == list(select_one_per_class(IMAGES, ["a", "b", "c"], seed=3)["path"][1:])
+
+
+def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolder) -> None:
+    found = find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog"])
+    assert found.to_dict("records") == [
+        {"path": "cat/000.png", "label": "cat"},
+        {"path": "dog/000.png", "label": "dog"},
+    ]
+
+
+def test_a_given_sample_that_cannot_be_read_is_passed_over(make_folder: MakeFolder) -> None:
+    root = make_folder({"cat": 2, "dog": 1})
+    (root / "cat" / "000.png").write_bytes(b"no image")
+    assert list(find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+
+
+def test_a_given_sample_may_not_be_a_link_out_of_the_folder(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"cat": 2, "dog": 1})
+    (root / "cat" / "000.png").rename(tmp_path / "secret.png")
+    (root / "cat" / "000.png").symlink_to(tmp_path / "secret.png")
+    assert list(find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+
+
+def test_a_class_without_a_given_sample_is_an_error(make_folder: MakeFolder) -> None:
+    with pytest.raises(DatasetError, match=r"every class in samples_dir.*class='emu'"):
+        find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"])
+
+
+def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:
+    names = name_copies(pd.DataFrame({"label": ["../../etc", "a/b", "", "x" * 300]}))
+    assert len(set(names)) == 4
+    for name in names:
+        assert name.startswith("samples/pictures/")
+        assert name.count("/") == 2
+        assert len(name) < 120
+
+
+def test_a_caption_says_whether_a_sample_is_right() -> None:
+    row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
+    assert describe_prediction(row) == "true sea, predicted mountain ✗ 51%"
+    assert describe_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
+
+
+def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
+    table = pd.DataFrame({"path": [f"{number}.jpg" for number in range(9)], "label": ["cat"] * 6 + ["dog"] * 3})
+    shown = select_per_class(table, ["dog", "cat", "owl"], each=4, seed=0)
+    assert shown["label"].tolist() == ["dog"] * 3 + ["cat"] * 4
+    assert not shown["path"].duplicated().any()
+    images = [np.full((5, 5, 3), number, dtype=np.uint8) for number in range(7)]
+    tiles = tile(images, shown["label"].tolist(), columns=2, gap=1)
+    assert list(tiles) == ["dog", "cat"]
+    assert {tile.shape for tile in tiles.values()} == {(11, 11, 3)}
+    assert [tiles["dog"][at][0] for at in ((0, 0), (0, 10), (10, 0), (10, 10), (5, 5))] == [0, 1, 2, 255, 255]
+    assert tiles["cat"][10, 10, 0] == 6
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "said"),
+    [
+        (6, 6, "All {n} images"),
+        (0, 6, "None of the {n} images"),
+        (2, 6, "Of the {n} images"),
+        (1, 1, "The one image in [@fig:samples] is classified correctly."),
+        (0, 1, "is not classified correctly; {wrong}."),
+    ],
+)
+def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, said: str) -> None:
+    assert said in read_selection(right, n)
+
+
+def test_of_many_wrong_samples_a_few_are_told() -> None:
+    wrong = pd.DataFrame({"label": [f"c{n}" for n in range(9)], "predicted": "sea", "confidence": 0.5})
+    told = describe_errors(wrong)
+    assert told.count("is called sea (50%)") == 6
+    assert told.endswith("; and 3 more are wrong")
+    assert "more" not in describe_errors(wrong.head(6))

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.provenance import sha256_file
+from scenebook.network import embedded
+from scenebook.network.backbones import (
+    build_backbone,
+    count_layers,
+    count_weight_layers,
+    list_backbones,
+    preprocessing,
+    weights_digest,
+)
+from scenebook.pipeline.checks import list_keras_backbones
+
+
+def test_the_command_line_knows_the_same_backbones_without_importing_keras() -> None:
+    assert ["embedded", *list_keras_backbones()] == list_backbones()
+
+
+@pytest.fixture(scope="module")
+def resnet50() -> Iterator[keras.Model]:
+    """ResNet50 without its top, with random weights: it takes seconds to build."""
+    yield build_backbone("ResNet50", image_size=150, weights="random")
+    keras.backend.clear_session()
+
+
+def test_the_embedded_backbone_comes_with_its_weights() -> None:
+    pretrained = build_backbone("embedded", image_size=32, weights="embedded")
+    untrained = build_backbone("embedded", image_size=32, weights="random")
+    assert not np.array_equal(pretrained.get_weights()[0], untrained.get_weights()[0])
+    assert weights_digest("embedded", "embedded") == embedded.read_embedded_record()["sha256"]
+
+
+@pytest.mark.parametrize("backbone", ["embedded", "MobileNet"])
+def test_random_weights_depend_on_the_seed_alone(backbone: str) -> None:
+    first, again, other = (
+        build_backbone(backbone, image_size=32, weights="random", seed=seed).get_weights()[0] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_weights_file_of_the_backbone_loads(tmp_path: Path) -> None:
+    saved = build_backbone("MobileNet", image_size=32, weights="random", seed=1)
+    path = tmp_path / "mobile net's.weights.h5"
+    saved.save_weights(path)
+    loaded = build_backbone("MobileNet", image_size=64, weights=str(path), seed=2)
+    for first, second in zip(saved.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert weights_digest(str(path), "MobileNet") == sha256_file(path)
+
+
+def test_weights_of_another_backbone_are_refused_by_layer_and_shape(tmp_path: Path) -> None:
+    embedded.build_embedded(32).save_weights(tmp_path / "other.weights.h5")
+    expected = r"fit is conv1: the model's shapes are 3x3x3x32, the file's are 3x3x3x32 and 32"
+    with pytest.raises(WeightsError, match=expected):
+        build_backbone("MobileNet", image_size=32, weights=str(tmp_path / "other.weights.h5"))
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [("resnet50", "ResNet50"), ("Resnet 50", "ResNet50"), ("mobilenetv2", "MobileNetV2"), ("embeded", "embedded")],
+)
+def test_an_unknown_backbone_is_answered_with_near_names(typed: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"Received: backbone='{typed}'. Did you mean .*{meant}"):
+        build_backbone(typed, image_size=32, weights="random")
+
+
+@pytest.mark.parametrize("backbone, weights", [("embedded", "imagenet"), ("ResNet50", "embedded")])
+def test_weights_made_for_another_backbone_are_refused(backbone: str, weights: str) -> None:
+    with pytest.raises(WeightsError, match=f"for this backbone.*backbone='{backbone}', weights='{weights}'"):
+        build_backbone(backbone, image_size=96, weights=weights)
+
+
+@pytest.mark.parametrize(
+    "backbone, minimum", [("embedded", 32), ("ResNet50", 32), ("Xception", 71), ("InceptionV3", 75)]
+)
+def test_too_small_an_image_size_names_the_minimum(backbone: str, minimum: int) -> None:
+    expected = f"at least {minimum} for the backbone {backbone}. Received: image_size={minimum - 1}"
+    with pytest.raises(SettingsError, match=expected):
+        build_backbone(backbone, image_size=minimum - 1, weights="random")
+
+
+@pytest.mark.parametrize("backbone", list_backbones())
+def test_every_backbone_has_an_importable_preprocessing(backbone: str) -> None:
+    found = preprocessing(backbone)
+    module, _, name = found.name.rpartition(".")
+    assert getattr(importlib.import_module(module), name) is found.function
+    result = found(np.full((1, 2, 2, 3), 255, np.float32))
+    assert result.shape == (1, 2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "backbone, name",
+    [
+        ("ResNet50", "keras.applications.resnet50.preprocess_input"),
+        ("ResNet50V2", "keras.applications.resnet_v2.preprocess_input"),
+        ("MobileNetV3Small", "keras.applications.mobilenet_v3.preprocess_input"),
+        ("EfficientNetV2B0", "keras.applications.efficientnet_v2.preprocess_input"),
+        ("embedded", "scenebook.network.backbones.preprocess_input"),
+    ],
+)
+def test_preprocessing_is_the_backbones_own(backbone: str, name: str) -> None:
+    assert preprocessing(backbone).name == name
+
+
+def test_preprocessing_leaves_the_given_array_alone() -> None:
+    images = np.full((1, 2, 2, 3), 100, np.float32)
+    result = preprocessing("ResNet50")(images)
+    np.testing.assert_array_equal(images, 100)
+    # ResNet50 expects blue, green, red, each minus its mean over ImageNet.
+    np.testing.assert_allclose(result[0, 0, 0], [100 - 103.939, 100 - 116.779, 100 - 123.68], rtol=1e-5)
+
+
+def test_the_list_of_backbones_is_that_of_keras() -> None:
+    names = list_backbones()
+    assert names[0] == "embedded"
+    assert {"ResNet50", "ResNet152V2", "VGG16", "EfficientNetB0", "ConvNeXtTiny"} <= set(names)
+    assert all(callable(getattr(keras.applications, name)) for name in names[1:])
+
+
+def test_resnet50_has_175_layers_and_178_with_the_papers_head(resnet50: keras.Model) -> None:
+    assert count_layers(resnet50) == len(resnet50.layers) == 175
+    assert resnet50.output_shape == (None, 5, 5, 2048)
+    head = [layers.Flatten(), layers.Dense(2, activation="relu"), layers.Dense(6, activation="softmax")]
+    assert count_layers(keras.Sequential([keras.Input((150, 150, 3)), resnet50, *head])) == 178
+    # An outer input layer stands beside the nested one; it is the same input.
+    inputs = keras.Input((150, 150, 3))
+    assert count_layers(keras.Model(inputs, layers.Flatten()(resnet50(inputs)))) == 176
+
+
+def test_resnet50_with_its_own_top_has_50_weight_layers(resnet50: keras.Model) -> None:
+    pooled = layers.GlobalAveragePooling2D()(resnet50.output)
+    with_top = keras.Model(resnet50.inputs, layers.Dense(2)(pooled))
+    assert count_weight_layers(with_top) == 50
+    assert sum(isinstance(layer, layers.Conv2D) for layer in resnet50.layers) == 53
+
+
+def test_vgg16_has_16_weight_layers() -> None:
+    vgg16 = build_backbone("VGG16", image_size=32, weights="random")
+    top = keras.Sequential([vgg16, layers.Flatten(), layers.Dense(2), layers.Dense(2), layers.Dense(2)])
+    assert count_weight_layers(top) == 16
+
+
+@pytest.mark.parametrize("block", ["conv2_block1", "conv2_block2", "conv4_block1"])
+def test_the_embedded_blocks_are_those_of_resnet50(block: str, resnet50: keras.Model) -> None:
+    ours, theirs = (
+        [(layer.name, type(layer).__name__) for layer in model.layers if layer.name.startswith(f"{block}_")]
+        for model in (embedded.build_embedded(32), resnet50)
+    )
+    # ReLU is a layer of its own here, and an Activation there.
+    assert ours == [(name, kind.replace("Activation", "ReLU")) for name, kind in theirs]
+
+
+def test_weight_layers_of_a_nested_model_count() -> None:
+    base_model = embedded.build_embedded(32)
+    model = keras.Sequential([keras.Input((32, 32, 3)), base_model, layers.Flatten(), layers.Dense(2), layers.Dense(2)])
+    assert count_weight_layers(model) == count_weight_layers(base_model) + 2
+
+
+def test_random_weights_have_no_digest() -> None:
+    assert weights_digest("random", "ResNet50") is None
+
+
+def test_the_digest_of_imagenet_weights_is_that_of_the_file_keras_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert weights_digest("imagenet", "ResNet50") is None
+    (tmp_path / "models").mkdir()
+    files = {
+        "ResNet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "ResNet50V2": "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "MobileNet": "mobilenet_1_0_224_tf_no_top.h5",
+        "MobileNetV2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        "EfficientNetV2B0": "efficientnetv2-b0_notop.h5",
+        "ConvNeXtTiny": "convnext_tiny_notop.h5",
+    }
+    for name in (*files.values(), "resnet50_weights_tf_dim_ordering_tf_kernels.h5"):
+        (tmp_path / "models" / name).write_text(name)
+    for backbone, name in files.items():
+        assert weights_digest("imagenet", backbone) == sha256_file(tmp_path / "models" / name)

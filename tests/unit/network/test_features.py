@@ -1,0 +1,75 @@
+"""Features on disk: written whole, without pickles, and found again by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scenebook.core.errors import MissingArtifactError, ScenebookError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.network.features import FEATURES, load_features, load_weights, save_features, save_weights
+
+
+def save_some(run_dir: RunDirectory) -> None:
+    vectors = {"train": np.arange(6.0).reshape(3, 2), "validation": np.array([[9.0, 9.0]]), "test": np.zeros((1, 2))}
+    save_features(run_dir, vectors, {"train": np.array([4, 0, 7]), "validation": np.array([2]), "test": np.array([5])})
+
+
+def test_features_come_back_as_they_were_written(run_dir: RunDirectory) -> None:
+    save_some(run_dir)
+    features = load_features(run_dir)
+    assert features.vectors.dtype == np.float32
+    assert features.rows.dtype == np.int64
+    assert list(features.splits) == ["train", "train", "train", "validation", "test"]
+    np.testing.assert_array_equal(features.of("validation"), [[9, 9]])
+
+
+def test_vectors_are_found_by_the_row_of_their_image(run_dir: RunDirectory) -> None:
+    save_some(run_dir)
+    np.testing.assert_array_equal(load_features(run_dir).align([7, 4, 2]), [[4, 5], [0, 1], [9, 9]])
+
+
+@pytest.mark.parametrize("row", [1, 99])
+def test_a_row_without_features_is_an_error(run_dir: RunDirectory, row: int) -> None:
+    save_some(run_dir)
+    with pytest.raises(ScenebookError, match=r"features=5. Run notebook 02 again"):
+        load_features(run_dir).align([4, row])
+
+
+def test_missing_features_name_the_notebook_that_writes_them(run_dir: RunDirectory) -> None:
+    with pytest.raises(MissingArtifactError, match="02-training"):
+        load_features(run_dir)
+
+
+def test_the_same_features_are_the_same_bytes_and_no_pickle_is_needed(run_dir: RunDirectory) -> None:
+    save_some(run_dir)
+    first = run_dir.path(FEATURES).read_bytes()
+    save_some(run_dir)
+    assert run_dir.path(FEATURES).read_bytes() == first
+    with np.load(run_dir.path(FEATURES), allow_pickle=False) as stored:
+        assert {name: stored[name].dtype.kind for name in stored.files} == {"features": "f", "row": "i", "split": "U"}
+
+
+class Layer:
+    """All that is read of a Keras layer."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name = name
+        self._weights = [np.full(2, number, dtype=np.float32) for number in range(count)]
+
+    def get_weights(self) -> list[np.ndarray]:
+        return self._weights
+
+
+def test_weights_come_back_in_their_order_and_layers_without_any_are_left_out(run_dir: RunDirectory) -> None:
+    save_weights(run_dir, [Layer("block/conv", 12), Layer("add", 0), Layer("bn", 4)])
+    weights = load_weights(run_dir)
+    assert {name: [float(array[0]) for array in arrays] for name, arrays in weights.items()} == {
+        "block/conv": list(range(12)),
+        "bn": [0, 1, 2, 3],
+    }
+
+
+def test_a_model_none_of_whose_layers_was_trained_has_no_weights_to_keep(run_dir: RunDirectory) -> None:
+    save_weights(run_dir, [])
+    assert load_weights(run_dir) == {}

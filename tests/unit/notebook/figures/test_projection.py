@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenebook.core.errors import InputError
+from scenebook.notebook.figures import style
+from scenebook.notebook.figures.projection import MOST_POINTS, ProjectionDisplay
+
+
+def make_display(k: int = 3, n: int = 60, wrong: int = 5) -> ProjectionDisplay:
+    rng = np.random.default_rng(0)
+    marks = np.zeros(n, dtype=bool)
+    marks[:wrong] = True
+    return ProjectionDisplay(rng.normal(size=(n, 2)), np.arange(n) % k, marks, [f"class {i}" for i in range(k)])
+
+
+def legend_of(display: ProjectionDisplay) -> list[str]:
+    legend = display.plot().ax_.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_every_image_is_a_point_and_every_error_a_cross() -> None:
+    display = make_display().plot()
+    *classes, crosses = (np.asarray(drawn.get_offsets()) for drawn in display.ax_.collections)
+    assert [len(points) for points in classes] == [20, 20, 20]
+    np.testing.assert_array_equal(crosses, display.points[display.wrong])
+    assert legend_of(display) == ["class 0", "class 1", "class 2", "wrong"]
+
+
+def test_of_many_classes_those_with_most_errors_are_coloured() -> None:
+    display = make_display(k=60, n=600, wrong=10)
+    assert display.colored == list(range(8))
+    assert legend_of(display)[-2:] == ["52 other classes", "wrong"]
+
+
+def test_of_many_images_some_are_drawn_by_lot_and_always_the_same_ones() -> None:
+    first, again = (make_display(n=5000, wrong=1000) for _ in range(2))
+    assert len(first.shown) == MOST_POINTS
+    assert first.left_out == 3500
+    assert 0.17 < first.wrong[first.shown].mean() < 0.23
+    np.testing.assert_array_equal(first.shown, again.shown)
+    assert style.to_svg(first.plot().figure_) == style.to_svg(again.plot().figure_)
+
+
+def test_long_names_leave_the_map_its_width() -> None:
+    names = [f"class <b>{number}</b> with a long name {number}" for number in range(60)]
+    rng = np.random.default_rng(0)
+    display = ProjectionDisplay(rng.normal(size=(120, 2)), np.arange(120) % 60, np.arange(120) < 9, names).plot()
+    display.figure_.canvas.draw()
+    assert display.ax_.get_position().width > 0.7
+
+
+def test_all_right_all_wrong_and_one_image_are_drawn() -> None:
+    for wrong in (0, 60):
+        make_display(wrong=wrong).plot().figure_.canvas.draw()
+    one = ProjectionDisplay(np.zeros((1, 2)), np.array([0]), np.array([False]), ["a", "b"])
+    one.plot().figure_.canvas.draw()
+    assert "b" not in one.describe().split("On average")[1].split("Crosses")[0]
+
+
+def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
+    table = pd.DataFrame({"label": ["$x$", "NA"], "predicted": ["NA", "NA"], "x": [0.0, 1.0], "y": [2.0, 3.0]})
+    display = ProjectionDisplay.from_table(table, ["NA", "$x$"])
+    assert display.labels.tolist() == [1, 0]
+    assert display.wrong.tolist() == [True, False]
+    assert legend_of(display) == ["NA", "$x$", "wrong"]
+    assert "NA around (1.0, 3.0)" in display.describe()
+    assert "Crosses mark the 1 " in display.describe()
+
+
+def test_arrays_of_other_lengths_are_an_error() -> None:
+    with pytest.raises(InputError, match=r"Expected a point, a label and a mark.*Received: points="):
+        ProjectionDisplay(np.zeros((2, 2)), np.array([0]), np.array([True, False]), ["a"])

@@ -1,0 +1,179 @@
+"""Two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.pipeline.compare.changes import ABSENT, Change, list_changes
+from scenebook.pipeline.compare.code import CodeChange
+from scenebook.pipeline.compare.differences import print_diff
+from scenebook.pipeline.compare.runs import diff_runs
+from tests.unit.pipeline.compare.runs import HOSTILE, make_run, make_splits, write_manifest, write_settings
+
+
+def print_plain(console: Console, diff: object) -> str:
+    print_diff(console, diff)  # type: ignore[arg-type]
+    return console.export_text()
+
+
+def test_equal_runs_differ_in_nothing(tmp_path: Path, run: RunDirectory, console: Console) -> None:
+    diff = diff_runs(run, make_run(tmp_path / "two" / "pets"))
+    assert (diff.settings, diff.code.made_with, diff.notes) == ([], [], [])
+    assert diff.images is not None
+    assert (diff.images.facts, diff.images.counts, diff.images.common) == ([], [], 26)
+    assert not any(diff.images.sets.values())
+    assert "settings: no difference" in print_plain(console, diff)
+
+
+def test_settings_that_differ_are_told_and_so_is_one_that_only_one_version_knows(
+    tmp_path: Path, run: RunDirectory
+) -> None:
+    other = make_run(tmp_path / "other", settings={"epochs": 7})
+    values = {"epochs": 7, "rotation_range": 20, "from_the_future": True}
+    write_settings(other, values)
+    changes = {change.name: change for change in diff_runs(run, other).settings or []}
+    assert changes["epochs"] == Change("epochs", 16, 7)
+    assert changes["from_the_future"] == Change("from_the_future", ABSENT, True)
+    assert changes["seed"].second == ABSENT
+    assert "rotation_range" not in changes, "20.0 and 20 are the same number"
+
+
+def test_one_and_true_are_not_the_same() -> None:
+    assert list_changes({"a": 1}, {"a": True}) == [Change("a", 1, True)]
+    assert list_changes({"a": 1}, {"a": 1.0}) == []
+
+
+def test_images_are_found_by_their_bytes_wherever_they_lie(tmp_path: Path, run: RunDirectory) -> None:
+    splits = make_splits()
+    splits.loc[0, "path"] = "train/cat/renamed.png"
+    splits.loc[1, "split"] = "test"
+    splits.loc[2, "label"] = "dog"
+    splits.loc[3, "sha256"] = "0" * 64  # another image under the old name
+    splits = splits.drop(index=25)
+    diff = diff_runs(run, make_run(tmp_path / "other", splits=splits)).images
+    assert diff is not None
+    assert diff.common == 24
+    assert diff.only_first == [make_splits()["path"][3], make_splits()["path"][25]]
+    assert diff.only_second == diff.other_bytes == [make_splits()["path"][3]]
+    assert diff.other_path == [make_splits()["path"][0]]
+    assert diff.other_split == [make_splits()["path"][1]]
+    assert diff.other_label == [make_splits()["path"][2]]
+    # The image of another label was a cat in train; the one of another split a dog.
+    assert ("train", "cat", 2, 1) in diff.counts
+    assert ("test", "dog", 10, 10) not in diff.counts, "only what differs is listed"
+    assert [change.name for change in diff.facts] == ["digest"]
+
+
+def test_a_second_copy_of_a_image_is_a_image_of_its_own(tmp_path: Path, run: RunDirectory) -> None:
+    splits = make_splits()
+    copy = splits.iloc[[0]].assign(path="train/cat/copy.png")
+    diff = diff_runs(run, make_run(tmp_path / "other", splits=pd.concat([splits, copy], ignore_index=True))).images
+    assert diff is not None
+    assert (diff.common, diff.only_first, diff.only_second) == (26, [], ["train/cat/copy.png"])
+
+
+def test_images_that_lie_in_their_run_lie_at_no_other_place(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name / "drawn") for name in ("one", "two")]
+    for run_dir in runs:
+        facts = run_dir.read_json("data/classes.json")
+        run_dir.write_json("data/classes.json", {**facts, "root": str(run_dir.path("data/scenes"))})
+    images = diff_runs(*runs).images
+    assert images is not None
+    assert images.facts == []
+
+
+def test_of_two_copies_the_one_that_kept_its_path_is_the_same(tmp_path: Path) -> None:
+    splits = make_splits()
+    both = pd.concat([splits, splits.iloc[[0]].assign(path="train/a/copy.png")], ignore_index=True)
+    diff = diff_runs(make_run(tmp_path / "one", splits=both), make_run(tmp_path / "two", splits=splits)).images
+    assert diff is not None
+    assert (diff.only_first, diff.other_path) == (["train/a/copy.png"], [])
+
+
+def test_code_that_differs_is_told_by_stage(tmp_path: Path) -> None:
+    keys = [
+        {
+            "modules": {"scenebook.audit": "a", "scenebook.old": "x"},
+            "cells": {"1": "p", "2": "q"},
+            "settings": {"s": 1},
+        },
+        {
+            "modules": {"scenebook.audit": "b", "scenebook.new": "y"},
+            "cells": {"1": "p", "2": "r"},
+            "settings": {"s": 2},
+        },
+    ]
+    runs = [
+        make_run(
+            tmp_path / f"{number}",
+            stages={"data": {"status": "done", "key": key}, "training": {"status": "done"}},
+            commit=f"commit {number}",
+            versions={"keras": f"3.{number}", "numpy": "2"},
+        )
+        for number, key in enumerate(keys)
+    ]
+    code = diff_runs(*runs).code
+    assert code.made_with == [Change("commit", "commit 0", "commit 1"), Change("keras", "3.0", "3.1")]
+    assert code.stages == [
+        CodeChange("data", "modules", ["scenebook.audit"], ["scenebook.old"], ["scenebook.new"]),
+        CodeChange("data", "cells", ["2"], [], []),
+    ]
+    assert code.unknown == ["training"], "an older manifest has no key"
+
+
+def test_a_run_that_was_not_evaluated_is_told_and_the_rest_is_compared(
+    tmp_path: Path, run: RunDirectory, console: Console
+) -> None:
+    other = make_run(tmp_path / "other", settings={"epochs": 2})
+    for path in other.path("evaluation").iterdir():
+        path.unlink()
+    write_manifest(other, stages={"evaluation": {"status": "failed"}})
+    diff = diff_runs(run, other)
+    assert diff.scores is None
+    assert diff.paired is None
+    assert diff.settings == [Change("epochs", 16, 2)]
+    assert "B (other) has no evaluation/metrics.json. Its stage evaluation: failed." in diff.notes
+    assert "note: B (other) has no evaluation/predictions.csv" in print_plain(console, diff)
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path: Path, run: RunDirectory) -> None:
+    other = make_run(tmp_path / "other")
+    other.path("settings.yaml").write_text("a: [1", encoding="utf-8")
+    other.path("evaluation/metrics.json").write_text("{", encoding="utf-8")
+    other.path("data/splits.csv").write_text("path,label\n", encoding="utf-8")
+    diff = diff_runs(run, other)
+    assert (diff.settings, diff.images, diff.scores, diff.paired) == (None, None, None, None)
+    told = "\n".join(diff.notes)
+    assert "Expected settings in YAML" in told
+    assert "Expected a evaluation/metrics.json" not in told
+    assert "evaluation/metrics.json to be readable" in told
+    assert "Expected the columns path, label, split, sha256" in told
+
+
+def test_what_is_no_run_is_an_error(tmp_path: Path, run: RunDirectory) -> None:
+    with pytest.raises(InputError, match="run that was started before"):
+        diff_runs(run, RunDirectory(tmp_path / "nothing"))
+    run.write_json("manifest.json", {"files": [1]})
+    with pytest.raises(InputError, match="Expected a manifest as scenebook writes it"):
+        diff_runs(run, run)
+    run.write_json("manifest.json", {"format": "one"})
+    with pytest.raises(InputError, match="Expected a manifest as scenebook writes it"):
+        diff_runs(run, run)
+
+
+def test_hostile_names_are_printed_as_they_are_and_move_no_cursor(tmp_path: Path, console: Console) -> None:
+    classes = (HOSTILE, "dog\x1b[2J")
+    one = make_run(tmp_path / "one", classes=classes, wrong=1)
+    other = make_run(tmp_path / "other", classes=classes, splits=make_splits(18, classes))
+    write_settings(other, {"dataset": "[bold]/images[/bold]\x1b]0;title\x07"})
+    printed = print_plain(console, diff_runs(one, other))
+    assert HOSTILE in printed
+    assert "[bold]/images[/bold]" in printed
+    assert "\x1b" not in printed
+    assert "dog\ufffd[2J" in printed

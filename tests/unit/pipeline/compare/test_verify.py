@@ -1,0 +1,185 @@
+"""A run is checked and made again, by real kernels from notebooks that copy what a folder holds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from rich.console import Console
+
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory
+from scenebook.pipeline.compare.changes import Change
+from scenebook.pipeline.compare.files import FileProblem
+from scenebook.pipeline.compare.rows import Row
+from scenebook.pipeline.compare.verdict import print_verification, write_verdict
+from scenebook.pipeline.compare.verifying import Verification, verify_run
+from tests.unit.pipeline.compare.runs import HOSTILE, make_run, write_manifest, write_settings
+
+COPY = "shutil.copytree({source!r}, Path(os.environ['SCENEBOOK_RUNS'], run, {stage!r}))"
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+ROW = Row("evaluation/metrics.json: accuracy", "0.9", "0.9", "none", "equal")
+
+
+class Silent:
+    """A listener that keeps the names of the stages that ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def stage_started(self, *facts: Any) -> None:
+        return None
+
+    def stage_skipped(self, *facts: Any) -> None:
+        return None
+
+    def progress(self, stage: str, text: str) -> None:
+        return None
+
+    def stage_ended(self, outcome: Any) -> None:
+        self.ended.append(outcome.name)
+
+
+@pytest.fixture
+def make_notebooks(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a notebooks folder in which each stage copies its part of a run; `fails` names one that raises."""
+
+    def make(source: RunDirectory, fails: str = "") -> Path:
+        kept, folder = tmp_path / "kept", tmp_path / "notebooks"
+        shutil.copytree(source.root, kept)
+        folder.mkdir()
+        for stage, name in STAGE_NOTEBOOKS.items():
+            cells = [
+                new_code_cell('run = "by-hand"\nepochs = 1', metadata={"tags": ["parameters"]}),
+                new_code_cell("import os, shutil\nfrom pathlib import Path"),
+            ]
+            if stage == fails:
+                cells.append(new_code_cell('raise ValueError("[red]no[/red]")'))
+            elif (kept / stage).is_dir():
+                cells.append(new_code_cell(COPY.format(source=str(kept / stage), stage=stage)))
+            nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / f"{name}.ipynb")
+        return folder
+
+    return make
+
+
+def test_a_run_that_gives_the_same_again_passes_and_one_changed_number_is_found(
+    run: RunDirectory, make_notebooks: Callable[..., Path], tmp_path: Path, console: Console
+) -> None:
+    heard = Silent()
+    write_settings(run, {"ablations": "full", "epochs": 3, "ablation_plan": "/not/here.yaml"})
+    write_manifest(run)
+    notebooks = make_notebooks(run)
+    options = {"trust": False, "listener": heard, "notebooks_dir": notebooks}
+    verification = verify_run(run, workspace=tmp_path / "work", **options)  # type: ignore[arg-type]
+    assert heard.ended == list(STAGE_NOTEBOOKS)
+    assert (verification.problems, verification.failed_rows, verification.failure) == ([], [], "")
+    assert verification.same_machine
+    assert verification.passed
+    again = RunDirectory(tmp_path / "work" / "pets")
+    assert verification.repetition == again.root
+    assert "ablations: none" in again.path("settings.yaml").read_text(encoding="utf-8")
+    told = "\n".join(verification.notes)
+    assert "variants were not trained again" in told
+    assert "this version's defaults were taken: dataset=scenes" in told
+    assert "made at commit c0ffee" in told
+    print_verification(console, verification)
+    assert "Passed: every file is as it was written" in console.export_text()
+
+    with pytest.raises(InputError, match="repetition that is not there yet"):
+        verify_run(run, workspace=tmp_path / "work", **options)  # type: ignore[arg-type]
+
+
+def test_a_stage_that_fails_is_told_with_what_could_be_compared(
+    run: RunDirectory, make_notebooks: Callable[..., Path], tmp_path: Path, console: Console
+) -> None:
+    notebooks = make_notebooks(run, fails="training")
+    machine = {"system": "Plan9 mips", "cpus": "1"}
+    write_manifest(run, machine=machine)
+    run.path("data/splits.csv").write_bytes(run.path("data/splits.csv").read_bytes() + b" ")
+    verification = verify_run(run, trust=False, listener=Silent(), workspace=tmp_path / "work", notebooks_dir=notebooks)
+    assert not verification.passed
+    assert "Stage 'training' failed in cell" in verification.failure
+    assert [problem.path for problem in verification.problems] == ["data/splits.csv"]
+    assert verification.machine[0].first == "Plan9 mips"
+    statuses = {row.what: row.status for row in verification.rows}
+    assert statuses["data/classes.json: digest"] == "equal"
+    assert statuses["data/splits.csv"] == "different"
+    assert statuses["evaluation/metrics.json"] == "missing"
+    print_verification(console, verification)
+    printed = console.export_text()
+    assert "[red]no[/red]" in printed
+    assert "Not passed: 1 file is not as written, the repetition did not end and" in printed
+    assert "on another machine or with other versions: system Plan9 mips there," in printed
+
+
+def test_weights_that_could_hold_code_are_refused_before_anything_runs(run: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "w.keras").write_bytes(b"")
+    write_settings(run, {"backbone": "ResNet50", "weights": str(tmp_path / "w.keras")})
+    with pytest.raises(InputError, match="--trust"):
+        verify_run(run, trust=False, listener=Silent(), workspace=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def make_verification(**changes: Any) -> Verification:
+    facts: dict[str, Any] = {"run": "pets", "repetition": Path("work/pets"), "problems": [], "rows": [ROW]}
+    return Verification(**facts | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"problems": [FileProblem("data/splits.csv", "is missing")]},
+        {"failure": "Stage 'data' failed"},
+        {"rows": [ROW, Row("data/splits.csv", "1", "2", "none", "different")]},
+        {"rows": [Row("data/splits.csv", "there", "missing", "none", "missing")]},
+        {"rows": []},
+    ],
+)
+def test_whatever_is_wrong_a_run_does_not_pass(changes: dict[str, Any]) -> None:
+    assert make_verification().passed
+    verification = make_verification(**changes)
+    assert not verification.passed
+    assert write_verdict(verification).startswith("Not passed: ")
+
+
+def test_the_closing_sentence_names_the_rule_and_why() -> None:
+    same = make_verification()
+    assert write_verdict(same).endswith("all had to be equal, as the machine and all versions are those of the run.")
+    near = Row("training/history.csv: loss", "1", "1.01", "5%", "within")
+    machine = [Change("keras", "3.14", "3.15")]
+    other = make_verification(rows=[ROW, near], machine=machine)
+    assert other.passed
+    assert write_verdict(other) == (
+        "Passed: every file is as it was written, 1 comparison is equal, 1 within the tolerance; a tolerance applied "
+        "(scores 0.02 or 2 images, losses 5% or 0.01), as the run was made on another machine or with other versions:"
+        " keras 3.14 there, 3.15 here."
+    )
+    far = make_verification(rows=[Row("x", "1", "2", "none", "different")])
+    assert write_verdict(far).startswith("Not passed: 1 of 1 comparisons do not hold; all had to be equal")
+
+
+def test_hostile_text_stays_text(console: Console) -> None:
+    problem = FileProblem(f"{HOSTILE}\x1b[2J\udcff", "is missing")
+    row = Row(HOSTILE, "[b]1[/b]", "\x1b]0;t\x07", "none", "different")
+    print_verification(console, make_verification(problems=[problem], rows=[row], notes=[HOSTILE], failure=HOSTILE))
+    printed = console.export_text()
+    assert printed.count(HOSTILE) == 4
+    assert "[b]1[/b]" in printed
+    assert "\x1b" not in printed
+
+
+def test_the_console_is_left_as_it_was(console: Console) -> None:
+    print_verification(console, make_verification())
+    assert console.soft_wrap
+
+
+def test_a_run_by_another_name_than_a_runs_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "[red]")
+    with pytest.raises(InputError, match="run's name"):
+        verify_run(run, trust=False, listener=Silent(), workspace=tmp_path / "work")

@@ -1,0 +1,103 @@
+"""Which variants a plan asks for, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenebook.core.errors import SettingsError
+from scenebook.core.settings import Settings
+from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
+from scenebook.study.verdicts import check_claims
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    return Settings(**changes).model_dump()
+
+
+def load(tmp_path: Path, text: str, **changes: Any) -> list[Any]:
+    file = tmp_path / "plan.yaml"
+    file.write_text(f"variants:\n{text}", encoding="utf-8")
+    return load_plan(file, settings(**changes))
+
+
+def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_operation() -> None:
+    variants = load_plan(plan_path(None), settings(rotation_range=90.0))
+    by_name = {variant.name: variant for variant in variants}
+    assert variants[0].name == BASE
+    assert {variant.claim for variant in variants} == {
+        None,
+        "learning-rate",
+        "epochs",
+        "no-augmentation",
+        "more-layers",
+    }
+    assert {variant.seeds for variant in variants if variant.claim} == {3}
+    assert {variant.seeds for variant in variants if not variant.claim} == {1, 3}  # the base as often as the claims
+    assert by_name["learning-rate-x10"].change == {"learning_rate": 0.01}
+    assert by_name["learning-rate-d10"].change == {"learning_rate": 0.0001}
+    assert by_name["learning-rate-d10"].direction == "opposite"
+    assert by_name["epochs-x3"].change == {"epochs": 48}
+    assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
+    assert len(by_name["no-augmentation"].change) == 6
+    assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4
+
+
+def test_a_variant_that_changes_nothing_is_left_out(tmp_path: Path) -> None:
+    variants = load(
+        tmp_path, "  - {name: still, title: no rotation, change: {rotation_range: 0}}\n", rotation_range=0.0
+    )
+    assert [variant.name for variant in variants] == [BASE]
+
+
+@pytest.mark.parametrize(
+    ("ablations", "names"), [("none", []), ("claims", [BASE, "one"]), ("full", [BASE, "one", "two"])]
+)
+def test_claims_are_those_that_test_one(tmp_path: Path, ablations: str, names: list[str]) -> None:
+    variants = load(
+        tmp_path,
+        "  - {name: one, title: A, change: {epochs: 1}, claim: epochs}\n"
+        "  - {name: two, title: B, change: {decay: 0.1}}\n",
+    )
+    assert [variant.name for variant in choose_variants(variants, ablations)] == names
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{name: a, title: A, change: {image_size: 64}}", "variants.0.change"),
+        (
+            "{name: a, title: A, change: {learning_rate: {times: 1.0e+9}}}",
+            "plan.yaml, variant a: Expected a valid value",
+        ),
+        (
+            "{name: a, title: A, change: {learning_rate: {times: 1e-3}}}",
+            r"0.change.learning_rate: a setting's value, or",
+        ),
+        ("{name: a, title: A, change: {epochs: {times: -1}}}", "variants.0.change"),
+        ("{name: a, title: A, change: {epochs: many}}", "variant a: Expected a valid value for the setting epochs"),
+        ("{name: a, title: A, change: {}}", "variants.0.change"),
+        ("{name: ../a, title: A, change: {epochs: 1}}", "variants.0.name"),
+        ("{name: base, title: A, change: {epochs: 1}}", "another name for each variant.*name='base'"),
+        ("{name: a, title: A, change: {epochs: 1}, seed: 3}", "variants.0.seed"),
+        ("!!python/object/apply:os.system [ls]", "plan of variants in YAML"),
+        ("{name: a", "plan of variants in YAML"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load(tmp_path, f"  - {entry}\n")
+
+
+def test_a_plan_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"readable plan of variants.*ablation_plan="):
+        load_plan(tmp_path / "none.yaml", settings())
+
+
+def test_a_claim_that_no_study_can_test_is_an_error(tmp_path: Path) -> None:
+    variants = load(tmp_path, "  - {name: a, title: A, change: {epochs: 1}, claim: accuracy}\n")
+    with pytest.raises(SettingsError, match=r"learning-rate, epochs.*Received: variant='a', claim='accuracy'"):
+        check_claims(variants)
+    check_claims(load_plan(plan_path(None), settings()))

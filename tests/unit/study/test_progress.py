@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scenebook.study.fan_out import Outcome
+from scenebook.study.study_progress import SweepProgress
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def make(clock: Clock, lines: list[str]) -> Callable[..., SweepProgress]:
+    def make(seconds: list[float], workers: int = 1, **options: Any) -> SweepProgress:
+        names = [f"task {letter}" for letter in "abcdefgh"[: len(seconds)]]
+        return SweepProgress(names, seconds, workers, lines.append, clock=clock, **options)
+
+    return make
+
+
+def test_every_change_is_told(make: Callable[..., SweepProgress], clock: Clock, lines: list[str]) -> None:
+    progress = make([60.0, 60.0, 120.0], workers=2)
+    progress.started(0)
+    progress.started(1)
+    clock.now += 60
+    progress.ended(1)
+    progress.started(2)
+    progress.ended(0, failed=True)
+    clock.now += 120
+    progress.ended(2)
+    assert lines == [
+        "ablations: 0 of 3 rows done, 1 running (task a), 2 left, about 3 min",
+        "ablations: 0 of 3 rows done, 2 running (task a; task b), 1 left, about 3 min",
+        "ablations: 1 of 3 rows done, 1 running (task a), 1 left, about 2 min",
+        "ablations: 1 of 3 rows done, 2 running (task a; task c), 0 left, about 2 min",
+        "ablations: 2 of 3 rows done (1 failed), 1 running (task c), 0 left, about 2 min",
+        "ablations: 3 of 3 rows done (1 failed) in 3 min",
+    ]
+
+
+def test_a_silence_is_broken_after_ten_seconds(
+    make: Callable[..., SweepProgress], clock: Clock, lines: list[str]
+) -> None:
+    progress = make([60.0])
+    progress.started(0)
+    lines.clear()
+    for _ in range(25):
+        clock.now += 1
+        progress.tick()
+    assert lines == [f"ablations: 0 of 1 row done, 1 running (task a), 0 left, about {left} s" for left in (50, 40)]
+
+
+def test_what_was_measured_corrects_what_was_estimated(make: Callable[..., SweepProgress], clock: Clock) -> None:
+    progress = make([10.0, 10.0, 30.0])
+    assert progress.estimate_seconds() == 50
+    progress.started(0)
+    clock.now += 20
+    progress.ended(0)
+    assert progress.estimate_seconds() == 2 * (10 + 30)
+    progress.started(1)
+    clock.now += 5
+    assert progress.estimate_seconds() == 2 * (10 + 30) - 5
+
+
+def test_what_failed_early_does_not_make_the_rest_quicker(make: Callable[..., SweepProgress], clock: Clock) -> None:
+    progress = make([100.0, 100.0])
+    progress.started(0)
+    clock.now += 1
+    progress.ended(0, failed=True)
+    assert progress.estimate_seconds() == 100
+
+
+def test_a_task_that_takes_longer_than_estimated_tells_of_the_others(
+    make: Callable[..., SweepProgress], clock: Clock
+) -> None:
+    progress = make([10.0, 10.0])
+    progress.started(0)
+    clock.now += 40
+    assert progress.estimate_seconds() == 40
+
+
+def test_a_task_that_is_run_again_begins_anew(make: Callable[..., SweepProgress], clock: Clock) -> None:
+    progress = make([60.0])
+    progress.started(0)
+    clock.now += 50
+    progress.started(0)
+    assert progress.estimate_seconds() == 60
+
+
+@pytest.mark.parametrize(
+    ("workers", "seconds"),
+    [(1, 80.0), (2, 60.0), (3, 60.0), (4, 50.0), (9, 50.0)],
+)
+def test_tasks_are_shared_out_to_the_workers_and_one_is_never_split(
+    make: Callable[..., SweepProgress], workers: int, seconds: float
+) -> None:
+    assert make([10.0, 10.0, 10.0, 50.0], workers).estimate_seconds() == seconds
+
+
+def test_the_number_of_workers_may_change(make: Callable[..., SweepProgress], clock: Clock, lines: list[str]) -> None:
+    progress = make([60.0, 60.0], workers=1, silence=0)
+    progress.tick(2)
+    progress.tick(0)
+    assert lines == [
+        "ablations: 0 of 2 rows done, 0 running, 2 left, about 60 s",
+        "ablations: 0 of 2 rows done, 0 running, 2 left, about 2 min; waiting for a worker",
+    ]
+
+
+def test_of_many_running_tasks_some_are_named(make: Callable[..., SweepProgress], lines: list[str]) -> None:
+    progress = make([1.0] * 6, workers=6)
+    for position in range(6):
+        progress.started(position)
+    assert "6 running (task a; task b; task c; task d; 2 more), 0 left" in lines[-1]
+
+
+def test_what_was_done_before_is_counted(make: Callable[..., SweepProgress], lines: list[str]) -> None:
+    progress = make([1.0], done=2, title="bank", noun="part")
+    progress.started(0)
+    progress.ended(0)
+    assert lines == ["bank: 2 of 3 parts done, 1 running (task a), 0 left, about 1 s", "bank: 3 of 3 parts done in 0 s"]
+
+
+def test_it_follows_tasks_as_they_run(make: Callable[..., SweepProgress], lines: list[str]) -> None:
+    def run(*given: Any, names: list[str], on_started: Any, on_waiting: Any) -> Any:
+        assert given == ("cluster", "function", [1, 2])
+        for position, error in enumerate(["", "ValueError"]):
+            on_waiting(2)
+            on_started(position)
+            yield Outcome(position, error=error)
+
+    progress = make([1.0, 1.0])
+    followed = progress.follow(run, "cluster", "function", [1, 2])  # type: ignore[arg-type]
+    assert [outcome.error for outcome in followed] == ["", "ValueError"]
+    assert lines[-1] == "ablations: 2 of 2 rows done (1 failed) in 0 s"

@@ -1,0 +1,93 @@
+"""In which order a study's trainings are done, and what is kept for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scenebook.core.settings import AUGMENTATION, Settings
+from scenebook.study.folds import make_folds
+from scenebook.study.plan import Variant
+from scenebook.study.scheduling import Round, Speed, describe_bank, estimate_seconds, network_of, plan_rounds
+from scenebook.study.trials import Trial, list_trials
+from tests.unit.study.study import make_base
+from tests.unit.study.test_folds import make_splits
+
+SPLITS = make_splits()  # 81 images that are not test: 72 and 9
+LONGER = Variant("longer", "longer", {"epochs": 6}, "epochs", "forward", 2)
+PLAIN = Variant("plain", "plain", dict.fromkeys(AUGMENTATION, 0), None, "", 1)
+STILL = Variant("still", "still", {"rotation_range": 0}, None, "", 1)
+DEEPER = Variant("deeper", "deeper", {"trainable_base_layers": "last stage"}, "more-layers", "forward", 2)
+SPEED = Speed(start=1.0, trunk=10.0, tail=100.0, row_bytes=1_000_000)
+
+
+def make_trials(*variants: Variant, **changes: Any) -> list[Trial]:
+    settings = Settings(**{"epochs": 2, **changes}).model_dump()
+    return list_trials(variants, settings, make_folds(SPLITS, 2, seed=0), None)
+
+
+def plan(*variants: Variant, bank_gb: float = 8) -> list[Round]:
+    trials = make_trials(*variants)
+    return plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, bank_gb=bank_gb)
+
+
+def test_views_that_several_trainings_share_are_filled_in_once_for_all_their_images() -> None:
+    (one,) = plan(make_base(2), LONGER)
+    (filling,) = one.fillings
+    assert len(filling.images) == 81  # what one fold holds out, the other trains on
+    assert filling.epochs == 6
+    assert filling.seconds == pytest.approx(1 + 6 * 81 / 10)
+    assert [planned.trial.variant.name for planned in one.planned] == ["longer", "longer", "base", "base"]
+    assert all(planned.keep_views for planned in one.planned)
+    # All views are there: a first pass over the images as they are, then training.
+    assert one.planned[-1].seconds == pytest.approx(1 + 72 / 10 + 3 * 72 / 100)
+
+
+def test_what_nobody_shares_is_not_kept() -> None:
+    (one,) = plan(make_base(2), STILL, PLAIN)
+    kept = {planned.trial.variant.name: planned.keep_views for planned in one.planned}
+    assert kept == {"base": True, "still": False, "plain": True}  # without augmentation there is one view
+    assert [filling.trial.variant.name for filling in one.fillings] == ["base"]
+
+
+def test_banks_that_do_not_fit_together_are_filled_one_after_the_other() -> None:
+    # 81 rows of 1 MB as they are, and as many in each of two epochs.
+    first, second = plan(make_base(2), DEEPER, bank_gb=0.3)
+    assert [filling.trial.variant.name for filling in (*first.fillings, *second.fillings)] == ["base", "deeper"]
+    assert len(plan(make_base(2), DEEPER, bank_gb=0.5)) == 1
+
+
+def test_of_what_does_not_fit_at_all_as_many_epochs_are_kept_as_do() -> None:
+    (one,) = plan(make_base(2), LONGER, bank_gb=0.3)
+    assert one.fillings[0].epochs == 2
+    assert one.bank_bytes <= 0.3e9
+
+
+def test_without_a_bank_nothing_is_filled_in() -> None:
+    (one,) = plan(make_base(2), LONGER, bank_gb=0)
+    assert one.fillings == []
+    assert "nothing is kept" in describe_bank([one], {"bank_gb": 0})
+
+
+def test_random_weights_share_nothing_between_seeds() -> None:
+    trials = make_trials(make_base(2), backbone="embedded", weights="random")
+    (one,) = plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, bank_gb=8)
+    assert len(one.fillings) == 2
+
+
+def test_more_workers_are_faster_but_not_than_the_longest_training() -> None:
+    rounds = plan(make_base(2), LONGER)
+    one, two, many = (estimate_seconds(rounds, workers) for workers in (1, 2, 1000))
+    assert one == pytest.approx(2 * two, rel=0.1)
+    assert many > rounds[0].planned[0].seconds
+    assert estimate_seconds([], 2) == 0
+
+
+def test_the_room_that_the_bank_takes_is_told() -> None:
+    rounds = plan(make_base(2), bank_gb=8)
+    assert describe_bank(rounds, {"bank_gb": 8}) == "the feature bank takes up to 0.2 GB"
+    rounds = plan(make_base(2), DEEPER, bank_gb=0.3)
+    assert describe_bank(rounds, {"bank_gb": 0.3}) == (
+        "the feature bank would take 0.5 GB and may take 0.3 (bank_gb): it is filled and emptied in 2 rounds"
+    )

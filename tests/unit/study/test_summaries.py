@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scenebook.core.errors import ScenebookError
+from scenebook.evaluation.metrics.comparison import compare_paired
+from scenebook.study.summaries import Summary, summarize
+from tests.unit.study.study import make_base, make_failed, make_record, make_records, make_variant
+
+PLAN = [make_base(), make_variant("v", "epochs")]
+
+
+def summarize_one(*records: object) -> Summary:
+    return summarize(PLAN, [*make_records("base"), *records])[1]  # type: ignore[list-item]
+
+
+def test_a_variant_is_compared_on_the_images_of_all_seeds_that_it_has() -> None:
+    variant, base = make_records("v", seeds=2, validation=0.8, draw=1), make_records("base")
+    found = summarize(PLAN, [*reversed(base), *reversed(variant)])[1].comparison
+    assert found is not None
+    right, base_right = (np.concatenate([one.val_right for one in records[:2]]) for records in (variant, base))
+    expected = compare_paired(right, base_right)
+    assert (found.accuracy, found.p, found.images) == (expected["difference"], expected["p"], 300)
+    np.testing.assert_allclose(found.accuracies, [-0.05, -0.05], atol=0.007)
+
+
+def test_the_base_is_compared_with_nothing() -> None:
+    assert summarize(PLAN, make_records("base"))[0].comparison is None
+    assert summarize(PLAN, make_records("v"))[1].comparison is None
+
+
+def test_seeds_that_the_base_lacks_are_not_compared() -> None:
+    summaries = summarize(PLAN, [make_record("base", 2), *make_records("v")])
+    assert summaries[1].comparison is not None
+    assert summaries[1].comparison.images == 150
+    assert summarize(PLAN, [make_record("base", 2), make_record("v", 0)])[1].comparison is None
+
+
+def test_the_status_tells_what_is_missing() -> None:
+    assert summarize_one(*make_records("v")).status == "done"
+    assert summarize_one(*make_records("v", seeds=2)).status == "incomplete"
+    assert summarize_one(make_record("v"), make_failed("v", 1), make_failed("v", 2)).status == "incomplete"
+    assert summarize_one(make_failed("v")).status == "failed"
+    assert summarize_one().status == "not run"
+
+
+def test_notes_and_errors_say_what_went_wrong() -> None:
+    assert summarize_one(*make_records("v")).note == ""
+    assert summarize_one(make_record("v", 1)).note == "1 of 3 seeds"
+    assert summarize_one(make_failed("v")).note == "diverged"
+    broken = summarize_one(make_failed("v", 1, "ValueError: no"), make_failed("v", 0))
+    assert broken.note == "diverged"
+    assert broken.diverged == 1
+    assert broken.error.startswith("seed 0: DivergedError: Expected")
+    assert broken.error.endswith("; seed 1: ValueError: no")
+    assert summarize_one(make_failed("v", 1, "ValueError: no")).note == "failed"
+
+
+def test_records_of_variants_that_the_plan_lacks_are_left_out() -> None:
+    assert len(summarize(PLAN, [*make_records("base"), *make_records("other")])) == 2
+
+
+def test_other_images_for_the_same_seed_are_an_error() -> None:
+    base, other = make_record("base"), make_record("v")
+    moved = replace(other, val_paths=[*other.val_paths[1:], other.val_paths[0]])
+    with pytest.raises(ScenebookError, match=r"the same images for the same seed\. Received: variant='v', seed=0"):
+        summarize(PLAN, [base, moved])
+
+
+def test_what_the_test_leaves_to_chance_is_left_to_chance() -> None:
+    # Of 150 images the variant loses 6 and gains none: the interval leaves 0 out, McNemar's exact p is 0.031.
+    base = make_record("base", validation=1)
+    right = base.val_right.copy()
+    right[:6] = False
+    found = summarize(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
+    assert found is not None
+    assert found.accuracy_direction == -1
+    right[5] = True
+    found = summarize(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
+    assert found is not None
+    assert found.accuracy["high"] < 0
+    assert found.p == pytest.approx(0.0625)
+    assert found.accuracy_direction == 0
