@@ -1,9 +1,10 @@
-"""What code does, as a digest: comments, docstrings and layout do not count."""
+"""What code does, as a digest: comments, docstrings, layout and the texts of errors do not count."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,18 +15,25 @@ from scenebook.core.provenance import sha256_bytes
 
 PACKAGE = Path(scenebook.__file__).parent
 
+TEXT_MODULES = frozenset(f"scenebook.core.{name}" for name in ("errors", "progress", "sentences", "wording"))
+"""Modules that only make text for people: no number depends on them, nor on what they are called with."""
+
 
 @dataclass(frozen=True)
 class ModuleCode:
     """A module of this package.
 
     Attributes:
-        digest: SHA-256 of its syntax tree without docstrings.
+        digest: SHA-256 of its syntax tree without docstrings and without what errors say.
+        numbers: The same, also without what goes to `TEXT_MODULES` and without descriptions of settings.
         imports: The modules of this package that it imports, anywhere in it but for type checkers.
+        is_empty: Whether there is nothing in it but a docstring.
     """
 
     digest: str
+    numbers: str
     imports: frozenset[str]
+    is_empty: bool
 
 
 def digest_cell(source: str) -> str:
@@ -39,22 +47,26 @@ def digest_cell(source: str) -> str:
         return sha256_bytes(source.encode("utf-8", "surrogatepass"))
 
 
-def digest_modules(sources: Iterable[str]) -> dict[str, str]:
+def digest_modules(sources: Iterable[str], *, without: Collection[str] = (), numbers: bool = False) -> dict[str, str]:
     """Returns the digest of each module of this package that code imports, directly or through another one.
 
     Args:
-        sources: Python code; what cannot be parsed imports nothing.
+        sources: Python code; what cannot be parsed may import every module.
+        without: Modules that are left out, with what only they import.
+        numbers: Whether only what can change a number counts: texts for people are left out.
 
     Returns:
-        Module name to digest, sorted. `scenebook` itself and the packages around a module count as imported.
+        Module name to digest, sorted. The packages around a module count as imported where they hold code.
     """
+    left_out = {*without, *(TEXT_MODULES if numbers else ())}
     waiting = [name for source in sources for name in _imports_of(source)]
     found: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in left_out:
             module = read_module(name)
-            found[name] = module.digest
+            if not module.is_empty:
+                found[name] = module.numbers if numbers else module.digest
             waiting += module.imports
     return dict(sorted(found.items()))
 
@@ -66,7 +78,34 @@ def read_module(name: str) -> ModuleCode:
     imports = frozenset(_list_imports(tree))
     for node in ast.walk(tree):
         _drop_docstrings(node)
-    return ModuleCode(_digest(tree), imports)
+    tree = _WithoutErrors().visit(tree)
+    return ModuleCode(_digest(tree), _digest(_WithoutText(tree).visit(copy.deepcopy(tree))), imports, not tree.body)
+
+
+class _WithoutErrors(ast.NodeTransformer):
+    """An error that is raised ends a computation: what it says is in no result."""
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return ast.Raise()
+
+
+class _WithoutText(ast.NodeTransformer):
+    """Drops what a module hands to `TEXT_MODULES`, the imports of these, and descriptions of pydantic's fields."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module in TEXT_MODULES]
+        self._names = {alias.asname or alias.name for node in imports for alias in node.names}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if node.module in TEXT_MODULES else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self._names:
+            return ast.Name(node.func.id, ast.Load())
+        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
+        return node
 
 
 def _imports_of(source: str) -> set[str]:

@@ -19,10 +19,11 @@ from scenebook.core.keys import Key, list_changes
 from scenebook.core.progress import print_progress
 from scenebook.core.provenance import library_versions, sha256_bytes, sha256_file, sha256_lines
 from scenebook.core.run_directory import FINISHED_FIT, RunDirectory, replacing
-from scenebook.core.source_code import digest_cell, digest_modules
+from scenebook.core.source_code import digest_cell
 from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import weights_digest
+from scenebook.network.code_digests import digest_training_code
 from scenebook.network.frozen.cutting import describe_trunk
 from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
 
@@ -67,7 +68,7 @@ def make_fit_key(
             "first weights": _digest_arrays(tail.get_weights()),
             **{name: digest for feed in feeds for name, digest in _digest_function(feed).items()},
         },
-        "modules": digest_modules(["import scenebook.network.fitting"]),
+        "modules": digest_training_code(),
         "versions": _list_versions(),
     }
 
@@ -84,7 +85,7 @@ def make_seeds_key(settings: Mapping[str, Any], parts: Sequence[SplitImages]) ->
         "settings": {name: value for name, value in settings.items() if name not in left_out},
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
         "network": {"weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"]},
-        "modules": digest_modules(["import scenebook.network.fitting"]),
+        "modules": digest_training_code(),
         "versions": _list_versions(),
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scenebook.core.provenance import sha256_lines
-from scenebook.core.source_code import digest_modules
+from scenebook.network.code_digests import digest_training_code
 from scenebook.network.feature_cache.opening import LIBRARIES
 from scenebook.study.folds import Fold
 from scenebook.study.plan import CHANGEABLE, Variant
@@ -86,7 +86,7 @@ def list_trials(
         weights_sha256: Digest of the backbone's weights, `None` for random ones.
     """
     versions = {name: metadata.version(name) for name in LIBRARIES}
-    code = sha256_lines(digest_modules(["import scenebook.network.fitting"]).values())
+    code = sha256_lines(digest_training_code().values())
     trials = []
     for variant in variants:
         for number in range(variant.seeds):

@@ -5,24 +5,24 @@ import pytest
 from scenebook.core.source_code import digest_cell, digest_modules, read_module
 
 
-def test_a_module_that_is_imported_through_another_counts_and_packages_around_it() -> None:
-    found = digest_modules(["from scenebook.evaluation.metrics.scores import compute_scores"])
-    metrics = "scenebook.evaluation.metrics"
-    assert {"scenebook", "scenebook.evaluation", metrics, f"{metrics}.scores", f"{metrics}.intervals"} <= set(found)
-    assert "scenebook.network" not in found
+def test_a_module_that_is_imported_through_another_counts_and_packages_around_it_that_hold_code() -> None:
+    found = digest_modules(["from scenebook.cli.parser import build_parser"])
+    assert {"scenebook", "scenebook.cli", "scenebook.cli.parser", "scenebook.core.errors"} <= set(found)
+    assert not {"scenebook.core", "scenebook.pipeline"} & set(found), "they hold nothing but a docstring"
+    assert "scenebook.network.training" not in found
 
 
 def test_what_only_type_checkers_import_does_not_count() -> None:
-    assert digest_modules(["if TYPE_CHECKING:\n    from scenebook.evaluation import metrics"]) == {}
+    assert digest_modules(["if TYPE_CHECKING:\n    from scenebook.core import errors"]) == {}
 
 
 def test_an_import_within_a_function_counts() -> None:
-    assert "scenebook.evaluation.metrics" in digest_modules(["def f():\n    from scenebook.evaluation import metrics"])
+    assert "scenebook.core.errors" in digest_modules(["def f():\n    from scenebook.core import errors"])
 
 
 @pytest.mark.parametrize("magic", ["%matplotlib inline", "!ls", "?metrics"])
 def test_a_cell_with_a_line_of_ipythons_own_imports_what_it_imports(magic: str) -> None:
-    source = "from scenebook.evaluation import metrics"
+    source = "from scenebook.core import errors"
     assert digest_modules([f"{magic}\n{source}"]) == digest_modules([source])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scenebook.core.cache import cache_dir
+from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.cache import Bank
 from scenebook.network.feature_cache.rounding import FLOAT16
 
@@ -48,8 +49,9 @@ def open_bank(
     """
     # The dtype too: a bank of rounded numbers keeps some rows exactly, and must not take another bank's for them.
     about = {"format": _FORMAT, "trunk": dict(trunk), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
+    about["code"] = digest_frozen_code()
     moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
-    views = _digest({**augmentation, "code": _augmentation_code()})[:12] if any(moves.values()) else ""
+    views = _digest({**augmentation, "code": digest_augmentation_code()})[:12] if any(moves.values()) else ""
     folder = folder or cache_dir() / "bank"
     bank = Bank(
         folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
@@ -67,11 +69,6 @@ def _environment() -> dict[str, Any]:
     """Another version of a library, or another processor, may compute other last digits."""
     versions = {name: metadata.version(name) for name in LIBRARIES}
     return {"versions": versions, "machine": f"{platform.system()} {platform.machine()}"}
-
-
-def _augmentation_code() -> str:
-    source = Path(__file__).parents[1] / "augmentation.py"
-    return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def _digest(content: Mapping[str, Any]) -> str:

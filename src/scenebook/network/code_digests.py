@@ -1,0 +1,48 @@
+"""Which code can change the numbers of a training, as digests: with equal ones it would come out the same."""
+
+from __future__ import annotations
+
+from scenebook.core.provenance import sha256_lines
+from scenebook.core.source_code import digest_modules
+
+WITHOUT_EFFECT = {
+    "scenebook": "its version",
+    "scenebook.core.cache": "where files lie",
+    "scenebook.core.keys": "how keys are compared",
+    "scenebook.core.provenance": "digests and versions, which keys hold themselves",
+    "scenebook.core.run_directory": "where files lie",
+    "scenebook.core.source_code": "how code is digested",
+    "scenebook.data.class_map": "which class an image is of: keys hold the labels",
+    "scenebook.data.file_facts": "digests of files, which keys hold",
+    "scenebook.data.files": "which images there are: keys hold their digests",
+    "scenebook.data.finding": "the same",
+    "scenebook.data.image_list": "the same",
+    "scenebook.data.images": "the same",
+    "scenebook.data.measuring": "what the audit looks at",
+    "scenebook.data.splitting": "which images are in which split: keys hold their digests",
+    "scenebook.data.transfer": "how weights are downloaded: keys hold their digest",
+    "scenebook.data.user_tables": "which images there are: keys hold their digests",
+    "scenebook.network.code_digests": "this list",
+    "scenebook.network.weight_downloads": "how weights are downloaded: keys hold their digest",
+}
+"""Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
+
+
+def digest_training_code() -> dict[str, str]:
+    """Returns the digest of each module whose code can change the numbers of a training, by the module's name."""
+    return _digest_all("data.storing", "network.fitting")
+
+
+def digest_augmentation_code() -> str:
+    """Returns one digest of all code that makes the views of an image."""
+    return sha256_lines(_digest_all("network.augmentation").values())
+
+
+def digest_frozen_code() -> str:
+    """Returns one digest of all code between an image's file and what the frozen layers make of it, views apart."""
+    return sha256_lines(_digest_all("data.storing", "network.inputs", "network.frozen.running").values())
+
+
+def _digest_all(*modules: str) -> dict[str, str]:
+    imports = [f"import scenebook.{module}" for module in modules]
+    return digest_modules(imports, without=WITHOUT_EFFECT, numbers=True)

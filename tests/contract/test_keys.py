@@ -1,0 +1,45 @@
+"""Which modules the key of a training lists: exactly those whose code can change its numbers."""
+
+from __future__ import annotations
+
+from scenebook.core.source_code import TEXT_MODULES, digest_modules
+from scenebook.network.code_digests import WITHOUT_EFFECT, digest_training_code
+
+TRAINING = """
+core.settings
+data.decoding
+data.storing
+network.augmentation
+network.backbones
+network.checkpoints
+network.classifier
+network.embedded
+network.feature_cache.cache
+network.feature_cache.opening
+network.feature_cache.rounding
+network.feature_cache.shard
+network.feature_cache.space
+network.feature_stream
+network.fitting
+network.frozen.cutting
+network.frozen.openvino_runtime
+network.frozen.running
+network.frozen.tensorflow_runtime
+network.inputs
+network.training
+network.weight_files
+"""
+
+
+def test_the_key_of_a_training_lists_what_can_change_its_numbers() -> None:
+    """A module that is new here throws away trainings with each change of its code. If it cannot change a number, it
+    belongs to `WITHOUT_EFFECT`, with the reason."""
+    listed = [name.removeprefix("scenebook.") for name in digest_training_code()]
+    print("The key of a training lists:", *listed, sep="\n  ")
+    assert listed == TRAINING.split()
+
+
+def test_what_is_left_out_is_there_and_is_imported() -> None:
+    """Else a module that was renamed would stay listed, and its successor would be in the keys."""
+    imported = digest_modules(["import scenebook.network.fitting, scenebook.data.storing"])
+    assert not {*WITHOUT_EFFECT, *TEXT_MODULES} - set(imported)

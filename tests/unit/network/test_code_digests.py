@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scenebook.core import source_code
+from scenebook.core.source_code import PACKAGE, digest_modules, read_module
+from scenebook.network.code_digests import digest_training_code
+from scenebook.network.feature_cache.opening import open_bank
+
+Edit = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
+    """Changes a copy of the package, which takes the place of the package itself."""
+    package = tmp_path / "scenebook"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(source_code, "PACKAGE", package)
+    read_module.cache_clear()
+
+    def change(module: str, old: str, new: str) -> None:
+        file = package.joinpath(*module.split(".")).with_suffix(".py")
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        read_module.cache_clear()
+
+    yield change
+    read_module.cache_clear()
+
+
+def count_lost_rows(folder: Path, **ranges: float) -> int:
+    """Returns how many of two rows the feature cache has to compute."""
+    lost = 0
+
+    def compute(missing: np.ndarray) -> list[np.ndarray]:
+        nonlocal lost
+        lost += len(missing)
+        return [np.zeros((len(missing), 2), np.float32)]
+
+    with open_bank(trunk={}, augmentation=ranges, shapes=[(2,)], folder=folder) as cache:
+        cache.fetch(0 if any(ranges.values()) else None, ["a" * 64, "b" * 64], compute)
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("network.augmentation", "Expected ", "We had hoped for "),
+        ("network.backbones", "Expected ", "We had hoped for "),
+        ("core.errors", "Received", "Got"),
+        ("core.wording", '"none"', '"nothing"'),
+        ("core.sentences", "def fill(", "def fill_all("),
+        ("core.progress", "» ", "> "),
+        ("core.settings", 'description="', 'description="a '),
+        ("network.augmentation", '"""', '""" '),
+        ("network.fitting", "print_progress(", 'print_progress("" + '),
+        ("data.scenes.woods", "0.", "1."),
+    ],
+)
+def test_texts_for_people_and_drawn_scenes_are_in_no_key_of_a_number(
+    edit: Edit, tmp_path: Path, module: str, old: str, new: str
+) -> None:
+    training = digest_training_code()
+    assert count_lost_rows(tmp_path, rotation_range=9) == 2
+    edit(module, old, new)
+    assert digest_training_code() == training
+    assert count_lost_rows(tmp_path, rotation_range=9) == 0
+
+
+def test_a_constant_of_the_augmentation_is_in_the_keys_of_trainings_and_of_views(edit: Edit, tmp_path: Path) -> None:
+    training = digest_training_code()
+    assert (count_lost_rows(tmp_path, rotation_range=9), count_lost_rows(tmp_path)) == (2, 2)
+    edit("network.augmentation", "2.0 * draws - 1.0", "2.0 * draws - 0.9")
+    assert digest_training_code() != training
+    assert count_lost_rows(tmp_path, rotation_range=9) == 2
+    assert count_lost_rows(tmp_path) == 0, "images as they are were not touched"
+
+
+def test_how_images_are_decoded_is_in_the_keys_of_trainings_and_of_all_rows(edit: Edit, tmp_path: Path) -> None:
+    training = digest_training_code()
+    assert count_lost_rows(tmp_path) == 2
+    edit("data.decoding", "BILINEAR", "BICUBIC")
+    assert digest_training_code() != training
+    assert count_lost_rows(tmp_path) == 2
+
+
+def test_what_errors_say_is_in_no_key_of_a_stage(edit: Edit) -> None:
+    before = digest_modules(["import scenebook.evaluation.baselines.scoring"])
+    edit("evaluation.baselines.scoring", "Expected ", "We had hoped for ")
+    assert digest_modules(["import scenebook.evaluation.baselines.scoring"]) == before
