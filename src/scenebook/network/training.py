@@ -19,7 +19,6 @@ import pandas as pd
 from scenebook.core.errors import DivergedError
 from scenebook.core.progress import CountProgress, print_progress
 from scenebook.core.run_directory import RunDirectory, replacing
-from scenebook.core.wording import count_noun
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
 
@@ -203,91 +202,9 @@ def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, cl
     return pd.DataFrame({**table, **{f"p_{name}": probs[:, index] for index, name in enumerate(class_names)}})
 
 
-def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
-    """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
-
-    Args:
-        summary: From `classifier.summarize`, with backbone.
-        settings: The settings of augmentation and training, by their names.
-    """
-    zoom = settings["zoom_range"]
-    height, width, _ = summary["input_shape"]
-    rows = [
-        ("backbone", summary["backbone"]),
-        ("its weights", summary["weights"]),
-        ("input", f"{height} × {width} pixels"),
-        ("preprocessing", {"backbone": "the backbone's own", "rescale": "0 to 1"}[settings["preprocessing"]]),
-        ("head", {"flatten": "flattened", "average": "global average pooling"}[settings["head_pooling"]]),
-        ("units of the head", f"{settings['head_units']:,}"),
-        ("trained layers of the backbone", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
-        ("Keras layers", f"{summary['layers']:,}"),
-        ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
-        ("total parameters", f"{summary['total_params']:,}"),
-        ("trainable parameters", f"{summary['trainable_params']:,}"),
-        ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
-        ("rotation", f"±{settings['rotation_range']:g} degrees"),
-        ("width shift", f"±{settings['width_shift_range']:g} of the width"),
-        ("height shift", f"±{settings['height_shift_range']:g} of the height"),
-        ("shear", f"±{settings['shear_range']:g} degrees"),
-        ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-        ("horizontal flip", str(settings["horizontal_flip"])),
-        ("optimizer", "SGD"),
-        ("loss", "categorical cross-entropy"),
-        ("learning rate", f"{settings['learning_rate']:g}"),
-        ("decay", f"{settings['decay']:g} per step"),
-        ("momentum", f"{settings['momentum']:g}"),
-        ("epochs", f"{settings['epochs']:,}"),
-        ("batch size", f"{settings['batch_size']:,}"),
-        ("seed", f"{settings['seed']}"),
-    ]
-    return pd.DataFrame(rows, columns=["item", "value"])
-
-
 def describe_device() -> str:
     """Returns what TensorFlow computes on: `CPU`, or the name of the first GPU."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")) if gpus else "CPU"
-
-
-def describe_history(history: pd.DataFrame, metric: str) -> str:
-    """Returns the alternative text of a history figure: both curves' ends, best epochs, and how often they turn back.
-
-    Args:
-        history: The columns of `HISTORY_COLUMNS`.
-        metric: `loss` or `accuracy`.
-    """
-    epochs = history["epoch"].to_numpy()
-    told = [f"{count_noun(len(history), 'epoch')}."]
-    for name, column in (("Training", metric), ("Validation", f"val_{metric}")):
-        values = history[column].to_numpy(dtype=float)
-        known = np.isfinite(values)
-        told.append(f"{name} {metric} " + _describe_curve(epochs[known], values[known], rises=metric == "accuracy"))
-    return " ".join(told)
-
-
-def _describe_curve(epochs: np.ndarray, values: np.ndarray, *, rises: bool) -> str:
-    if not len(values):
-        return "has no values."
-    if len(values) == 1:
-        return f"is {values[0]:.3f}."
-    best = int(values.argmax() if rises else values.argmin())
-    steps = np.diff(values) * (1 if rises else -1)
-    back = int((steps < 0).sum())
-    better, worse, most = ("rises", "falls", "highest") if rises else ("falls", "rises", "lowest")
-    trend = f"{worse} again in {back} of {count_noun(len(steps), 'step')}" if back else f"never {worse}"
-    return (
-        f"{better if steps.sum() >= 0 else worse} from {values[0]:.3f} to {values[-1]:.3f}, is {most} in epoch "
-        f"{int(epochs[best])} ({values[best]:.3f}) and {trend}."
-    )
-
-
-def read_history(*, best_epoch: int, epochs: int) -> str:
-    """Returns the sentence on the validation loss, for `say`: whether it was still falling at the end."""
-    if best_epoch == epochs:
-        return "The validation loss was lowest in the last epoch: more epochs might lower it further."
-    return (
-        "The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
-        "over-fitting or chance, one run cannot tell."
-    )
