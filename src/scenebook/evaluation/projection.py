@@ -1,14 +1,13 @@
-"""A map of the test images: the two directions in which their features tell the classes apart best. No TensorFlow."""
+"""A map of the test images: the two directions in which their features tell the classes apart best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, stats
+from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
@@ -141,37 +140,3 @@ def _signs(places: np.ndarray) -> np.ndarray:
     """Returns 1 or -1 an axis: which way it points is left open by the formulas, so the farthest point decides."""
     farthest = places[np.abs(places).argmax(axis=0), range(places.shape[1])]
     return np.where(farthest < 0, -1.0, 1.0)
-
-
-def write_caption(facts: Mapping[str, Any], *, left_out: int = 0, others: int = 0) -> str:
-    """Returns the caption of the map.
-
-    Args:
-        facts: `Projection.facts`.
-        left_out: How many images are not drawn.
-        others: How many classes have no colour, which those with the most errors have.
-    """
-    axes = "in which the training images differ most" if facts["share"] is None else "that set the classes apart best"
-    drawn = f"; {left_out:,} of {facts['n']:,} are left out, drawn by lot" if left_out else ""
-    colored = " The classes with the most errors are coloured." if others else ""
-    return f"The test images by the two directions of their features {axes}{drawn}. A cross: an error.{colored}"
-
-
-def read_projection(facts: Mapping[str, Any]) -> str:
-    """Returns the sentences on the map, for `say` with the content of `evaluation/projection.json`."""
-    shown = "" if facts["share"] is None else " The map shows {share:.0%} of what sets the classes apart."
-    if not facts["wrong"]:
-        return "The network is right for all of these images." + shown
-    told = (
-        "On this map {wrong_share:.0%} of the {wrong:,} images that the network gets wrong lie nearer to the middle "
-        "of another class than to that of their own"
-    )
-    if not facts["right"]:
-        return f"{told}.{shown}"
-    told += ", and {right_share:.0%} of the {right:,} that it gets right"
-    table = [[facts[f"{kind}_astray"], facts[kind] - facts[f"{kind}_astray"]] for kind in ("wrong", "right")]
-    if stats.fisher_exact(table, alternative="greater").pvalue < 0.05:
-        return f"{told}: it errs more often where classes meet in the features that it started from.{shown}"
-    return (
-        f"{told}: that it errs more often where classes meet in the features that it started from is not shown.{shown}"
-    )

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.baselines.reading import SIGNIFICANT
-from scenebook.evaluation.metrics.comparison import compare_paired
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT, compare_paired
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.study.gaps import compare_gaps, measure_gap
 from scenebook.study.plan import BASE, Variant

@@ -14,9 +14,9 @@ from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.baselines.fitting import Baselines, fit_linear, load_inputs, predict_baselines, shrink
-from scenebook.evaluation.baselines.reading import READINGS, in_points, read_details
 from scenebook.evaluation.baselines.scoring import COMPARISONS, NAMES, score_baselines, tabulate_scores, tabulate_tests
 from scenebook.network.features import RANDOM_FEATURES, RENORMALISED_FEATURES, save_features
+from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths
 
 CLASS_NAMES = ["<b>", "NA", "🌊 sea"]
 
@@ -69,8 +69,8 @@ def make_said(right: int, n: int = 100) -> list[str]:
 
 
 def tell(results: dict[str, Any]) -> str:
-    text = " ".join(read(results) for read in READINGS)
-    filled = without_marks(fill(text, [results, in_points(results)]).markdown)
+    text = tell_comparison(results)
+    filled = without_marks(fill(text, [results, collect_baseline_points(results)]).markdown)
     assert "nan" not in filled
     return filled.replace("\\", "").replace("&nbsp;", " ").replace("**", "")
 
@@ -93,7 +93,7 @@ def test_a_run_is_learned_from_and_stored_tables_come_back(run_dir: RunDirectory
         run_dir.read_csv("evaluation/baseline_predictions.csv"), found.predictions, check_dtype=False
     )
     run_dir.write_json("evaluation/baselines.json", results)
-    sentence, values = read_details(run_dir.read_json("evaluation/baselines.json"))
+    sentence, values = tell_strengths(run_dir.read_json("evaluation/baselines.json"))
     assert "decided for random features (batch normalisation estimated)" in fill(sentence, [values]).markdown
 
 
@@ -231,8 +231,11 @@ def test_sentences_follow_the_numbers(
 def test_values_in_sentences_know_their_file() -> None:
     said = {name: make_said(50) for name in NAMES}
     results = make_results(said, ["a"] * 100)
-    assert in_points(results).source_of("transfer_points.low") == "evaluation/baselines.json: transfer, times 100"
-    sentence, values = read_details(results)
+    assert (
+        collect_baseline_points(results).source_of("transfer_points.low")
+        == "evaluation/baselines.json: transfer, times 100"
+    )
+    sentence, values = tell_strengths(results)
     assert fill(sentence, [values]).used[0].source == "evaluation/baselines.json: strengths.pixels"
 
 

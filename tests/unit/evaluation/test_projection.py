@@ -11,6 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation import projection
+from scenebook.notebook.prose.baselines import tell_projection, tell_projection_caption
 
 
 def make_splits(names: list[str], train: int = 20, test: int = 8) -> pd.DataFrame:
@@ -40,7 +41,7 @@ def predict(splits: pd.DataFrame, wrong: int = 0) -> pd.DataFrame:
 
 
 def tell(facts: Mapping[str, object]) -> str:
-    return without_marks(fill(projection.read_projection(facts), [facts]).markdown)
+    return without_marks(fill(tell_projection(facts), [facts]).markdown)
 
 
 def test_classes_that_features_tell_apart_lie_apart() -> None:
@@ -125,7 +126,7 @@ def test_features_that_are_all_alike_put_all_images_in_one_place() -> None:
     found = projection.project(splits, np.ones((len(splits), 4), np.float32), predict(splits), seed=0)
     assert (found.table[["x", "y"]] == 0).all(axis=None)
     assert found.share is None
-    assert "differ most" in projection.write_caption(found.facts)
+    assert "differ most" in tell_projection_caption(found.facts)
 
 
 def test_sentences_follow_the_numbers() -> None:
@@ -137,8 +138,8 @@ def test_sentences_follow_the_numbers() -> None:
     assert "is not shown" in tell({**facts, "wrong_astray": 6, "wrong_share": 0.3})
     assert "right for all of these" in tell({**facts, "wrong": 0, "right": 40, "wrong_astray": 0, "wrong_share": None})
     assert tell({**facts, "wrong": 40, "right": 0, "right_share": None, "share": None}).endswith("of their own.")
-    assert "8 of 40 are left out" in projection.write_caption(facts, left_out=8)
-    assert "most errors are coloured" in projection.write_caption(facts, others=52)
+    assert "8 of 40 are left out" in tell_projection_caption(facts, left_out=8)
+    assert "most errors are coloured" in tell_projection_caption(facts, others=52)
 
 
 def test_facts_count_wrong_and_right_ones_that_lie_nearer_to_another_class() -> None:

@@ -17,10 +17,6 @@ SHARE = 0.25
 """Of an image is blurred, to see whether the network misses it."""
 MOST_CHECKED = 48
 """Images on which maps are checked, at most."""
-FEWEST = 10
-"""Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
-ALIKE = 0.5
-"""Maps whose ranks correlate as much as this are much the same."""
 _TIES = 1e-3
 _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations of the blur, and of the mask's edge
 
@@ -138,37 +134,4 @@ def tabulate_checks(checks: dict[str, Any], names: dict[str, str]) -> pd.DataFra
             }
             for key, title in names.items()
         ]
-    )
-
-
-def read_checks(checks: dict[str, Any]) -> str:
-    """Returns the sentences on checks of the kinds `hirescam` and `random`, for `say` with `checks`."""
-    if checks["n"] < FEWEST:
-        images = "image was" if checks["n"] == 1 else "images were"
-        return f"Only {{n}} test {images} checked: too few to conclude anything from [@tbl:map-checks]."
-    if checks["gain"]["low"] > 0:
-        verdict = "is above zero: the maps point at what this network uses."
-    elif checks["gain"]["high"] < 0:
-        verdict = "is below zero: maps of other images do better, and these should not be trusted."
-    else:
-        verdict = "cannot be told from zero: that the maps point at what this network uses is not shown."
-    return (
-        "On {n} test images, blurring the quarter in which the map is strongest costs the called class "
-        "{hirescam_loss:z.3f} more of its probability than blurring the weakest; with the maps of other images it is "
-        "{other_loss:z.3f}. What its own map adds, {gain:z.3f} (95% interval {gain.low:z.3f} to {gain.high:z.3f}), "
-        f"{verdict} {_read_random(checks['random_agreement'])}"
-    )
-
-
-def _read_random(agreement: float | None) -> str:
-    if agreement is None:
-        return "Of a network with random weights no map varies, so there is nothing to compare."
-    if agreement < ALIKE:
-        return (
-            "With random weights the maps are others (agreement {random_agreement:z.2f}): they show what was learned, "
-            "and not only the outlines of the image."
-        )
-    return (
-        "With random weights the maps are much the same (agreement {random_agreement:z.2f}): they show the outlines of "
-        "the image more than what was learned."
     )

@@ -1,4 +1,4 @@
-"""What a network gains when it may abstain or name several classes: coverage and conformal sets. No TensorFlow."""
+"""What a network gains when it may abstain or name several classes: coverage and conformal sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Macro and weighted averages over the classes, with 95% intervals. No TensorFlow."""
+"""Macro and weighted averages over the classes, with 95% intervals."""
 
 from __future__ import annotations
 

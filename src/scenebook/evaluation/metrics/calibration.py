@@ -1,4 +1,4 @@
-"""Whether the probabilities mean what they say: the calibration error and its bins. No TensorFlow."""
+"""Whether the probabilities mean what they say: the calibration error and its bins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two classifiers on the same images: McNemar's test, and the interval of the difference. No TensorFlow."""
+"""Two classifiers on the same images: McNemar's test, and the interval of the difference."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scenebook.evaluation.metrics.intervals import Score
 
 EXACT_BELOW = 25
 """With fewer images than this that only one of the two gets right, the test is exact."""
+SIGNIFICANT = 0.05
+"""A difference whose p-value is not below this may be chance."""
 
 
 def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores with 95% intervals: Wilson's for proportions and F1, the bootstrap's for means. No TensorFlow."""
+"""Scores with 95% intervals: Wilson's for proportions and F1, the bootstrap's for means."""
 
 from __future__ import annotations
 

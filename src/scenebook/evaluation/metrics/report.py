@@ -1,24 +1,21 @@
-"""The classification report: precision, recall and F1 of each class and their averages. No TensorFlow."""
+"""The classification report: precision, recall and F1 of each class and their averages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special, stats
 from sklearn.metrics import precision_recall_fscore_support
 
-from scenebook.core.sentences import Sourced
-from scenebook.core.wording import join_names
 from scenebook.evaluation.metrics.averages import AVERAGES, SCORES, average_classes
 from scenebook.evaluation.metrics.confusion import compute_confusion
 from scenebook.evaluation.metrics.intervals import Score, score_class
 
-_MOST_NAMES = 3
-_FILE = "evaluation/classification_report.csv"
+_RATIO = 1.25
+_BY_ROUNDING = 2
 
 
 def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
@@ -65,7 +62,7 @@ def with_intervals(
     """
     of_classes = [class_scores[name]["f1"] for name in report["class"].iloc[: len(class_scores)]]
     of_all = [scores[name] for name in ("accuracy", "macro_f1", "weighted_f1")]
-    shown = report.assign(**{name: [_to_show(value) for value in report[name]] for name in SCORES})
+    shown = report.assign(**{name: [round_down(value) for value in report[name]] for name in SCORES})
     columns = shown.drop(columns="support").rename(columns={"f1": "F1"})
     columns["95% interval"] = [_write_bounds(score) for score in [*of_classes, *of_all]]
     return columns.assign(support=report["support"])
@@ -87,10 +84,10 @@ def tabulate_intervals(
 
 
 def _write_score(score: Score | None) -> str:
-    return f"{_to_show(score['value']):.2f} ({_write_bounds(score)})" if score else ""
+    return f"{round_down(score['value']):.2f} ({_write_bounds(score)})" if score else ""
 
 
-def _to_show(value: float) -> float:
+def round_down(value: float) -> float:
     """Returns the value that two decimal places are to show: 1.00 is kept for what has no error at all."""
     return min(value, 0.99) if value < 1 else value
 
@@ -99,83 +96,32 @@ def _write_bounds(score: Score | None) -> str:
     return f"{score['low']:.2f} to {score['high']:.2f}" if score else ""
 
 
-def read_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tuple[str, Mapping[str, Any]]:
-    """Returns the sentence on the widest interval and on what is missing, for `say`."""
-    known = [(name, kind, score) for name, of in class_scores.items() for kind, score in of.items() if score]
-    name, kind, widest = max(known, key=lambda entry: _width(entry[2]))
-    tied = sum(_width(score) == _width(widest) for *_, score in known) > 1
-    sentence = (
-        "The widest interval of a class in [@tbl:intervals] is {widest.low:.2f} to {widest.high:.2f}, that of the "
-        f"{'F1' if kind == 'f1' else kind} of {{name}}{' and of others' if tied else ''}."
-    )
-    if any(score is None for of in class_scores.values() for score in of.values()):
-        sentence += " Where a cell is empty, there is no image to take a share of."
-    origins = {"widest": f"evaluation/per_class.json: {kind} of that class"}
-    return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
+def compute_extremes_p(best: Sequence[Score], worst: Sequence[Score], k: int) -> float:
+    """Returns how likely chance puts as much between the extremes of k equally good classes.
 
+    The extremes of many such classes lie far apart: intervals of one class each need not overlap then. Tukey's
+    studentized range takes that into account; the standard error comes from the intervals.
 
-def _width(score: Score) -> float:
-    return score["high"] - score["low"]
-
-
-def read_report(
-    report: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]]
-) -> tuple[str, Mapping[str, Any]]:
-    """Returns the sentences on the best and the worst class and on classes that are never predicted, for `say`.
-
-    Classes whose F1 is the same in the table are named together.
+    Args:
+        best: The scores of the best class, and of those that are shown as equal.
+        worst: The same of the worst.
+        k: How many classes there are.
     """
-    rows = report.iloc[: len(class_scores)]
-    tested = rows[rows["support"] > 0]
-    shown = tested["f1"].map(_to_show).round(2)
-    best, worst = (tested[shown == extreme] for extreme in (shown.max(), shown.min()))
-    values = {"best_f1": float(shown.max()), "worst_f1": float(shown.min()), "k": len(tested)}
-    never = [name for name in tested["class"] if class_scores[name]["precision"] is None]
-    if len(tested) == 1:
-        sentence = "Only {best} has test images; its F1 in [@tbl:report] is {best_f1:.2f}."
-    elif len(best) == len(tested):
-        sentence = "The {k} classes in [@tbl:report] have the same F1 ({best_f1:.2f})."
-    else:
-        sentence = (
-            f"By F1 in [@tbl:report], {{best}} {_be(best)} recognised best ({{best_f1:.2f}}) and {{worst}} "
-            f"{'' if len(best) == len(worst) == 1 else _be(worst) + ' '}worst ({{worst_f1:.2f}}). "
-            + _compare_extremes(best, worst, class_scores, len(tested))
-        )
-    if never:
-        sentence += (
-            " Never predicted, and so without a precision: {never}. In the averages this counts as a precision of 0."
-        )
-    names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
-    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{_FILE}, f1 of that class") | {"k": f"{_FILE}, support above 0"}
-    return sentence, Sourced({**values, **names}, origins=origins)
-
-
-def _be(classes: pd.DataFrame) -> str:
-    return "is" if len(classes) == 1 else "are"
-
-
-def _name_few(classes: pd.DataFrame) -> str:
-    names = list(classes["class"])
-    return join_names(names) if len(names) <= _MOST_NAMES else f"{len(names)} classes"
-
-
-def _compare_extremes(
-    best: pd.DataFrame, worst: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]], k: int
-) -> str:
-    """Returns whether chance explains what lies between the extremes of k classes.
-
-    The extremes of many classes that are equally good lie far apart: intervals of one class each need not overlap then.
-    Tukey's studentized range takes that into account; the standard error comes from the intervals.
-    """
-    high = [score for name in best["class"] if (score := class_scores[name]["f1"])]
-    low = [score for name in worst["class"] if (score := class_scores[name]["f1"])]
-    distance = min(score["value"] for score in high) - max(score["value"] for score in low)
-    below = max(score["value"] - score["low"] for score in high)
-    above = max(score["high"] - score["value"] for score in low)
+    distance = min(score["value"] for score in best) - max(score["value"] for score in worst)
+    below = max(score["value"] - score["low"] for score in best)
+    above = max(score["high"] - score["value"] for score in worst)
     standard_error = math.hypot(below, above) / special.ndtri(0.975)
-    if stats.studentized_range.sf(math.sqrt(2) * distance / standard_error, k, np.inf) < 0.05:
-        return "That difference is hardly due to the choice of test images."
-    return (
-        "Chance alone may put as much between the best and the worst of {k} classes: other test images may give "
-        "another order."
-    )
+    return float(stats.studentized_range.sf(math.sqrt(2) * distance / standard_error, k, np.inf))
+
+
+def find_unlike_shares(counts: pd.DataFrame, split: str) -> list[str]:
+    """Returns the classes whose share of a split is not that of train, the most different first.
+
+    Not theirs, that is: larger or smaller by more than a quarter, and by more images than rounding explains.
+    """
+    expected = counts["train"] / counts["train"].sum() * counts[split].sum()
+    found = counts[split]
+    larger, smaller = pd.concat([found, expected], axis=1).max(axis=1), pd.concat([found, expected], axis=1).min(axis=1)
+    differs = (larger - smaller > _BY_ROUNDING) & (larger > _RATIO * smaller)
+    order = (larger - smaller)[differs].sort_values(ascending=False, kind="stable")
+    return list(order.index)

@@ -1,8 +1,9 @@
-"""The scores of a run's stored predictions, for `evaluation/metrics.json`. No TensorFlow."""
+"""The scores of a run's stored predictions, for `evaluation/metrics.json`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,3 +68,21 @@ def _among_two(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Returns bool `(n,)`: whether the true class is one of the two most probable; of equals, the first ones count."""
     most_probable = np.argsort(-probs, axis=1, kind="stable")[:, :2]
     return (most_probable == positions[:, None]).any(axis=1)
+
+
+def compute_score_without(predictions: pd.DataFrame, paths: Collection[str]) -> dict[str, Any]:
+    """Returns the accuracy on the test images that have no duplicate in training, for `evaluation/metrics.json`.
+
+    Args:
+        predictions: path, label, predicted.
+        paths: The test images that have one.
+
+    Returns:
+        `n_without_duplicates` and, unless that is 0, `accuracy_without_duplicates`; nothing where `paths` is empty.
+    """
+    if not paths:
+        return {}
+    rest = predictions[~predictions["path"].isin(paths)]
+    right = int((rest["label"] == rest["predicted"]).sum())
+    score = {"accuracy_without_duplicates": proportion_score(right, len(rest))} if len(rest) else {}
+    return {"n_without_duplicates": len(rest), **score}

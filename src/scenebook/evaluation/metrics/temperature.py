@@ -1,4 +1,4 @@
-"""One number that corrects a network's confidence, and what it does to the calibration error. No TensorFlow."""
+"""One number that corrects a network's confidence, and what it does to the calibration error."""
 
 from __future__ import annotations
 

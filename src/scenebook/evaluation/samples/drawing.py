@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import run_name_for
-from scenebook.core.wording import format_share
 from scenebook.data.decoding import decode
 from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
 COLUMNS = ["path", "label"]
-MOST_TOLD = 6
-"""So many wrong samples are told in a sentence."""
 
 
 def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> pd.DataFrame:
@@ -127,32 +123,3 @@ def name_copies(selection: pd.DataFrame) -> list[str]:
         f"samples/pictures/{number:0{width}d}-{run_name_for(str(label))[:60]}.jpg"
         for number, label in enumerate(selection["label"], start=1)
     ]
-
-
-def describe_prediction(row: dict[str, Any]) -> str:
-    """Returns the caption of a sample: its class, and what was predicted with which probability."""
-    mark = "✓" if row["label"] == row["predicted"] else "✗"
-    return f"true {row['label']}, predicted {row['predicted']} {mark} {format_share(row['confidence'])}"
-
-
-def describe_errors(selection: pd.DataFrame) -> str:
-    """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
-    wrong = selection[selection["label"] != selection["predicted"]]
-    told = [
-        f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
-        for row in wrong.head(MOST_TOLD).to_dict("records")
-    ]
-    rest = len(wrong) - len(told)
-    return "; ".join([*told, *([f"and {rest} more are wrong"] if rest > 0 else [])])
-
-
-def read_selection(right: int, n: int) -> str:
-    """Returns the sentence on how many samples are classified correctly, for `say`."""
-    if n == 1:
-        verdict = "is classified correctly." if right else "is not classified correctly; {wrong}."
-        return f"The one image in [@fig:samples] {verdict}"
-    if right == n:
-        return "All {n} images in [@fig:samples] are classified correctly."
-    if right == 0:
-        return "None of the {n} images in [@fig:samples] is classified correctly; {wrong}."
-    return "Of the {n} images in [@fig:samples], {right} {be} classified correctly; {wrong}."

@@ -17,7 +17,7 @@ MANY_INTERVALS = 10
 Sentence = tuple[str, Sourced]
 
 
-def count_verdicts(judged: Sequence[Judged]) -> Sentence:
+def tell_counts(judged: Sequence[Judged]) -> Sentence:
     """Returns the sentence on how many claims have which verdict."""
     counts = Counter(one.verdict for one in judged)
     values, origins = {"n": len(judged)}, {"n": f"{JUDGED_FILE}: number of records"}
@@ -36,7 +36,7 @@ def count_verdicts(judged: Sequence[Judged]) -> Sentence:
     )
 
 
-def describe_paper(paper: Paper, recipe: dict[str, Any], file: str) -> Sentence:
+def tell_paper(paper: Paper, recipe: dict[str, Any], file: str) -> Sentence:
     """Returns the sentences on whose claims these are and how far the run follows the recipe.
 
     Args:
@@ -61,7 +61,7 @@ def describe_paper(paper: Paper, recipe: dict[str, Any], file: str) -> Sentence:
     return text, Sourced(values, origins=origins)
 
 
-def describe_outcome(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sentence]:
+def tell_verdicts(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sentence]:
     """Returns the sentences on what became of the claims; their fields have names of their own.
 
     Args:
@@ -70,13 +70,13 @@ def describe_outcome(judged: Sequence[Judged], paper: Paper, file: str) -> list[
         file: The name of the claims file.
     """
     return [
-        count_verdicts(judged),
-        *describe_own_numbers(judged, file),
-        *describe_scores(judged, paper, file),
+        tell_counts(judged),
+        *tell_own_numbers(judged, file),
+        *tell_score_remarks(judged, paper, file),
     ]
 
 
-def describe_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
+def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     """Returns a sentence on what the paper's own numbers contradict, and one on what they confirm.
 
     Args:
@@ -99,7 +99,7 @@ def describe_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     return sentences
 
 
-def describe_rest(judged: Sequence[Judged], file: str) -> list[Sentence]:
+def tell_remaining_claims(judged: Sequence[Judged], file: str) -> list[Sentence]:
     """Returns sentences on the claims that the short table leaves out: those of one reason share one.
 
     Args:
@@ -127,7 +127,7 @@ def describe_rest(judged: Sequence[Judged], file: str) -> list[Sentence]:
     return sentences
 
 
-def describe_scores(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sentence]:
+def tell_score_remarks(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sentence]:
     """Returns what has to be known where scores of the run, with intervals, were compared with the paper's.
 
     Args:

@@ -1,16 +1,16 @@
-"""The conclusion: each sentence is chosen by the run's numbers, with both outcomes written."""
+"""The abstract and the conclusion: each sentence is chosen by the run's numbers, with both outcomes written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from scenebook.evaluation.baselines.reading import SIGNIFICANT
+from scenebook.core.settings import RANDOM, is_augmented
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
-from scenebook.notebook.prose.abstract import describe_leak
 
 
-def write_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def tell_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """Returns the conclusion's first sentences: how often the classifier is right, and where it errs.
 
     They are for `say` with the scores, the results and the facts.
@@ -20,7 +20,7 @@ def write_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], result
         scores: The content of `evaluation/metrics.json`.
         results: The content of `evaluation/baselines.json`.
     """
-    leak = describe_leak(scores)
+    leak = tell_duplicates(scores)
     interval = "For further such images, the 95% interval says {accuracy.low:.1%} to {accuracy.high:.1%}."
     also = "" if facts["base_layers"] == "0 layers" else ", with its last {base_layers} trained too,"
     return " ".join(
@@ -28,16 +28,16 @@ def write_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], result
             f"A new head on {{backbone}}{also} learned from {{train:,}} images and classifies {{accuracy:.1%}} of "
             f"{{test:,}} {'test' if leak else 'unseen'} images of the data set *{{name}}* correctly.",
             *(leak or [interval]),
-            _compare_with_majority(results["majority"]["value"], scores["accuracy"]),
+            _tell_majority(results["majority"]["value"], scores["accuracy"]),
             "{confusion}",
         ]
     )
 
 
-def write_reasons(facts: Mapping[str, Any], scores: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def tell_reasons(facts: Mapping[str, Any], scores: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """Returns the conclusion's further sentences: what the result owes to what, and how far it can be trusted.
 
-    They are for `say` with the scores, the results, `baselines.in_points`, `collect_points` and the facts.
+    They are for `say` with the scores, the results, `collect_baseline_points`, `collect_points` and the facts.
 
     Args:
         facts: From `collect_facts`.
@@ -46,10 +46,10 @@ def write_reasons(facts: Mapping[str, Any], scores: Mapping[str, Any], results: 
     """
     sentences = []
     if "transfer" in results:
-        sentences.append(_describe_transfer(results))
+        sentences.append(_tell_transfer(results))
     if "network_gain" in results:
-        sentences.append(_describe_gain(results))
-    sentences.append(compare_with_training(facts["train_accuracy"], scores["accuracy"], augmented=facts["augmented"]))
+        sentences.append(_tell_gain(results))
+    sentences.append(tell_overfitting(facts["train_accuracy"], scores["accuracy"], augmented=facts["augmented"]))
     if "ece" in scores:
         sentences.append(
             "How sure it is and how often it is right lie {ece_points:.1f} percentage points apart on average "
@@ -58,7 +58,7 @@ def write_reasons(facts: Mapping[str, Any], scores: Mapping[str, Any], results: 
     return " ".join(sentences)
 
 
-def _describe_transfer(results: Mapping[str, Any]) -> str:
+def _tell_transfer(results: Mapping[str, Any]) -> str:
     models = (
         "A linear head is right for {pretrained_features:.1%} of the test images on the features of the backbone, "
         "and for {random_features:.1%} on those of the same backbone with random weights"
@@ -71,7 +71,7 @@ def _describe_transfer(results: Mapping[str, Any]) -> str:
     return f"{models}: transfer learning does harm here, {points}."
 
 
-def _describe_gain(results: Mapping[str, Any]) -> str:
+def _tell_gain(results: Mapping[str, Any]) -> str:
     other, points = "a linear head on the backbone's features", _points("network_gain")
     if results["network_gain_p"] >= SIGNIFICANT:
         return f"Whether the trained network does better than {other} is undecided: {points}."
@@ -84,7 +84,7 @@ def _points(name: str) -> str:
     return f"{{{name}_points}} percentage points (95% interval {{{name}_points.low}} to {{{name}_points.high}})"
 
 
-def _compare_with_majority(majority: float, accuracy: Score) -> str:
+def _tell_majority(majority: float, accuracy: Score) -> str:
     named = "Naming the commonest class each time would be right for {majority:.1%} of the test images"
     if accuracy["low"] > majority:
         return f"{named}, which is less."
@@ -93,7 +93,7 @@ def _compare_with_majority(majority: float, accuracy: Score) -> str:
     return f"{named}, which lies in the accuracy's interval: nothing has been shown to be learned."
 
 
-def compare_with_training(train_accuracy: float, accuracy: Score, *, augmented: bool) -> str:
+def tell_overfitting(train_accuracy: float, accuracy: Score, *, augmented: bool) -> str:
     """Returns the sentence on over-fitting: the last epoch's training accuracy against the test accuracy.
 
     Args:
@@ -112,3 +112,36 @@ def compare_with_training(train_accuracy: float, accuracy: Score, *, augmented: 
             "not rule out over-fitting."
         )
     return f"{last}, no more than of the unseen ones: there is no sign of over-fitting."
+
+
+def tell_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
+    """Returns the abstract's sentences, for `say` with the scores and `collect_facts`.
+
+    Args:
+        recipe: The settings of the run.
+        scores: The content of `evaluation/metrics.json`.
+    """
+    how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
+    views = "with augmentation" if is_augmented(recipe) else "without augmentation"
+    return (
+        f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
+        f"It learns from {{train:,}} images over {{epochs}} {views}. On {{test:,}} test images, used only after "
+        "training, its accuracy is {accuracy:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
+        + " ".join([*tell_duplicates(scores), "{confusion}"])
+    )
+
+
+def tell_duplicates(scores: Mapping[str, Any]) -> list[str]:
+    """Returns the sentence on test images that are no new ones; none where all of them are new."""
+    if "n_without_duplicates" not in scores:
+        return []
+    if "accuracy_without_duplicates" not in scores:
+        return [
+            "**But every test image has a duplicate among the training or validation images**, so nothing is known "
+            "about new images."
+        ]
+    return [
+        "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation images it "
+        "is {accuracy_without_duplicates:.1%} ({accuracy_without_duplicates.low:.1%} to "
+        "{accuracy_without_duplicates.high:.1%})."
+    ]

@@ -1,4 +1,4 @@
-"""What the sentences of the abstract and the conclusion need to know of a run."""
+"""What the abstract and the conclusion need to know of a run, and how somebody else gets the same."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from scenebook.core.run_directory import SETTINGS, RunDirectory
+from scenebook.core.provenance import changed_settings, sha256_file
+from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, project_root
 from scenebook.core.sentences import Sourced
-from scenebook.core.settings import EMBEDDED, IMAGENET, RANDOM, is_augmented
+from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, is_augmented
 from scenebook.core.wording import count_noun
 from scenebook.evaluation.metrics.confusion import largest_confusions
+
+_PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
+"""Settings that hold a path, and what a reader puts there instead."""
 
 
 def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         "epochs": count_noun(recipe["epochs"], "epoch"),
         "base_layers": count_noun(recipe["trainable_base_layers"], "layer"),
         **splits,
-        "confusion": describe_commonest(matrix),
+        "confusion": tell_commonest_error(matrix),
         "train_accuracy": float(history["accuracy"]),
         "augmented": is_augmented(recipe),
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
@@ -74,7 +78,7 @@ def collect_points(scores: Mapping[str, Any]) -> Sourced:
     return Sourced(points, origins={"ece_points": "evaluation/metrics.json: ece, times 100"})
 
 
-def describe_commonest(matrix: pd.DataFrame) -> str:
+def tell_commonest_error(matrix: pd.DataFrame) -> str:
     """Returns the sentence on the largest confusion of a matrix; where others are as large, it says so."""
     largest = largest_confusions(matrix, most=2)
     if not largest:
@@ -95,3 +99,35 @@ def name_backbone(backbone: str, weights: str) -> str:
         RANDOM: "with random weights",
     }
     return f"{network} {origin.get(weights, f'with the weights of {Path(weights).name}')}"
+
+
+def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
+    """Returns the trained weights and the sample images with size and SHA-256, a row a file."""
+    rows = []
+    for file in ["training/model.keras", *selection["image"]]:
+        path: Path = run_dir.require(file)
+        rows.append({"file": file, "bytes": path.stat().st_size, "SHA-256": sha256_file(path)})
+    return pd.DataFrame(rows)
+
+
+def write_command(run_dir: RunDirectory) -> str:
+    """Returns the command that makes the run's report again, without the paths of the machine it was made on."""
+    if not run_dir.path(MANIFEST).is_file():
+        return "Jupyter, by running the notebooks from the first to the last"
+    profile = run_dir.read_json(MANIFEST)["profile"]
+    file = project_root() / "profiles" / f"{profile}.yaml"
+    if not file.is_file():  # somebody's own profile: say what it holds, from the sample profile on
+        profile, file = "sample", file.with_name("sample.yaml")
+    settings = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
+    words = ["make report", f"PROFILE={profile}"]
+    changed = changed_settings(settings, file)
+    if changed.get("dataset", "scenes") not in ("scenes", "intel"):
+        del changed["dataset"]
+        words.append("DATA=folder")
+    if changed.get("weights", "random") not in NAMED_WEIGHTS:
+        del changed["weights"]
+        words.append("WEIGHTS=file")
+    changed |= {name: kind for name, kind in _PATHS.items() if changed.get(name)}
+    if changed:
+        words.append('SET="' + " ".join(f"{name}={value}" for name, value in changed.items()) + '"')
+    return " ".join(words)

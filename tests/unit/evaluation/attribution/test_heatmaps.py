@@ -8,15 +8,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from scenebook.core.sentences import fill
-from scenebook.evaluation.attribution.checks import blur, check_maps, correlate_ranks, read_checks, tabulate_checks
-from scenebook.evaluation.attribution.places import (
-    describe_choice,
-    describe_maps,
-    describe_place,
-    list_explained,
-    measure_spread,
-    read_maps,
-)
+from scenebook.evaluation.attribution.checks import blur, check_maps, correlate_ranks, tabulate_checks
+from scenebook.evaluation.attribution.places import list_explained, measure_spread
+from scenebook.notebook.prose.samples import name_place, tell_choice, tell_map_checks, tell_map_places, tell_maps
 
 
 def spot(row: int, column: int, size: int = 5) -> np.ndarray:
@@ -45,7 +39,7 @@ def plain(sentence: str, values: dict[str, Any]) -> str:
     ],
 )
 def test_where_a_map_is_strongest_is_said_in_words(heatmap: np.ndarray, words: str) -> None:
-    assert describe_place(heatmap) == words
+    assert name_place(heatmap) == words
 
 
 def test_spread_is_the_share_of_places_with_half_of_the_evidence() -> None:
@@ -100,7 +94,7 @@ def test_the_network_misses_what_a_right_map_points_at() -> None:
     assert checks["hirescam_agreement"] == 1
     # All images have their subject at one place: another image's map finds it as well.
     assert checks["gain"] == {"value": 0, "low": 0, "high": 0}
-    assert "cannot be told from zero" in plain(read_checks(checks), checks)
+    assert "cannot be told from zero" in plain(tell_map_checks(checks), checks)
 
 
 def test_of_places_without_evidence_the_farthest_are_the_weakest() -> None:
@@ -113,9 +107,9 @@ def test_of_places_without_evidence_the_farthest_are_the_weakest() -> None:
 def test_one_image_and_maps_without_evidence_are_checked_without_a_warning() -> None:
     checks = check(np.zeros((1, 4, 4), np.float32), random=np.zeros((1, 4, 4), np.float32))
     assert checks["random_agreement"] is None
-    said = plain(read_checks(checks), checks)
+    said = plain(tell_map_checks(checks), checks)
     assert said.startswith("Only 1 test image was checked: too few")
-    said = plain(read_checks({**checks, "n": 10}), {**checks, "n": 10})
+    said = plain(tell_map_checks({**checks, "n": 10}), {**checks, "n": 10})
     assert "no map varies" in said
     table = tabulate_checks(checks, {"hirescam": "HiResCAM", "random": "random"})
     assert table["agreement"].isna().all()
@@ -132,12 +126,12 @@ def test_one_image_and_maps_without_evidence_are_checked_without_a_warning() -> 
 def test_the_sentence_on_checks_follows_the_interval(bounds: tuple[float, float], verdict: str) -> None:
     score = {"value": -0.0001, "low": bounds[0], "high": bounds[1]}
     checks = {"n": 48, "hirescam_loss": score, "other_loss": score, "gain": score, "random_agreement": 0.1}
-    said = plain(read_checks(checks), checks)
+    said = plain(tell_map_checks(checks), checks)
     assert verdict in said
     assert "adds, 0.000 (95%" in said
     assert "they show what was learned" in said
     assert "more than what was learned" in plain(
-        read_checks({**checks, "random_agreement": 0.8}), {**checks, "random_agreement": 0.8}
+        tell_map_checks({**checks, "random_agreement": 0.8}), {**checks, "random_agreement": 0.8}
     )
 
 
@@ -146,20 +140,20 @@ def test_a_wrong_image_is_explained_for_both_classes_the_true_one_first() -> Non
     assert table["image"].tolist() == [0, 1, 1]
     assert table["class"].tolist() == ["sea", "{a}", "*b*"]
     assert table["caption"].tolist() == ["for sea", "for {a} (true)", "for *b* (predicted)"]
-    assert describe_choice(table, 3).startswith("The first 2 of 3 images. Where the network is wrong")
-    assert describe_choice(table[:1], 1) == "Each is for the predicted class, which is the true one."
+    assert tell_choice(table, 3).startswith("The first 2 of 3 images. Where the network is wrong")
+    assert tell_choice(table[:1], 1) == "Each is for the predicted class, which is the true one."
 
 
 def test_maps_are_described_to_readers_who_cannot_see_them() -> None:
     table = list_explained(predictions(("sea", "sea"), ("a", "b")), most=9)
     maps = np.stack([spot(0, 0), spot(2, 2), spot(0, 2) * 0])
-    assert describe_maps(table, maps) == (
+    assert tell_map_places(table, maps) == (
         "Where the evidence is strongest, for sea: upper left; for a (true): middle; for b (predicted): nowhere."
     )
 
 
 def read(maps: np.ndarray, *pairs: tuple[str, str]) -> str:
-    return plain(*read_maps(maps, list_explained(predictions(*pairs), most=9)))
+    return plain(*tell_maps(maps, list_explained(predictions(*pairs), most=9)))
 
 
 def test_the_sentence_on_maps_says_how_coarse_and_how_narrow_they_are() -> None:

@@ -7,7 +7,7 @@ from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
 from scenebook.evaluation.claims.tables import tabulate_all, tabulate_decided, to_records
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, REPRODUCED, judge_claims
-from scenebook.notebook.prose.claims import describe_outcome, describe_paper, describe_rest
+from scenebook.notebook.prose.claims import tell_paper, tell_remaining_claims, tell_verdicts
 from tests.unit.evaluation.claims.conftest import PAPER_RUN
 
 
@@ -15,9 +15,9 @@ def tell(listed: ClaimsFile, run_dir: RunDirectory, **changes: Any) -> str:
     run = {**PAPER_RUN, **changes}
     judged = judge_claims(listed, run_dir, run)
     sentences = [
-        describe_paper(listed.paper, run, listed.name),
-        *describe_outcome(judged, listed.paper, listed.name),
-        *describe_rest(judged, listed.name),
+        tell_paper(listed.paper, run, listed.name),
+        *tell_verdicts(judged, listed.paper, listed.name),
+        *tell_remaining_claims(judged, listed.name),
     ]
     filled = fill(" ".join(text for text, _ in sentences), [values for _, values in sentences])
     assert all(used.source for used in filled.used), "a value without a source"

@@ -20,7 +20,7 @@ from scenebook.evaluation.claims.verdicts import (
     compare,
     judge_claims,
 )
-from scenebook.notebook.prose.claims import describe_rest
+from scenebook.notebook.prose.claims import tell_remaining_claims
 from tests.unit.evaluation.claims.conftest import PAPER_RUN, make_score
 
 
@@ -216,7 +216,7 @@ def test_an_ablation_may_leave_a_claim_open(papers: ClaimsFile, paper_run: RunDi
     paper_run.write_json("ablations/verdicts.json", {"epochs": left})
     judged = judge_claims(papers, paper_run, PAPER_RUN)
     assert "more epochs over-fit" not in set(tabulate_decided(judged)["claim"])
-    assert any("One variant failed" in values.values() for _, values in describe_rest(judged, "f"))
+    assert any("One variant failed" in values.values() for _, values in tell_remaining_claims(judged, "f"))
 
 
 def test_counts_that_fit_nothing_that_is_known_contradict_nothing(papers: ClaimsFile, paper_run: RunDirectory) -> None:

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.cautions import describe_cautions, find_differing
+from scenebook.evaluation.metrics.report import find_unlike_shares
+from scenebook.notebook.prose.evaluation import tell_cautions
 
 
 def counts_of(train: list[int], validation: list[int], test: list[int]) -> pd.DataFrame:
@@ -13,7 +14,7 @@ def counts_of(train: list[int], validation: list[int], test: list[int]) -> pd.Da
 
 
 def said(counts: pd.DataFrame) -> list[str]:
-    return [without_marks(fill(sentence, [values]).markdown) for sentence, values in describe_cautions(counts)]
+    return [without_marks(fill(sentence, [values]).markdown) for sentence, values in tell_cautions(counts)]
 
 
 def test_nothing_is_said_where_there_is_nothing_to_be_careful_about() -> None:
@@ -51,7 +52,7 @@ def test_validation_images_are_compared_too() -> None:
 def test_shares_differ_by_more_than_a_quarter_and_more_than_rounding(
     train: list[int], other: list[int], expected: list[str]
 ) -> None:
-    assert find_differing(counts_of(train, other, other), "test") == expected
+    assert find_unlike_shares(counts_of(train, other, other), "test") == expected
 
 
 @pytest.mark.parametrize(

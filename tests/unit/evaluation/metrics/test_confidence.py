@@ -8,15 +8,10 @@ import pytest
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.metrics import calibration, intervals
-from scenebook.evaluation.metrics.confidence import (
-    describe_abstention,
-    describe_calibration,
-    describe_sets,
-    describe_temperature,
-    measure_calibration,
-)
+from scenebook.evaluation.metrics.confidence import measure_calibration
 from scenebook.evaluation.metrics.intervals import proportion_score
 from scenebook.evaluation.metrics.scores import compute_scores
+from scenebook.notebook.prose.calibration import tell_abstention, tell_calibration, tell_sets, tell_temperature
 from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, draw_too_sure
 
 
@@ -35,10 +30,10 @@ def resample_less(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DESCRIBE = (
-    describe_calibration,
-    describe_temperature,
-    describe_abstention,
-    describe_sets,
+    tell_calibration,
+    tell_temperature,
+    tell_abstention,
+    tell_sets,
 )
 HOSTILE = ["<b>x</b>", 'a "quoted" | *name*', "\N{SNOWMAN}", "{brace}"]
 
@@ -110,57 +105,57 @@ def test_both_tables_of_bins_are_kept_with_their_temperature() -> None:
 )
 def test_the_sentence_says_in_which_direction_the_confidence_errs(test: Any, words: str) -> None:
     facts = measure(test, draw_too_sure(60, seed=1, excess=0.0)).facts
-    assert words in describe_calibration(facts)
-    assert "so few errors" not in describe_calibration(facts)
+    assert words in tell_calibration(facts)
+    assert "so few errors" not in tell_calibration(facts)
 
 
 def test_errors_in_both_directions_and_too_few_errors_are_said() -> None:
     facts = measure(draw_too_sure(400, seed=0, excess=0.2), draw_too_sure(60, seed=1, excess=0.0)).facts
     balanced = facts | {"mean_confidence": facts["accuracy"]["value"]}
-    assert "too sure in some bins and not sure enough in others" in describe_calibration(balanced)
+    assert "too sure in some bins and not sure enough in others" in tell_calibration(balanced)
     # The error is no more than the distance of the means: no bin errs the other way.
     ece = {"value": 0.01, "low": 0.001, "high": 0.02}
     one_way = facts | {"mean_confidence": facts["accuracy"]["value"] - 0.01, "ece": ece}
-    assert "is **not sure enough**" in describe_calibration(one_way)
-    assert "so few errors" in describe_calibration(facts | {"errors": 4})
+    assert "is **not sure enough**" in tell_calibration(one_way)
+    assert "so few errors" in tell_calibration(facts | {"errors": 4})
 
 
 def test_the_sentence_on_the_temperature_knows_what_it_did() -> None:
     helped = measure(*(draw_probs(n, seed=n, temperature=2.5) for n in (300, 150))).facts
-    assert "more even" in describe_temperature(helped)
-    assert "the correction helps" in describe_temperature(helped)
+    assert "more even" in tell_temperature(helped)
+    assert "the correction helps" in tell_temperature(helped)
     worse = measure(draw_probs(300, seed=0), draw_probs(150, seed=1, temperature=2.5)).facts
-    assert "misled it" in describe_temperature(worse)
+    assert "misled it" in tell_temperature(worse)
     idle = measure(draw_probs(60, seed=0), draw_probs(40, seed=3)).facts
-    assert "leave open whether there is anything to correct" in describe_temperature(idle)
+    assert "leave open whether there is anything to correct" in tell_temperature(idle)
     unsure = measure(*(draw_probs(n, seed=n, temperature=0.4) for n in (300, 150))).facts
-    assert "more extreme" in describe_temperature(unsure)
-    assert "determine no temperature" in describe_temperature(helped | {"temperature": None})
+    assert "more extreme" in tell_temperature(unsure)
+    assert "determine no temperature" in tell_temperature(helped | {"temperature": None})
 
 
 def test_the_sentence_on_abstaining_knows_whether_it_pays() -> None:
     facts = measure(draw_probs(400, seed=0), draw_probs(40, seed=1)).facts
-    assert "does tell easy" in describe_abstention(facts)
+    assert "does tell easy" in tell_abstention(facts)
     overlapping = facts | {"refused": proportion_score(3, 5), "answered": proportion_score(16, 20)}
-    assert "left open" in describe_abstention(overlapping)
-    assert "left open" in describe_abstention(facts | {"refused": facts["answered"]})
+    assert "left open" in tell_abstention(overlapping)
+    assert "left open" in tell_abstention(facts | {"refused": facts["answered"]})
     misled = facts | {"refused": proportion_score(80, 80), "answered": proportion_score(160, 320)}
-    assert "is lower for the easy images" in describe_abstention(misled)
-    assert "same confidence" in describe_abstention(facts | {"refused": None})
-    assert "No test image is misclassified" in describe_abstention(facts | {"errors": 0})
-    assert "Every test image is misclassified" in describe_abstention(facts | {"errors": facts["n"]})
+    assert "is lower for the easy images" in tell_abstention(misled)
+    assert "same confidence" in tell_abstention(facts | {"refused": None})
+    assert "No test image is misclassified" in tell_abstention(facts | {"errors": 0})
+    assert "Every test image is misclassified" in tell_abstention(facts | {"errors": facts["n"]})
 
 
 def test_the_sentence_on_sets_compares_with_what_so_few_images_promise() -> None:
     facts = measure(draw_probs(400, seed=0), draw_probs(90, seed=1)).facts
-    assert "agrees with it" in describe_sets(facts)
-    assert "on average" in describe_sets(facts)
+    assert "agrees with it" in tell_sets(facts)
+    assert "on average" in tell_sets(facts)
     single = facts | {"set_single": proportion_score(400, 400)}
-    assert "no second one is needed" in describe_sets(single)
+    assert "no second one is needed" in tell_sets(single)
     below = facts | {"set_coverage": proportion_score(200, 400)}
-    assert "unlike the validation images" in describe_sets(below)
+    assert "unlike the validation images" in tell_sets(below)
     above = facts | {"set_coverage": proportion_score(400, 400)}
-    assert "easier than the validation images" in describe_sets(above)
+    assert "easier than the validation images" in tell_sets(above)
     alone = above | {"accuracy": proportion_score(399, 400)}
-    assert "the most probable class alone is right more often" in describe_sets(alone)
-    assert "would have to hold all classes" in describe_sets(facts | {"set_expected": None})
+    assert "the most probable class alone is right more often" in tell_sets(alone)
+    assert "would have to hold all classes" in tell_sets(facts | {"set_expected": None})

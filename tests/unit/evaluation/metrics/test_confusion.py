@@ -5,19 +5,14 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.confusion import (
-    compute_confusion,
-    describe_error,
-    largest_confusions,
-    read_confusions,
-    select_confused,
-)
+from scenebook.evaluation.metrics.confusion import compute_confusion, largest_confusions, select_confused
 from scenebook.evaluation.metrics.intervals import wilson_interval
+from scenebook.notebook.prose.evaluation import tell_confusions, tell_error
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, matrix_of, predictions_of
 
 
 def read(matrix: pd.DataFrame) -> str:
-    sentence, values = read_confusions(matrix)
+    sentence, values = tell_confusions(matrix)
     return without_marks(fill(sentence, [values]).markdown)
 
 
@@ -72,4 +67,4 @@ def test_the_images_of_a_kind_of_error_are_those_that_the_network_was_surest_of(
 
 def test_the_caption_of_an_error_names_the_file_and_both_classes() -> None:
     row = {"path": f"test/sea/{'long' * 20}.jpg", "label": "sea", "predicted": "<b>", "confidence": 0.998}
-    assert describe_error(row) == "longlonglong…onglong.jpg: sea taken for <b> (>99%)"
+    assert tell_error(row) == "longlonglong…onglong.jpg: sea taken for <b> (>99%)"

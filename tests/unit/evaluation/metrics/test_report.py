@@ -8,21 +8,15 @@ import pytest
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.metrics.intervals import proportion_score, wilson_interval
-from scenebook.evaluation.metrics.report import (
-    compute_class_scores,
-    compute_report,
-    read_intervals,
-    read_report,
-    tabulate_intervals,
-    with_intervals,
-)
+from scenebook.evaluation.metrics.report import compute_class_scores, compute_report, tabulate_intervals, with_intervals
 from scenebook.evaluation.metrics.scores import compute_scores
+from scenebook.notebook.prose.evaluation import tell_intervals, tell_report
 from tests.unit.evaluation.metrics.tables import NAMES, PAPER, matrix_of, predictions_of
 
 
 def read(counts: Sequence[Sequence[int]] | np.ndarray, names: Sequence[str]) -> str:
     report = compute_report(predictions_of(counts, names), names)
-    sentence, values = read_report(report, compute_class_scores(matrix_of(counts, names)))
+    sentence, values = tell_report(report, compute_class_scores(matrix_of(counts, names)))
     return without_marks(fill(sentence, [values]).markdown)
 
 
@@ -93,7 +87,7 @@ def test_only_what_has_no_error_at_all_is_shown_as_1() -> None:
 
 def test_the_widest_interval_is_named_and_that_others_are_as_wide() -> None:
     scores = compute_class_scores(matrix_of([[50, 0, 0], [0, 2, 0], [0, 0, 0]], ["a", "b", "c"]))
-    sentence, values = read_intervals(scores)
+    sentence, values = tell_intervals(scores)
     said = without_marks(fill(sentence, [values]).markdown)
     assert "is 0.34 to 1.00, that of the precision of b and of others." in said
     assert "Where a cell is empty" in said
@@ -140,7 +134,7 @@ def test_chance_alone_seldom_tells_the_extremes_of_equal_classes_apart(k: int) -
             [[name, score["f1"]["value"], 100] for name, score in scores.items() if score["f1"]],
             columns=["class", "f1", "support"],
         )
-        found += "hardly due to" in read_report(report, scores)[0]
+        found += "hardly due to" in tell_report(report, scores)[0]
     assert found <= 5
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.samples.cases import count_rows, read_cases, select_cases
-from scenebook.evaluation.samples.evidence import read_error_maps
+from scenebook.evaluation.samples.cases import count_rows, select_cases
 from scenebook.notebook.figures.bars import bars_of
 from scenebook.notebook.grids import Bar
+from scenebook.notebook.prose.samples import tell_cases, tell_error_maps
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -45,7 +45,7 @@ MIXED = table_of(
 
 
 def read(table: pd.DataFrame) -> str:
-    sentence, values = read_cases(select_cases(table), len(table))
+    sentence, values = tell_cases(select_cases(table), len(table))
     return without_marks(fill(sentence, [values]).markdown)
 
 
@@ -148,5 +148,5 @@ UPPER_LEFT, LOWER_RIGHT = np.diag([1.0, 0.0, 0.0]), np.diag([0.0, 0.0, 1.0])
     ids=["same", "different", "mixed", "one silent", "silent"],
 )
 def test_maps_of_errors_are_read_both_ways(true: list[np.ndarray], said: str) -> None:
-    sentence, values = read_error_maps(np.array([UPPER_LEFT] * 2), np.array(true))
+    sentence, values = tell_error_maps(np.array([UPPER_LEFT] * 2), np.array(true))
     assert re.search(said, without_marks(fill(sentence, [values]).markdown))

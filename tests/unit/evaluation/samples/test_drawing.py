@@ -7,16 +7,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import DatasetError
-from scenebook.evaluation.samples.drawing import (
-    describe_errors,
-    describe_prediction,
-    find_samples,
-    name_copies,
-    read_selection,
-    select_one_per_class,
-    select_per_class,
-    tile,
-)
+from scenebook.evaluation.samples.drawing import find_samples, name_copies, select_one_per_class, select_per_class, tile
+from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
 from tests.conftest import MakeFolder
 
 IMAGES = pd.DataFrame({"path": [f"{name}/{i}.png" for name in "abc" for i in range(9)], "label": list("abc" * 9)})
@@ -75,8 +67,8 @@ def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:
 
 def test_a_caption_says_whether_a_sample_is_right() -> None:
     row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
-    assert describe_prediction(row) == "true sea, predicted mountain ✗ 51%"
-    assert describe_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
+    assert tell_prediction(row) == "true sea, predicted mountain ✗ 51%"
+    assert tell_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
 
 
 def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
@@ -103,12 +95,12 @@ def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
     ],
 )
 def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, said: str) -> None:
-    assert said in read_selection(right, n)
+    assert said in tell_selection(right, n)
 
 
 def test_of_many_wrong_samples_a_few_are_told() -> None:
     wrong = pd.DataFrame({"label": [f"c{n}" for n in range(9)], "predicted": "sea", "confidence": 0.5})
-    told = describe_errors(wrong)
+    told = tell_wrong_samples(wrong)
     assert told.count("is called sea (50%)") == 6
     assert told.endswith("; and 3 more are wrong")
-    assert "more" not in describe_errors(wrong.head(6))
+    assert "more" not in tell_wrong_samples(wrong.head(6))

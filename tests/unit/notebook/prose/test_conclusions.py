@@ -9,12 +9,16 @@ import yaml
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
-from scenebook.evaluation.baselines.reading import in_points
 from scenebook.evaluation.metrics.intervals import Score
-from scenebook.notebook.prose.abstract import write_abstract
-from scenebook.notebook.prose.conclusion import compare_with_training, write_conclusion, write_reasons
-from scenebook.notebook.prose.reproducing import list_files, write_command
-from scenebook.notebook.prose.run_facts import collect_points, collect_recipe, describe_commonest
+from scenebook.notebook.prose.baselines import collect_baseline_points
+from scenebook.notebook.prose.conclusion import tell_abstract, tell_conclusion, tell_overfitting, tell_reasons
+from scenebook.notebook.prose.run_facts import (
+    collect_points,
+    collect_recipe,
+    list_files,
+    tell_commonest_error,
+    write_command,
+)
 
 SCORE: Score = {"value": 0.8, "low": 0.75, "high": 0.85}
 RECIPE = make_settings({}).model_dump()
@@ -24,17 +28,17 @@ RECIPE = make_settings({}).model_dump()
     ("train", "said"), [(0.9, "a sign of over-fitting"), (0.82, "no clear sign"), (0.7, "does not rule out")]
 )
 def test_over_fitting_is_read_from_both_accuracies(train: float, said: str) -> None:
-    assert said in compare_with_training(train, SCORE, augmented=True)
+    assert said in tell_overfitting(train, SCORE, augmented=True)
 
 
 def test_without_augmentation_nothing_is_said_about_harder_images() -> None:
-    assert "Augmented" not in compare_with_training(0.7, SCORE, augmented=False)
+    assert "Augmented" not in tell_overfitting(0.7, SCORE, augmented=False)
 
 
 @pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in the accuracy's"), (0.9, "worse than no")])
 def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
     results = {"majority": make_difference(majority, majority)}
-    assert said in write_conclusion({"base_layers": "0 layers"}, {"accuracy": SCORE}, results)
+    assert said in tell_conclusion({"base_layers": "0 layers"}, {"accuracy": SCORE}, results)
 
 
 def make_difference(low: float, high: float) -> Score:
@@ -57,8 +61,10 @@ def test_what_the_result_owes_to_what_is_read_from_the_differences(
     scores = {"accuracy": SCORE, "ece": make_difference(0.01, 0.05)}
     facts = {"train_accuracy": 0.8, "augmented": True}
     points = collect_points(scores)
-    said = write_reasons(facts, scores, results)
-    told = without_marks(fill(said, [scores, results, in_points(results), points, facts]).markdown).replace("\\", "")
+    said = tell_reasons(facts, scores, results)
+    told = without_marks(
+        fill(said, [scores, results, collect_baseline_points(results), points, facts]).markdown
+    ).replace("\\", "")
     assert transfer in told
     assert gain in told
     assert "lie 3.0 percentage points apart on average (95% interval 1.0 to 5.0)" in told
@@ -67,7 +73,7 @@ def test_what_the_result_owes_to_what_is_read_from_the_differences(
 
 def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
     facts = {"train_accuracy": 0.8, "augmented": True}
-    told = write_reasons(facts, {"accuracy": SCORE}, {"majority": SCORE})
+    told = tell_reasons(facts, {"accuracy": SCORE}, {"majority": SCORE})
     assert "transfer" not in told
     assert "apart on average" not in told
 
@@ -82,19 +88,19 @@ def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
 )
 def test_images_that_were_learned_are_not_called_unseen(scores: dict[str, Any], said: str, unseen: bool) -> None:
     results = {"majority": make_difference(0.1, 0.3)}
-    conclusion = write_conclusion({"base_layers": "1 layer"}, {"accuracy": SCORE, **scores}, results)
+    conclusion = tell_conclusion({"base_layers": "1 layer"}, {"accuracy": SCORE, **scores}, results)
     assert "with its last {base_layers} trained too" in conclusion
     assert said in conclusion
     assert ("unseen images" in conclusion) == unseen
-    assert ("duplicate" in write_abstract(RECIPE, scores)) != unseen
+    assert ("duplicate" in tell_abstract(RECIPE, scores)) != unseen
 
 
 def test_the_abstract_says_what_the_recipe_was() -> None:
-    assert "transfer learning" in write_abstract(RECIPE, {})
-    assert "with augmentation" in write_abstract(RECIPE, {})
+    assert "transfer learning" in tell_abstract(RECIPE, {})
+    assert "with augmentation" in tell_abstract(RECIPE, {})
     plain = {name: 0.0 for name in RECIPE if name.endswith("_range")} | {"horizontal_flip": False, "weights": "random"}
-    assert "without augmentation" in write_abstract({**RECIPE, **plain}, {})
-    assert "transfer learning" not in write_abstract({**RECIPE, **plain}, {})
+    assert "without augmentation" in tell_abstract({**RECIPE, **plain}, {})
+    assert "transfer learning" not in tell_abstract({**RECIPE, **plain}, {})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_the_command_makes_the_report_again_and_names_no_path(
     ],
 )
 def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: list[list[int]], said: str) -> None:
-    assert describe_commonest(pd.DataFrame(counts, index=["a", "b"], columns=["a", "b"])) == said
+    assert tell_commonest_error(pd.DataFrame(counts, index=["a", "b"], columns=["a", "b"])) == said
 
 
 def test_the_settings_of_a_run_are_those_of_training_and_what_else_is_known(run_dir: RunDirectory) -> None:

@@ -1,18 +1,22 @@
-"""Sentences on the comparison, for `say`. Whether the numbers show something or not, both are written."""
+"""The sentences on the comparison with simpler classifiers, and on the map of the test images.
+
+Whether the numbers show something or not, both are written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from scipy import stats
+
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import join_names, signed
 from scenebook.evaluation.baselines.fitting import RANDOM_KINDS
 from scenebook.evaluation.baselines.scoring import COMPARISONS
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 FILE = "evaluation/baselines.json"
-SIGNIFICANT = 0.05
-"""A difference whose p-value is not below this may be chance."""
 _INPUTS = {
     "pixels": "pixels",
     "random_features": "random features",
@@ -22,7 +26,7 @@ _INPUTS = {
 }
 
 
-def in_points(results: Mapping[str, Any]) -> Sourced:
+def collect_baseline_points(results: Mapping[str, Any]) -> Sourced:
     """Returns the differences in percentage points as signed text, as `<key>_points`, for sentences.
 
     Args:
@@ -36,8 +40,19 @@ def in_points(results: Mapping[str, Any]) -> Sourced:
     return Sourced(points, origins={name: f"{FILE}: {name.removesuffix('_points')}, times 100" for name in points})
 
 
-def read_transfer(results: Mapping[str, Any]) -> str:
-    """Returns the sentences on what transfer learning itself adds, for `say` with the results and `in_points`."""
+def tell_comparison(results: Mapping[str, Any]) -> str:
+    """Returns the sentences on what transfer learning, training and features add over something simpler.
+
+    They are for `say` with the results and `collect_baseline_points`; a comparison that the run lacks is left out.
+
+    Args:
+        results: The content of `evaluation/baselines.json`.
+    """
+    return " ".join([_tell_transfer(results), _tell_network(results), _tell_simple(results)])
+
+
+def _tell_transfer(results: Mapping[str, Any]) -> str:
+    """Returns the sentences on what transfer learning itself adds."""
     if "transfer" not in results:
         return (
             "The weights of this run's backbone are random: nothing was transferred, so that what transfer learning "
@@ -61,8 +76,8 @@ def read_transfer(results: Mapping[str, Any]) -> str:
     )
 
 
-def read_network(results: Mapping[str, Any]) -> str:
-    """Returns the sentence on what training the network adds to a linear head, for `say` with the same."""
+def _tell_network(results: Mapping[str, Any]) -> str:
+    """Returns the sentence on what training the network adds to a linear head."""
     if "network_gain" not in results:
         return "The network is right for {network:.1%}."
     start = (
@@ -76,8 +91,8 @@ def read_network(results: Mapping[str, Any]) -> str:
     return f"{start}: that head alone would have been better."
 
 
-def read_simple(results: Mapping[str, Any]) -> str:
-    """Returns the sentences on what needs no backbone at all, for `say` with the same."""
+def _tell_simple(results: Mapping[str, Any]) -> str:
+    """Returns the sentences on what needs no backbone at all."""
     start = (
         "Naming the commonest class each time is right for {majority:.1%}; a linear head on tiny images, which show "
         "little but colours and where they are, for {pixels:.1%}"
@@ -99,11 +114,7 @@ def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
     return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
 
 
-READINGS = (read_transfer, read_network, read_simple)
-"""The sentences of the section, in their order."""
-
-
-def read_details(results: Mapping[str, Any]) -> tuple[str, Sourced]:
+def tell_strengths(results: Mapping[str, Any]) -> tuple[str, Sourced]:
     """Returns the sentences on what the validation images decided, and their values, for `say`."""
     told = [f"{{{name}_c:g}} for {_INPUTS[name]}" for name in results["strengths"]]
     sentence = (
@@ -127,4 +138,38 @@ def _difference(results: Mapping[str, Any], name: str, closing: str = "") -> str
     return (
         f"{{{name}_points}}&nbsp;percentage points{closing} (95% interval {{{name}_points.low}} to "
         f"{{{name}_points.high}}; {p})"
+    )
+
+
+def tell_projection_caption(facts: Mapping[str, Any], *, left_out: int = 0, others: int = 0) -> str:
+    """Returns the caption of the map.
+
+    Args:
+        facts: `Projection.facts`.
+        left_out: How many images are not drawn.
+        others: How many classes have no colour, which those with the most errors have.
+    """
+    axes = "in which the training images differ most" if facts["share"] is None else "that set the classes apart best"
+    drawn = f"; {left_out:,} of {facts['n']:,} are left out, drawn by lot" if left_out else ""
+    colored = " The classes with the most errors are coloured." if others else ""
+    return f"The test images by the two directions of their features {axes}{drawn}. A cross: an error.{colored}"
+
+
+def tell_projection(facts: Mapping[str, Any]) -> str:
+    """Returns the sentences on the map, for `say` with the content of `evaluation/projection.json`."""
+    shown = "" if facts["share"] is None else " The map shows {share:.0%} of what sets the classes apart."
+    if not facts["wrong"]:
+        return "The network is right for all of these images." + shown
+    told = (
+        "On this map {wrong_share:.0%} of the {wrong:,} images that the network gets wrong lie nearer to the middle "
+        "of another class than to that of their own"
+    )
+    if not facts["right"]:
+        return f"{told}.{shown}"
+    told += ", and {right_share:.0%} of the {right:,} that it gets right"
+    table = [[facts[f"{kind}_astray"], facts[kind] - facts[f"{kind}_astray"]] for kind in ("wrong", "right")]
+    if stats.fisher_exact(table, alternative="greater").pvalue < 0.05:
+        return f"{told}: it errs more often where classes meet in the features that it started from.{shown}"
+    return (
+        f"{told}: that it errs more often where classes meet in the features that it started from is not shown.{shown}"
     )

@@ -1,0 +1,244 @@
+"""The sentences on the scores of the test images: cautions, confusions, the classification report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from scenebook.core.sentences import Sourced
+from scenebook.core.wording import count_noun, format_share, join_names, name_file
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+from scenebook.evaluation.metrics.confusion import MOST_KINDS, largest_confusions
+from scenebook.evaluation.metrics.intervals import Score, proportion_score
+from scenebook.evaluation.metrics.report import compute_extremes_p, find_unlike_shares, round_down
+
+FEW = 30
+"""With so many test images, the interval of a class's recall is up to a third wide; with fewer, wider."""
+_MOST_NAMES = 4
+_CONSEQUENCES = {
+    "test": "Accuracy and the weighted averages count the classes as often as they are among the test images; the "
+    "macro averages count all alike.",
+    "validation": "The histories count the classes as often as they are among the validation images.",
+}
+_MATRIX_FILE = "evaluation/confusion_matrix.csv"
+_MANY = 200  # of so many images, tenths of a percent are told apart
+_MOST_EXTREMES = 3
+_REPORT_FILE = "evaluation/classification_report.csv"
+
+
+def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
+    """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`, how many."""
+    sentence = "Of these test images {seen:,} have a duplicate among the training or validation images. "
+    if "accuracy_without_duplicates" not in scores:
+        return sentence + "As all of them have, nothing is known about the accuracy on new images."
+    sentence += (
+        "On the {n_without_duplicates:,} others the accuracy is **{accuracy_without_duplicates:.1%}** "
+        "({accuracy_without_duplicates.low:.1%} to {accuracy_without_duplicates.high:.1%})"
+    )
+    rest, whole = scores["accuracy_without_duplicates"], scores["accuracy"]
+    without = rest["value"]
+    if rest["low"] <= whole["value"] <= rest["high"]:
+        return sentence + ". This interval holds the first figure: the duplicates do not explain it."
+    if whole["low"] <= without <= whole["high"]:
+        return sentence + ", which is within the interval of the first: the duplicates do not explain it."
+    if without > whole["high"]:
+        return sentence + ", more than on all: the duplicates were recognised worse, as copies under another name are."
+    return sentence + ". This is the figure to go by: the first one counts memorised images."
+
+
+def tell_cautions(counts: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
+    """Returns sentences for `say`, each with its values; none where there is nothing to be careful about.
+
+    Args:
+        counts: Images a class (rows) a split (columns `train`, `validation`, `test`).
+    """
+    return [*_tell_shares(counts), *_tell_missing(counts), *_tell_few(counts)]
+
+
+def _tell_shares(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for split, consequence in _CONSEQUENCES.items():
+        differing = find_unlike_shares(counts, split)
+        if differing:
+            shares = counts / counts.sum()
+            values = {
+                "name": differing[0],
+                "here": shares[split].to_dict()[differing[0]],
+                "there": shares["train"].to_dict()[differing[0]],
+                "differing": len(differing),
+            }
+            others = "; {differing} classes differ by more than a quarter" if len(differing) > 1 else ""
+            sentence = (
+                f"The {split} images are not divided among the classes as the training images are: {{name}} has "
+                f"{{here:.1%}} of the {split} images and {{there:.1%}} of the training images{others}. "
+                f"{consequence}"
+            )
+            origin = f"data/splits.csv: shares of that class in {split} and train"
+            yield sentence, Sourced(values, origins=dict.fromkeys(values, origin))
+
+
+def _tell_missing(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    missing = list(counts.index[counts["test"] == 0])
+    if missing:
+        sentence = "Without test images: {missing}. Nothing is known of how well these are recognised, and the "
+        yield sentence + "averages leave them out.", {"missing": _name_few_classes(missing)}
+
+
+def _tell_few(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    tested = counts["test"][counts["test"] > 0].sort_values(kind="stable")
+    few = tested[tested < FEW]
+    if not len(few):
+        return
+    values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": FEW}
+    origins = dict.fromkeys(["least", "most"], "data/splits.csv: rows of a class whose split is test")
+    sized = "{least}" if values["least"] == values["most"] else "{least} to {most}"
+    images = "image" if values["most"] == 1 else "images"
+    which = "Each class has" if len(few) == len(counts) else "{few} {have}"
+    values["few"], values["have"] = _name_few_classes(list(few.index)), "has" if len(few) == 1 else "have"
+    sentence = (
+        f"{which} only {sized} test {images}. With fewer than {{limit}} a class, one image more or less that is "
+        "right moves its scores by several points: go by the intervals, not by the scores."
+    )
+    yield sentence, Sourced(values, origins=origins)
+
+
+def _name_few_classes(names: list[str]) -> str:
+    if len(names) <= _MOST_NAMES:
+        return join_names(names)
+    more = count_noun(len(names) - _MOST_NAMES, "other class", "other classes")
+    return f"{', '.join(names[:_MOST_NAMES])} and {more}"
+
+
+def tell_confusion_matrix(matrix: pd.DataFrame) -> str:
+    """Returns the alternative text of a confusion matrix: its size, the share on the diagonal, the commonest errors."""
+    counts = matrix.to_numpy()
+    errors = "; ".join(
+        f"{true} taken for {predicted} {count} times" for true, predicted, count in largest_confusions(matrix)
+    )
+    return (
+        f"Confusion matrix of {len(matrix)} classes and {counts.sum()} images; {counts.trace()} of them on the "
+        f"diagonal. Commonest errors: {errors or 'none'}."
+    )
+
+
+def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
+    """Returns the sentences on the most frequent errors, each with the interval of its share, for `say`."""
+    counts = matrix.to_numpy()
+    total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
+    if not errors:
+        return "In [@fig:confusion] every image is on the diagonal.", {}
+    listed = largest_confusions(matrix, most=counts.size)
+    shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
+    of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
+    values: dict[str, Any] = {"n": total, "errors": errors, "off": "is" if errors == 1 else "are"}
+    parts = []
+    for i, (true, predicted, count) in enumerate(shown):
+        of = of_class[true]
+        values |= {f"true_{i}": true, f"predicted_{i}": predicted, f"count_{i}": count, f"of_{i}": of}
+        values[f"share_{i}"] = proportion_score(count, of)
+        digits = ".0%" if of < _MANY else ".1%"
+        parts.append(
+            f"{{true_{i}}} taken for {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "
+            f"interval {{share_{i}.low:{digits}}} to {{share_{i}.high:{digits}}})"
+        )
+    sentence = "Of {n:,} test images, {errors:,} {off} off the diagonal of [@fig:confusion]. "
+    sentence += f"{_introduce(listed)}: {'; '.join(parts)}."
+    tied = sum(count == shown[-1][2] for _, _, count in rest)
+    if tied and shown[0][2] > 1:
+        values["tied"] = "Another kind of error is" if tied == 1 else f"{tied:,} other kinds of error are"
+        sentence += " {tied} as frequent as the last of these."
+    sentence += " [@fig:confused] shows examples."
+    origins = {name: f"{_MATRIX_FILE}: row and column of these classes" for name in values if name[-1].isdigit()}
+    origins |= {"n": f"{_MATRIX_FILE}: sum", "errors": f"{_MATRIX_FILE}: sum off the diagonal"}
+    return sentence, Sourced(values, origins=origins)
+
+
+def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
+    if len(listed) == 1:
+        return "All errors are of one kind"
+    if listed[0][2] == 1:
+        return (
+            "No two are of the same kind; some of them" if len(listed) > MOST_KINDS else "No two are of the same kind"
+        )
+    return "Most frequent" if len(listed) > MOST_KINDS else "The kinds of error, most frequent first"
+
+
+def tell_error(row: Mapping[str, Any]) -> str:
+    """Returns the caption of an image that was taken for another class. Plain text."""
+    return f"{name_file(row['path'])}: {row['label']} taken for {row['predicted']} ({format_share(row['confidence'])})"
+
+
+def tell_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tuple[str, Mapping[str, Any]]:
+    """Returns the sentence on the widest interval and on what is missing, for `say`."""
+    known = [(name, kind, score) for name, of in class_scores.items() for kind, score in of.items() if score]
+    name, kind, widest = max(known, key=lambda entry: _width(entry[2]))
+    tied = sum(_width(score) == _width(widest) for *_, score in known) > 1
+    sentence = (
+        "The widest interval of a class in [@tbl:intervals] is {widest.low:.2f} to {widest.high:.2f}, that of the "
+        f"{'F1' if kind == 'f1' else kind} of {{name}}{' and of others' if tied else ''}."
+    )
+    if any(score is None for of in class_scores.values() for score in of.values()):
+        sentence += " Where a cell is empty, there is no image to take a share of."
+    origins = {"widest": f"evaluation/per_class.json: {kind} of that class"}
+    return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
+
+
+def _width(score: Score) -> float:
+    return score["high"] - score["low"]
+
+
+def tell_report(
+    report: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]]
+) -> tuple[str, Mapping[str, Any]]:
+    """Returns the sentences on the best and the worst class and on classes that are never predicted, for `say`.
+
+    Classes whose F1 is the same in the table are named together.
+    """
+    rows = report.iloc[: len(class_scores)]
+    tested = rows[rows["support"] > 0]
+    shown = tested["f1"].map(round_down).round(2)
+    best, worst = (tested[shown == extreme] for extreme in (shown.max(), shown.min()))
+    values = {"best_f1": float(shown.max()), "worst_f1": float(shown.min()), "k": len(tested)}
+    never = [name for name in tested["class"] if class_scores[name]["precision"] is None]
+    if len(tested) == 1:
+        sentence = "Only {best} has test images; its F1 in [@tbl:report] is {best_f1:.2f}."
+    elif len(best) == len(tested):
+        sentence = "The {k} classes in [@tbl:report] have the same F1 ({best_f1:.2f})."
+    else:
+        sentence = (
+            f"By F1 in [@tbl:report], {{best}} {_be(best)} recognised best ({{best_f1:.2f}}) and {{worst}} "
+            f"{'' if len(best) == len(worst) == 1 else _be(worst) + ' '}worst ({{worst_f1:.2f}}). "
+            + _tell_chance(best, worst, class_scores, len(tested))
+        )
+    if never:
+        sentence += (
+            " Never predicted, and so without a precision: {never}. In the averages this counts as a precision of 0."
+        )
+    names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
+    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{_REPORT_FILE}, f1 of that class") | {
+        "k": f"{_REPORT_FILE}, support above 0"
+    }
+    return sentence, Sourced({**values, **names}, origins=origins)
+
+
+def _be(classes: pd.DataFrame) -> str:
+    return "is" if len(classes) == 1 else "are"
+
+
+def _name_few(classes: pd.DataFrame) -> str:
+    names = list(classes["class"])
+    return join_names(names) if len(names) <= _MOST_EXTREMES else f"{len(names)} classes"
+
+
+def _tell_chance(
+    best: pd.DataFrame, worst: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]], k: int
+) -> str:
+    high = [score for name in best["class"] if (score := class_scores[name]["f1"])]
+    low = [score for name in worst["class"] if (score := class_scores[name]["f1"])]
+    if compute_extremes_p(high, low, k) < SIGNIFICANT:
+        return "That difference is hardly due to the choice of test images."
+    return (
+        "Chance alone may put as much between the best and the worst of {k} classes: other test images may give "
+        "another order."
+    )

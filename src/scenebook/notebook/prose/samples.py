@@ -1,0 +1,237 @@
+"""The sentences on sample images, on cases, and on the maps of where the network finds its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.sentences import Sourced
+from scenebook.core.wording import format_share, say_share
+from scenebook.evaluation.attribution.places import enlarge, measure_spread
+from scenebook.evaluation.samples.cases import KINDS
+
+_NINTHS = (
+    ("upper left", "upper middle", "upper right"),
+    ("middle left", "middle", "middle right"),
+    ("lower left", "lower middle", "lower right"),
+)
+FEWEST = 10
+"""Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
+ALIKE = 0.5
+"""Maps whose ranks correlate as much as this are much the same."""
+CASES_FILE = "samples/rows.csv"
+CERTAIN = 0.9
+"""A right prediction with at least this probability is called sure, however it ranks."""
+MOST_TOLD = 6
+"""So many wrong samples are told in a sentence."""
+
+
+def name_place(heatmap: np.ndarray) -> str:
+    """Returns which ninth of an image holds most of a map, as 'lower left' or 'middle'; 'nowhere' of an empty one."""
+    if not np.any(heatmap > 0):
+        return "nowhere"
+    ninths = enlarge(heatmap, (90, 90)).reshape(3, 30, 3, 30).sum(axis=(1, 3))
+    row, column = np.unravel_index(int(ninths.argmax()), ninths.shape)
+    return _NINTHS[row][column]
+
+
+def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str, Any]]:
+    """Returns the sentences on maps, for `say`, and their values.
+
+    Args:
+        maps: float32 `(m, h, w)`, a map a row of `explained`, at least one.
+        explained: From `list_explained`.
+    """
+    spread = measure_spread(maps)
+    values: dict[str, Any] = {"rows": maps.shape[1], "columns": maps.shape[2], "empty": int(len(maps) - len(spread))}
+    sentences = ["The maps have {rows} × {columns} places."]
+    if len(spread):
+        values["spread"] = float(np.median(spread))
+        sentences.append(
+            "In the median map {spread:.0%} of them hold half of the evidence; spread evenly, half of them would."
+        )
+    if values["empty"]:
+        sentences.append("Of the maps {empty} {be} empty: no place speaks for the class.")
+        values["be"] = "is" if values["empty"] == 1 else "are"
+    places = [name_place(heatmap) for heatmap in maps]
+    wrong = [list(rows.index) for _, rows in explained.groupby("image") if len(rows) > 1]
+    if len(wrong) == 1:
+        names = [f"{places[row]} for {explained['class'][row]}" for row in wrong[0]]
+        values["names"] = " and ".join(names)
+        sentences.append("In the image that is called wrongly, the evidence is strongest: {names}.")
+    elif wrong:
+        values |= {"wrong": len(wrong), "same": sum(len({places[row] for row in rows}) == 1 for rows in wrong)}
+        sentences.append(
+            "In {same} of the {wrong} images that are called wrongly, the evidence for both classes is strongest in "
+            "the same ninth."
+        )
+    return " ".join(sentences), values
+
+
+def tell_map_places(explained: pd.DataFrame, maps: np.ndarray, what: str = "the evidence") -> str:
+    """Returns where each map has most, for readers who cannot see them.
+
+    Args:
+        explained: From `list_explained`.
+        maps: float32 `(m, h, w)`, a map a row.
+        what: What the maps are called.
+    """
+    parts = (f"{caption}: {name_place(heatmap)}" for caption, heatmap in zip(explained["caption"], maps, strict=True))
+    return f"Where {what} is strongest, {'; '.join(parts)}."
+
+
+def tell_choice(explained: pd.DataFrame, n: int) -> str:
+    """Returns which of `n` images have maps, and which classes are explained, as sentences."""
+    shown = explained["image"].nunique()
+    first = f"The first {shown} of {n} images. " if shown < n else ""
+    wrong = explained["image"].duplicated().any()
+    return first + (
+        "Where the network is wrong, the true class comes first, then the predicted one."
+        if wrong
+        else "Each is for the predicted class, which is the true one."
+    )
+
+
+def tell_map_checks(checks: dict[str, Any]) -> str:
+    """Returns the sentences on checks of the kinds `hirescam` and `random`, for `say` with `checks`."""
+    if checks["n"] < FEWEST:
+        images = "image was" if checks["n"] == 1 else "images were"
+        return f"Only {{n}} test {images} checked: too few to conclude anything from [@tbl:map-checks]."
+    if checks["gain"]["low"] > 0:
+        verdict = "is above zero: the maps point at what this network uses."
+    elif checks["gain"]["high"] < 0:
+        verdict = "is below zero: maps of other images do better, and these should not be trusted."
+    else:
+        verdict = "cannot be told from zero: that the maps point at what this network uses is not shown."
+    return (
+        "On {n} test images, blurring the quarter in which the map is strongest costs the called class "
+        "{hirescam_loss:z.3f} more of its probability than blurring the weakest; with the maps of other images it is "
+        "{other_loss:z.3f}. What its own map adds, {gain:z.3f} (95% interval {gain.low:z.3f} to {gain.high:z.3f}), "
+        f"{verdict} {_tell_random(checks['random_agreement'])}"
+    )
+
+
+def _tell_random(agreement: float | None) -> str:
+    if agreement is None:
+        return "Of a network with random weights no map varies, so there is nothing to compare."
+    if agreement < ALIKE:
+        return (
+            "With random weights the maps are others (agreement {random_agreement:z.2f}): they show what was learned, "
+            "and not only the outlines of the image."
+        )
+    return (
+        "With random weights the maps are much the same (agreement {random_agreement:z.2f}): they show the outlines of "
+        "the image more than what was learned."
+    )
+
+
+def tell_error_maps(predicted: np.ndarray, true: np.ndarray) -> tuple[str, Sourced]:
+    """Returns the sentences that read the maps of wrong predictions, and the values of their fields, for `say`.
+
+    Args:
+        predicted: float32 `(n, h, w)`, what speaks for the predicted class.
+        true: As `predicted`, for the true class.
+    """
+    places = [(name_place(one), name_place(other)) for one, other in zip(predicted, true, strict=True)]
+    both = [(one, other) for one, other in places if "nowhere" not in (one, other)]
+    same = sum(one == other for one, other in both)
+    values = {"n": len(places), "both": len(both), "same": same}
+    sentence = _tell_same_places(len(places), len(both), same)
+    return sentence, Sourced(values, origins=dict.fromkeys(values, "samples/error_maps.npz"))
+
+
+def _tell_same_places(n: int, both: int, same: int) -> str:
+    if not both:
+        return "In no image of [@fig:error-maps] is there evidence for both classes."
+    begins = "Where [@fig:error-maps] shows evidence for both classes,"
+    if both < n:
+        begins = "Evidence for both classes is found in {both} of the {n} images of [@fig:error-maps]:"
+    place = f"{begins} it is strongest in the same ninth of the image"
+    if same == both:
+        return f"{place}: either class is seen in the same place."
+    if not same:
+        return f"{begins} it is strongest in one place for the predicted class and in another for the true one."
+    return f"{place} for {{same}} of {{both}}: there either class is seen in the same place, in the others elsewhere."
+
+
+def tell_cases(cases: pd.DataFrame, n: int) -> tuple[str, Sourced]:
+    """Returns the sentences that read a table of cases, and the values of their fields, for `say`.
+
+    Args:
+        cases: As `select_cases` returns them.
+        n: Test images in all.
+    """
+    sure, unsure, wrong = (cases[cases["row"] == kind] for kind in KINDS)
+    values: dict[str, Any] = {"n": n, "errors": len(wrong)}
+    for name, part in (("sure", sure), ("unsure", unsure), ("wrong", wrong)):
+        if len(part):
+            values[f"{name}_low"] = say_share(part["confidence"].min())
+            values[f"{name}_high"] = say_share(part["confidence"].max())
+    if len(wrong):
+        worst = wrong.iloc[0]
+        values |= {"label": worst["label"], "predicted": worst["predicted"]}
+        values |= {"share": say_share(worst["confidence"]), "own": say_share(worst[f"p_{worst['label']}"])}
+    sentence = f"{_tell_right(len(sure), unsure, values)} {_tell_wrong(values)}"
+    return sentence, Sourced(values, origins=dict.fromkeys(values, CASES_FILE) | {"n": "training/test_predictions.csv"})
+
+
+def _tell_right(sure: int, unsure: pd.DataFrame, values: Mapping[str, Any]) -> str:
+    if not sure:
+        return "No test image is classified correctly."
+    if not len(unsure):
+        if values["n"] == 1:
+            return "The one test image is classified correctly; its class is given {sure_high}."
+        return "Of {n:,} test images one is classified correctly; its class is given {sure_high}."
+    if unsure["confidence"].min() >= CERTAIN:
+        return "The network is sure whenever it is right: even the least sure right prediction is given {unsure_low}."
+    surely, barely = _range("sure", values), _range("unsure", values)
+    return f"Where the network is right and sure, it gives the class {surely}; where it is right but unsure, {barely}."
+
+
+def _tell_wrong(values: Mapping[str, Any]) -> str:
+    if not values["errors"]:
+        return "No test image is classified wrongly, so there is no third row."
+    if values["errors"] == 1:
+        return "The one error calls an image of {label} {predicted} with {share}, and its own class gets {own}."
+    return (
+        f"The {{errors}} wrong predictions with the largest losses are given {_range('wrong', values)}: in the worst, "
+        "an image of {label} is called {predicted} with {share}, and its own class gets {own}."
+    )
+
+
+def _range(name: str, values: Mapping[str, Any]) -> str:
+    low, high = values[f"{name}_low"], values[f"{name}_high"]
+    # Where the lowest is more than 99%, the highest says no more.
+    return f"{{{name}_low}}" if low == high or low.startswith("more") else f"{{{name}_low}} to {{{name}_high}}"
+
+
+def tell_prediction(row: dict[str, Any]) -> str:
+    """Returns the caption of a sample: its class, and what was predicted with which probability."""
+    mark = "✓" if row["label"] == row["predicted"] else "✗"
+    return f"true {row['label']}, predicted {row['predicted']} {mark} {format_share(row['confidence'])}"
+
+
+def tell_wrong_samples(selection: pd.DataFrame) -> str:
+    """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
+    wrong = selection[selection["label"] != selection["predicted"]]
+    told = [
+        f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
+        for row in wrong.head(MOST_TOLD).to_dict("records")
+    ]
+    rest = len(wrong) - len(told)
+    return "; ".join([*told, *([f"and {rest} more are wrong"] if rest > 0 else [])])
+
+
+def tell_selection(right: int, n: int) -> str:
+    """Returns the sentence on how many samples are classified correctly, for `say`."""
+    if n == 1:
+        verdict = "is classified correctly." if right else "is not classified correctly; {wrong}."
+        return f"The one image in [@fig:samples] {verdict}"
+    if right == n:
+        return "All {n} images in [@fig:samples] are classified correctly."
+    if right == 0:
+        return "None of the {n} images in [@fig:samples] is classified correctly; {wrong}."
+    return "Of the {n} images in [@fig:samples], {right} {be} classified correctly; {wrong}."
