@@ -29,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test browser hostile scale faults whole cluster bench bench-test lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-test lint types check format sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,8 @@ lab: setup ## open the notebooks in JupyterLab
 
 test: setup-dev ## run all tests but the slow ones and those in a browser
 	@$(PY) -m pytest -m "not slow and not browser"
+numeric: setup-dev ## run only the tests of what computes with TensorFlow
+	@$(PY) -m pytest -m "not slow" tests/unit/network tests/unit/study tests/unit/evaluation/attribution tests/unit/inference
 browser: setup-dev ## look at the page in Chromium; skips where there is none
 	@$(PY) -m pytest tests/browser --numprocesses=0
 hostile: setup-dev ## put many more texts from nowhere into reports (minutes)

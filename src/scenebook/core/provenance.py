@@ -35,6 +35,13 @@ LIBRARIES = (
 )
 """Libraries whose versions can change a result."""
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""Environment variable: whether TensorFlow computes with oneDNN, which gives other last digits. Without it, TensorFlow
+decides by the processor."""
+
+OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "openvino", ONEDNN)
+"""What of `library_versions` can change the numbers of a training."""
+
 
 def sha256_file(path: Path) -> str:
     """Returns the hexadecimal SHA-256 of a file's bytes, read in blocks."""
@@ -56,11 +63,17 @@ def sha256_lines(lines: Iterable[str]) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that can change a result, as far as they are installed."""
+    """Returns the versions of Python and of the libraries that can change a result, as far as they are installed,
+    and the setting of oneDNN."""
     found = {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
     with suppress(metadata.PackageNotFoundError):
         found["openvino"] = metadata.version("openvino")
-    return found
+    return {**found, ONEDNN: os.environ.get(ONEDNN, "unset")}
+
+
+def training_versions() -> dict[str, str]:
+    """Returns the versions of what can change the numbers of a training."""
+    return {name: version for name, version in library_versions().items() if name in OF_TRAINING}
 
 
 def machine() -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 from scenebook.core.errors import MissingArtifactError
 from scenebook.core.keys import Key, list_changes
 from scenebook.core.progress import print_progress
-from scenebook.core.provenance import library_versions, sha256_bytes, sha256_file, sha256_lines
+from scenebook.core.provenance import sha256_bytes, sha256_file, sha256_lines, training_versions
 from scenebook.core.run_directory import FINISHED_FIT, RunDirectory, replacing
 from scenebook.core.source_code import digest_cell
 from scenebook.core.wording import count_noun
@@ -30,7 +30,6 @@ from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
 CHECKPOINT = "training/checkpoint.npz"
 MODEL = "training/model.keras"
 
-_LIBRARIES = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "openvino")
 _WITHOUT_EFFECT = frozenset({"bank_gb", "seeds", "trunk_runtime"})
 """Settings that change how long a training takes, or what follows it; which runtime it was counts, though."""
 
@@ -69,7 +68,7 @@ def make_fit_key(
             **{name: digest for feed in feeds for name, digest in _digest_function(feed).items()},
         },
         "modules": digest_training_code(),
-        "versions": _list_versions(),
+        "versions": training_versions(),
     }
 
 
@@ -86,7 +85,7 @@ def make_seeds_key(settings: Mapping[str, Any], parts: Sequence[SplitImages]) ->
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
         "network": {"weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"]},
         "modules": digest_training_code(),
-        "versions": _list_versions(),
+        "versions": training_versions(),
     }
 
 
@@ -97,10 +96,6 @@ def read_kept(run_dir: RunDirectory, file: str, key: Key) -> list[dict[str, Any]
         return list(told["rows"]) if told["key"] == key else None
     except (MissingArtifactError, ValueError, KeyError, TypeError):
         return None
-
-
-def _list_versions() -> dict[str, str]:
-    return {name: version for name, version in library_versions().items() if name in _LIBRARIES}
 
 
 def _digest_arrays(arrays: Iterable[np.ndarray]) -> str:

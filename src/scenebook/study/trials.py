@@ -6,15 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scenebook.core.provenance import sha256_lines
+from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.network.code_digests import digest_training_code
-from scenebook.network.feature_cache.opening import LIBRARIES
 from scenebook.study.folds import Fold
 from scenebook.study.plan import CHANGEABLE, Variant
 
@@ -85,7 +83,6 @@ def list_trials(
         folds: From `make_folds`.
         weights_sha256: Digest of the backbone's weights, `None` for random ones.
     """
-    versions = {name: metadata.version(name) for name in LIBRARIES}
     code = sha256_lines(digest_training_code().values())
     trials = []
     for variant in variants:
@@ -97,7 +94,7 @@ def list_trials(
                 "settings": {name: changed[name] for name in (*CHANGEABLE, *_OF_THE_NETWORK, "seed")},
                 "weights": weights_sha256,
                 "images": fold.digest,
-                "versions": versions,
+                "versions": training_versions(),
                 "code": code,
             }
             key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

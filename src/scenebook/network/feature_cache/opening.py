@@ -7,20 +7,18 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scenebook.core.cache import cache_dir
+from scenebook.core.provenance import training_versions
 from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.cache import Bank
 from scenebook.network.feature_cache.rounding import FLOAT16
 
 _FORMAT = 1
-LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
-"""Libraries of which another version may compute other last digits."""
 
 
 def open_bank(
@@ -67,8 +65,7 @@ def estimate_bytes(shapes: Sequence[tuple[int, ...]], dtype: str, rows: int) -> 
 
 def _environment() -> dict[str, Any]:
     """Another version of a library, or another processor, may compute other last digits."""
-    versions = {name: metadata.version(name) for name in LIBRARIES}
-    return {"versions": versions, "machine": f"{platform.system()} {platform.machine()}"}
+    return {"versions": training_versions(), "machine": f"{platform.system()} {platform.machine()}"}
 
 
 def _digest(content: Mapping[str, Any]) -> str:
