@@ -47,7 +47,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
     if settings.claims_file is not None:
         changes["claims_file"] = str(_check_file("claims_file", base / Path(settings.claims_file).expanduser()))
-    load_claims(claims_path(changes.get("claims_file")))
+    claims = load_claims(claims_path(changes.get("claims_file"))).claims
     if settings.ablation_plan is not None:
         changes["ablation_plan"] = str(_check_file("ablation_plan", base / Path(settings.ablation_plan).expanduser()))
     if settings.ablation_plan is not None or settings.ablations != "none":
@@ -55,7 +55,10 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         from scenebook.study.plan import load_plan, plan_path
         from scenebook.study.verdicts import check_claims
 
-        check_claims(load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump()))
+        variants = load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump())
+        # The project's plan goes with the project's claims: of another paper's claims it tests what it can.
+        if settings.ablation_plan is not None:
+            check_claims(variants, claims)
     check_runtime(settings.trunk_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))

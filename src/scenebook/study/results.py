@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.wording import count_noun, shorten, show_setting, signed
-from scenebook.evaluation.claims.formatting import NOTHING
+from scenebook.evaluation.claims.verdicts import NOTHING
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.study.records import FAILED
 from scenebook.study.summaries import NOT_RUN, Summary

@@ -9,8 +9,11 @@ import pytest
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.settings import Settings
+from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
 from scenebook.study.verdicts import check_claims
+
+CLAIMS = load_claims(claims_path(None)).claims
 
 
 def settings(**changes: Any) -> dict[str, Any]:
@@ -99,5 +102,5 @@ def test_a_plan_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_a_claim_that_no_study_can_test_is_an_error(tmp_path: Path) -> None:
     variants = load(tmp_path, "  - {name: a, title: A, change: {epochs: 1}, claim: accuracy}\n")
     with pytest.raises(SettingsError, match=r"learning-rate, epochs.*Received: variant='a', claim='accuracy'"):
-        check_claims(variants)
-    check_claims(load_plan(plan_path(None), settings()))
+        check_claims(variants, CLAIMS)
+    check_claims(load_plan(plan_path(None), settings()), CLAIMS)

@@ -17,6 +17,7 @@ from scenebook.study.summaries import summarize
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_record, make_records, make_variant
 
 BASE = make_base()
+CLAIMS = load_claims(claims_path(None)).claims
 
 
 def show(sentence: Sentence) -> str:
@@ -29,7 +30,7 @@ def show(sentence: Sentence) -> str:
 
 def tell(variants: Sequence[Variant], *records: Record, base: bool = True) -> str:
     kept = [*records, *(make_records("base") if base else [])]
-    return " ".join(show(sentence) for sentence in tell_claims(summarize([BASE, *variants], kept)))
+    return " ".join(show(sentence) for sentence in tell_claims(summarize([BASE, *variants], kept), CLAIMS))
 
 
 def test_a_claim_that_is_reproduced_is_told_with_its_numbers() -> None:
@@ -67,7 +68,7 @@ def test_epochs_have_a_word_on_the_accuracy_beside_the_verdict() -> None:
 def test_variants_that_disagree_are_said_to() -> None:
     plan = [make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     told = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.7))
-    assert "Training more layers is better: undecided at this n.**" in told
+    assert "Training more layers would be better: undecided at this n.**" in told
     assert told.endswith("The variants disagree, so that the claim as a whole is undecided.")
     both = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.95))
     assert both.endswith("All of them show it.")
@@ -99,23 +100,23 @@ def test_other_failures_and_missing_results_are_told() -> None:
     assert "“block” failed in 1 of 3 seeds (MemoryError: {no} *room*). “stage” has not been run: make abl" in told
     assert "The base has no result" in tell(plan, *make_records("block"), base=False)
     alone = summarize([BASE, *plan], [make_record("base", 1), make_record("block", 0)])
-    assert "“block” has no seed in common with the base." in show(tell_claims(alone)[0])
+    assert "“block” has no seed in common with the base." in show(tell_claims(alone, CLAIMS)[0])
 
 
 def test_titles_are_text_whatever_they_hold() -> None:
     variant = make_variant("v", "epochs", title=HOSTILE)
     summaries = summarize([BASE, variant], [*make_records("base"), *make_records("v")])
-    (sentence, values) = tell_claims(summaries)[0]
+    (sentence, values) = tell_claims(summaries, CLAIMS)[0]
     assert "\\*no\\* \\`\\$x\\^2\\$\\` \\{0\\}" in without_marks(fill(sentence, [values]).markdown)
-    assert " ".join(HOSTILE.split()) in " ".join(judge(summaries)["epochs"]["sentence"].split())
+    assert " ".join(HOSTILE.split()) in " ".join(judge(summaries, CLAIMS)["epochs"]["sentence"].split())
 
 
 @pytest.mark.parametrize(("validation", "verdict"), [(0.7, REPRODUCED), (0.95, NOT_REPRODUCED)])
 def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: float, verdict: str) -> None:
     plan = [BASE, make_variant("bare", "no-augmentation")]
     records = [*make_records("base"), *make_records("bare", validation=validation)]
-    run_dir.write_json(VERDICTS_FILE, judge(summarize(plan, records)))
-    listed = {claim.id: claim for claim in load_claims(claims_path(None)).claims}
+    run_dir.write_json(VERDICTS_FILE, judge(summarize(plan, records), CLAIMS))
+    listed = {claim.id: claim for claim in CLAIMS}
     measured = measure_run(listed["no-augmentation"], run_dir)
     assert measured is not None
     assert measured.verdict == verdict
@@ -127,11 +128,11 @@ def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: f
 def test_the_verdicts_of_each_variant_are_kept_and_are_json() -> None:
     plan = [BASE, make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     records = [*make_records("base"), *make_records("block", validation=0.95)]
-    found = judge(summarize(plan, records))["more-layers"]
+    found = judge(summarize(plan, records), CLAIMS)["more-layers"]
     assert found["variants"] == {"block": REPRODUCED, "stage": NOT_TESTED}
     assert found["measured"].startswith("block: accuracy +")
     json.dumps(found, allow_nan=False)
 
 
 def test_where_nothing_was_run_there_is_no_verdict() -> None:
-    assert judge(summarize([BASE, make_variant("long", "epochs")], [])) == {}
+    assert judge(summarize([BASE, make_variant("long", "epochs")], []), CLAIMS) == {}

@@ -12,6 +12,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.evaluation.claims.schema import Claim
 
 NONE = "none"
+ABLATION = "ablation"
 ARTIFACT = re.compile(r"(?P<file>[\w-]+(?:/[\w-]+)*\.json):(?P<path>[^\s.]+(?:\.[^\s.]+)*)")
 VERDICTS_FILE = "ablations/verdicts.json"
 
@@ -126,6 +127,6 @@ MEASURES: dict[str, Measure] = {
     "class_f1": Measure(_class_score("f1"), of="class"),
     "wrong_samples": Measure(_wrong_samples),
     "drawn_range": Measure(_drawn_range, of="range"),
-    "ablation": Measure(_ablation),
+    ABLATION: Measure(_ablation),
 }
 """Measures of a run, for `measure:`."""

@@ -12,7 +12,7 @@ from scenebook.evaluation.claims.schema import Claim, Paper
 
 
 @dataclass(frozen=True)
-class OwnMeasure:
+class PaperMeasure:
     """A registered measure of the paper's own numbers.
 
     Attributes:
@@ -29,9 +29,9 @@ class OwnMeasure:
 
 
 def measure_paper(claim: Claim, paper: Paper) -> float | int | None:
-    """Returns what the paper's own numbers say about a claim that names one of `OWN_MEASURES`."""
-    own = OWN_MEASURES[str(claim.own)]
-    return own.compute(getattr(paper, own.needs), claim, paper)
+    """Returns what the paper's own numbers say about a claim that names one of `PAPER_MEASURES`."""
+    measure = PAPER_MEASURES[str(claim.paper_measure)]
+    return measure.compute(getattr(paper, measure.needs), claim, paper)
 
 
 def _of_class(name: str) -> Callable[[Any, Claim, Paper], float | int | None]:
@@ -74,18 +74,18 @@ def _trained_layers(counts: Any, claim: Claim, paper: Paper) -> int | None:
 
 
 _MATRIX, _COUNTS = "its confusion matrix", "its parameter counts"
-OWN_MEASURES: dict[str, OwnMeasure] = {
-    "matrix_accuracy": OwnMeasure(_matrix_accuracy, _MATRIX),
-    "matrix_count": OwnMeasure(lambda matrix, claim, paper: int(np.sum(matrix)), _MATRIX),
-    **{f"matrix_{name}": OwnMeasure(_of_class(name), _MATRIX, of="class") for name in ("precision", "recall", "f1")},
-    "matrix_support": OwnMeasure(_of_class("support"), _MATRIX, of="class"),
+PAPER_MEASURES: dict[str, PaperMeasure] = {
+    "matrix_accuracy": PaperMeasure(_matrix_accuracy, _MATRIX),
+    "matrix_count": PaperMeasure(lambda matrix, claim, paper: int(np.sum(matrix)), _MATRIX),
+    **{f"matrix_{name}": PaperMeasure(_of_class(name), _MATRIX, of="class") for name in ("precision", "recall", "f1")},
+    "matrix_support": PaperMeasure(_of_class("support"), _MATRIX, of="class"),
     **{
-        f"matrix_{'weighted' if weighted else 'macro'}_{name}": OwnMeasure(_average(name, weighted=weighted), _MATRIX)
+        f"matrix_{'weighted' if weighted else 'macro'}_{name}": PaperMeasure(_average(name, weighted=weighted), _MATRIX)
         for weighted in (False, True)
         for name in ("precision", "recall", "f1")
     },
-    "sum_of_parameters": OwnMeasure(lambda n, claim, paper: n.trainable + n.frozen, _COUNTS, needs="parameters"),
-    "layers_by_parameters": OwnMeasure(_backbone_layers, _COUNTS, needs="parameters"),
-    "trained_layers_by_parameters": OwnMeasure(_trained_layers, _COUNTS, needs="parameters"),
+    "sum_of_parameters": PaperMeasure(lambda n, claim, paper: n.trainable + n.frozen, _COUNTS, needs="parameters"),
+    "layers_by_parameters": PaperMeasure(_backbone_layers, _COUNTS, needs="parameters"),
+    "trained_layers_by_parameters": PaperMeasure(_trained_layers, _COUNTS, needs="parameters"),
 }
-"""Measures of the paper's own numbers, for `own:`."""
+"""Measures of the paper's own numbers, for `paper_measure:`."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:.+/-]*$")]
+WorkKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:.+/-]*$")]
 """A work's key in the bibliography."""
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -28,6 +28,24 @@ class Expectation(_Strict):
 
     kind: Literal["equals", "within", "below", "above"]
     tolerance: float = Field(0.0, ge=0)
+
+
+class StudyExpectation(_Strict):
+    """What a training with the change that a claim speaks of is to have, against one without it.
+
+    Attributes:
+        accuracy: Its accuracy on validation images; `None` where the claim says nothing of it.
+        gap: Its over-fitting gap, likewise.
+    """
+
+    accuracy: Literal["lower", "higher"] | None = None
+    gap: Literal["smaller", "larger"] | None = None
+
+    @property
+    def directions(self) -> dict[str, int]:
+        """What the claim speaks of, `accuracy` and `gap`: -1 where it is to fall, 1 where it is to rise."""
+        told = {"accuracy": self.accuracy, "gap": self.gap}
+        return {name: -1 if word in ("lower", "smaller") else 1 for name, word in told.items() if word}
 
 
 class Conditions(_Strict):
@@ -62,8 +80,9 @@ class Claim(_Strict):
         percent: Whether the value is shown as a percentage.
         group: Claims of one group and one verdict share a row of the short table.
         label: What stands for the claim in such a row; by default the statement.
-        own: A registered measure of the paper's own numbers, which the reported value must round to.
+        paper_measure: A registered measure of the paper's own numbers, which the reported value must round to.
         measure: What the run says: `folder/file.json:dotted.path`, the name of a registered measure, or `none`.
+        study: With the measure `ablation`: what the claim expects of a training that makes its change.
         of: What of it: a class, or a setting.
         expect: How the two are compared.
         applies_to: What a run must have to be comparable.
@@ -79,13 +98,14 @@ class Claim(_Strict):
     percent: bool = False
     group: str = ""
     label: str = ""
-    own: str | None = None
+    paper_measure: str | None = None
     measure: str = "none"
+    study: StudyExpectation | None = None
     of: str | None = None
     expect: Expectation = Expectation(kind="equals", tolerance=0.0)
     applies_to: Conditions = Conditions()
     note: str = ""
-    source: list[Key] = Field(default_factory=list)
+    source: list[WorkKey] = Field(default_factory=list)
 
 
 class ParameterCounts(_Strict):
@@ -122,7 +142,7 @@ class Paper(_Strict):
     """
 
     title: Text
-    source: Key | None = None
+    source: WorkKey | None = None
     classes: list[Text] = Field(default_factory=list)
     recipe: dict[str, Value] = Field(default_factory=dict)
     confusion_matrix: list[list[Count]] | None = None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import DRAWN_SCENES, RANDOM
 from scenebook.core.wording import show_setting
-from scenebook.evaluation.claims.formatting import NOTHING, SLACK, rounds_to, show_measured, show_reported, show_value
 from scenebook.evaluation.claims.measures import NONE, Measured, explain_missing, measure_run
-from scenebook.evaluation.claims.paper_measures import OWN_MEASURES, measure_paper
-from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper
+from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES, measure_paper
+from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper, Value
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -22,6 +22,10 @@ NOT_COMPARABLE = "not comparable"
 NOT_TESTED = "not tested in this run"
 VERDICTS = (CONTRADICTED, NOT_REPRODUCED, UNDECIDED, REPRODUCED, NOT_COMPARABLE, NOT_TESTED)
 """In the order in which a reader wants to hear of them."""
+NOTHING = "–"
+MOST_PLACES = 7
+SLACK = 1e-9
+"""So that 0.88 - 0.02 and 0.86 are the same edge."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Judged:
         measured: What was measured, as text, without interval.
         interval: Its 95% interval as text; empty where it has none.
         by_run: Whether the run was what it was held against, rather than the paper's own numbers.
-        own_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
+        paper_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
         shared: Why it is not comparable, as a clause that holds for all claims of that kind.
     """
 
@@ -45,7 +49,7 @@ class Judged:
     measured: str = NOTHING
     interval: str = ""
     by_run: bool = False
-    own_holds: bool | None = None
+    paper_holds: bool | None = None
     shared: str = ""
 
     @property
@@ -54,7 +58,7 @@ class Judged:
         return show_reported(self.claim)
 
 
-def judge_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[Judged]:
+def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[Judged]:
     """Holds every claim against the paper's own numbers, and then against a run.
 
     Args:
@@ -74,31 +78,31 @@ def _facts_of(classes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any]) -> Judged:
-    own_holds = None
-    value = measure_paper(claim, paper) if claim.own else None
-    if claim.own and value is not None:
-        origin, own_holds = OWN_MEASURES[claim.own].origin, rounds_to(value, claim)
-        if not own_holds:
+    paper_holds = None
+    value = measure_paper(claim, paper) if claim.paper_measure else None
+    if claim.paper_measure and value is not None:
+        origin, paper_holds = PAPER_MEASURES[claim.paper_measure].origin, rounds_to(value, claim)
+        if not paper_holds:
             why = claim.note or f"By {origin} it is another value."
-            return Judged(claim, CONTRADICTED, why, show_value(claim, value), own_holds=False)
+            return Judged(claim, CONTRADICTED, why, show_value(claim, value), paper_holds=False)
         if claim.measure == NONE:
             why = claim.note or f"It follows from {origin}."
-            return Judged(claim, REPRODUCED, why, show_value(claim, value), own_holds=True)
-    difference = find_difference(claim, paper, run)
+            return Judged(claim, REPRODUCED, why, show_value(claim, value), paper_holds=True)
+    mismatch = find_mismatch(claim, paper, run)
     measured = measure_run(claim, run_dir)
     shown, interval = show_measured(claim, measured)
-    if difference:
-        return Judged(claim, NOT_COMPARABLE, difference.why, shown, interval, False, own_holds, difference.shared)
+    if mismatch:
+        return Judged(claim, NOT_COMPARABLE, mismatch.why, shown, interval, False, paper_holds, mismatch.shared)
     if measured is None:
-        return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), own_holds=own_holds)
+        return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), paper_holds=paper_holds)
     verdict, why = (measured.verdict, measured.why) if measured.verdict else compare(claim, measured)
     if verdict not in VERDICTS:
         raise ScenebookError(f"Expected one of the verdicts {', '.join(VERDICTS)}. Received: {claim.id}={verdict!r}.")
     decided = verdict not in (NOT_COMPARABLE, NOT_TESTED)
-    return Judged(claim, verdict, why, shown, interval, decided, own_holds, f"{why[:1].lower()}{why[1:].rstrip('.')}")
+    return Judged(claim, verdict, why, shown, interval, decided, paper_holds, f"{why[:1].lower()}{why[1:].rstrip('.')}")
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """Why a run is not comparable with the paper.
 
     Attributes:
@@ -110,7 +114,7 @@ class Difference(NamedTuple):
     shared: str
 
 
-def find_difference(claim: Claim, paper: Paper, run: dict[str, Any]) -> Difference | None:
+def find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> Mismatch | None:
     """Returns why a run is not comparable with the paper for this claim; `None` where it is.
 
     Args:
@@ -125,12 +129,12 @@ def find_difference(claim: Claim, paper: Paper, run: dict[str, Any]) -> Differen
         if run.get(name) != paper.recipe[name]:
             return _other_setting(name, run.get(name), paper.recipe[name])
     clause = _other_data(wanted, paper, run)
-    return Difference(f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
+    return Mismatch(f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
 
 
-def _other_setting(name: str, value: object, in_paper: object) -> Difference:
+def _other_setting(name: str, value: object, in_paper: object) -> Mismatch:
     why = f"In this run {name} is {show_setting(value)}, in the paper {in_paper}."
-    return Difference(why, "a setting on which such a claim depends is another in this run")
+    return Mismatch(why, "a setting on which such a claim depends is another in this run")
 
 
 def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
@@ -202,3 +206,53 @@ def _describe_edges(claim: Claim) -> str:
     if kind in ("below", "above"):
         return f"{kind} it, or at most {distance} {'above' if kind == 'below' else 'below'}"
     return f"within {distance} of it"
+
+
+def rounds_to(value: float, claim: Claim) -> bool:
+    """Returns whether a value, rounded as the paper prints it, is the reported one."""
+    unit = _printed_unit(claim)
+    return abs(value - float(claim.reported)) <= unit / 2 + SLACK
+
+
+def _printed_unit(claim: Claim) -> float:
+    """Returns the last printed place of the reported value: 0.01 for 0.90 and for 89%, 1 for 7,301."""
+    text = show_reported(claim).replace(",", "").strip()
+    try:
+        exponent = Decimal(text.rstrip("%").strip()).as_tuple().exponent
+    except ArithmeticError:
+        return 0.0
+    return 10.0 ** (int(exponent) - (2 if text.endswith("%") else 0))
+
+
+def show_reported(claim: Claim) -> str:
+    """Returns the reported value as the paper prints it."""
+    return claim.printed or show_value(claim, claim.reported)
+
+
+def show_value(claim: Claim, value: Value) -> str:
+    """Returns a value of a claim as text: two places, or one of a percentage, or as many as the reported value has."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if claim.percent:
+        return f"{value:.{max(1, _count_places(claim.reported) - 2)}%}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    places = max(2, _count_places(claim.reported))
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{places}f}" if places <= MOST_PLACES else f"{value:g}"
+
+
+def _count_places(value: Value) -> int:
+    """Returns how many places a number has: 7 of 1e-7."""
+    return max(0, -int(Decimal(repr(value)).as_tuple().exponent)) if isinstance(value, float) else 0
+
+
+def show_measured(claim: Claim, measured: Measured | None) -> tuple[str, str]:
+    """Returns a measured value and its interval as text."""
+    if measured is None:
+        return NOTHING, ""
+    shown = show_value(claim, measured.value)
+    if measured.low is None or measured.high is None:
+        return shown, ""
+    return shown, f"{show_value(claim, measured.low)} to {show_value(claim, measured.high)}"

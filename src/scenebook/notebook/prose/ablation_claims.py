@@ -1,4 +1,4 @@
-"""The sentences on what a study makes of the paper's claims. Every outcome is written. No TensorFlow.
+"""The sentences on what a study makes of the paper's claims. Every outcome is written.
 
 A sentence has fields for what it says of `ablations/results.csv`, and comes with their values, for `say`. A field
 begins with the number of its variant in the plan, so that the sentences of several claims may stand together.
@@ -12,49 +12,52 @@ from typing import Any
 
 from scenebook.core.sentences import Sourced, format_field
 from scenebook.core.wording import join_names
+from scenebook.evaluation.claims.schema import Claim, StudyExpectation
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.study.results import RESULTS_FILE, count_seeds, in_points, show_gap
 from scenebook.study.summaries import NOT_RUN, Summary, has_base
-from scenebook.study.verdicts import Expectation, Judgement, judge_claims, judge_variant, sort_parts
+from scenebook.study.verdicts import Judgement, judge_claims, judge_variant, sort_parts
 
 Sentence = tuple[str, Sourced]
 
 _WORDS = {("accuracy", -1): "lower", ("accuracy", 1): "higher", ("gap", -1): "smaller", ("gap", 1): "larger"}
 
 
-def judge(summaries: Sequence[Summary]) -> dict[str, dict[str, Any]]:
+def judge(summaries: Sequence[Summary], claims: Sequence[Claim]) -> dict[str, dict[str, Any]]:
     """Returns the content of `ablations/verdicts.json`: of each claim that a variant tests, by its id, the `verdict`,
     what was `measured` in short, the `sentence`, both as plain text, and the verdict of each variant alone. It is empty
     where nothing was run.
 
     Args:
         summaries: From `summarize`.
+        claims: Of the claims file.
     """  # fmt: skip
     values = collect_values(summaries)
     return {
-        one.claim: {
+        one.claim.id: {
             "verdict": one.verdict,
             "measured": _measure_in_short(one),
             "sentence": fill_plainly(_tell_forward(one, with_base=has_base(summaries)), values),
-            "variants": {summary.variant.name: judge_variant(one.expected, summary) for summary in one.forward},
+            "variants": {summary.variant.name: judge_variant(one.study, summary) for summary in one.forward},
         }
-        for one in judge_claims(summaries)
+        for one in judge_claims(summaries, claims)
         if any(summary.status != NOT_RUN for summary in summaries)
     }
 
 
-def tell_claims(summaries: Sequence[Summary]) -> list[Sentence]:
+def tell_claims(summaries: Sequence[Summary], claims: Sequence[Claim]) -> list[Sentence]:
     """Returns the sentences on each claim that a variant tests, with their values, for `say`.
 
     Args:
         summaries: From `summarize`.
+        claims: Of the claims file.
     """
     values = collect_values(summaries)
     told = []
-    for one in judge_claims(summaries):
+    for one in judge_claims(summaries, claims):
         forward = _tell_forward(one, with_base=has_base(summaries))
         compared = [_tell_opposite(summary) for summary in one.opposite if summary.comparison]
-        told.append((" ".join([f"**{_capital(one.expected.statement)}: {one.verdict}.**", forward, *compared]), values))
+        told.append((" ".join([f"**{_capital(one.claim.statement)}: {one.verdict}.**", forward, *compared]), values))
     return told
 
 
@@ -121,7 +124,7 @@ def _tell_forward(one: Judgement, *, with_base: bool) -> str:
     for summary in one.forward:
         sentences += [*_tell_numbers(summary), *_tell_trouble(summary)]
         if summary.comparison:
-            sentences += _tell_outcome(one.expected, summary)
+            sentences += _tell_outcome(one.study, summary)
     return " ".join([*sentences, *_tell_agreement(one)])
 
 
@@ -169,20 +172,21 @@ def _tell_trouble(summary: Summary) -> list[str]:
     return []
 
 
-def _tell_outcome(expected: Expectation, summary: Summary) -> list[str]:
+def _tell_outcome(expected: StudyExpectation, summary: Summary) -> list[str]:
     """Returns the sentences on what a compared variant shows of all that the claim says."""
+    directions = expected.directions
     shown, contradicted, left_open = sort_parts(expected, summary)
     sentences = []
     if contradicted:
-        words = join_names([f"the {name} is {_WORDS[name, -getattr(expected, name)]}" for name in contradicted])
+        words = join_names([f"the {name} is {_WORDS[name, -directions[name]]}" for name in contradicted])
         sentences.append(f"{_capital(words)}: the paper says the opposite.")
     if shown:
-        words = join_names([f"the {name} is {_WORDS[name, getattr(expected, name)]}" for name in shown])
+        words = join_names([f"the {name} is {_WORDS[name, directions[name]]}" for name in shown])
         sentences.append(f"{_capital(words)}, as the paper says.")
     if left_open:
-        words = join_names([f"the {name} is {_WORDS[name, getattr(expected, name)]}" for name in left_open])
+        words = join_names([f"the {name} is {_WORDS[name, directions[name]]}" for name in left_open])
         sentences.append(f"Whether {words}, as the paper says, is undecided at this n.")
-    if not expected.accuracy:
+    if "accuracy" not in directions:
         assert summary.comparison is not None
         way = summary.comparison.accuracy_direction
         which = f"is {_WORDS['accuracy', way]}" if way else "changes is undecided at this n"
@@ -193,7 +197,7 @@ def _tell_outcome(expected: Expectation, summary: Summary) -> list[str]:
 
 def _tell_agreement(one: Judgement) -> list[str]:
     """Returns the sentence on what several variants together make of a claim; none where there is one."""
-    alone = [judge_variant(one.expected, summary) for summary in one.forward]
+    alone = [judge_variant(one.study, summary) for summary in one.forward]
     alone = [verdict for verdict in alone if verdict != NOT_TESTED]
     if len(alone) < 2:
         return []

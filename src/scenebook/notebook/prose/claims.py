@@ -65,7 +65,7 @@ def tell_verdicts(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sen
     """Returns the sentences on what became of the claims; their fields have names of their own.
 
     Args:
-        judged: From `judge_claims`.
+        judged: From `judge_paper_claims`.
         paper: The paper's own numbers.
         file: The name of the claims file.
     """
@@ -80,11 +80,11 @@ def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     """Returns a sentence on what the paper's own numbers contradict, and one on what they confirm.
 
     Args:
-        judged: From `judge_claims`.
+        judged: From `judge_paper_claims`.
         file: The name of the claims file.
     """
     wrong = [one for one in judged if one.verdict == CONTRADICTED]
-    right = sum(bool(one.own_holds) for one in judged)
+    right = sum(bool(one.paper_holds) for one in judged)
     sentences: list[Sentence] = []
     if wrong:
         cases = [f"for *{_field(one, 'claim')}* it prints {_field(one, 'reported')} where they give "
@@ -94,7 +94,7 @@ def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
         sentences.append((text, collect_values(wrong, file)))
     if right:
         text = "{right} of its printed numbers " + ("agrees" if right == 1 else "agree") + " with its other numbers."
-        origins = {"right": f"{file}: claims that what is named under own agrees with"}
+        origins = {"right": f"{file}: claims that what is named under paper_measure agrees with"}
         sentences.append((text, Sourced({"right": right}, origins=origins)))
     return sentences
 
@@ -103,7 +103,7 @@ def tell_remaining_claims(judged: Sequence[Judged], file: str) -> list[Sentence]
     """Returns sentences on the claims that the short table leaves out: those of one reason share one.
 
     Args:
-        judged: From `judge_claims`.
+        judged: From `judge_paper_claims`.
         file: The name of the claims file.
     """
     sentences = []
@@ -131,7 +131,7 @@ def tell_score_remarks(judged: Sequence[Judged], paper: Paper, file: str) -> lis
     """Returns what has to be known where scores of the run, with intervals, were compared with the paper's.
 
     Args:
-        judged: From `judge_claims`.
+        judged: From `judge_paper_claims`.
         paper: The paper's own numbers.
         file: The name of the claims file.
     """
@@ -150,7 +150,7 @@ def collect_values(judged: Iterable[Judged], file: str, **more: tuple[Any, str])
     """Returns what each claim says, reports and was measured as: `<id>_claim`, `<id>_reported`, `<id>_measured`.
 
     Args:
-        judged: From `judge_claims`.
+        judged: From `judge_paper_claims`.
         file: The name of the claims file.
         **more: Further values with their origins.
     """

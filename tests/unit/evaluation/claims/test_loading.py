@@ -20,11 +20,11 @@ claims:
     statement: the accuracy
     where: Table 2
     reported: 0.85
-    own: matrix_accuracy
+    paper_measure: matrix_accuracy
     measure: evaluation/metrics.json:accuracy
     expect: {kind: above, tolerance: 0.01}
     applies_to: {recipe: [epochs]}
-  - {id: cats, statement: recall of cats, where: Table 2, reported: 0.9, own: matrix_recall, of: cat}
+  - {id: cats, statement: recall of cats, where: Table 2, reported: 0.9, paper_measure: matrix_recall, of: cat}
 """
 
 
@@ -63,9 +63,10 @@ def test_a_title_and_one_claim_are_enough(tmp_path: Path) -> None:
         ("reported: 0.85", "reported:", r"a number, a text, true or false.*line=11, value=None"),
         ("reported: 0.85", "reported: 85\n    percent: true", r"a share of one.*line=11, value=85.*0\.89 for 89%"),
         ("kind: above, tolerance: 0.01", "kind: within", r"a tolerance above 0.*claim accuracy: expect', line=14"),
-        ("0.85\n    own: matrix_accuracy\n", "'0.85'\n", r"because of expect above.*line=11, value='0\.85'"),
+        ("0.85\n    paper_measure: matrix_accuracy\n", "'0.85'\n", r"because of expect above.*line=11, value='0\.85'"),
         (
-            "0.85\n    own: matrix_accuracy\n    measure: evaluation/metrics.json:accuracy\n    expect: {kind: above,",
+            "0.85\n    paper_measure: matrix_accuracy\n"
+            "    measure: evaluation/metrics.json:accuracy\n    expect: {kind: above,",
             "high\n    expect: {kind: equals,",
             r"because of expect equals.*line=11, value='high'",
         ),
@@ -73,12 +74,19 @@ def test_a_title_and_one_claim_are_enough(tmp_path: Path) -> None:
         ("{epochs: 3}", "{epochs: three}", r"of the type that the setting takes.*epochs', line=5, value='three'"),
         ("reported: 0.85", "reported: .nan", r"claim accuracy: reported', line=11"),
         ("reported: 0.85", "reported: high", r"a number, because it is held against one\..*line=11, value='high'"),
-        ("own: matrix_accuracy", "own: matrix_acuracy", r"line=12.*Did you mean matrix_accuracy\?"),
-        ("own: matrix_accuracy", "own: sum_of_parameters", r"the paper's parameters in the file.*line=12"),
+        ("paper_measure: matrix_accuracy", "paper_measure: matrix_acuracy", r"line=12.*Did you mean matrix_accuracy\?"),
+        (
+            "paper_measure: matrix_accuracy",
+            "paper_measure: sum_of_parameters",
+            r"the paper's parameters in.*line=12",
+        ),
         ("measure: evaluation/metrics.json:accuracy", "measure: __import__('os')", r"line=13.*Registered: class_prec"),
         ("measure: evaluation/metrics.json:accuracy", "measure: ../x.json:a", r"file\.json:dotted\.path.*line=13"),
         ("measure: evaluation/metrics.json:accuracy", "measure: /etc/x.json:a", "line=13"),
         ("measure: evaluation/metrics.json:accuracy", "measure: class_f1", r"the name of a class.*line=8.*Known: cat"),
+        ("evaluation/metrics.json:accuracy", "ablation", r"expects of a training.*claim accuracy: study', line=8"),
+        ("measure: evaluation", "study: {gap: larger}\n    measure: evaluation", r"ablation, because.*line=14"),
+        ("where: Table 2\n", "where: Table 2\n    study: {gap: lower}\n", r"claim accuracy: study\.gap', line=11"),
         ("of: cat", "of: cats", r"claim cats: of', line=16.*Did you mean cat\?"),
         ("id: cats", "id: accuracy", r"every id once.*line=16, value='accuracy'.*number 1"),
         ("id: cats", "id: Cats!", r"claim Cats!: id', line=16"),

@@ -6,14 +6,14 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
 from scenebook.evaluation.claims.tables import tabulate_all, tabulate_decided, to_records
-from scenebook.evaluation.claims.verdicts import CONTRADICTED, REPRODUCED, judge_claims
+from scenebook.evaluation.claims.verdicts import CONTRADICTED, REPRODUCED, judge_paper_claims
 from scenebook.notebook.prose.claims import tell_paper, tell_remaining_claims, tell_verdicts
 from tests.unit.evaluation.claims.conftest import PAPER_RUN
 
 
 def tell(listed: ClaimsFile, run_dir: RunDirectory, **changes: Any) -> str:
     run = {**PAPER_RUN, **changes}
-    judged = judge_claims(listed, run_dir, run)
+    judged = judge_paper_claims(listed, run_dir, run)
     sentences = [
         tell_paper(listed.paper, run, listed.name),
         *tell_verdicts(judged, listed.paper, listed.name),
@@ -45,7 +45,7 @@ def test_one_reason_is_told_once(papers: ClaimsFile, paper_run: RunDirectory) ->
 
 
 def test_claims_of_one_group_and_verdict_share_a_row(papers: ClaimsFile, paper_run: RunDirectory) -> None:
-    judged = judge_claims(papers, paper_run, PAPER_RUN)
+    judged = judge_paper_claims(papers, paper_run, PAPER_RUN)
     table = tabulate_decided(judged)
     assert len(table) < 20
     row = table[table["claim"] == "parameter counts: all, trained and frozen"].iloc[0]
@@ -57,7 +57,7 @@ def test_claims_of_one_group_and_verdict_share_a_row(papers: ClaimsFile, paper_r
 def test_a_run_that_decides_nothing_still_shows_the_contradictions(papers: ClaimsFile, paper_run: RunDirectory) -> None:
     paper_run.write_json("data/classes.json", {"classes": ["cat", "dog"], "name": "pets"})
     other = {**PAPER_RUN, "rotation_range": 1, "width_shift_range": 0, "height_shift_range": 0, "zoom_range": 0}
-    judged = judge_claims(papers, paper_run, {**other, "shear_range": 0, "backbone": "VGG16"})
+    judged = judge_paper_claims(papers, paper_run, {**other, "shear_range": 0, "backbone": "VGG16"})
     assert set(tabulate_decided(judged)["verdict"]) == {CONTRADICTED}
 
 
@@ -74,7 +74,7 @@ def test_a_row_of_many_claims_gives_their_number(paper_run: RunDirectory) -> Non
     listed = [
         Claim(id=f"c{n}", statement=f"s{n}", where="w", reported=3000, group="g", measure=measure) for n in range(9)
     ]
-    judged = judge_claims(ClaimsFile(paper=Paper(title="T"), claims=listed), paper_run, PAPER_RUN)
+    judged = judge_paper_claims(ClaimsFile(paper=Paper(title="T"), claims=listed), paper_run, PAPER_RUN)
     assert tabulate_decided(judged).iloc[0].tolist()[:4] == [
         "g: 9 numbers",
         "9 numbers",

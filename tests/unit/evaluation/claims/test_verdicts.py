@@ -18,7 +18,7 @@ from scenebook.evaluation.claims.verdicts import (
     UNDECIDED,
     Judged,
     compare,
-    judge_claims,
+    judge_paper_claims,
 )
 from scenebook.notebook.prose.claims import tell_remaining_claims
 from tests.unit.evaluation.claims.conftest import PAPER_RUN, make_score
@@ -27,7 +27,7 @@ from tests.unit.evaluation.claims.conftest import PAPER_RUN, make_score
 def judge(listed: ClaimsFile, run_dir: RunDirectory, **changes: Any) -> dict[str, Judged]:
     run = {**PAPER_RUN, **changes}
     run_dir.write_json("training/recipe.json", run)
-    return {one.claim.id: one for one in judge_claims(listed, run_dir, run)}
+    return {one.claim.id: one for one in judge_paper_claims(listed, run_dir, run)}
 
 
 def make_claim(reported: float | str, kind: Any = "equals", tolerance: float = 0.0, **more: Any) -> Claim:
@@ -41,7 +41,7 @@ def test_the_papers_own_numbers_contradict_89_percent_and_152_layers(
     judged = judge(papers, paper_run)
     wrong = {name: (one.reported, one.measured) for name, one in judged.items() if one.verdict == CONTRADICTED}
     assert wrong == {"accuracy-in-text": ("89%", "88.2%"), "layers": ("152", "50")}
-    assert sum(bool(one.own_holds) for one in judged.values()) == 34
+    assert sum(bool(one.paper_holds) for one in judged.values()) == 34
     assert judged["last-three-layers"].measured == "3"
     assert (judged["built-layers"].verdict, judged["built-layers"].measured) == (NOT_REPRODUCED, "50")
 
@@ -214,7 +214,7 @@ def test_what_was_not_measured_is_said_to_be_not_tested(papers: ClaimsFile, pape
 def test_an_ablation_may_leave_a_claim_open(papers: ClaimsFile, paper_run: RunDirectory) -> None:
     left = {"verdict": NOT_TESTED, "sentence": "One variant failed."}
     paper_run.write_json("ablations/verdicts.json", {"epochs": left})
-    judged = judge_claims(papers, paper_run, PAPER_RUN)
+    judged = judge_paper_claims(papers, paper_run, PAPER_RUN)
     assert "more epochs over-fit" not in set(tabulate_decided(judged)["claim"])
     assert any("One variant failed" in values.values() for _, values in tell_remaining_claims(judged, "f"))
 

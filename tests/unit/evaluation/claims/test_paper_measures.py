@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from scenebook.evaluation.claims.formatting import rounds_to, show_value
-from scenebook.evaluation.claims.paper_measures import OWN_MEASURES, measure_paper
+from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES, measure_paper
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, ParameterCounts
+from scenebook.evaluation.claims.verdicts import rounds_to, show_value
 
 
 def measure(papers: ClaimsFile, own: str, of: str | None = None, **paper: Any) -> float | int | None:
-    claim = Claim(id="c", statement="s", where="w", reported=1, own=own, of=of)
+    claim = Claim(id="c", statement="s", where="w", reported=1, paper_measure=own, of=of)
     return measure_paper(claim, papers.paper.model_copy(update=paper))
 
 
@@ -35,7 +35,7 @@ def test_a_class_that_nobody_predicted_has_a_precision_of_0(papers: ClaimsFile) 
 
 def test_counts_that_fit_no_backbone_say_nothing(papers: ClaimsFile) -> None:
     counts = ParameterCounts(total=9, trainable=4, frozen=5, head=3)
-    for name, own in OWN_MEASURES.items():
+    for name, own in PAPER_MEASURES.items():
         if own.needs == "parameters":
             value = measure(papers, name, parameters=counts)
             assert value == (9 if name == "sum_of_parameters" else None)
