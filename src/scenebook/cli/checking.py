@@ -18,8 +18,8 @@ from scenebook.core.run_directory import open_run
 
 def verify(arguments: argparse.Namespace, console: Console) -> int:
     """Checks a run's files and makes it again; 0 where everything agrees, 1 where something does not."""
-    from scenebook.pipeline.compare.verdict import print_verification
-    from scenebook.pipeline.compare.verifying import verify_run
+    from scenebook.pipeline.compare.print import print_verification
+    from scenebook.pipeline.compare.repeat import verify_run
 
     run_dir = open_run(arguments.run)
     changes: dict[str, Any] = {}
@@ -48,8 +48,8 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
 
 def diff(arguments: argparse.Namespace, console: Console) -> int:
     """Shows two runs side by side."""
-    from scenebook.pipeline.compare.differences import print_diff
-    from scenebook.pipeline.compare.runs import diff_runs
+    from scenebook.pipeline.compare.differ import diff_runs
+    from scenebook.pipeline.compare.print import print_diff
 
     names = {"A": arguments.first, "B": arguments.second}
     missing = [name for name, value in names.items() if not value]

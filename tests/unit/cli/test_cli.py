@@ -13,8 +13,8 @@ from scenebook.cli.loading import collect_settings, find_kept_run
 from scenebook.cli.parser import build_parser
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare import verifying
-from scenebook.pipeline.compare.verifying import Verification
+from scenebook.pipeline.compare import repeat
+from scenebook.pipeline.compare.repeat import Verification
 from tests.unit.pipeline.compare.runs import write_settings
 
 
@@ -76,7 +76,7 @@ def test_a_repetition_stays_only_where_it_is_not_the_same(
         return Verification(run_dir.name, workspace / run_dir.name, [], [], failure=failure)
 
     # A real repetition takes minutes: tests/unit/pipeline/compare/test_verify.py makes one of small notebooks.
-    monkeypatch.setattr(verifying, "verify_run", verify)
+    monkeypatch.setattr(repeat, "verify_run", verify)
     console = Console(record=True, width=300)
     assert checking.verify(build_parser().parse_args(["verify", "--run", kept.name]), console) == 1
     assert made[0].exists() == stays

@@ -10,10 +10,8 @@ from rich.console import Console
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.changes import ABSENT, Change, list_changes
-from scenebook.pipeline.compare.code import CodeChange
-from scenebook.pipeline.compare.differences import print_diff
-from scenebook.pipeline.compare.runs import diff_runs
+from scenebook.pipeline.compare.differ import ABSENT, Change, CodeChange, diff_runs, list_differing
+from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import HOSTILE, make_run, make_splits, write_manifest, write_settings
 
 
@@ -45,8 +43,8 @@ def test_settings_that_differ_are_told_and_so_is_one_that_only_one_version_knows
 
 
 def test_one_and_true_are_not_the_same() -> None:
-    assert list_changes({"a": 1}, {"a": True}) == [Change("a", 1, True)]
-    assert list_changes({"a": 1}, {"a": 1.0}) == []
+    assert list_differing({"a": 1}, {"a": True}) == [Change("a", 1, True)]
+    assert list_differing({"a": 1}, {"a": 1.0}) == []
 
 
 def test_images_are_found_by_their_bytes_wherever_they_lie(tmp_path: Path, run: RunDirectory) -> None:
@@ -59,11 +57,15 @@ def test_images_are_found_by_their_bytes_wherever_they_lie(tmp_path: Path, run: 
     diff = diff_runs(run, make_run(tmp_path / "other", splits=splits)).images
     assert diff is not None
     assert diff.common == 24
-    assert diff.only_first == [make_splits()["path"][3], make_splits()["path"][25]]
-    assert diff.only_second == diff.other_bytes == [make_splits()["path"][3]]
-    assert diff.other_path == [make_splits()["path"][0]]
-    assert diff.other_split == [make_splits()["path"][1]]
-    assert diff.other_label == [make_splits()["path"][2]]
+    paths = list(make_splits()["path"])
+    assert diff.sets == {
+        "only in A": [paths[3], paths[25]],
+        "only in B": [paths[3]],
+        "of these, the same path with other bytes": [paths[3]],
+        "under another path": [paths[0]],
+        "in another split": [paths[1]],
+        "under another label": [paths[2]],
+    }
     # The image of another label was a cat in train; the one of another split a dog.
     assert ("train", "cat", 2, 1) in diff.counts
     assert ("test", "dog", 10, 10) not in diff.counts, "only what differs is listed"
@@ -75,7 +77,7 @@ def test_a_second_copy_of_a_image_is_a_image_of_its_own(tmp_path: Path, run: Run
     copy = splits.iloc[[0]].assign(path="train/cat/copy.png")
     diff = diff_runs(run, make_run(tmp_path / "other", splits=pd.concat([splits, copy], ignore_index=True))).images
     assert diff is not None
-    assert (diff.common, diff.only_first, diff.only_second) == (26, [], ["train/cat/copy.png"])
+    assert (diff.common, diff.sets["only in A"], diff.sets["only in B"]) == (26, [], ["train/cat/copy.png"])
 
 
 def test_images_that_lie_in_their_run_lie_at_no_other_place(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_of_two_copies_the_one_that_kept_its_path_is_the_same(tmp_path: Path) ->
     both = pd.concat([splits, splits.iloc[[0]].assign(path="train/a/copy.png")], ignore_index=True)
     diff = diff_runs(make_run(tmp_path / "one", splits=both), make_run(tmp_path / "two", splits=splits)).images
     assert diff is not None
-    assert (diff.only_first, diff.other_path) == (["train/a/copy.png"], [])
+    assert (diff.sets["only in A"], diff.sets["under another path"]) == (["train/a/copy.png"], [])
 
 
 def test_code_that_differs_is_told_by_stage(tmp_path: Path) -> None:

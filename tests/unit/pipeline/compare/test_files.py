@@ -9,7 +9,7 @@ import pytest
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.files import FileProblem, check_files
+from scenebook.pipeline.compare.repeat import FileProblem, check_files
 from tests.unit.pipeline.compare.runs import write_manifest
 
 CHANGED = "is not the file that was written: its SHA-256 differs"
@@ -67,7 +67,7 @@ def test_what_lies_outside_the_run_is_told_and_not_opened(
     manifest = run.read_json("manifest.json")
     run.write_json("manifest.json", {**manifest, "files": {named: {"sha256": "0" * 64}}})
     opened: list[Path] = []
-    monkeypatch.setattr("scenebook.pipeline.compare.files.sha256_file", opened.append)
+    monkeypatch.setattr("scenebook.pipeline.compare.repeat.sha256_file", opened.append)
     assert FileProblem(named, "leads out of the run") in check_files(run)
     assert opened == []
 

@@ -13,9 +13,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.evaluation.metrics.comparison import difference_score
-from scenebook.pipeline.compare.differences import print_diff
-from scenebook.pipeline.compare.runs import diff_runs
-from scenebook.pipeline.compare.scores import diff_scores, pair_scores
+from scenebook.pipeline.compare.differ import diff_runs, diff_scores, pair_scores
+from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import make_predictions, make_run, make_splits
 
 

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.results import compare_results
-from scenebook.pipeline.compare.rows import Pair, Row
+from scenebook.pipeline.compare.results import Pair, Row, compare_results
 from scenebook.pipeline.compare.tolerances import Rule
 from tests.unit.pipeline.compare.runs import make_predictions, make_run, make_splits, write_results
 

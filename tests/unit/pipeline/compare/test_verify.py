@@ -14,11 +14,10 @@ from rich.console import Console
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory
-from scenebook.pipeline.compare.changes import Change
-from scenebook.pipeline.compare.files import FileProblem
-from scenebook.pipeline.compare.rows import Row
-from scenebook.pipeline.compare.verdict import print_verification, write_verdict
-from scenebook.pipeline.compare.verifying import Verification, verify_run
+from scenebook.pipeline.compare.differ import Change
+from scenebook.pipeline.compare.print import print_verification, write_verdict
+from scenebook.pipeline.compare.repeat import FileProblem, Verification, verify_run
+from scenebook.pipeline.compare.results import Row
 from tests.unit.pipeline.compare.runs import HOSTILE, make_run, write_manifest, write_settings
 
 COPY = "shutil.copytree({source!r}, Path(os.environ['SCENEBOOK_RUNS'], run, {stage!r}))"

@@ -9,7 +9,7 @@ import pytest
 from scenebook.core.errors import InputError, SettingsError, WeightsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import make_settings
-from scenebook.pipeline.compare.strangers import check_settings
+from scenebook.pipeline.compare.read import check_settings
 from tests.unit.pipeline.compare.runs import write_settings
 
 

@@ -1,0 +1,300 @@
+"""Two runs side by side: settings, images, code, and scores with paired intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from scenebook.core.errors import ScenebookError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.evaluation.metrics.comparison import compare_paired
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean
+from scenebook.pipeline.compare.read import (
+    CLASSES,
+    COLUMNS,
+    METRICS,
+    PREDICTIONS,
+    SPLITS,
+    list_machine,
+    load_tested,
+    match_images,
+    read_manifest,
+    read_mapping,
+    read_table,
+)
+from scenebook.pipeline.settings_file import read_settings
+
+ABSENT = "(not there)"
+SECTIONS = ("modules", "cells")
+"""Sections of a stage's key that say what code it runs: a digest by module, and by number of the notebook's cell."""
+BOOTSTRAP_SEED = 0
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A name whose value differs; `ABSENT` stands for the value of a run that does not know the name."""
+
+    name: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class CodeChange:
+    """Code of a stage that differs: names of modules or cells, by `section`, that differ or that one run lacks."""
+
+    stage: str
+    section: str
+    changed: list[str]
+    only_first: list[str]
+    only_second: list[str]
+
+
+@dataclass(frozen=True)
+class CodeDiff:
+    """What two runs were made with.
+
+    Attributes:
+        made_with: Commit, scenebook's version, the libraries' versions and the machine, where they differ.
+        stages: The modules and cells that differ, by stage.
+        unknown: Stages whose code at least one run does not tell: an older version made it, or they were not run.
+    """
+
+    made_with: list[Change]
+    stages: list[CodeChange]
+    unknown: list[str]
+
+
+@dataclass(frozen=True)
+class ImagesDiff:
+    """The images of two runs. An image is its bytes: under another name it is still the same.
+
+    Attributes:
+        facts: What `data/classes.json` says differently: the digest, the classes, where the images lie.
+        counts: A row a split and class whose number of images differs: split, label, first, second.
+        common: How many images both runs have.
+        sets: Paths by what is the matter with them, in words; those of the first run, where both have the image.
+    """
+
+    facts: list[Change]
+    counts: list[tuple[str, str, int, int]]
+    common: int
+    sets: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """Two runs on the test images that both have under the same label. Differences are the second less the first.
+
+    Attributes:
+        n: How many images these are; all else is `None` where there are none.
+        n_first: Test images of the first run; of the second, `n_second`.
+        other_label: Test images of both runs that have another label in each: these are not compared.
+        accuracy: The difference of the accuracy, with Tango's interval.
+        p: The p-value of McNemar's test, computed by `method`: `exact` or `asymptotic`.
+        only_first: Images that only the first run gets right; only the second, `only_second`.
+        log_loss: The difference of the mean log loss, with the percentile interval of a bootstrap over images.
+    """
+
+    n: int
+    n_first: int
+    n_second: int
+    other_label: int
+    accuracy: Score | None = None
+    p: float | None = None
+    method: str | None = None
+    only_first: int | None = None
+    only_second: int | None = None
+    log_loss: Score | None = None
+
+
+@dataclass(frozen=True)
+class RunsDiff:
+    """How the second run differs from the first; `None` stands for a part that one run lacks or that cannot be read.
+
+    Attributes:
+        first: The first run's name, `A` in tables; `second` is `B`.
+        settings: Settings whose values differ.
+        images: The images that differ.
+        code: The code, versions and machines that differ.
+        scores: Name, value in the first, value in the second.
+        paired: The scores image by image.
+        notes: What is missing or cannot be read, and why, as sentences.
+    """
+
+    first: str
+    second: str
+    settings: list[Change] | None
+    images: ImagesDiff | None
+    code: CodeDiff
+    scores: list[tuple[str, Any, Any]] | None
+    paired: PairedScores | None
+    notes: list[str] = field(default_factory=list)
+
+
+def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
+    """Compares two runs. What one of them lacks is told in `notes`.
+
+    Raises:
+        InputError: One of them is no run.
+    """
+    runs, manifests = (first, second), (read_manifest(first), read_manifest(second))
+    notes: list[str] = []
+
+    def attempt(compare: Callable[[RunDirectory, RunDirectory], _Result], *files: str) -> _Result | None:
+        missing = _list_missing(runs, manifests, files)
+        notes.extend(note for note in missing if note not in notes)
+        if missing:
+            return None
+        try:
+            return compare(first, second)
+        except ScenebookError as error:
+            notes.append(str(error))
+            return None
+
+    return RunsDiff(
+        first.name,
+        second.name,
+        settings=attempt(lambda one, other: list_differing(read_settings(one), read_settings(other))),
+        images=attempt(diff_images, SPLITS, CLASSES),
+        code=diff_code(*manifests),
+        scores=attempt(diff_scores, METRICS),
+        paired=attempt(pair_scores, SPLITS, PREDICTIONS),
+        notes=notes,
+    )
+
+
+def _list_missing(
+    runs: Sequence[RunDirectory], manifests: Sequence[Mapping[str, Any]], files: Sequence[str]
+) -> list[str]:
+    """Returns a sentence for each of the files that a run lacks, with what became of the stage that writes it."""
+    sentences = []
+    for side, run_dir, manifest in zip("AB", runs, manifests, strict=True):
+        for file in files:
+            if not (run_dir.root / file).is_file():
+                stage = file.split("/")[0]
+                status = manifest["stages"].get(stage, {}).get("status", "not in the manifest")
+                sentences.append(f"{side} ({run_dir.name}) has no {file}. Its stage {stage}: {status}.")
+    return sentences
+
+
+def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Change]:
+    """Returns the names whose values differ, in the first mapping's order, then those that only the second knows.
+
+    20 and 20.0 are the same; 1 and true are not.
+    """
+    pairs = {name: (first.get(name, ABSENT), second.get(name, ABSENT)) for name in {**first, **second}}
+    return [
+        Change(name, one, other)
+        for name, (one, other) in pairs.items()
+        if one != other or isinstance(one, bool) != isinstance(other, bool)
+    ]
+
+
+def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> CodeDiff:
+    """Compares two manifests, as `read_manifest` returns them."""
+    stages: list[CodeChange] = []
+    unknown = []
+    for stage in {**first["stages"], **second["stages"]}:
+        keys = [manifest["stages"].get(stage, {}).get("key", {}) for manifest in (first, second)]
+        if not all(any(section in key for section in SECTIONS) for key in keys):
+            unknown.append(stage)
+            continue
+        for section in SECTIONS:
+            changes = list_differing(*(key.get(section, {}) for key in keys))
+            changed = [change.name for change in changes if ABSENT not in (change.first, change.second)]
+            only_first = [change.name for change in changes if change.second == ABSENT]
+            only_second = [change.name for change in changes if change.first == ABSENT]
+            if changes:
+                stages.append(CodeChange(stage, section, changed, only_first, only_second))
+    made_with = (
+        {name: manifest[name] for name in ("commit", "scenebook", "profile") if name in manifest}
+        | list_machine(manifest)
+        for manifest in (first, second)
+    )
+    return CodeDiff(list_differing(*made_with), stages, unknown)
+
+
+def diff_images(first: RunDirectory, second: RunDirectory) -> ImagesDiff:
+    """Compares `data/splits.csv` and `data/classes.json` of two runs.
+
+    Raises:
+        ScenebookError: One of these files is missing or cannot be read.
+    """
+    facts = list_differing(_open_classes(first), _open_classes(second))
+    one, other = (read_table(run_dir, SPLITS, COLUMNS)[list(COLUMNS)] for run_dir in (first, second))
+    matched, only_first, only_second = match_images(one, other)
+
+    def where_differs(column: str) -> list[str]:
+        return list(matched["path_first"][matched[f"{column}_first"] != matched[f"{column}_second"]])
+
+    sets = {
+        "only in A": list(only_first["path"]),
+        "only in B": list(only_second["path"]),
+        "of these, the same path with other bytes": sorted({*only_first["path"]} & {*only_second["path"]}),
+        "under another path": where_differs("path"),
+        "in another split": where_differs("split"),
+        "under another label": where_differs("label"),
+    }
+    return ImagesDiff(facts, _count_differences(one, other), len(matched), sets)
+
+
+def _count_differences(first: pd.DataFrame, second: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+    counts = pd.concat([table.groupby(["split", "label"]).size() for table in (first, second)], axis=1, sort=True)
+    counts = counts.fillna(0).astype(int)
+    return [(*names, int(a), int(b)) for names, (a, b) in zip(counts.index, counts.to_numpy(), strict=True) if a != b]
+
+
+def _open_classes(run_dir: RunDirectory) -> dict[str, Any]:
+    """Returns what `data/classes.json` holds, `found` opened, lists in one line."""
+    opened: dict[str, Any] = {}
+    for name, value in read_mapping(run_dir, CLASSES).items():
+        if name == "root" and Path(str(value)).is_relative_to(run_dir.root.resolve()):
+            value = "(in the run)"  # as drawn images do: that these are two folders is no difference
+        for inner, content in value.items() if isinstance(value, dict) else [("", value)]:
+            key = f"{name}.{inner}" if inner else name
+            opened[key] = ", ".join(map(str, content)) if isinstance(content, list) else content
+    return opened
+
+
+def diff_scores(first: RunDirectory, second: RunDirectory) -> list[tuple[str, Any, Any]]:
+    """Returns the scores of both runs: name, value in the first, value in the second; `None` where one has it not.
+
+    Raises:
+        ScenebookError: `evaluation/metrics.json` is missing or cannot be read.
+    """
+    one, other = (read_mapping(run_dir, METRICS) for run_dir in (first, second))
+    return [(name, one.get(name), other.get(name)) for name in {**one, **other}]
+
+
+def pair_scores(first: RunDirectory, second: RunDirectory) -> PairedScores:
+    """Compares two runs on the test images that both have, matched by bytes and label.
+
+    Raises:
+        ScenebookError: A file that says what the test images are, or what was predicted, is missing or cannot be
+            used.
+    """
+    one, other = load_tested(first), load_tested(second)
+    matched, _, _ = match_images(one, other)
+    same = matched[matched["label_first"] == matched["label_second"]]
+    counts = len(same), len(one), len(other), len(matched) - len(same)
+    if not len(same):
+        return PairedScores(*counts)
+    right = {side: (same[f"predicted_{side}"] == same[f"label_{side}"]).to_numpy() for side in ("first", "second")}
+    # Its difference is the first argument's less the second's; here it is what changed from the first run.
+    test = compare_paired(right["second"], right["first"])
+    changes = (same["log_loss_second"] - same["log_loss_first"]).to_numpy()
+    return PairedScores(
+        *counts,
+        accuracy=test["difference"],
+        p=test["p"],
+        method=test["method"],
+        only_first=test["only_second"],
+        only_second=test["only_first"],
+        log_loss=bootstrap_mean(changes, seed=BOOTSTRAP_SEED),
+    )

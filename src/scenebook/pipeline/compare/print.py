@@ -1,0 +1,216 @@
+"""Prints on a terminal what `diff` and `verify` found: whatever a run holds, it colours nothing and moves no cursor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scenebook.core.sentences import as_utf8
+from scenebook.core.wording import count_noun, join_names, signed
+from scenebook.evaluation.metrics.intervals import RESAMPLES, Score
+from scenebook.pipeline.compare.differ import BOOTSTRAP_SEED, Change, CodeDiff, ImagesDiff, PairedScores, RunsDiff
+from scenebook.pipeline.compare.read import as_number
+from scenebook.pipeline.compare.repeat import Verification
+from scenebook.pipeline.compare.tolerances import EQUAL, FEWEST, LEAST_LOSS, LOSS, SHARE, WITHIN
+
+_MOST_NAMES = 3
+_SIDES = ("A", "B")
+_STYLES = {EQUAL: "", WITHIN: "cyan"}
+_FAILED = "red"
+_MOST_CHANGES = 3
+
+
+def as_text(value: object, style: str = "") -> Text:
+    """Returns any value as plain text: no markup, and a replacement sign for each character that is not to be seen."""
+    shown = "none" if value is None else str(value)
+    return Text("".join(sign if sign.isprintable() else "\ufffd" for sign in as_utf8(shown)), style=style)
+
+
+def print_table(
+    console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = ""
+) -> None:
+    """Prints a titled table as wide as it needs to be, in the style of the command line.
+
+    Args:
+        console: Where.
+        title: In bold, above it.
+        columns: Their headings.
+        rows: A value a column; a `Text` is printed as it is.
+        right: The heading of a column whose numbers are aligned to the right.
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(as_text(column), overflow="fold", justify="right" if column == right else "left")
+    for row in rows:
+        table.add_row(*(value if isinstance(value, Text) else as_text(value) for value in row))
+    with wrapped(console):
+        console.print(as_text(title, "bold"))
+        console.print(table)
+        console.print()
+
+
+def print_lines(console: Console, lines: Iterable[object], style: str = "") -> None:
+    """Prints a line each."""
+    for line in lines:
+        console.print(as_text(line, style))
+
+
+@contextmanager
+def wrapped(console: Console) -> Iterator[None]:
+    """Makes the console fold what does not fit, as tables need it; the command line's does not."""
+    before = console.soft_wrap
+    console.soft_wrap = False
+    try:
+        yield
+    finally:
+        console.soft_wrap = before
+
+
+def print_diff(console: Console, diff: RunsDiff) -> None:
+    """Prints the differences of two runs: settings, data, code, scores, then what is missing."""
+    print_lines(console, [f"A: {diff.first}", f"B: {diff.second}", ""], "bold")
+    if diff.settings is not None:
+        _print_changes(console, "settings", diff.settings)
+    if diff.images is not None:
+        _print_images(console, diff.images)
+    _print_code(console, diff.code)
+    if diff.scores is not None:
+        rows = [(name, as_number(first), as_number(second)) for name, first, second in diff.scores]
+        print_table(console, "scores (95% intervals)", ("score", *_SIDES), rows)
+    if diff.paired is not None:
+        _print_paired(console, diff.paired)
+    print_lines(console, [f"note: {note}" for note in diff.notes], "yellow")
+
+
+def _print_changes(console: Console, title: str, changes: Sequence[Change]) -> None:
+    if not changes:
+        print_lines(console, [f"{title}: no difference", ""])
+        return
+    print_table(console, title, ("name", *_SIDES), [(change.name, change.first, change.second) for change in changes])
+
+
+def _print_images(console: Console, images: ImagesDiff) -> None:
+    _print_changes(console, "data", images.facts)
+    if images.counts:
+        print_table(console, "images by split and class", ("split", "class", *_SIDES), images.counts)
+    rows = [(what, f"{len(paths):,}", _name_some(paths)) for what, paths in images.sets.items() if paths]
+    print_lines(console, [f"{count_noun(images.common, 'image')} in both"])
+    if rows:
+        print_table(console, "other images", ("which", "images", "such as"), rows, right="images")
+    else:
+        print_lines(console, ["No image is in one run only, in another split, or under another label or path.", ""])
+
+
+def _print_code(console: Console, code: CodeDiff) -> None:
+    _print_changes(console, "code and versions", code.made_with)
+    rows = [
+        (change.stage, change.section, ", ".join(names), how)
+        for change in code.stages
+        for names, how in (
+            (change.changed, "differ"),
+            (change.only_first, "only in A"),
+            (change.only_second, "only in B"),
+        )
+        if names
+    ]
+    if rows:
+        print_table(console, "code by stage", ("stage", "what", "names", "how"), rows)
+    if code.unknown:
+        stages = ", ".join(code.unknown)
+        print_lines(console, [f"What code these stages ran is not kept by both runs: {stages}", ""])
+
+
+def _print_paired(console: Console, paired: PairedScores) -> None:
+    title = f"image by image, on the {count_noun(paired.n, 'test image')} that both runs have"
+    lines = [f"A has {count_noun(paired.n_first, 'test image')}, B has {paired.n_second:,}."]
+    if paired.other_label:
+        lines.append(f"{paired.other_label:,} of both have another label in each: these are not compared.")
+    if paired.accuracy is None or paired.log_loss is None:
+        lines.append("The test sets share no image with the same label: nothing can be compared image by image.")
+        print_lines(console, [*lines, ""])
+        return
+    rows = [
+        ("accuracy, B less A", _write_difference(paired.accuracy), "Tango's score interval"),
+        ("only A is right", f"{paired.only_first:,}", ""),
+        ("only B is right", f"{paired.only_second:,}", ""),
+        ("p", _write_p(paired.p), f"McNemar's test, {paired.method}"),
+        (
+            "log loss, B less A",
+            _write_difference(paired.log_loss),
+            f"paired bootstrap over images, {RESAMPLES:,} resamples, seed {BOOTSTRAP_SEED}",
+        ),
+    ]
+    print_table(console, title, ("what", "value (95% interval)", "how"), rows)
+    lines.append("The intervals are about other test images; what another seed of training changes is not in them.")
+    print_lines(console, [*lines, ""])
+
+
+def _write_difference(score: Score) -> str:
+    return f"{signed(score['value'], 3)} ({signed(score['low'], 3)} to {signed(score['high'], 3)})"
+
+
+def _write_p(p: float | None) -> str:
+    return "below 0.001" if p is not None and p < 0.001 else f"{p:.3f}"
+
+
+def _name_some(paths: Sequence[str]) -> str:
+    more = len(paths) - _MOST_NAMES
+    return ", ".join(paths[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def print_verification(console: Console, verification: Verification) -> None:
+    """Prints the problems of files, the table of comparisons, notes, and the closing sentence."""
+    print_lines(console, [f"run {verification.run}, and its repetition", ""], "bold")
+    if verification.problems:
+        rows = [(problem.path, problem.problem) for problem in verification.problems]
+        print_table(console, "files that are not as the manifest says", ("file", "problem"), rows)
+    else:
+        print_lines(console, ["files: all are as the manifest says", ""])
+    table = [
+        (row.what, row.expected, row.found, row.tolerance, as_text(row.status, _STYLES.get(row.status, _FAILED)))
+        for row in verification.rows
+    ]
+    print_table(console, "results", ("what", "expected", "found", "tolerance", "status"), table)
+    if verification.failure:
+        print_lines(console, verification.failure.splitlines(), _FAILED)
+    print_lines(console, [f"note: {note}" for note in verification.notes], "yellow")
+    print_lines(console, [write_verdict(verification)], "bold" if verification.passed else f"bold {_FAILED}")
+
+
+def write_verdict(verification: Verification) -> str:
+    """Returns whether the run passed, what did not hold, and which rule was applied and why, as one sentence."""
+    counts = Counter(row.status for row in verification.rows)
+    if verification.passed:
+        within = f", {counts[WITHIN]:,} within the tolerance" if counts[WITHIN] else ""
+        equal = count_noun(counts[EQUAL], "comparison is equal", "comparisons are equal")
+        start = f"Passed: every file is as it was written, {equal}{within}"
+    else:
+        broken = []
+        if verification.problems:
+            broken.append(f"{count_noun(len(verification.problems), 'file is', 'files are')} not as written")
+        if verification.failure:
+            broken.append("the repetition did not end")
+        if verification.failed_rows:
+            broken.append(f"{len(verification.failed_rows):,} of {len(verification.rows):,} comparisons do not hold")
+        start = f"Not passed: {join_names(broken)}"
+    return f"{start}; {_name_rule(verification)}."
+
+
+def _name_rule(verification: Verification) -> str:
+    if verification.same_machine:
+        return "all had to be equal, as the machine and all versions are those of the run"
+    return (
+        f"a tolerance applied (scores {SHARE:g} or {FEWEST} images, losses {LOSS:.0%} or {LEAST_LOSS:g}), as the run "
+        f"was made on another machine or with other versions: {_name_changes(verification.machine)}"
+    )
+
+
+def _name_changes(changes: Sequence[Change]) -> str:
+    named = [f"{change.name} {change.first} there, {change.second} here" for change in changes[:_MOST_CHANGES]]
+    more = len(changes) - _MOST_CHANGES
+    return "; ".join(named) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,231 @@
+"""Reads files of a run that somebody else may have made or changed: what is wrong with one is an error in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.run_directory import MANIFEST, RunDirectory
+from scenebook.core.settings import Settings, make_settings
+from scenebook.core.wording import join_names
+from scenebook.evaluation.metrics.scores import as_arrays
+from scenebook.evaluation.metrics.temperature import log_losses
+from scenebook.pipeline.checks import resolve_paths
+from scenebook.pipeline.manifest import load_manifest
+from scenebook.pipeline.settings_file import read_settings
+
+_MOST_NAMES = 20
+_Content = TypeVar("_Content")
+SPLITS = "data/splits.csv"
+CLASSES = "data/classes.json"
+COLUMNS = ("path", "label", "split", "sha256")
+METRICS = "evaluation/metrics.json"
+PREDICTIONS = "evaluation/predictions.csv"
+
+
+def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:
+    """Returns a run's manifest; its `stages` and `files` are there, each a mapping of mappings.
+
+    Raises:
+        InputError: There is no such run, or its manifest is not one.
+    """
+    if not run_dir.path(MANIFEST).is_file():
+        raise InputError(
+            "Expected a run that was started before.",
+            received={"run": run_dir.name},
+            advice="`python -m scenebook report` makes one.",
+        )
+    return _reading(run_dir, MANIFEST, lambda: load_manifest(run_dir))
+
+
+def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:
+    """Returns the content of a JSON file.
+
+    Raises:
+        ScenebookError: It is missing, or no JSON object.
+    """
+    content = _reading(run_dir, relative, lambda: json.loads(run_dir.require(relative).read_text(encoding="utf-8")))
+    if not isinstance(content, dict):
+        raise InputError("Expected a JSON object.", received={"file": relative, "type": type(content).__name__})
+    return content
+
+
+def read_table(run_dir: RunDirectory, relative: str, columns: Collection[str]) -> pd.DataFrame:
+    """Returns a CSV file's table, text columns as text.
+
+    Args:
+        run_dir: The run.
+        relative: The file.
+        columns: Which columns it must have; there may be others.
+
+    Raises:
+        ScenebookError: It is missing, no table, or lacks a column.
+    """
+    table = _reading(run_dir, relative, lambda: run_dir.read_csv(relative))
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise InputError(
+            f"Expected the columns {', '.join(columns)}.",
+            received={"file": relative, "columns": list(table.columns)[:_MOST_NAMES]},
+        )
+    return table
+
+
+def _reading(run_dir: RunDirectory, relative: str, read: Callable[[], _Content]) -> _Content:
+    try:
+        return read()
+    except (ValueError, TypeError, OSError, RecursionError) as error:  # pandas' and JSON's errors are ValueErrors
+        raise InputError(
+            f"Expected {relative} to be readable.",
+            received={"run": run_dir.name, "file": relative},
+            advice=_in_one_line(error),
+        ) from None
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def check_settings(run_dir: RunDirectory, trust: bool, changes: Mapping[str, Any] | None = None) -> Settings:
+    """Returns the settings of a run, checked like those of a stranger, with absolute paths.
+
+    Args:
+        run_dir: The run.
+        trust: Whether a `.keras` file may be loaded as weights.
+        changes: Settings that are put in place of the run's: where the images lie on this machine, say.
+
+    Raises:
+        InputError: `settings.yaml` is missing or no YAML of valid settings, a path in it leads nowhere, or the weights
+            are a `.keras` file that is not trusted.
+    """
+    settings = make_settings({**read_settings(run_dir), **(changes or {})})
+    _check_trust(settings.weights, trust)
+    try:
+        resolved = resolve_paths(settings, Path.cwd())
+    except (OSError, ValueError, RuntimeError) as error:  # such as a path of a user that is not known here
+        raise SettingsError(
+            "Expected settings whose paths can be looked up.", received={"run": run_dir.name}, advice=str(error)
+        ) from None
+    # A link may be called otherwise than the file that it leads to.
+    _check_trust(resolved.weights, trust)
+    return resolved
+
+
+def _check_trust(weights: str, trust: bool) -> None:
+    if weights.lower().endswith(".keras") and not trust:
+        raise InputError(
+            "Expected weights that are no .keras file: such a file describes a whole model, and can hold code that "
+            "runs when it is loaded. Keras' safe mode, which refuses such code, is used in any case.",
+            received={"weights": weights},
+            advice="If you know who made this file, say so with --trust.",
+        )
+
+
+def load_tested(run_dir: RunDirectory) -> pd.DataFrame:
+    """Returns a row a test image: path, sha256, label, predicted, log_loss.
+
+    Raises:
+        ScenebookError: A file is missing or cannot be used.
+    """
+    splits = read_table(run_dir, SPLITS, COLUMNS)
+    predictions = read_table(run_dir, PREDICTIONS, ("path", "label", "predicted"))
+    tested = splits.loc[splits["split"] == "test", ["path", "sha256"]]
+    losses = _measure_losses(run_dir, predictions)
+    table = predictions[["path", "label", "predicted"]].assign(log_loss=losses).merge(tested, on="path")
+    if len(table) != len(predictions) or len(table) != len(tested) or table["path"].duplicated().any():
+        raise InputError(
+            f"Expected in {PREDICTIONS} the test images of {SPLITS}, each once.",
+            received={"run": run_dir.name, "predictions": len(predictions), "test images": len(tested)},
+            advice="Make the run again: its stages are of different data.",
+        )
+    return table
+
+
+def _measure_losses(run_dir: RunDirectory, predictions: pd.DataFrame) -> np.ndarray:
+    """Returns the log loss of each image, float `(n,)`."""
+    class_names = [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
+    unknown = sorted({*predictions["label"]} - {*class_names})
+    if unknown:
+        raise _unusable(run_dir, f"There is none for {join_names(unknown[:3])}.")
+    try:
+        probs, positions = as_arrays(predictions, class_names)
+    except ValueError as error:  # a probability that is no number
+        raise _unusable(run_dir, str(error)) from None
+    losses = log_losses(probs, positions)
+    if not np.isfinite(losses).all() or not ((probs >= 0) & (probs <= 1)).all():
+        raise _unusable(run_dir, "A probability lies outside 0 to 1, or is missing.")
+    return losses
+
+
+def _unusable(run_dir: RunDirectory, advice: str) -> InputError:
+    return InputError(
+        "Expected a probability for each class that occurs as a label.",
+        received={"run": run_dir.name, "file": PREDICTIONS},
+        advice=advice,
+    )
+
+
+def list_machine(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a manifest says of the machine and of the versions of libraries, by name."""
+    parts = [manifest.get(part) for part in ("machine", "versions")]
+    return {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+
+
+def match_images(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Finds the images that are in both tables: by bytes and path, the rest by bytes alone.
+
+    Bytes that lie at several paths are several images: of two copies here and one there, one is only here.
+
+    Args:
+        first: path, sha256, and other columns; a row an image.
+        second: The same columns.
+
+    Returns:
+        The images of both, with the columns `<name>_first` and `<name>_second`; the rest of `first`; that of
+        `second`.
+    """
+    pairs = []
+    for keys in (["sha256", "path"], ["sha256"]):
+        found = _pair_up(first, second, keys)
+        pairs.append(found)
+        first = first[~first.index.isin(found["index_first"])]
+        second = second[~second.index.isin(found["index_second"])]
+    matched = pd.concat(pairs).sort_values("index_first", ignore_index=True)
+    return matched.drop(columns=["index_first", "index_second"]), first, second
+
+
+def _pair_up(first: pd.DataFrame, second: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Returns the rows with equal keys, the n-th of one table with the n-th of the other."""
+    numbered = []
+    for table, name in ((first, "first"), (second, "second")):
+        ordered = table.sort_values("path", kind="stable")
+        renamed = ordered.add_suffix(f"_{name}").assign(**{f"index_{name}": ordered.index})
+        numbered.append(renamed.assign(turn=ordered.groupby(keys).cumcount()))
+    sides = [[f"{key}_{name}" for key in keys] + ["turn"] for name in ("first", "second")]
+    return numbered[0].merge(numbered[1], left_on=sides[0], right_on=sides[1]).drop(columns="turn")
+
+
+def as_number(value: Any) -> str:
+    """Returns a score with its interval, `0.912 (0.880 to 0.940)`, or a number, or a dash for none."""
+    if is_score(value):
+        return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+    if is_number(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return "–" if value is None else str(value)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tells whether a value of a JSON file is a number."""
+    # The bounds keep out what is none, and whole numbers too large to be computed with.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def is_score(value: Any) -> bool:
+    """Tells whether a value of a JSON file is a score with its bounds."""
+    return isinstance(value, dict) and all(is_number(value.get(part)) for part in ("value", "low", "high"))
