@@ -33,6 +33,12 @@ class Sourced(dict[str, Any]):
         self._file = file
         self._origins = origins or {}
 
+    @classmethod
+    def from_pairs(cls, pairs: Mapping[str, tuple[Any, str]]) -> Sourced:
+        """Returns values that are each given with their origin, by name."""
+        values, origins = ({name: pair[place] for name, pair in pairs.items()} for place in (0, 1))
+        return cls(values, origins=origins)
+
     def source_of(self, path: str) -> str:
         """Returns where a value comes from, as `evaluation/metrics.json: accuracy.low`, or nothing if nobody said.
 
@@ -40,6 +46,10 @@ class Sourced(dict[str, Any]):
             path: The value's name; `accuracy.low` is a bound.
         """
         return self._origins.get(path.partition(".")[0]) or (f"{self._file}: {path}" if self._file else "")
+
+
+Sentence = tuple[str, Sourced]
+"""A sentence with fields, and their values."""
 
 
 @dataclass(frozen=True)

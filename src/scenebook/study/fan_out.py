@@ -29,7 +29,7 @@ _TRACEBACK_LINES = 20
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskResult:
     """How a task ended.
 
     Attributes:
@@ -61,7 +61,7 @@ def run_tasks(
     names: Sequence[str],
     on_started: Callable[[int], None] = _ignore,
     on_waiting: Callable[[int], None] = _ignore,
-) -> Iterator[Outcome]:
+) -> Iterator[TaskResult]:
     """Calls a function with each task, on the workers of a cluster, and yields each outcome as soon as it is there.
 
     An error in a task is its outcome; the others go on. A task whose worker dies is run again, on another one or on the
@@ -88,7 +88,7 @@ def run_tasks(
     running: dict[Future, _Run] = {}
     died: dict[int, list[str]] = defaultdict(list)
 
-    def end(future: Future, outcome: Outcome | None) -> Iterator[Outcome]:
+    def end(future: Future, outcome: TaskResult | None) -> Iterator[TaskResult]:
         """Forgets a run. Without an outcome its worker has died."""
         run = running.pop(future)
         # A result that somebody still wants is computed again when its worker dies.
@@ -148,7 +148,7 @@ class _Run:
     patience: float = 1.0
 
 
-def _call(function: Callable[[Any], Any], task: Any, position: int, topic: str) -> Outcome:
+def _call(function: Callable[[Any], Any], task: Any, position: int, topic: str) -> TaskResult:
     """Runs on a worker. Errors travel as text: not every error can be pickled, and of some only the half comes back."""
     get_worker().log_event(topic, position)
     started = time.perf_counter()
@@ -156,26 +156,26 @@ def _call(function: Callable[[Any], Any], task: Any, position: int, topic: str) 
         result = function(task)
     except BaseException as error:
         return _describe(error, position, time.perf_counter() - started)
-    return Outcome(position, result, seconds=time.perf_counter() - started)
+    return TaskResult(position, result, seconds=time.perf_counter() - started)
 
 
-def _describe(error: BaseException, position: int, seconds: float = float("nan")) -> Outcome:
+def _describe(error: BaseException, position: int, seconds: float = float("nan")) -> TaskResult:
     kind = type(error).__name__
     text = " ".join(str(error).split())
     lines = "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
-    return Outcome(position, None, f"{kind}: {text}" if text else kind, kind, "\n".join(lines), seconds)
+    return TaskResult(position, None, f"{kind}: {text}" if text else kind, kind, "\n".join(lines), seconds)
 
 
-def _give_up(position: int, workers: Sequence[str]) -> Outcome:
+def _give_up(position: int, workers: Sequence[str]) -> TaskResult:
     kind = KilledWorker.__name__
     text = (
         f"the worker process ended without a word, {len(workers)} times in {len(workers)}. Mostly it is the system "
         "that ends it, because it takes more memory than there is: let a task take less, or close other programs."
     )
-    return Outcome(position, None, f"{kind}: {text}", kind, f"Workers: {', '.join(workers)}")
+    return TaskResult(position, None, f"{kind}: {text}", kind, f"Workers: {', '.join(workers)}")
 
 
-def _fetch(future: Future, run: _Run, watch: _Watch) -> Outcome | None:
+def _fetch(future: Future, run: _Run, watch: _Watch) -> TaskResult | None:
     """Returns the outcome of a future that has ended; `None` when its worker has died.
 
     Raises:
@@ -184,7 +184,7 @@ def _fetch(future: Future, run: _Run, watch: _Watch) -> Outcome | None:
     if future.cancelled():
         raise watch.lost()
     try:
-        outcome: Outcome = future.result(timeout=run.patience)
+        outcome: TaskResult = future.result(timeout=run.patience)
     except TimeoutError:
         run.patience *= 2
         raise

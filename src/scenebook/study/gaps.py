@@ -1,4 +1,4 @@
-"""Whether a variant over-fits more than the base: the difference of their gaps, with its interval. No TensorFlow."""
+"""Whether a variant over-fits more than the base: the difference of their gaps, with its interval."""
 
 from __future__ import annotations
 

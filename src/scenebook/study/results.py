@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenebook.core.sentences import Sourced
 from scenebook.core.wording import count_noun, shorten, show_setting, signed
 from scenebook.evaluation.claims.verdicts import NOTHING
 from scenebook.evaluation.metrics.intervals import Score
@@ -50,7 +51,7 @@ def _list_numbers(summary: Summary) -> dict[str, Any]:
     return {
         "variant": summary.variant.name,
         "title": summary.variant.title,
-        "changed": list_changes(summary.changes),
+        "changed": format_changes(summary.changes),
         "seeds": len(summary.done),
         "seeds_planned": summary.variant.seeds,
         "val_accuracy": _mean(accuracies),
@@ -84,7 +85,7 @@ def _list_bounds(name: str, score: Score | None) -> dict[str, float]:
     return {name: known["value"], f"{name}_low": known["low"], f"{name}_high": known["high"]}
 
 
-def list_changes(change: Mapping[str, Any], most: int | None = None) -> str:
+def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:
     """Returns the settings that a variant changes, as `learning_rate 0.01`.
 
     Args:
@@ -109,7 +110,7 @@ def tabulate_shown(summaries: Sequence[Summary]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "variant": [summary.title for summary in summaries],
-            "changed": [list_changes(one.changes, MOST_CHANGES) or NOTHING for one in summaries],
+            "changed": [format_changes(one.changes, MOST_CHANGES) or NOTHING for one in summaries],
             "validation accuracy (%)": [_show_accuracy(summary) for summary in summaries],
             "gap (points)": [show_gap(one) if one.done else NOTHING for one in summaries],
             "against the base (points)": [_show_difference(summary) for summary in summaries],
@@ -125,10 +126,10 @@ def _show_accuracy(summary: Summary) -> str:
         return f"failed: {shorten(summary.failed[0].error, LONGEST_ERROR)}"
     accuracies = 100 * summary.accuracies
     spread = f" ± {accuracies.std(ddof=1):.1f}" if len(accuracies) > 1 else ""
-    return f"{accuracies.mean():.1f}{spread} ({count_seeds(summary, len(accuracies))})"
+    return f"{accuracies.mean():.1f}{spread} ({_count_seeds(summary, len(accuracies))})"
 
 
-def count_seeds(summary: Summary, count: int) -> str:
+def _count_seeds(summary: Summary, count: int) -> str:
     """Returns '3 seeds', or '2 of 3 seeds' where more are planned."""
     if count < summary.variant.seeds:
         return f"{count} of {count_noun(summary.variant.seeds, 'seed')}"
@@ -156,3 +157,37 @@ def _show_whole(values: Sequence[float | None]) -> list[Any]:
     if all(value is not None for value in values):
         return [round(value) for value in values if value is not None]
     return [NOTHING if value is None else f"{value:,.0f}" for value in values]
+
+
+def collect_study_values(summaries: Sequence[Summary]) -> Sourced:
+    """Returns what sentences say of variants, `v3_accuracy` for one of the fourth."""
+    pairs = {
+        f"v{summary.number}_{name}": (value, f"{RESULTS_FILE}: {summary.variant.name}, {column}")
+        for summary in summaries
+        for name, (value, column) in _list_values(summary).items()
+    }
+    return Sourced.from_pairs(pairs)
+
+
+def _list_values(summary: Summary) -> dict[str, tuple[Any, str]]:
+    """Returns each value with the column that it is from; differences are in points, as text."""
+    values: dict[str, tuple[Any, str]] = {
+        "title": (summary.title, "title"),
+        "error": (summary.failed[0].error.rstrip(".") if summary.failed else "", "error"),
+        "failed": (len(summary.failed), "error: number of seeds"),
+        "planned": (summary.variant.seeds, "seeds_planned"),
+    }
+    if summary.done:
+        values |= {
+            "accuracy": (float(summary.accuracies.mean()), "val_accuracy"),
+            "gap": (show_gap(summary), "gap, times 100"),
+        }
+    if summary.comparison:
+        values |= {
+            "difference": (in_points(summary.comparison.accuracy), "difference, times 100"),
+            "gap_difference": (in_points(summary.comparison.gap), "gap_difference, times 100"),
+            "p": (summary.comparison.p, "p"),
+            "images": (summary.comparison.images, "images"),
+            "seeds": (_count_seeds(summary, len(summary.comparison.accuracies)), "seeds, seeds_planned"),
+        }
+    return values

@@ -15,7 +15,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import NAMED_WEIGHTS
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
-from scenebook.study.fan_out import Outcome, run_tasks
+from scenebook.study.fan_out import TaskResult, run_tasks
 from scenebook.study.records import FAILED, Record, write_record
 from scenebook.study.scheduling import Round, Speed, describe_bank, estimate_seconds, network_of, plan_rounds
 from scenebook.study.study_progress import SweepProgress
@@ -146,7 +146,7 @@ def _make_task(run_dir: RunDirectory, trial: Trial, *, train: np.ndarray | None 
     return Task(run_dir.root, dict(trial.settings), fold.train if train is None else train, fold.validation, **more)
 
 
-def _log_failure(name: str, outcome: Outcome) -> None:
+def _log_failure(name: str, outcome: TaskResult) -> None:
     print_progress(f"ablations: {name} failed: {outcome.error}")
     print(outcome.details, file=sys.stderr)
 

@@ -10,7 +10,7 @@ from typing import Any
 from scenebook.core.progress import describe_seconds
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster
-from scenebook.study.fan_out import Outcome
+from scenebook.study.fan_out import TaskResult
 
 _NAMED = 4
 
@@ -59,11 +59,11 @@ class SweepProgress:
 
     def follow(
         self,
-        run: Callable[..., Iterator[Outcome]],
+        run: Callable[..., Iterator[TaskResult]],
         cluster: Cluster,
         function: Callable[[Any], Any],
         tasks: Sequence[Any],
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TaskResult]:
         """Yields what `run_tasks` yields, and tells of it.
 
         Args:

@@ -1,4 +1,4 @@
-"""What is there of each variant, and how it compares with the base. No TensorFlow."""
+"""What is there of each variant, and how it compares with the base."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenebook.study.cluster import Cluster, open_cluster
-from scenebook.study.fan_out import Outcome, run_tasks
+from scenebook.study.fan_out import TaskResult, run_tasks
 from tests.unit.study import tasks
 
 
@@ -17,7 +17,7 @@ def cluster() -> Iterator[Cluster]:
         yield opened
 
 
-def run(cluster: Cluster, function: Any, given: list[Any], **options: Any) -> list[Outcome]:
+def run(cluster: Cluster, function: Any, given: list[Any], **options: Any) -> list[TaskResult]:
     """The outcomes in the order of the tasks."""
     names = [f"task {number}" for number in range(len(given))]
     outcomes = sorted(run_tasks(cluster, function, given, names=names, **options), key=lambda one: one.position)

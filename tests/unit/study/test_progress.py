@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scenebook.study.fan_out import Outcome
+from scenebook.study.fan_out import TaskResult
 from scenebook.study.study_progress import SweepProgress
 
 
@@ -147,7 +147,7 @@ def test_it_follows_tasks_as_they_run(make: Callable[..., SweepProgress], lines:
         for position, error in enumerate(["", "ValueError"]):
             on_waiting(2)
             on_started(position)
-            yield Outcome(position, error=error)
+            yield TaskResult(position, error=error)
 
     progress = make([1.0, 1.0])
     followed = progress.follow(run, "cluster", "function", [1, 2])  # type: ignore[arg-type]

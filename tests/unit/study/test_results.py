@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.study.results import COLUMNS, list_changes, tabulate, tabulate_shown
+from scenebook.study.results import COLUMNS, format_changes, tabulate, tabulate_shown
 from scenebook.study.summaries import Summary, summarize
 from tests.unit.study.study import (
     DIVERGED,
@@ -108,6 +108,6 @@ def test_numbers_that_no_row_lacks_stay_numbers(summaries: list[Summary]) -> Non
 
 def test_of_many_changed_settings_the_short_table_gives_some() -> None:
     change = {"rotation_range": 0, "zoom_range": 0.25, "horizontal_flip": False, "shear_range": 0}
-    assert list_changes(change, 3) == "rotation_range 0, zoom_range 0.25, 2 more"
-    assert list_changes(change).endswith("horizontal_flip False, shear_range 0")
-    assert list_changes({}) == ""
+    assert format_changes(change, 3) == "rotation_range 0, zoom_range 0.25, 2 more"
+    assert format_changes(change).endswith("horizontal_flip False, shear_range 0")
+    assert format_changes({}) == ""

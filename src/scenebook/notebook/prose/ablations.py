@@ -1,25 +1,33 @@
-"""The sentences on a study as a whole: what was run, what its figures show, what cannot be concluded. No TensorFlow."""
+"""The sentences on a study: what was run, what becomes of the paper's claims, what cannot be concluded.
+
+All of them take the summaries of `study.summaries.summarize`, and `claims` of the claims file. A sentence has fields
+for what it says of `ablations/results.csv`, and comes with their values, for `say`. A field on a variant begins with
+the variant's number in the plan, so that the sentences of several claims may stand together.
+"""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from scenebook.core.sentences import Sourced
+from scenebook.core.sentences import Sentence, Sourced, format_field
 from scenebook.core.wording import count_noun, join_names
-from scenebook.notebook.prose.ablation_claims import Sentence
+from scenebook.evaluation.claims.schema import Claim, StudyExpectation
+from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.study.plan import BASE
 from scenebook.study.records import FAILED
-from scenebook.study.results import RESULTS_FILE, show_gap
-from scenebook.study.summaries import INCOMPLETE, NOT_RUN, Comparison, Summary
+from scenebook.study.results import RESULTS_FILE, collect_study_values, in_points, show_gap
+from scenebook.study.summaries import INCOMPLETE, NOT_RUN, Comparison, Summary, has_base
+from scenebook.study.verdicts import Judgement, judge_claims, judge_variant, sort_parts
 
-MANY_INTERVALS = 10
+_MANY_INTERVALS = 10
 """Of so many it has to be said that some miss by chance."""
 
 
-def describe_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
+def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     """Returns the sentences on what was run, or the one that nothing was, with their values, for `say`.
 
     Args:
@@ -32,25 +40,21 @@ def describe_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
         text = f"No ablation has been run with the settings of this run{aside}: `make ablations` does that."
         return text, Sourced({})
     made = [record for summary in run for record in (*summary.done, *summary.failed)]
+    differing = count_noun(sum(one.variant.name != BASE for one in run), "variant")
+    held_out = len({path for record in made for path in record.val_paths})
     values = {
-        "variants": count_noun(sum(one.variant.name != BASE for one in run), "variant"),
-        "trainings": count_noun(len(made), "training"),
-        "held_out": len({path for record in made for path in record.val_paths}),
-    }
-    origins = {
-        "variants": f"{RESULTS_FILE}: rows with a status other than {NOT_RUN}, without the base",
-        "trainings": "ablations/runs: number of files",
-        "held_out": "ablations/runs: validation images of all seeds",
+        "variants": (differing, f"{RESULTS_FILE}: rows with a status other than {NOT_RUN}, without the base"),
+        "trainings": (count_noun(len(made), "training"), "ablations/runs: number of files"),
+        "held_out": (held_out, "ablations/runs: validation images of all seeds"),
     }
     text = (
         "The recipe of this run, the *base*, and {variants} of it make {trainings}. Over all seeds {held_out:,} "
         "images are held out, with each seed the same ones for every variant."
     )
-    return " ".join([text, *_tell_missing(summaries, stale)]), Sourced(values, origins=origins)
+    return " ".join([text, *_tell_missing(summaries, stale)]), Sourced.from_pairs(values)
 
 
 def _tell_missing(summaries: Sequence[Summary], stale: int) -> list[str]:
-    """Returns the sentences on what the study lacks; none where it is whole."""
     count = {status: sum(one.status == status for one in summaries) for status in (NOT_RUN, INCOMPLETE, FAILED)}
     sentences = {
         NOT_RUN: "Not run yet: {n} of the plan; `make ablations` goes on.",
@@ -61,83 +65,218 @@ def _tell_missing(summaries: Sequence[Summary], stale: int) -> list[str]:
     return [*told, f"Left out: {count_noun(stale, 'result')} of other settings."] if stale else told
 
 
-def read_differences(summaries: Sequence[Summary]) -> Sentence:
-    """Returns the sentences on how many variants differ from the base, with their values, for `say`.
-
-    Args:
-        summaries: From `summarize`; at least one variant can be compared.
-    """
+def tell_differences(summaries: Sequence[Summary]) -> Sentence:
+    """Returns the sentences on how many variants differ from the base; at least one can be compared."""
     compared = _list_compared(summaries)
     accuracy, gap = ([getattr(one, f"{name}_direction") for one in compared] for name in ("accuracy", "gap"))
-    values = {
-        "compared": count_noun(len(compared), "variant"),
-        "lower": accuracy.count(-1),
-        "higher": accuracy.count(1),
-        "undecided": accuracy.count(0),
-        "smaller": gap.count(-1),
-        "larger": gap.count(1),
+    values: dict[str, tuple[Any, str]] = {
+        "compared": (count_noun(len(compared), "variant"), f"{RESULTS_FILE}: rows with a difference")
     }
-    origins = dict.fromkeys(["lower", "higher", "undecided"], f"{RESULTS_FILE}: difference_low, difference_high, p")
-    origins |= dict.fromkeys(["smaller", "larger"], f"{RESULTS_FILE}: gap_difference_low, gap_difference_high")
-    origins["compared"] = f"{RESULTS_FILE}: rows with a difference"
+    for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided")):
+        values[name] = (accuracy.count(way), f"{RESULTS_FILE}: difference_low, difference_high, p")
+    for way, name in ((-1, "smaller"), (1, "larger")):
+        values[name] = (gap.count(way), f"{RESULTS_FILE}: gap_difference_low, gap_difference_high")
     text = (
         "Of {compared}, the accuracy of {lower} is shown to be lower than the base's, and that of {higher} to be "
         "higher; for {undecided} that is undecided at this n. The over-fitting gap is shown to be larger for {larger} "
         "and smaller for {smaller}."
     )
-    return text, Sourced(values, origins=origins)
+    return text, Sourced.from_pairs(values)
 
 
 def _list_compared(summaries: Sequence[Summary]) -> list[Comparison]:
     return [one.comparison for one in summaries if one.comparison]
 
 
-def read_gaps(summaries: Sequence[Summary]) -> Sentence:
-    """Returns the sentence on the largest and the smallest over-fitting gap, with its values, for `say`.
-
-    Args:
-        summaries: From `summarize`; at least one training is done.
-    """
+def tell_gaps(summaries: Sequence[Summary]) -> Sentence:
+    """Returns the sentence on the largest and the smallest over-fitting gap; at least one training is done."""
     ordered = sorted((one for one in summaries if one.done), key=lambda one: float(one.gaps.mean()))
-    values: dict[str, Any] = {}
-    origins = {}
+    values = {}
     for end, summary in (("smallest", ordered[0]), ("largest", ordered[-1])):
-        values |= {end: summary.title, f"{end}_gap": show_gap(summary)}
-        origins[end] = f"{RESULTS_FILE}: title of the {end} gap"
-        origins[f"{end}_gap"] = f"{RESULTS_FILE}: {summary.variant.name}, gap, times 100"
+        values[end] = (summary.title, f"{RESULTS_FILE}: title of the {end} gap")
+        values[f"{end}_gap"] = (show_gap(summary), f"{RESULTS_FILE}: {summary.variant.name}, gap, times 100")
     text = "The over-fitting gap is largest in “{largest}”, {largest_gap} points"
     if len(ordered) > 1:
         text += ", and smallest in “{smallest}”, {smallest_gap} points"
-    return f"{text}.", Sourced(values, origins=origins)
+    return f"{text}.", Sourced.from_pairs(values)
 
 
-def describe_limits(summaries: Sequence[Summary]) -> Sentence:
-    """Returns the sentences on what cannot be concluded, with their values, for `say`.
-
-    Args:
-        summaries: From `summarize`; at least one variant can be compared.
-    """
+def tell_limits(summaries: Sequence[Summary]) -> Sentence:
+    """Returns the sentences on what cannot be concluded; at least one variant can be compared."""
     compared = _list_compared(summaries)
-    values: dict[str, Any] = {"compared": count_noun(len(compared), "variant"), "intervals": 2 * len(compared)}
-    origins = dict.fromkeys(values, f"{RESULTS_FILE}: rows with a difference")
+    single = sum(len(one.accuracies) == 1 for one in compared)
+    values: dict[str, tuple[Any, str]] = {
+        "compared": (count_noun(len(compared), "variant"), f"{RESULTS_FILE}: rows with a difference"),
+        "intervals": (2 * len(compared), f"{RESULTS_FILE}: rows with a difference"),
+        "single": (single, f"{RESULTS_FILE}: rows with a difference and one seed"),
+    }
     reaches = []
     for seeds in sorted({len(one.accuracies) for one in compared}, reverse=True):
         halves = [50 * (one.accuracy["high"] - one.accuracy["low"]) for one in compared if len(one.gaps) == seeds]
-        values[f"reach{seeds}"] = float(np.median(halves))
-        origins[f"reach{seeds}"] = f"{RESULTS_FILE}: median of half of difference_high less difference_low"
+        origin = f"{RESULTS_FILE}: median of half of difference_high less difference_low"
+        values[f"reach{seeds}"] = (float(np.median(halves)), origin)
         reaches.append(f"{{reach{seeds}:.1f}} with {count_noun(seeds, 'seed')}")
     sentences = [
         "The points by which the interval of a difference in accuracy reaches to either side are, at the median, "
         f"{join_names(reaches)}: a difference of less cannot be told from none."
     ]
-    values["single"] = sum(len(one.accuracies) == 1 for one in compared)
-    origins["single"] = f"{RESULTS_FILE}: rows with a difference and one seed"
-    if values["single"]:
+    if single:
         sentences.append("Of {compared}, {single} rest on one seed: what another would have given is not known.")
     sentences.append(
         "The intervals speak of other images, not of further trainings: of these, only the distance between seeds "
         "tells. What two changes do together was not tried."
     )
-    if values["intervals"] >= MANY_INTERVALS:
+    if 2 * len(compared) >= _MANY_INTERVALS:
         sentences.append("There are {intervals} intervals: of so many, one in twenty misses by chance.")
-    return " ".join(sentences), Sourced(values, origins=origins)
+    return " ".join(sentences), Sourced.from_pairs(values)
+
+
+_WORDS = {("accuracy", -1): "lower", ("accuracy", 1): "higher", ("gap", -1): "smaller", ("gap", 1): "larger"}
+_GAP_DIFFERENCE = "{gap_difference} against the base (95% interval {gap_difference.low} to {gap_difference.high})"
+
+
+def tell_study_verdicts(summaries: Sequence[Summary], claims: Sequence[Claim]) -> dict[str, dict[str, Any]]:
+    """Returns the content of `ablations/verdicts.json`: of each claim that a variant tests, by its id, the `verdict`,
+    what was `measured` in short, the `sentence`, both as plain text, and the verdict of each variant alone. It is empty
+    where nothing was run.
+    """  # fmt: skip
+    values = collect_study_values(summaries)
+    return {
+        one.claim.id: {
+            "verdict": one.verdict,
+            "measured": _measure_in_short(one),
+            "sentence": _fill_plainly(_tell_forward(one, with_base=has_base(summaries)), values),
+            "variants": {summary.variant.name: judge_variant(one.study, summary) for summary in one.forward},
+        }
+        for one in judge_claims(summaries, claims)
+        if any(summary.status != NOT_RUN for summary in summaries)
+    }
+
+
+def tell_study_claims(summaries: Sequence[Summary], claims: Sequence[Claim]) -> list[Sentence]:
+    """Returns the sentences on each claim that a variant tests, with their values, for `say`."""
+    values = collect_study_values(summaries)
+    told = []
+    for one in judge_claims(summaries, claims):
+        forward = _tell_forward(one, with_base=has_base(summaries))
+        compared = [_tell_opposite(summary) for summary in one.opposite if summary.comparison]
+        told.append((" ".join([f"**{_capital(one.claim.statement)}: {one.verdict}.**", forward, *compared]), values))
+    return told
+
+
+def _fill_plainly(sentence: str, values: Sourced) -> str:
+    """Returns a sentence with its fields filled, as plain text: nothing in it is escaped."""
+    parts = string.Formatter().parse(sentence)
+    return "".join(text + (format_field(name, spec or "", [values]) if name else "") for text, name, spec, _ in parts)
+
+
+def _measure_in_short(one: Judgement) -> str:
+    """Returns the differences from the base, without intervals; of several variants with their titles."""
+    texts = []
+    for summary in one.forward:
+        if summary.comparison:
+            accuracy, gap = in_points(summary.comparison.accuracy), in_points(summary.comparison.gap)
+            text = f"accuracy {accuracy['value']} points, gap {gap['value']} points"
+            texts.append(text if len(one.forward) == 1 else f"{summary.title}: {text}")
+    return "; ".join(texts) or "–"
+
+
+def _tell_forward(one: Judgement, *, with_base: bool) -> str:
+    if not with_base:
+        return "The base has no result, so that there is nothing to compare with."
+    sentences = []
+    for summary in one.forward:
+        sentences += [*_tell_numbers(summary), *_tell_trouble(summary)]
+        if summary.comparison:
+            sentences += _tell_outcome(one.study, summary)
+    return " ".join([*sentences, *_tell_agreement(one)])
+
+
+def _tell_numbers(summary: Summary) -> list[str]:
+    if summary.comparison is None:
+        return []
+    text = (
+        "Over {seeds} with {images:,} validation images in all, the accuracy of “{title}” is {accuracy:.1%}, "
+        f"{_show_difference(summary)}, and its over-fitting gap is {{gap}} points, {_GAP_DIFFERENCE}."
+    )
+    return [_name_fields(text, summary)]
+
+
+def _show_difference(summary: Summary) -> str:
+    assert summary.comparison is not None
+    p = "p < 0.001" if summary.comparison.p < 0.001 else "p = {p:.3f}"
+    return f"{{difference}} points against the base (95% interval {{difference.low}} to {{difference.high}}; {p})"
+
+
+def _tell_trouble(summary: Summary) -> list[str]:
+    """Returns the sentence on what is missing of a variant; none where nothing is."""
+    if summary.status == NOT_RUN:
+        text = "“{title}” has not been run: make ablations does that."
+    elif summary.failed and summary.diverged == len(summary.failed):
+        rest = "the numbers are those of the others" if summary.done else "there is no accuracy and no gap to judge"
+        text = (
+            "With “{title}”, training did not finish in {failed} of {planned} seeds, because the loss was no finite "
+            f"number; {rest}."
+        )
+    elif summary.failed:
+        text = "“{title}” failed in {failed} of {planned} seeds ({error})."
+    elif summary.comparison is None:
+        text = "“{title}” has no seed in common with the base."
+    else:
+        return []
+    return [_name_fields(text, summary)]
+
+
+def _tell_outcome(expected: StudyExpectation, summary: Summary) -> list[str]:
+    """Returns the sentences on what a compared variant shows of all that the claim says."""
+    shown, contradicted, left_open = sort_parts(expected, summary)
+
+    def word(names: list[str], sign: int = 1) -> str:
+        return join_names([f"the {name} is {_WORDS[name, sign * expected.directions[name]]}" for name in names])
+
+    sentences = []
+    if contradicted:
+        sentences.append(f"{_capital(word(contradicted, -1))}: the paper says the opposite.")
+    if shown:
+        sentences.append(f"{_capital(word(shown))}, as the paper says.")
+    if left_open:
+        sentences.append(f"Whether {word(left_open)}, as the paper says, is undecided at this n.")
+    if "accuracy" not in expected.directions:
+        assert summary.comparison is not None
+        way = summary.comparison.accuracy_direction
+        which = f"is {_WORDS['accuracy', way]}" if way else "changes is undecided at this n"
+        start = "The accuracy, of which the claim does not speak, " if way else "Whether the accuracy "
+        sentences.append(f"{start}{which}.")
+    return sentences
+
+
+def _tell_agreement(one: Judgement) -> list[str]:
+    """Returns the sentence on what several variants together make of a claim."""
+    alone = [judge_variant(one.study, summary) for summary in one.forward]
+    alone = [verdict for verdict in alone if verdict != NOT_TESTED]
+    if len(alone) < 2:
+        return []
+    if REPRODUCED in alone and NOT_REPRODUCED in alone:
+        return ["The variants disagree, so that the claim as a whole is undecided."]
+    if REPRODUCED in alone:
+        return ["All of them show it." if len(set(alone)) == 1 else "One that shows it is enough; none contradicts it."]
+    if NOT_REPRODUCED in alone:
+        return ["None of them shows it."]
+    return []
+
+
+def _tell_opposite(summary: Summary) -> str:
+    text = (
+        f"For comparison, the reverse: “{{title}}” has an accuracy of {{accuracy:.1%}}, {_show_difference(summary)}, "
+        f"and a gap of {{gap}} points, {_GAP_DIFFERENCE}."
+    )
+    return _name_fields(text, summary)
+
+
+def _name_fields(text: str, summary: Summary) -> str:
+    """Returns a sentence on one variant with the names of its fields as `_collect_values` has them."""
+    return text.replace("{", f"{{v{summary.number}_")
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

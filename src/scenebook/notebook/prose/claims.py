@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from scenebook.core.sentences import Sourced
+from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, show_setting
 from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, REPRODUCED, VERDICTS, Judged
@@ -14,7 +14,6 @@ from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, N
 JUDGED_FILE = "conclusion/claims.json"
 MOST_LISTED = 6
 MANY_INTERVALS = 10
-Sentence = tuple[str, Sourced]
 
 
 def tell_counts(judged: Sequence[Judged]) -> Sentence:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from scenebook.notebook.prose.ablations import describe_limits, describe_study, read_differences, read_gaps
+from scenebook.notebook.prose.ablations import tell_differences, tell_gaps, tell_limits, tell_study
 from scenebook.study.summaries import Summary, summarize
+from tests.unit.notebook.prose.test_study_claims import show
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_record, make_records, make_variant
-from tests.unit.study.test_telling import show
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def summaries() -> list[Summary]:
 
 
 def test_what_was_run_is_told_and_what_was_not(summaries: list[Summary]) -> None:
-    told = show(describe_study(summaries, stale=2))
+    told = show(tell_study(summaries, stale=2))
     assert "the *base*, and 5 variants of it make 12 trainings." in told
     assert "Over all seeds 450 images are held out, with" in told
     assert told.endswith(
@@ -28,37 +28,37 @@ def test_what_was_run_is_told_and_what_was_not(summaries: list[Summary]) -> None
 
 
 def test_a_whole_study_has_nothing_missing(summaries: list[Summary]) -> None:
-    assert show(describe_study(summaries[:3])).endswith(" the same ones for every variant.")
+    assert show(tell_study(summaries[:3])).endswith(" the same ones for every variant.")
 
 
 def test_where_nothing_was_run_one_sentence_says_how() -> None:
     for plan in ([], [make_base(), make_variant("v")]):
-        told = show(describe_study(summarize(plan, [])))
+        told = show(tell_study(summarize(plan, [])))
         assert told == "No ablation has been run with the settings of this run: `make ablations` does that."
-    assert "this run (1 result of other settings left out): `make" in show(describe_study([], stale=1))
+    assert "this run (1 result of other settings left out): `make" in show(tell_study([], stale=1))
 
 
 def test_differences_are_counted(summaries: list[Summary]) -> None:
-    assert show(read_differences(summaries)) == (
+    assert show(tell_differences(summaries)) == (
         "Of 4 variants, the accuracy of 2 is shown to be lower than the base's, and that of 0 to be higher; for 2 that "
         "is undecided at this n. The over-fitting gap is shown to be larger for 1 and smaller for 1."
     )
 
 
 def test_the_largest_and_the_smallest_gap_are_named(summaries: list[Summary]) -> None:
-    told = show(read_gaps(summaries))
+    told = show(tell_gaps(summaries))
     assert told.startswith("The over-fitting gap is largest in “worse”, 30.0 points, and smallest in “*no* `$x^2$`")
     assert told.endswith("”, 0.0 points.")
-    assert show(read_gaps(summaries[:1])) == "The over-fitting gap is largest in “as the run (base)”, 9.7 points."
+    assert show(tell_gaps(summaries[:1])) == "The over-fitting gap is largest in “as the run (base)”, 9.7 points."
 
 
 def test_what_cannot_be_concluded_goes_by_the_seeds_that_there_are(summaries: list[Summary]) -> None:
-    told = show(describe_limits(summaries))
+    told = show(tell_limits(summaries))
     assert " with 3 seeds and " in told
     assert " with 1 seed: a difference of less" in told
     assert "Of 4 variants, 2 rest on one seed" in told
     assert "one in twenty" not in told
-    whole = show(describe_limits(summaries[:3]))
+    whole = show(tell_limits(summaries[:3]))
     assert "rest on one seed" not in whole
     assert "not of further trainings" in whole
 
@@ -67,5 +67,5 @@ def test_of_many_intervals_some_are_said_to_miss() -> None:
     plan = [make_base(1), *(make_variant(f"v{number}", seeds=1) for number in range(5))]
     records = [make_record(variant.name) for variant in plan]
     assert "There are 10 intervals: of so many, one in twenty misses by chance." in show(
-        describe_limits(summarize(plan, records))
+        tell_limits(summarize(plan, records))
     )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.sentences import fill, without_marks
+from scenebook.core.sentences import Sentence, fill, without_marks
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.evaluation.claims.measures import VERDICTS_FILE, measure_run
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
-from scenebook.notebook.prose.ablation_claims import Sentence, judge, tell_claims
+from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_verdicts
 from scenebook.study.plan import Variant
 from scenebook.study.records import Record
 from scenebook.study.summaries import summarize
@@ -30,7 +30,7 @@ def show(sentence: Sentence) -> str:
 
 def tell(variants: Sequence[Variant], *records: Record, base: bool = True) -> str:
     kept = [*records, *(make_records("base") if base else [])]
-    return " ".join(show(sentence) for sentence in tell_claims(summarize([BASE, *variants], kept), CLAIMS))
+    return " ".join(show(sentence) for sentence in tell_study_claims(summarize([BASE, *variants], kept), CLAIMS))
 
 
 def test_a_claim_that_is_reproduced_is_told_with_its_numbers() -> None:
@@ -100,22 +100,22 @@ def test_other_failures_and_missing_results_are_told() -> None:
     assert "“block” failed in 1 of 3 seeds (MemoryError: {no} *room*). “stage” has not been run: make abl" in told
     assert "The base has no result" in tell(plan, *make_records("block"), base=False)
     alone = summarize([BASE, *plan], [make_record("base", 1), make_record("block", 0)])
-    assert "“block” has no seed in common with the base." in show(tell_claims(alone, CLAIMS)[0])
+    assert "“block” has no seed in common with the base." in show(tell_study_claims(alone, CLAIMS)[0])
 
 
 def test_titles_are_text_whatever_they_hold() -> None:
     variant = make_variant("v", "epochs", title=HOSTILE)
     summaries = summarize([BASE, variant], [*make_records("base"), *make_records("v")])
-    (sentence, values) = tell_claims(summaries, CLAIMS)[0]
+    (sentence, values) = tell_study_claims(summaries, CLAIMS)[0]
     assert "\\*no\\* \\`\\$x\\^2\\$\\` \\{0\\}" in without_marks(fill(sentence, [values]).markdown)
-    assert " ".join(HOSTILE.split()) in " ".join(judge(summaries, CLAIMS)["epochs"]["sentence"].split())
+    assert " ".join(HOSTILE.split()) in " ".join(tell_study_verdicts(summaries, CLAIMS)["epochs"]["sentence"].split())
 
 
 @pytest.mark.parametrize(("validation", "verdict"), [(0.7, REPRODUCED), (0.95, NOT_REPRODUCED)])
 def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: float, verdict: str) -> None:
     plan = [BASE, make_variant("bare", "no-augmentation")]
     records = [*make_records("base"), *make_records("bare", validation=validation)]
-    run_dir.write_json(VERDICTS_FILE, judge(summarize(plan, records), CLAIMS))
+    run_dir.write_json(VERDICTS_FILE, tell_study_verdicts(summarize(plan, records), CLAIMS))
     listed = {claim.id: claim for claim in CLAIMS}
     measured = measure_run(listed["no-augmentation"], run_dir)
     assert measured is not None
@@ -128,11 +128,11 @@ def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: f
 def test_the_verdicts_of_each_variant_are_kept_and_are_json() -> None:
     plan = [BASE, make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     records = [*make_records("base"), *make_records("block", validation=0.95)]
-    found = judge(summarize(plan, records), CLAIMS)["more-layers"]
+    found = tell_study_verdicts(summarize(plan, records), CLAIMS)["more-layers"]
     assert found["variants"] == {"block": REPRODUCED, "stage": NOT_TESTED}
     assert found["measured"].startswith("block: accuracy +")
     json.dumps(found, allow_nan=False)
 
 
 def test_where_nothing_was_run_there_is_no_verdict() -> None:
-    assert judge(summarize([BASE, make_variant("long", "epochs")], []), CLAIMS) == {}
+    assert tell_study_verdicts(summarize([BASE, make_variant("long", "epochs")], []), CLAIMS) == {}
