@@ -102,11 +102,12 @@ types: setup-dev ## check types
 check: lint types test ## lint, types and tests
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim
+sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim (needs poppler)
+	@command -v pdftoppm > /dev/null || { echo "Expected pdftoppm, which draws the first page. Install poppler (poppler-utils)."; exit 2; }
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SCHEDULER= \
 		SCENEBOOK_SET="ablations=claims trunk_runtime=tensorflow" $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
-	@$(PY) -m scenebook.rendering.first_page docs/sample/report.pdf docs/sample/first-page.png
+	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
 lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt

@@ -10,7 +10,6 @@ from scenebook.rendering import pandoc
 from scenebook.rendering.document import Fragment, Node, Report, ReportImage
 from scenebook.rendering.equations import Key, convert_equations, key_of
 from scenebook.rendering.numbering import Target, text_without_target
-from scenebook.rendering.spoken import speak
 from scenebook.rendering.text import typst_literal, typst_text, wrap_lines
 from scenebook.rendering.tree import each_node, map_lists, plain_text, raw, raw_block
 
@@ -149,7 +148,7 @@ class _Writer:
                 return f"#unreadable-equation({shown}, numbered: {typst_literal(content['numbered'])});{label}"
             return f"#raw({shown});"
         numbering = ', numbering: "(1)"' if content["numbered"] else ""
-        alt = typst_literal(speak(content["tex"]) or "empty equation")
+        alt = typst_literal(content["tex"] or "empty equation")
         return f"#[#set math.equation(alt: {alt}{numbering});{source}{label}]"
 
     def _references(self, labels: list[str]) -> str:

@@ -22,7 +22,7 @@ from scenebook.rendering.report import RenderedReport, StageNotebook, render_rep
 
 from .conftest import page_of
 from .tagged import read_tagged
-from .test_layout import LOREM, ink_of, millimetres
+from .test_layout import LOREM, millimetres, pages_of
 
 IMAGE = np.full((60, 60, 3), 120, np.uint8)
 HOSTILE = '<b>#x</b> "🏔"'
@@ -117,7 +117,7 @@ def test_figures_that_wait_for_a_place_are_not_pushed_into_each_other(
 ) -> None:
     calls = [{"count": 18, "bars": [BARS[0]] * 18}, {"wide": False, "bars": BARS}]
     pdf = render(tmp_path, monkeypatch, calls, LOREM * 45).pdf.read_bytes()
-    ink = ink_of(pdf, 2)
+    ink = pages_of(pdf)[1]
     column = ink[millimetres(150) : -millimetres(23), : ink.shape[1] // 2 - millimetres(4)]
     lines = np.flatnonzero(column.any(axis=1))
     gaps = np.diff(lines)
