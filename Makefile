@@ -109,8 +109,8 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
 lock: setup-dev ## pin all requirements anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK_FLAGS) -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
 	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['openvino'])" \
 		| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-openvino.txt
 clean: ## remove all runs and rendered reports (not .venv)
