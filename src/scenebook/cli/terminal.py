@@ -1,14 +1,24 @@
-"""What a terminal shows while the notebooks run."""
+"""What a terminal shows while notebooks run, and while images are classified."""
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.status import Status
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
 from rich.text import Text
 
+from scenebook.core.progress import CountProgress
 from scenebook.pipeline.manifest import StageOutcome
 from scenebook.pipeline.planning import FIRST
 
@@ -18,10 +28,8 @@ class TerminalListener:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._status: Status | None = None
+        self._progress: Progress | None = None
         self._title = ""
-        self._last = ""
-        self._started = 0.0
 
     def __enter__(self) -> TerminalListener:
         return self
@@ -30,12 +38,15 @@ class TerminalListener:
         self._stop()
 
     def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
-        self._title, self._last, self._started = f"[{number}/{total}] {stage}", "", time.monotonic()
+        self._title = f"[{number}/{total}] {stage}"
         if reason != FIRST:
-            self._console.print(Text(f"[{number}/{total}] {stage} is run: {reason}"))
-        if self._console.is_terminal:
-            self._status = self._console.status(_Clock(self))
-            self._status.start()
+            self._console.print(Text(f"{self._title} is run: {reason}"))
+        if self._console.is_interactive:
+            last = TextColumn("{task.fields[last]}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), last)
+            self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
+            self._progress.add_task(self._title, total=None, last="")
+            self._progress.start()
         elif reason == FIRST:
             self._console.print(Text(self._title))
 
@@ -43,8 +54,9 @@ class TerminalListener:
         self._console.print(Text(f"[{number}/{total}] {stage}: unchanged"))
 
     def progress(self, stage: str, text: str) -> None:
-        self._last = text
-        if (text.startswith("epoch") and "step" not in text) or not self._console.is_terminal:
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], last=text)
+        if (text.startswith("epoch") and "step" not in text) or self._progress is None:
             self._console.print(Text(f"      {text}"))
 
     def stage_ended(self, outcome: StageOutcome) -> None:
@@ -54,72 +66,23 @@ class TerminalListener:
         self._console.print(Text(f"{self._title}: {mark} in {outcome.seconds:.1f} s{memory}"))
 
     def _stop(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
-    def line(self) -> Text:
-        """Returns what the running line says now."""
-        seconds = time.monotonic() - self._started
-        return Text(f"{self._title}  {seconds:.0f} s  {self._last}")
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
 
-class CountLine:
-    """Shows how many of many are done, how fast, and for how long still. Call it as `report(done, total)`.
-
-    On a terminal it is one running line, elsewhere a line every few seconds.
+@contextmanager
+def count_on(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields `report(done, total)`, which shows how many are done: a bar on a terminal, elsewhere a line now and then.
 
     Args:
         console: Where it is shown.
         what: What is counted, in the plural.
-        seconds: The time between two lines where there is no terminal.
     """
-
-    def __init__(self, console: Console, what: str, seconds: float = 5.0) -> None:
-        self._console = console
-        self._what = what
-        self._seconds = seconds
-        self._status: Status | None = None
-        self._first: tuple[float, int] | None = None
-        self._last = 0.0
-
-    def __enter__(self) -> CountLine:
-        if self._console.is_terminal:
-            self._status = self._console.status(Text("loading the network"))
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if self._first is None:
-            # The first batch pays for what is built once, so the rate is counted from its end.
-            self._first, self._last = (now, done), now
-        text = self._describe(done, total, now)
-        if self._status is not None:
-            self._status.update(Text(text))
-        elif now - self._last >= self._seconds:
-            self._last = now
-            self._console.print(Text(f"      {text}"))
-
-    def _describe(self, done: int, total: int, now: float) -> str:
-        then, before = self._first or (now, done)
-        text = f"{done:,} of {total:,} {self._what}"
-        if done > before and now > then:
-            rate = (done - before) / (now - then)
-            minutes, seconds = divmod(round((total - done) / rate), 60)
-            text += f", {rate:.1f} a second, {f'{minutes} min ' if minutes else ''}{seconds} s left"
-        return text
-
-
-class _Clock:
-    """A line that is read anew each time the terminal is refreshed."""
-
-    def __init__(self, listener: TerminalListener) -> None:
-        self._listener = listener
-
-    def __rich_console__(self, console: Console, options: Any) -> Any:
-        yield self._listener.line()
+    if not console.is_interactive:
+        yield CountProgress(what, report=lambda line: console.print(Text(f"      {line}")))
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("loading the network", total=None)
+        yield lambda done, total: progress.update(task, description=what, completed=done, total=total)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scenebook.cli.loading import short
-from scenebook.cli.terminal import CountLine
+from scenebook.cli.terminal import count_on
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import default_build_dir, open_run, replacing
 from scenebook.core.settings import describe_settings
@@ -80,8 +80,8 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     images = open_images(arguments.images)
     check_run(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
-    with CountLine(console, "images") as line:
-        outcome = predict_folder(run_dir, images, report=line)
+    with count_on(console, "images") as report:
+        outcome = predict_folder(run_dir, images, report=report)
     rate = outcome.images / max(outcome.seconds, 1e-3)
     console.print(Text(f"{count_noun(outcome.images, 'image')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
     for warning in _describe_warnings(outcome):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 MARK = "» "
 """Lines of the error stream that begin so are progress; the rest is the stage's log."""
@@ -20,9 +21,11 @@ class CountProgress:
     Args:
         what: What is counted.
         seconds: The time between two lines.
+        report: Gets each line.
     """
 
-    def __init__(self, what: str, seconds: float = 5.0) -> None:
+    def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = print_progress) -> None:
+        self._report = report
         self._what = what
         self._seconds = seconds
         self._started = self._last = time.monotonic()
@@ -35,7 +38,7 @@ class CountProgress:
             # The first few say little: starting what counts takes its time as well.
             told = total / 100 <= done < total
             rest = f", {rate:,.0f} a second, {describe_seconds((total - done) / rate)} left" if told else ""
-            print_progress(f"{self._what}: {done:,} of {total:,}{rest}")
+            self._report(f"{self._what}: {done:,} of {total:,}{rest}")
 
 
 def describe_seconds(seconds: float) -> str:

@@ -36,17 +36,13 @@ class TaskResult:
         position: The task's index.
         result: What the function returned; `None` after an error.
         error: Kind and text of the error, in one line; empty without one.
-        kind: The name of the error's class; empty without one.
         details: The last lines of its traceback.
-        seconds: How long the function ran, in its last try; nan where its worker did not live to tell.
     """
 
     position: int
     result: Any = None
     error: str = ""
-    kind: str = ""
     details: str = ""
-    seconds: float = float("nan")
 
 
 def _ignore(_: int) -> None:
@@ -151,28 +147,26 @@ class _Run:
 def _call(function: Callable[[Any], Any], task: Any, position: int, topic: str) -> TaskResult:
     """Runs on a worker. Errors travel as text: not every error can be pickled, and of some only the half comes back."""
     get_worker().log_event(topic, position)
-    started = time.perf_counter()
     try:
-        result = function(task)
+        return TaskResult(position, function(task))
     except BaseException as error:
-        return _describe(error, position, time.perf_counter() - started)
-    return TaskResult(position, result, seconds=time.perf_counter() - started)
+        return _describe(error, position)
 
 
-def _describe(error: BaseException, position: int, seconds: float = float("nan")) -> TaskResult:
+def _describe(error: BaseException, position: int) -> TaskResult:
     kind = type(error).__name__
     text = " ".join(str(error).split())
     lines = "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
-    return TaskResult(position, None, f"{kind}: {text}" if text else kind, kind, "\n".join(lines), seconds)
+    return TaskResult(position, None, f"{kind}: {text}" if text else kind, "\n".join(lines))
 
 
 def _give_up(position: int, workers: Sequence[str]) -> TaskResult:
-    kind = KilledWorker.__name__
     text = (
-        f"the worker process ended without a word, {len(workers)} times in {len(workers)}. Mostly it is the system "
-        "that ends it, because it takes more memory than there is: let a task take less, or close other programs."
+        f"{KilledWorker.__name__}: the worker process ended without a word, {len(workers)} times in {len(workers)}. "
+        "Mostly it is the system that ends it, because it takes more memory than there is: let a task take less, or "
+        "close other programs."
     )
-    return TaskResult(position, None, f"{kind}: {text}", kind, f"Workers: {', '.join(workers)}")
+    return TaskResult(position, None, text, f"Workers: {', '.join(workers)}")
 
 
 def _fetch(future: Future, run: _Run, watch: _Watch) -> TaskResult | None:

@@ -28,8 +28,7 @@ def run(cluster: Cluster, function: Any, given: list[Any], **options: Any) -> li
 def test_every_task_has_an_outcome(cluster: Cluster) -> None:
     outcomes = run(cluster, tasks.double, list(range(7)))
     assert [outcome.result for outcome in outcomes] == [0, 2, 4, 6, 8, 10, 12]
-    assert {(outcome.error, outcome.kind, outcome.details) for outcome in outcomes} == {("", "", "")}
-    assert all(outcome.seconds >= 0 for outcome in outcomes)
+    assert {(outcome.error, outcome.details) for outcome in outcomes} == {("", "")}
 
 
 def test_no_task_is_no_outcome(cluster: Cluster) -> None:
@@ -71,7 +70,7 @@ def test_an_error_is_an_outcome_and_the_others_go_on(cluster: Cluster) -> None:
     first, second, third = run(cluster, tasks.double_unless_negative, [1, -2, 3])
     assert (first.result, third.result) == (2, 6)
     assert second.result is None
-    assert (second.error, second.kind) == ("ValueError: -2 is negative", "ValueError")
+    assert second.error == "ValueError: -2 is negative"
     assert second.details.splitlines()[-1] == "negative"
     assert "in fail" in second.details
 
