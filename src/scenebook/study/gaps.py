@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, percentile_bounds
+from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, compute_percentile_bounds
 from scenebook.study.records import Record
 
 
@@ -46,8 +46,8 @@ def compare_gaps(
     drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=resamples)
     (trained,), (held_out,) = _average(patterns, counts[None])
     trained_draws, held_out_draws = _average(patterns, drawn)
-    low, high = percentile_bounds(trained_draws - held_out_draws)
-    trained_low, trained_high = percentile_bounds(trained_draws)
+    low, high = compute_percentile_bounds(trained_draws - held_out_draws)
+    trained_low, trained_high = compute_percentile_bounds(trained_draws)
     value = float(trained - held_out)
     below = math.hypot(trained - trained_low, validation["high"] - validation["value"])
     above = math.hypot(trained_high - trained, validation["value"] - validation["low"])

@@ -13,8 +13,18 @@ from sklearn.preprocessing import StandardScaler
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.baselines.fitting import Baselines, fit_linear, load_inputs, predict_baselines, shrink
-from scenebook.evaluation.baselines.scoring import COMPARISONS, NAMES, score_baselines, tabulate_scores, tabulate_tests
+from scenebook.evaluation.baselines import (
+    COMPARISONS,
+    NAMES,
+    Baselines,
+    fit_linear,
+    load_inputs,
+    predict_baselines,
+    score_baselines,
+    shrink,
+    tabulate_scores,
+    tabulate_tests,
+)
 from scenebook.network.features import RANDOM_FEATURES, RENORMALISED_FEATURES, save_features
 from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths
 

@@ -1,4 +1,7 @@
-"""Whether maps show what a network uses: what it makes of images without it, and of maps without what was learned."""
+"""Which classes are explained, and whether maps show what a network uses.
+
+That is what it makes of images without it, and what of maps is left without what was learned.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
-from scenebook.evaluation.attribution.places import enlarge
 from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
 SHARE = 0.25
@@ -21,7 +24,7 @@ _TIES = 1e-3
 _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations of the blur, and of the mask's edge
 
 
-def correlate_ranks(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def compute_rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Returns the rank correlation (Spearman) of two maps of each image, of those in which both maps vary.
 
     Args:
@@ -113,7 +116,7 @@ def check_maps(
         probs = predict(np.concatenate(blur(images, maps, softened))).astype(float)
         strongest, weakest = probs.reshape(2, n, -1)[:, np.arange(n), classes]
         losses[name] = weakest - strongest
-        correlations = correlate_ranks(first, maps)
+        correlations = compute_rank_correlations(first, maps)
         checks[f"{name}_strongest"], checks[f"{name}_weakest"] = float(strongest.mean()), float(weakest.mean())
         checks[f"{name}_loss"] = bootstrap_mean(losses[name], seed=seed)
         checks[f"{name}_agreement"] = float(np.median(correlations)) if len(correlations) else None
@@ -135,3 +138,50 @@ def tabulate_checks(checks: dict[str, Any], names: dict[str, str]) -> pd.DataFra
             for key, title in names.items()
         ]
     )
+
+
+def list_explained(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Lists the classes to explain: the predicted one of each image and, where that is wrong, the true one before it.
+
+    Args:
+        predictions: At least the columns label and predicted, a row an image.
+        most: Images; further ones are left out.
+
+    Returns:
+        The columns image (its row, from 0), class and caption.
+    """
+    rows = []
+    for image, (label, predicted) in enumerate(zip(predictions["label"], predictions["predicted"], strict=True)):
+        if image == most:
+            break
+        if label == predicted:
+            rows.append((image, label, f"for {label}"))
+        else:
+            rows += [(image, label, f"for {label} (true)"), (image, predicted, f"for {predicted} (predicted)")]
+    return pd.DataFrame(rows, columns=["image", "class", "caption"])
+
+
+def enlarge(heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns a map at the size of an image, float32 `(height, width)`: bilinear between the centres of its places."""
+    image = Image.fromarray(np.asarray(heatmap, dtype=np.float32))
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def compute_spread(heatmaps: np.ndarray) -> np.ndarray:
+    """Returns the share of places that holds half of each map: 0.5 where it is even, less the narrower it is.
+
+    Args:
+        heatmaps: float32 `(n, h, w)`.
+
+    Returns:
+        float64 `(m,)` in `(0, 0.5]`, of the maps that are not empty.
+    """
+    falling = -np.sort(-heatmaps.reshape(len(heatmaps), -1).astype(np.float64), axis=1)
+    falling = falling[falling.sum(axis=1) > 0]
+    reached = np.cumsum(falling, axis=1) / falling.sum(axis=1, keepdims=True)
+    below = (reached < 0.5).sum(axis=1)
+    # Of the place in which the half is reached, the part counts that is needed.
+    before = np.concatenate([np.zeros((len(reached), 1)), reached], axis=1)
+    rows = np.arange(len(reached))
+    part = (0.5 - before[rows, below]) / (reached[rows, below] - before[rows, below])
+    return (below + part) / heatmaps[0].size if len(reached) else np.zeros(0)

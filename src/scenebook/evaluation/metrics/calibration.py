@@ -1,18 +1,31 @@
-"""Whether the probabilities mean what they say: the calibration error and its bins."""
+"""Whether the probabilities mean what they say: the calibration error, and the temperature that corrects it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import optimize, special, stats
 
-from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, proportion_score, resample_means, split_draws
+from scenebook.evaluation.metrics.intervals import (
+    RESAMPLES,
+    Score,
+    compute_percentiles,
+    compute_proportion,
+    resample_means,
+    split_draws,
+)
 
 BINS = 10
 """Bins of confidence, of equal width, from 0 to 1."""
+SEARCHED = (0.05, 20.0)
+"""The temperatures among which the best one is looked for."""
+LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""A probability below this counts as this: one that float32 rounds to 0 would have an infinite log loss."""
 
 
-def calibration_error(probs: np.ndarray, positions: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
+def compute_calibration_error(
+    probs: np.ndarray, positions: np.ndarray, *, seed: int, resamples: int = RESAMPLES
+) -> Score:
     """Returns the expected calibration error with a 95% interval.
 
     It is the mean distance between confidence and accuracy over the bins of confidence, weighted by their images
@@ -24,14 +37,14 @@ def calibration_error(probs: np.ndarray, positions: np.ndarray, *, seed: int, re
         seed: Seed of the draws.
         resamples: How many draws.
     """
-    columns = gaps_by_bin(probs, positions)
+    columns = compute_bin_gaps(probs, positions)
     drawn = np.abs(resample_means(columns, seed=seed, resamples=resamples)).sum(axis=1)
-    by_chance = chance_errors(probs, seed=seed, resamples=resamples)
+    by_chance = compute_chance_errors(probs, seed=seed, resamples=resamples)
     value = float(np.abs(columns.mean(axis=0)).sum())
-    return error_interval(value, debiased_calibration_error(probs, positions), drawn, by_chance)
+    return compute_error_interval(value, compute_debiased_error(probs, positions), drawn, by_chance)
 
 
-def error_interval(value: float, debiased: float, drawn: np.ndarray, by_chance: np.ndarray) -> Score:
+def compute_error_interval(value: float, debiased: float, drawn: np.ndarray, by_chance: np.ndarray) -> Score:
     """Returns a calibration error with its 95% interval.
 
     Chance alone makes the error larger than 0, and resampling does so once more: percentiles would lie too high. The
@@ -45,7 +58,7 @@ def error_interval(value: float, debiased: float, drawn: np.ndarray, by_chance: 
         value: The error, in `[0, 1]`.
         debiased: What is left of it without chance.
         drawn: float `(resamples,)`, the errors of bootstrap samples.
-        by_chance: float `(resamples,)`, the errors of a network without one, from `chance_errors`.
+        by_chance: float `(resamples,)`, the errors of a network without one, from `compute_chance_errors`.
     """
     low, high = 2 * value - np.percentile(drawn, [97.5, 2.5])
     half = special.ndtri(0.975) * drawn.std()
@@ -55,7 +68,7 @@ def error_interval(value: float, debiased: float, drawn: np.ndarray, by_chance: 
     return {"value": value, "low": float(np.clip(low, 0, value)), "high": float(np.clip(high, value, 1))}
 
 
-def chance_errors(probs: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+def compute_chance_errors(probs: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """Returns the calibration errors, float `(resamples,)`, that a network without one shows on so few images.
 
     Each draw decides by the image's own confidence whether it is right (the consistency resampling of Bröcker and
@@ -74,7 +87,7 @@ def chance_errors(probs: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -
     return np.concatenate(errors).astype(float) / n
 
 
-def debiased_calibration_error(probs: np.ndarray, positions: np.ndarray) -> float:
+def compute_debiased_error(probs: np.ndarray, positions: np.ndarray) -> float:
     """Returns the calibration error less what chance adds to it, at least 0.
 
     In a bin of m images with accuracy p and mean confidence c, chance moves the accuracy about normally, with
@@ -86,7 +99,7 @@ def debiased_calibration_error(probs: np.ndarray, positions: np.ndarray) -> floa
         probs: float `(n, num_classes)`.
         positions: int `(n,)`, the position of the true class.
     """
-    bins = reliability_bins(probs, positions)
+    bins = compute_reliability_bins(probs, positions)
     accuracy, counts = bins["accuracy"].to_numpy(), bins["n"].to_numpy()
     distance = np.abs(accuracy - bins["confidence"].to_numpy())
     spread = np.sqrt(accuracy * (1 - accuracy) / counts)
@@ -96,7 +109,7 @@ def debiased_calibration_error(probs: np.ndarray, positions: np.ndarray) -> floa
     return max(0.0, float(np.average(2 * distance - folded, weights=counts)))
 
 
-def reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
+def compute_reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
     """Returns the bins of confidence that hold images.
 
     Columns: from, to, n, right, confidence (their mean), accuracy, low, high (Wilson's interval of the accuracy).
@@ -113,12 +126,12 @@ def reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
     edges = table.index.to_numpy()
     table.insert(0, "from", edges / BINS)
     table.insert(1, "to", (edges + 1) / BINS)
-    scores = [proportion_score(int(right), int(n)) for right, n in zip(table["right"], table["n"], strict=True)]
+    scores = [compute_proportion(int(right), int(n)) for right, n in zip(table["right"], table["n"], strict=True)]
     accuracies = pd.DataFrame(scores, index=table.index).rename(columns={"value": "accuracy"})
     return table.join(accuracies).reset_index(drop=True)
 
 
-def gaps_by_bin(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def compute_bin_gaps(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Returns float `(n, BINS)`: right (1 or 0) minus confidence, in the column of the confidence's bin, 0 elsewhere.
 
     The calibration error is the sum of the absolute column means.
@@ -131,3 +144,89 @@ def gaps_by_bin(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def _bins(confidence: np.ndarray) -> np.ndarray:
     """Returns the bin of each confidence; a bin holds its upper edge."""
     return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
+def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
+    """Returns the probabilities that the network would give with its logits divided by a temperature.
+
+    Above 1 they become more even, below 1 more extreme; the most probable class stays the same. Logits are known up to
+    a constant of each image, which softmax takes off again: the logarithms of the probabilities will do.
+
+    Args:
+        probs: float `(n, num_classes)`.
+        temperature: Above 0.
+    """
+    return special.softmax(np.log(np.maximum(probs, LEAST_PROBABILITY)) / temperature, axis=1)
+
+
+def compute_log_losses(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Returns the log loss of each image, float `(n,)`."""
+    return -np.log(np.maximum(probs[np.arange(len(probs)), positions], LEAST_PROBABILITY))
+
+
+def fit_temperature(probs: np.ndarray, positions: np.ndarray) -> Score | None:
+    """Returns the temperature with the least log loss on validation images, with a 95% interval.
+
+    Temperature scaling (Guo et al., 2017, "On Calibration of Modern Neural Networks"). The interval holds what a
+    likelihood ratio test would not reject (Wilks, 1938): few images give a wide one.
+
+    Args:
+        probs: float `(n, num_classes)`, n at least 1.
+        positions: int `(n,)`, the position of the true class.
+
+    Returns:
+        The temperature; `None` where the images determine none, because the log loss still falls at an end of what
+        is searched: when all of them are right, say, any more extreme probability fits even better.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return float(compute_log_losses(apply_temperature(probs, np.exp(log_temperature)), positions).sum())
+
+    ends = np.log(SEARCHED)
+    best = float(optimize.minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-8}).x)
+    if min(loss(end) for end in ends) <= loss(best) + 1e-6:
+        return None
+    # The log loss is the negative log likelihood: twice its rise is compared with chi squared.
+    most = loss(best) + stats.chi2.ppf(0.95, df=1) / 2
+    low, high = (
+        optimize.brentq(lambda log_t: loss(log_t) - most, *sorted((best, end))) if loss(end) > most else end
+        for end in ends
+    )
+    return {"value": float(np.exp(best)), "low": float(np.exp(low)), "high": float(np.exp(high))}
+
+
+def compare_calibration(
+    probs: np.ndarray, positions: np.ndarray, temperature: float, *, seed: int
+) -> dict[str, Score | float]:
+    """Returns what a temperature does to the test images.
+
+    `ece_after` and `log_loss_after`, each with its interval; `ece_change` and `log_loss_change`, after minus before on
+    the same resampled images, with percentile intervals; `ece_debiased_after`.
+
+    Args:
+        probs: float `(n, num_classes)`, before.
+        positions: int `(n,)`, the position of the true class.
+        temperature: As fitted on validation images.
+        seed: Seed of the draws.
+    """
+    scaled = apply_temperature(probs, temperature)
+    before, after = compute_bin_gaps(probs, positions), compute_bin_gaps(scaled, positions)
+    losses = np.stack([compute_log_losses(probs, positions), compute_log_losses(scaled, positions)], axis=1)
+    columns = np.hstack([before, after, losses])
+    k = before.shape[1]
+
+    def measure(means: np.ndarray) -> np.ndarray:
+        errors = np.stack([np.abs(means[..., :k]).sum(-1), np.abs(means[..., k : 2 * k]).sum(-1)], axis=-1)
+        return np.concatenate([errors, means[..., 2 * k :]], axis=-1)
+
+    values, drawn = measure(columns.mean(axis=0)), measure(resample_means(columns, seed=seed))
+    debiased = compute_debiased_error(scaled, positions)
+    return {
+        "ece_after": compute_error_interval(
+            float(values[1]), debiased, drawn[:, 1], compute_chance_errors(scaled, seed=seed)
+        ),
+        "ece_change": compute_percentiles(values[1] - values[0], drawn[:, 1] - drawn[:, 0]),
+        "ece_debiased_after": debiased,
+        "log_loss_after": compute_percentiles(values[3], drawn[:, 3]),
+        "log_loss_change": compute_percentiles(values[3] - values[2], drawn[:, 3] - drawn[:, 2]),
+    }

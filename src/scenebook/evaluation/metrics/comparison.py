@@ -34,9 +34,9 @@ def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[st
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     n = len(first_right)
-    p, method = mcnemar_test(only_first, only_second)
+    p, method = compute_mcnemar(only_first, only_second)
     return {
-        "difference": difference_score(only_first, only_second, n),
+        "difference": compute_difference(only_first, only_second, n),
         "p": p,
         "method": method,
         "only_first": only_first,
@@ -45,7 +45,7 @@ def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[st
     }
 
 
-def mcnemar_test(only_first: int, only_second: int) -> tuple[float, str]:
+def compute_mcnemar(only_first: int, only_second: int) -> tuple[float, str]:
     """Returns the two-sided p-value of McNemar's test (1947, Psychometrika 12, 153-157), and how it was computed.
 
     If both classifiers were equally good, each image that only one gets right would be as likely the first's as the
@@ -63,7 +63,7 @@ def mcnemar_test(only_first: int, only_second: int) -> tuple[float, str]:
     return float(stats.chi2.sf(corrected, df=1)), "asymptotic"
 
 
-def difference_score(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Score:
+def compute_difference(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Score:
     """Returns the difference of two paired proportions with Tango's score interval.
 
     It holds the differences that a score test would not reject (Tango, 1998, Statistics in Medicine 17, 891-908), as

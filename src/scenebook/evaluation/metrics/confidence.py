@@ -1,4 +1,4 @@
-"""What a run's probabilities are worth, as data for `evaluation/calibration.json` and in sentences."""
+"""What a run's probabilities are worth: calibration, abstaining, and sets of classes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from scenebook.evaluation.metrics.abstention import accuracy_by_coverage, measure_refusals, measure_sets
 from scenebook.evaluation.metrics.calibration import (
     BINS,
-    calibration_error,
-    chance_errors,
-    debiased_calibration_error,
-    reliability_bins,
+    apply_temperature,
+    compare_calibration,
+    compute_calibration_error,
+    compute_chance_errors,
+    compute_debiased_error,
+    compute_log_losses,
+    compute_reliability_bins,
+    fit_temperature,
 )
-from scenebook.evaluation.metrics.intervals import bootstrap_mean, proportion_score
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion, compute_wilson_interval
 from scenebook.evaluation.metrics.scores import as_arrays
-from scenebook.evaluation.metrics.temperature import apply_temperature, compare_calibration, fit_temperature, log_losses
+
+CONFIDENCE = 0.9
+"""How often a set of classes is to hold the true one."""
+ANSWERED = 0.8
+"""The share of images that are answered where a sentence gives one example of abstaining."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `measure_calibration` found.
+    """What `compute_calibration` found.
 
     Args:
         facts: For `evaluation/calibration.json`.
@@ -46,7 +55,7 @@ class Calibration:
         return both[["temperature", *self.bins.columns]]
 
 
-def measure_calibration(
+def compute_calibration(
     predictions: pd.DataFrame, validation: pd.DataFrame, class_names: Sequence[str], *, seed: int
 ) -> Calibration:
     """Measures how far the probabilities of the test images can be trusted.
@@ -61,7 +70,7 @@ def measure_calibration(
     """
     probs, positions = as_arrays(predictions, class_names)
     held_out = as_arrays(validation, class_names)
-    curve = accuracy_by_coverage(probs, positions)
+    curve = compute_coverage(probs, positions)
     temperature = fit_temperature(*held_out)
     right = int((probs.argmax(axis=1) == positions).sum())
     facts: dict[str, Any] = {
@@ -69,17 +78,137 @@ def measure_calibration(
         "n_validation": len(validation),
         "errors": len(probs) - right,
         "bins": BINS,
-        "accuracy": proportion_score(right, len(probs)),
+        "accuracy": compute_proportion(right, len(probs)),
         "mean_confidence": float(probs.max(axis=1).mean()),
-        "ece": calibration_error(probs, positions, seed=seed),
-        "ece_debiased": debiased_calibration_error(probs, positions),
-        "ece_by_chance": float(chance_errors(probs, seed=seed).mean()),
-        "log_loss": bootstrap_mean(log_losses(probs, positions), seed=seed),
+        "ece": compute_calibration_error(probs, positions, seed=seed),
+        "ece_debiased": compute_debiased_error(probs, positions),
+        "ece_by_chance": float(compute_chance_errors(probs, seed=seed).mean()),
+        "log_loss": bootstrap_mean(compute_log_losses(probs, positions), seed=seed),
         "temperature": temperature,
     }
     bins_after = None
     if temperature is not None:
         facts |= compare_calibration(probs, positions, temperature["value"], seed=seed)
-        bins_after = reliability_bins(apply_temperature(probs, temperature["value"]), positions)
-    facts |= measure_refusals(curve) | measure_sets(*held_out, probs, positions, seed=seed)
-    return Calibration(facts, reliability_bins(probs, positions), bins_after, curve)
+        bins_after = compute_reliability_bins(apply_temperature(probs, temperature["value"]), positions)
+    facts |= compute_refusals(curve) | compute_set_scores(*held_out, probs, positions, seed=seed)
+    return Calibration(facts, compute_reliability_bins(probs, positions), bins_after, curve)
+
+
+def compute_coverage(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
+    """Returns the accuracy on the images that the network is surest of, from the surest few to all of them.
+
+    A row a threshold of confidence, highest first: threshold, n (images at or above it), coverage (their share),
+    right, accuracy, low, high (Wilson's interval of that row alone). Images of equal confidence are answered
+    together.
+
+    Args:
+        probs: float `(n, num_classes)`.
+        positions: int `(n,)`, the position of the true class.
+    """
+    confidence = probs.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    right = np.cumsum((probs.argmax(axis=1) == positions)[order])
+    sorted_confidence = confidence[order]
+    last = np.flatnonzero(np.append(sorted_confidence[1:] != sorted_confidence[:-1], True))
+    n = last + 1
+    bounds = [compute_wilson_interval(int(hits), int(count)) for hits, count in zip(right[last], n, strict=True)]
+    return pd.DataFrame(
+        {
+            "threshold": sorted_confidence[last], "n": n, "coverage": n / len(probs), "right": right[last],
+            "accuracy": right[last] / n, "low": [low for low, _ in bounds], "high": [high for _, high in bounds],
+        }
+    )  # fmt: skip
+
+
+def compute_refusals(curve: pd.DataFrame, coverage: float = ANSWERED) -> dict[str, Any]:
+    """Returns the accuracy where the network answers and where it abstains, each with Wilson's interval.
+
+    `answered_share`, the least coverage of the curve that reaches the given one; `answered_threshold`, the confidence
+    from which on it answers; `answered` and `refused`, the accuracies; `n_refused`. Where it answers everything,
+    `refused` is `None`.
+
+    Args:
+        curve: Of `compute_coverage`.
+        coverage: The share that is to be answered.
+    """
+    row = curve.iloc[np.searchsorted(curve["coverage"].to_numpy(), coverage - 1e-9)]
+    total = curve.iloc[-1]
+    n, right = int(row["n"]), int(row["right"])
+    rest = int(total["n"]) - n
+    return {
+        "answered_share": float(row["coverage"]),
+        "answered_threshold": float(row["threshold"]),
+        "answered": compute_proportion(right, n),
+        "n_refused": rest,
+        "refused": compute_proportion(int(total["right"]) - right, rest) if rest else None,
+    }
+
+
+def compute_conformal_sets(
+    calibration_probs: np.ndarray,
+    calibration_positions: np.ndarray,
+    probs: np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+) -> np.ndarray:
+    """Returns which classes each image's set holds, bool `(n, num_classes)`.
+
+    Split conformal prediction: of the validation images' probabilities of their true class, the threshold is the one
+    that at most a share of 1 - `confidence` lies below, counted so that a new image is one of them. All classes that
+    reach it are in the set (Sadinle, Lei and Wasserman, 2019, "Least Ambiguous Set-Valued Classifiers"). The most
+    probable class is in it in any case: an empty set would be no answer. Sets then hold the true class with at least
+    this probability, over draws of validation and test images from one population.
+
+    Args:
+        calibration_probs: float `(m, num_classes)`, of images that the network was not fitted to.
+        calibration_positions: int `(m,)`, the position of their true class.
+        probs: float `(n, num_classes)`.
+        confidence: How often a set is to hold the true class.
+    """
+    m = len(calibration_probs)
+    of_truth = np.sort(calibration_probs[np.arange(m), calibration_positions])
+    below = compute_threshold_rank(m, confidence)
+    # With too few images no threshold is low enough: every class is in.
+    threshold = of_truth[below - 1] if below else -np.inf
+    return (probs >= threshold) | (np.arange(probs.shape[1]) == probs.argmax(axis=1)[:, None])
+
+
+def compute_threshold_rank(m: int, confidence: float = CONFIDENCE) -> int:
+    """Returns the rank, from the smallest, of the threshold among m validation images; 0 where they are too few."""
+    # 1 - 0.9 is a little less than 0.1: without the tolerance 9 images were too few.
+    return int(np.floor((m + 1) * (1 - confidence) + 1e-9))
+
+
+def compute_set_scores(
+    calibration_probs: np.ndarray,
+    calibration_positions: np.ndarray,
+    probs: np.ndarray,
+    positions: np.ndarray,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Returns what conformal sets at 90% do on the test images.
+
+    `set_coverage` with Wilson's interval; `set_size`, the mean number of classes, with a bootstrap interval;
+    `set_single`, the share of images with just one; `set_sizes`, how many images have 1, 2, ... classes;
+    `set_expected`, where the coverage lies in 95 of 100 cases for so few validation images: given these it follows
+    Beta(m + 1 - r, r), r the threshold's rank (Vovk, 2013, "Conditional Validity of Inductive Conformal Predictors").
+    """
+    sets = compute_conformal_sets(calibration_probs, calibration_positions, probs)
+    n, k = sets.shape
+    sizes = sets.sum(axis=1)
+    m = len(calibration_probs)
+    rank = compute_threshold_rank(m)
+    expected: Score | None = None
+    if rank:
+        low, high = stats.beta.ppf([0.025, 0.975], m + 1 - rank, rank)
+        expected = {"value": (m + 1 - rank) / (m + 1), "low": float(low), "high": float(high)}
+    return {
+        "set_confidence": CONFIDENCE,
+        "set_needs": next(count for count in range(1, 10_000) if compute_threshold_rank(count)),
+        "set_coverage": compute_proportion(int(sets[np.arange(n), positions].sum()), n),
+        "set_expected": expected,
+        "set_size": bootstrap_mean(sizes.astype(float), seed=seed),
+        "set_single": compute_proportion(int((sizes == 1).sum()), n),
+        "set_sizes": np.bincount(sizes, minlength=k + 1)[1:].tolist(),
+    }

@@ -1,4 +1,4 @@
-"""The classification report: precision, recall and F1 of each class and their averages."""
+"""The confusion matrix, and the classification report: precision, recall and F1 of each class and their averages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from scipy import special, stats
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from scenebook.evaluation.metrics.averages import AVERAGES, SCORES, average_classes
-from scenebook.evaluation.metrics.confusion import compute_confusion
-from scenebook.evaluation.metrics.intervals import Score, score_class
+from scenebook.evaluation.metrics.intervals import AVERAGES, SCORES, Score, average_classes, compute_class_score
 
 _RATIO = 1.25
 _BY_ROUNDING = 2
+MOST_KINDS = 3
+"""Kinds of error, as glacier taken for mountain, that a sentence names."""
 
 
 def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
@@ -47,10 +47,12 @@ def compute_class_scores(matrix: pd.DataFrame) -> dict[str, dict[str, Score | No
     """
     counts = matrix.to_numpy()
     of_classes = zip(matrix.columns, counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1), strict=True)
-    return {name: score_class(int(right), int(predicted), int(true)) for name, right, predicted, true in of_classes}
+    return {
+        name: compute_class_score(int(right), int(predicted), int(true)) for name, right, predicted, true in of_classes
+    }
 
 
-def with_intervals(
+def tabulate_report(
     report: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]], scores: Mapping[str, Score]
 ) -> pd.DataFrame:
     """Returns the classification report as it is shown: with a text column of the intervals of what stands under F1.
@@ -125,3 +127,38 @@ def find_unlike_shares(counts: pd.DataFrame, split: str) -> list[str]:
     differs = (larger - smaller > _BY_ROUNDING) & (larger > _RATIO * smaller)
     order = (larger - smaller)[differs].sort_values(ascending=False, kind="stable")
     return list(order.index)
+
+
+def compute_confusion(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Returns the confusion matrix: int counts, a row a true class, a column a predicted class."""
+    matrix = confusion_matrix(predictions["label"], predictions["predicted"], labels=list(class_names))
+    names = list(class_names)
+    return pd.DataFrame(matrix, index=pd.Index(names, name="label"), columns=names)
+
+
+def list_confusions(matrix: pd.DataFrame, most: int = MOST_KINDS) -> list[tuple[str, str, int]]:
+    """Returns the most frequent errors: true class, predicted class, count; fewer where there are fewer."""
+    counts = matrix.to_numpy().copy()
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:most]
+    rows, columns = np.unravel_index(order, counts.shape)
+    names = list(matrix.columns)
+    return [(names[r], names[c], int(counts[r, c])) for r, c in zip(rows, columns, strict=True) if counts[r, c]]
+
+
+def select_confused(
+    predictions: pd.DataFrame, confusions: Sequence[tuple[str, str, int]], *, most: int = 6
+) -> pd.DataFrame:
+    """Returns the most confident errors of each kind, kind by kind.
+
+    Args:
+        predictions: At least label, predicted and confidence.
+        confusions: From `list_confusions`.
+        most: Rows at most, shared equally between the kinds.
+    """
+    each = most // max(1, len(confusions))
+    chosen = [predictions.iloc[:0]]
+    for true, predicted, _ in confusions:
+        rows = predictions[(predictions["label"] == true) & (predictions["predicted"] == predicted)]
+        chosen.append(rows.sort_values("confidence", ascending=False, kind="stable").head(each))
+    return pd.concat(chosen).reset_index(drop=True)

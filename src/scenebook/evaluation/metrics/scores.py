@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.averages import average_scores
-from scenebook.evaluation.metrics.calibration import calibration_error
-from scenebook.evaluation.metrics.confusion import compute_confusion
-from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, proportion_score
-from scenebook.evaluation.metrics.temperature import log_losses
+from scenebook.evaluation.metrics.calibration import compute_calibration_error, compute_log_losses
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_averages, compute_proportion
+from scenebook.evaluation.metrics.report import compute_confusion
 
 
 def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> None:
@@ -52,15 +50,15 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
     right = (predictions["label"] == predictions["predicted"]).to_numpy()
     matrix = compute_confusion(predictions, class_names).to_numpy()
     probs, positions = as_arrays(predictions, class_names)
-    scores = {"accuracy": proportion_score(int(right.sum()), len(right))}
+    scores = {"accuracy": compute_proportion(int(right.sum()), len(right))}
     if len(class_names) > 2:  # of two classes, the true one is always among the two most probable
         among = right | _among_two(probs, positions)
-        scores["top2_accuracy"] = proportion_score(int(among.sum()), len(among))
+        scores["top2_accuracy"] = compute_proportion(int(among.sum()), len(among))
     return {
         **scores,
-        **average_scores(matrix, seed=seed),
-        "log_loss": bootstrap_mean(log_losses(probs, positions), seed=seed),
-        "ece": calibration_error(probs, positions, seed=seed),
+        **compute_averages(matrix, seed=seed),
+        "log_loss": bootstrap_mean(compute_log_losses(probs, positions), seed=seed),
+        "ece": compute_calibration_error(probs, positions, seed=seed),
     }
 
 
@@ -84,5 +82,5 @@ def compute_score_without(predictions: pd.DataFrame, paths: Collection[str]) -> 
         return {}
     rest = predictions[~predictions["path"].isin(paths)]
     right = int((rest["label"] == rest["predicted"]).sum())
-    score = {"accuracy_without_duplicates": proportion_score(right, len(rest))} if len(rest) else {}
+    score = {"accuracy_without_duplicates": compute_proportion(right, len(rest))} if len(rest) else {}
     return {"n_without_duplicates": len(rest), **score}

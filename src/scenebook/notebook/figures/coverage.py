@@ -23,7 +23,7 @@ class CoverageDisplay:
     The first few images say next to nothing and are left out; of many points some are drawn.
 
     Args:
-        curve: A row a threshold, coverage rising to 1: n, coverage, accuracy, low, high, as `accuracy_by_coverage`
+        curve: A row a threshold, coverage rising to 1: n, coverage, accuracy, low, high, as `compute_coverage`
             gives them.
 
     Attributes:

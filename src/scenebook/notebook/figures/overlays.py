@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from scenebook.evaluation.attribution.places import enlarge
+from scenebook.evaluation.attribution.checks import enlarge
 
 SIDE = 360
 """Longest side of an overlay in pixels: maps are smooth, and small images are enlarged so that they look it."""

@@ -20,7 +20,7 @@ class ReliabilityDisplay:
 
     Args:
         bins: A row a bin that holds images: from, to, n, right, confidence, accuracy, low, high, as
-            `reliability_bins` gives them.
+            `compute_reliability_bins` gives them.
         bins_after: The same after a correction, drawn beside it, or `None`.
 
     Attributes:

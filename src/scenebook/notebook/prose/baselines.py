@@ -12,8 +12,7 @@ from scipy import stats
 
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import join_names, signed
-from scenebook.evaluation.baselines.fitting import RANDOM_KINDS
-from scenebook.evaluation.baselines.scoring import COMPARISONS
+from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 FILE = "evaluation/baselines.json"

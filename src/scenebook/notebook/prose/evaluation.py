@@ -10,9 +10,14 @@ import pandas as pd
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import count_noun, format_share, join_names, name_file
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
-from scenebook.evaluation.metrics.confusion import MOST_KINDS, largest_confusions
-from scenebook.evaluation.metrics.intervals import Score, proportion_score
-from scenebook.evaluation.metrics.report import compute_extremes_p, find_unlike_shares, round_down
+from scenebook.evaluation.metrics.intervals import Score, compute_proportion
+from scenebook.evaluation.metrics.report import (
+    MOST_KINDS,
+    compute_extremes_p,
+    find_unlike_shares,
+    list_confusions,
+    round_down,
+)
 
 FEW = 30
 """With so many test images, the interval of a class's recall is up to a third wide; with fewer, wider."""
@@ -114,7 +119,7 @@ def tell_confusion_matrix(matrix: pd.DataFrame) -> str:
     """Returns the alternative text of a confusion matrix: its size, the share on the diagonal, the commonest errors."""
     counts = matrix.to_numpy()
     errors = "; ".join(
-        f"{true} taken for {predicted} {count} times" for true, predicted, count in largest_confusions(matrix)
+        f"{true} taken for {predicted} {count} times" for true, predicted, count in list_confusions(matrix)
     )
     return (
         f"Confusion matrix of {len(matrix)} classes and {counts.sum()} images; {counts.trace()} of them on the "
@@ -128,7 +133,7 @@ def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
     total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
     if not errors:
         return "In [@fig:confusion] every image is on the diagonal.", {}
-    listed = largest_confusions(matrix, most=counts.size)
+    listed = list_confusions(matrix, most=counts.size)
     shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
     of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
     values: dict[str, Any] = {"n": total, "errors": errors, "off": "is" if errors == 1 else "are"}
@@ -136,7 +141,7 @@ def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
     for i, (true, predicted, count) in enumerate(shown):
         of = of_class[true]
         values |= {f"true_{i}": true, f"predicted_{i}": predicted, f"count_{i}": count, f"of_{i}": of}
-        values[f"share_{i}"] = proportion_score(count, of)
+        values[f"share_{i}"] = compute_proportion(count, of)
         digits = ".0%" if of < _MANY else ".1%"
         parts.append(
             f"{{true_{i}}} taken for {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "

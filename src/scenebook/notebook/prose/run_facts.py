@@ -14,7 +14,7 @@ from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, proje
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, is_augmented
 from scenebook.core.wording import count_noun
-from scenebook.evaluation.metrics.confusion import largest_confusions
+from scenebook.evaluation.metrics.report import list_confusions
 
 _PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
 """Settings that hold a path, and what a reader puts there instead."""
@@ -80,7 +80,7 @@ def collect_points(scores: Mapping[str, Any]) -> Sourced:
 
 def tell_commonest_error(matrix: pd.DataFrame) -> str:
     """Returns the sentence on the largest confusion of a matrix; where others are as large, it says so."""
-    largest = largest_confusions(matrix, most=2)
+    largest = list_confusions(matrix, most=2)
     if not largest:
         return "It makes no error."
     true, predicted, count = largest[0]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import format_share, say_share
-from scenebook.evaluation.attribution.places import enlarge, measure_spread
-from scenebook.evaluation.samples.cases import KINDS
+from scenebook.evaluation.attribution.checks import compute_spread, enlarge
+from scenebook.evaluation.samples import KINDS
 
 _NINTHS = (
     ("upper left", "upper middle", "upper right"),
@@ -45,7 +45,7 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
         maps: float32 `(m, h, w)`, a map a row of `explained`, at least one.
         explained: From `list_explained`.
     """
-    spread = measure_spread(maps)
+    spread = compute_spread(maps)
     values: dict[str, Any] = {"rows": maps.shape[1], "columns": maps.shape[2], "empty": int(len(maps) - len(spread))}
     sentences = ["The maps have {rows} × {columns} places."]
     if len(spread):

@@ -14,8 +14,8 @@ from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import MANIFEST, RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.wording import join_names
+from scenebook.evaluation.metrics.calibration import compute_log_losses
 from scenebook.evaluation.metrics.scores import as_arrays
-from scenebook.evaluation.metrics.temperature import log_losses
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.settings_file import read_settings
@@ -157,7 +157,7 @@ def _measure_losses(run_dir: RunDirectory, predictions: pd.DataFrame) -> np.ndar
         probs, positions = as_arrays(predictions, class_names)
     except ValueError as error:  # a probability that is no number
         raise _unusable(run_dir, str(error)) from None
-    losses = log_losses(probs, positions)
+    losses = compute_log_losses(probs, positions)
     if not np.isfinite(losses).all() or not ((probs >= 0) & (probs <= 1)).all():
         raise _unusable(run_dir, "A probability lies outside 0 to 1, or is missing.")
     return losses

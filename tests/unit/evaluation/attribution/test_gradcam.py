@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from scenebook.core.errors import ScenebookError
 from scenebook.evaluation.attribution import gradcam
-from scenebook.evaluation.attribution.checks import correlate_ranks
+from scenebook.evaluation.attribution.checks import compute_rank_correlations
 from scenebook.network.backbones import build_backbone, preprocessing
 from scenebook.network.classifier import build_classifier
 
@@ -83,7 +83,7 @@ def test_most_of_the_map_lies_in_the_quadrant_in_which_the_evidence_was_planted(
 
 def test_plain_grad_cam_is_another_map(planted: Planted) -> None:
     assert planted.plain.shape == planted.maps.shape
-    assert np.median(correlate_ranks(planted.maps, planted.plain)) < 0.99
+    assert np.median(compute_rank_correlations(planted.maps, planted.plain)) < 0.99
 
 
 def test_with_random_weights_the_map_changes(planted: Planted) -> None:
@@ -91,7 +91,7 @@ def test_with_random_weights_the_map_changes(planted: Planted) -> None:
     one, same = (gradcam.randomize(planted.model, seed=3) for _ in range(2))
     assert all(np.array_equal(*pair) for pair in zip(one.get_weights(), same.get_weights(), strict=True))
     other, _ = gradcam.compute_maps(one, planted.inputs, planted.labels)
-    assert np.median(correlate_ranks(planted.maps, other)) < 0.5
+    assert np.median(compute_rank_correlations(planted.maps, other)) < 0.5
     assert mass_in_quadrant(other + 1e-9, planted.quadrants).mean() < 0.6
     assert all(np.array_equal(*pair) for pair in zip(before, planted.model.get_weights(), strict=True))
 

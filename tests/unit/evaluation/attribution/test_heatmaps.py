@@ -8,8 +8,14 @@ import pytest
 from scipy.stats import spearmanr
 
 from scenebook.core.sentences import fill
-from scenebook.evaluation.attribution.checks import blur, check_maps, correlate_ranks, tabulate_checks
-from scenebook.evaluation.attribution.places import list_explained, measure_spread
+from scenebook.evaluation.attribution.checks import (
+    blur,
+    check_maps,
+    compute_rank_correlations,
+    compute_spread,
+    list_explained,
+    tabulate_checks,
+)
 from scenebook.notebook.prose.samples import name_place, tell_choice, tell_map_checks, tell_map_places, tell_maps
 
 
@@ -46,18 +52,18 @@ def test_spread_is_the_share_of_places_with_half_of_the_evidence() -> None:
     half = np.zeros((4, 4), np.float32)
     half[:2] = 1
     maps = np.stack([np.ones((4, 4)), half, spot(1, 1, 4), np.zeros((4, 4))])
-    np.testing.assert_allclose(measure_spread(maps), [0.5, 0.25, 0.5 / 16])
-    assert len(measure_spread(maps[3:])) == 0
+    np.testing.assert_allclose(compute_spread(maps), [0.5, 0.25, 0.5 / 16])
+    assert len(compute_spread(maps[3:])) == 0
 
 
 def test_rank_correlation_is_scipys_and_leaves_out_maps_that_do_not_vary() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 6, 4, 4)).clip(0).astype(np.float32)
     expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(one, other, strict=True)]
-    np.testing.assert_allclose(correlate_ranks(one, other), expected)
+    np.testing.assert_allclose(compute_rank_correlations(one, other), expected)
     other[2] = 0
-    assert len(correlate_ranks(one, other)) == 5
-    assert len(correlate_ranks(one * 0, other)) == 0
+    assert len(compute_rank_correlations(one, other)) == 5
+    assert len(compute_rank_correlations(one * 0, other)) == 0
 
 
 def test_a_quarter_of_the_image_is_blurred_where_the_map_says() -> None:

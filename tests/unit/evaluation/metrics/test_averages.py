@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import precision_recall_fscore_support
 
-from scenebook.evaluation.metrics.averages import (
+from scenebook.evaluation.metrics.intervals import (
     AVERAGES,
     SCORES,
     average_classes,
-    average_scores,
     combine_intervals,
+    compute_averages,
+    compute_percentile_bounds,
+    compute_proportion,
     resample_averages,
 )
-from scenebook.evaluation.metrics.intervals import percentile_bounds, proportion_score
 from tests.unit.evaluation.metrics.tables import NAMES, PAPER, predictions_of
 
 
@@ -57,7 +58,7 @@ def test_the_bootstrap_agrees_with_resampling_images() -> None:
     for _ in range(200):
         rows = rng.integers(0, len(labels), len(labels))
         draws.append(f1_score(labels[rows], predicted[rows], labels=NAMES, average="macro", zero_division=0))
-    found = percentile_bounds(resample_averages(PAPER // 40, seed=0))[:, 0, SCORES.index("f1")]
+    found = compute_percentile_bounds(resample_averages(PAPER // 40, seed=0))[:, 0, SCORES.index("f1")]
     assert tuple(found) == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])), abs=0.025)
 
 
@@ -73,7 +74,7 @@ def test_the_bootstrap_agrees_with_resampling_images() -> None:
     ids=["the paper's", "all right", "all wrong", "a class never predicted", "one image a class"],
 )
 def test_every_interval_holds_its_value_and_is_no_point(counts: np.ndarray) -> None:
-    scores = average_scores(counts.astype(int), seed=0, resamples=500)
+    scores = compute_averages(counts.astype(int), seed=0, resamples=500)
     assert set(scores) == {f"{average}_{name}" for average in AVERAGES for name in SCORES}
     for name, score in scores.items():
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1, name
@@ -81,12 +82,12 @@ def test_every_interval_holds_its_value_and_is_no_point(counts: np.ndarray) -> N
 
 
 def test_weighted_recall_is_the_accuracy() -> None:
-    scores = average_scores(PAPER, seed=0, resamples=10)
-    assert scores["weighted_recall"] == proportion_score(6440, 7301)
+    scores = compute_averages(PAPER, seed=0, resamples=10)
+    assert scores["weighted_recall"] == compute_proportion(6440, 7301)
 
 
 def test_combining_two_intervals_equals_a_hand_worked_case() -> None:
-    first, second = proportion_score(5, 10), proportion_score(5, 10)
+    first, second = compute_proportion(5, 10), compute_proportion(5, 10)
     low, high = combine_intervals([first, second, None], np.array([0.5, 0.5, 1.0]))
     # Each is 0.5 +- 0.2634; their mean's is shorter by the root of two.
     assert (low, high) == pytest.approx((0.5 - 0.2634 / 2**0.5, 0.5 + 0.2634 / 2**0.5), abs=1e-4)
@@ -99,8 +100,10 @@ def test_where_errors_are_few_the_interval_holds_the_truth_as_often_as_it_says()
     held = {"both": 0, "bootstrap": 0}
     for _ in range(100):
         counts = rng.multinomial(40, truth.ravel() / truth.sum()).reshape(3, 3)
-        score = average_scores(counts, seed=0, resamples=200)["macro_f1"]
-        low, high = percentile_bounds(resample_averages(counts, seed=0, resamples=200))[:, 0, SCORES.index("f1")]
+        score = compute_averages(counts, seed=0, resamples=200)["macro_f1"]
+        low, high = compute_percentile_bounds(resample_averages(counts, seed=0, resamples=200))[
+            :, 0, SCORES.index("f1")
+        ]
         held["both"] += score["low"] <= macro_f1 <= score["high"]
         held["bootstrap"] += low <= macro_f1 <= high
     assert held["both"] >= 93 > held["bootstrap"]
@@ -110,5 +113,5 @@ def test_where_errors_are_few_the_interval_holds_the_truth_as_often_as_it_says()
 @given(arrays(np.int64, st.integers(2, 5).map(lambda k: (k, k)), elements=st.integers(0, 4)))
 def test_no_matrix_gives_a_value_outside_its_interval(counts: np.ndarray) -> None:
     assume(counts.sum() > 0)
-    for name, score in average_scores(counts, seed=0, resamples=20).items():
+    for name, score in compute_averages(counts, seed=0, resamples=20).items():
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1, name

@@ -5,8 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from scenebook.evaluation.metrics import calibration
-from scenebook.evaluation.metrics.calibration import calibration_error
-from scenebook.evaluation.metrics.intervals import proportion_score
+from scenebook.evaluation.metrics.calibration import compute_calibration_error
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from tests.unit.evaluation.metrics.confident import draw_probs, draw_too_sure
 
 
@@ -17,7 +17,7 @@ def of_confidence(confidence: list[float]) -> np.ndarray:
 def test_the_calibration_error_equals_a_hand_worked_case() -> None:
     probs, positions = of_confidence([0.95, 0.95, 0.85, 0.65]), np.array([0, 1, 0, 0])
     # |0.5 - 0.95| of two images, |1 - 0.85| and |1 - 0.65| of one each
-    assert calibration_error(probs, positions, seed=0)["value"] == pytest.approx((0.9 + 0.15 + 0.35) / 4)
+    assert compute_calibration_error(probs, positions, seed=0)["value"] == pytest.approx((0.9 + 0.15 + 0.35) / 4)
 
 
 @pytest.mark.parametrize("n", [1, 30, 500])
@@ -27,13 +27,13 @@ def test_the_calibration_error_equals_scikit_learns_curve(n: int) -> None:
     accuracies, means = calibration_curve(right, confidence, n_bins=10, strategy="uniform")
     counts = np.histogram(confidence, bins=np.linspace(0, 1, 11))[0]
     expected = np.average(np.abs(accuracies - means), weights=counts[counts > 0])
-    assert calibration_error(probs, positions, seed=0, resamples=10)["value"] == pytest.approx(expected)
+    assert compute_calibration_error(probs, positions, seed=0, resamples=10)["value"] == pytest.approx(expected)
 
 
 def test_a_bin_holds_its_upper_edge() -> None:
-    bins = calibration.reliability_bins(of_confidence([0.9, 0.91, 1.0]), np.array([0, 1, 0]))
+    bins = calibration.compute_reliability_bins(of_confidence([0.9, 0.91, 1.0]), np.array([0, 1, 0]))
     assert bins[["from", "to", "n", "right"]].to_numpy().tolist() == [[0.8, 0.9, 1, 1], [0.9, 1.0, 2, 1]]
-    assert bins[["accuracy", "low", "high"]].to_numpy()[1].tolist() == list(proportion_score(1, 2).values())
+    assert bins[["accuracy", "low", "high"]].to_numpy()[1].tolist() == list(compute_proportion(1, 2).values())
     assert bins["confidence"].tolist() == pytest.approx([0.9, 0.955])
 
 
@@ -41,14 +41,16 @@ def test_a_bin_holds_its_upper_edge() -> None:
 def test_the_interval_holds_the_true_error_about_as_often_as_it_says(excess: float) -> None:
     hits = 0
     for seed in range(50):
-        score = calibration_error(*draw_too_sure(200, seed=seed, excess=excess), seed=seed, resamples=200)
+        score = compute_calibration_error(*draw_too_sure(200, seed=seed, excess=excess), seed=seed, resamples=200)
         hits += score["low"] <= excess <= score["high"]
     assert hits >= 42
 
 
 def test_the_interval_holds_the_value_and_stays_between_0_and_1() -> None:
     for seed in range(30):
-        score = calibration_error(*draw_probs(8 + seed, seed=seed, temperature=1 + seed / 10), seed=0, resamples=200)
+        score = compute_calibration_error(
+            *draw_probs(8 + seed, seed=seed, temperature=1 + seed / 10), seed=0, resamples=200
+        )
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
 
 
@@ -57,8 +59,8 @@ def test_the_debiased_error_is_nearer_to_the_truth_on_average(excess: float) -> 
     plain, debiased = [], []
     for seed in range(30):
         probs, positions = draw_too_sure(60, seed=seed, excess=excess)
-        plain.append(np.abs(calibration.gaps_by_bin(probs, positions).mean(axis=0)).sum())
-        debiased.append(calibration.debiased_calibration_error(probs, positions))
+        plain.append(np.abs(calibration.compute_bin_gaps(probs, positions).mean(axis=0)).sum())
+        debiased.append(calibration.compute_debiased_error(probs, positions))
     assert abs(np.mean(debiased) - excess) < abs(np.mean(plain) - excess)
 
 
@@ -66,7 +68,7 @@ def test_the_debiased_error_of_one_bin_equals_a_simulation() -> None:
     probs, positions = of_confidence([0.75] * 40), np.array([0] * 28 + [1] * 12)
     drawn = np.random.default_rng(0).normal(0.7, np.sqrt(0.7 * 0.3 / 40), 400_000)
     expected = 2 * 0.05 - np.abs(drawn - 0.75).mean()
-    assert calibration.debiased_calibration_error(probs, positions) == pytest.approx(expected, abs=5e-4)
+    assert calibration.compute_debiased_error(probs, positions) == pytest.approx(expected, abs=5e-4)
 
 
 def test_chance_makes_as_much_of_an_error_as_drawing_it_image_by_image() -> None:
@@ -76,13 +78,13 @@ def test_chance_makes_as_much_of_an_error_as_drawing_it_image_by_image() -> None
     errors = []
     for _ in range(1500):
         positions = np.where(rng.random(50) < confidence, probs.argmax(axis=1), probs.argmin(axis=1))
-        errors.append(np.abs(calibration.gaps_by_bin(probs, positions).mean(axis=0)).sum())
-    by_chance = calibration.chance_errors(probs, seed=0, resamples=4000)
+        errors.append(np.abs(calibration.compute_bin_gaps(probs, positions).mean(axis=0)).sum())
+    by_chance = calibration.compute_chance_errors(probs, seed=0, resamples=4000)
     assert by_chance.mean() == pytest.approx(np.mean(errors), abs=0.004)
     assert np.percentile(by_chance, 97.5) == pytest.approx(np.percentile(errors, 97.5), abs=0.015)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     probs, positions = draw_probs(80, seed=1)
-    first, again, other = (calibration_error(probs, positions, seed=seed, resamples=500) for seed in (3, 3, 4))
+    first, again, other = (compute_calibration_error(probs, positions, seed=seed, resamples=500) for seed in (3, 3, 4))
     assert first == again != other

@@ -8,8 +8,8 @@ import pytest
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.metrics import calibration, intervals
-from scenebook.evaluation.metrics.confidence import measure_calibration
-from scenebook.evaluation.metrics.intervals import proportion_score
+from scenebook.evaluation.metrics.confidence import compute_calibration
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.evaluation.metrics.scores import compute_scores
 from scenebook.notebook.prose.calibration import tell_abstention, tell_calibration, tell_sets, tell_temperature
 from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, draw_too_sure
@@ -20,8 +20,8 @@ def resample_less(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = (
         intervals.resample_means,
         intervals.bootstrap_mean,
-        calibration.chance_errors,
-        calibration.calibration_error,
+        calibration.compute_chance_errors,
+        calibration.compute_calibration_error,
     )
     for function in functions:
         keywords = function.__kwdefaults__
@@ -40,7 +40,7 @@ HOSTILE = ["<b>x</b>", 'a "quoted" | *name*', "\N{SNOWMAN}", "{brace}"]
 
 def measure(test: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]) -> Any:
     names = HOSTILE[: test[0].shape[1]]
-    return measure_calibration(as_predictions(*test, names), as_predictions(*validation, names), names, seed=0)
+    return compute_calibration(as_predictions(*test, names), as_predictions(*validation, names), names, seed=0)
 
 
 def read(facts: dict[str, Any]) -> list[str]:
@@ -136,10 +136,10 @@ def test_the_sentence_on_the_temperature_knows_what_it_did() -> None:
 def test_the_sentence_on_abstaining_knows_whether_it_pays() -> None:
     facts = measure(draw_probs(400, seed=0), draw_probs(40, seed=1)).facts
     assert "does tell easy" in tell_abstention(facts)
-    overlapping = facts | {"refused": proportion_score(3, 5), "answered": proportion_score(16, 20)}
+    overlapping = facts | {"refused": compute_proportion(3, 5), "answered": compute_proportion(16, 20)}
     assert "left open" in tell_abstention(overlapping)
     assert "left open" in tell_abstention(facts | {"refused": facts["answered"]})
-    misled = facts | {"refused": proportion_score(80, 80), "answered": proportion_score(160, 320)}
+    misled = facts | {"refused": compute_proportion(80, 80), "answered": compute_proportion(160, 320)}
     assert "is lower for the easy images" in tell_abstention(misled)
     assert "same confidence" in tell_abstention(facts | {"refused": None})
     assert "No test image is misclassified" in tell_abstention(facts | {"errors": 0})
@@ -150,12 +150,12 @@ def test_the_sentence_on_sets_compares_with_what_so_few_images_promise() -> None
     facts = measure(draw_probs(400, seed=0), draw_probs(90, seed=1)).facts
     assert "agrees with it" in tell_sets(facts)
     assert "on average" in tell_sets(facts)
-    single = facts | {"set_single": proportion_score(400, 400)}
+    single = facts | {"set_single": compute_proportion(400, 400)}
     assert "no second one is needed" in tell_sets(single)
-    below = facts | {"set_coverage": proportion_score(200, 400)}
+    below = facts | {"set_coverage": compute_proportion(200, 400)}
     assert "unlike the validation images" in tell_sets(below)
-    above = facts | {"set_coverage": proportion_score(400, 400)}
+    above = facts | {"set_coverage": compute_proportion(400, 400)}
     assert "easier than the validation images" in tell_sets(above)
-    alone = above | {"accuracy": proportion_score(399, 400)}
+    alone = above | {"accuracy": compute_proportion(399, 400)}
     assert "the most probable class alone is right more often" in tell_sets(alone)
     assert "would have to hold all classes" in tell_sets(facts | {"set_expected": None})

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.confusion import compute_confusion, largest_confusions, select_confused
-from scenebook.evaluation.metrics.intervals import wilson_interval
+from scenebook.evaluation.metrics.intervals import compute_wilson_interval
+from scenebook.evaluation.metrics.report import compute_confusion, list_confusions, select_confused
 from scenebook.notebook.prose.evaluation import tell_confusions, tell_error
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, matrix_of, predictions_of
 
@@ -18,13 +18,13 @@ def read(matrix: pd.DataFrame) -> str:
 
 def test_the_largest_confusions_come_first_and_stop_where_errors_do() -> None:
     matrix = compute_confusion(predictions_of(PAPER, NAMES), NAMES)
-    assert largest_confusions(matrix, most=2) == [("Glacier", "Mountain", 242), ("Buildings", "Street", 113)]
-    assert largest_confusions(matrix_of(np.eye(2, dtype=int), ["a", "b"])) == []
+    assert list_confusions(matrix, most=2) == [("Glacier", "Mountain", 242), ("Buildings", "Street", 113)]
+    assert list_confusions(matrix_of(np.eye(2, dtype=int), ["a", "b"])) == []
 
 
 def test_the_sentence_on_errors_gives_each_kind_the_interval_of_its_share() -> None:
     said = read(matrix_of(PAPER, NAMES))
-    low, high = wilson_interval(242, 1330)
+    low, high = compute_wilson_interval(242, 1330)
     assert "Of 7,301 test images, 861 are off the diagonal" in said
     assert f"Glacier taken for Mountain (242 of 1,330, 18.2%, interval {low:.1%} to {high:.1%})" in said
     assert said.count("taken for") == 3

@@ -6,12 +6,17 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from scenebook.evaluation.metrics import intervals
-from scenebook.evaluation.metrics.intervals import bootstrap_mean, f1_score, score_class, wilson_interval
+from scenebook.evaluation.metrics.intervals import (
+    bootstrap_mean,
+    compute_class_score,
+    compute_f1,
+    compute_wilson_interval,
+)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (1, 1), (6440, 7301), (510, 600), (3, 7)])
 def test_wilson_equals_scipy_and_statsmodels(successes: int, n: int) -> None:
-    found = wilson_interval(successes, n)
+    found = compute_wilson_interval(successes, n)
     expected = stats.binomtest(successes, n).proportion_ci(0.95, method="wilson")
     assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert found == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-12)
@@ -19,7 +24,7 @@ def test_wilson_equals_scipy_and_statsmodels(successes: int, n: int) -> None:
 
 def test_wilson_equals_a_hand_worked_case() -> None:
     # p = 0.5, n = 10, z = 1.96: centre 0.5, half width 1.96 / 1.38416 * sqrt(0.025 + 0.009604) = 0.2634
-    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert compute_wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
 
 
 def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None:
@@ -27,11 +32,11 @@ def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None
     right, wrong, missed, rest = 70, 12, 18, 200
     draws = rng.multinomial(300, np.array([right, wrong, missed, rest]) / 300, size=20_000)
     simulated = 2 * draws[:, 0] / (2 * draws[:, 0] + draws[:, 1] + draws[:, 2])
-    score = f1_score(right, wrong, missed)
+    score = compute_f1(right, wrong, missed)
     assert score is not None
     assert score["value"] == pytest.approx(2 * 70 / (140 + 30))
     assert (score["low"], score["high"]) == pytest.approx(tuple(np.percentile(simulated, [2.5, 97.5])), abs=0.01)
-    perfect = f1_score(50, 0, 0)
+    perfect = compute_f1(50, 0, 0)
     assert perfect is not None
     assert (perfect["value"], perfect["high"]) == (1.0, 1.0)
     assert 0.9 < perfect["low"] < 1.0
@@ -50,7 +55,7 @@ def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None
 def test_a_class_has_no_score_that_would_divide_by_nothing(
     right: int, predicted: int, true: int, missing: set[str]
 ) -> None:
-    scores = score_class(right, predicted, true)
+    scores = compute_class_score(right, predicted, true)
     assert {name for name, score in scores.items() if score is None} == missing
 
 

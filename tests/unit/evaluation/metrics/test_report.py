@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.intervals import proportion_score, wilson_interval
-from scenebook.evaluation.metrics.report import compute_class_scores, compute_report, tabulate_intervals, with_intervals
+from scenebook.evaluation.metrics.intervals import compute_proportion, compute_wilson_interval
+from scenebook.evaluation.metrics.report import (
+    compute_class_scores,
+    compute_report,
+    tabulate_intervals,
+    tabulate_report,
+)
 from scenebook.evaluation.metrics.scores import compute_scores
 from scenebook.notebook.prose.evaluation import tell_intervals, tell_report
 from tests.unit.evaluation.metrics.tables import NAMES, PAPER, matrix_of, predictions_of
@@ -63,10 +68,10 @@ def test_the_shown_tables_have_an_interval_a_score() -> None:
     names, counts = ["a", "b", "c"], [[3, 0, 1], [2, 0, 2], [0, 0, 4]]
     predictions, class_scores = predictions_of(counts, names), compute_class_scores(matrix_of(counts, names))
     scores = compute_scores(predictions, names, seed=0)
-    shown = with_intervals(compute_report(predictions, names), class_scores, scores)
+    shown = tabulate_report(compute_report(predictions, names), class_scores, scores)
     assert shown.columns.tolist() == ["class", "precision", "recall", "F1", "95% interval", "support"]
     assert shown["95% interval"].str.fullmatch(r"\d\.\d\d to \d\.\d\d").all()
-    low, high = wilson_interval(7, 12)
+    low, high = compute_wilson_interval(7, 12)
     assert shown["95% interval"].iloc[3] == f"{low:.2f} to {high:.2f}"
     table = tabulate_intervals(class_scores, scores).set_index("class")
     assert table.index.tolist() == [*names, "macro avg", "weighted avg"]
@@ -78,7 +83,7 @@ def test_only_what_has_no_error_at_all_is_shown_as_1() -> None:
     names, counts = ["a", "b"], [[999, 1], [0, 1000]]
     predictions, class_scores = predictions_of(counts, names), compute_class_scores(matrix_of(counts, names))
     scores = compute_scores(predictions, names, seed=0)
-    shown = with_intervals(compute_report(predictions, names), class_scores, scores).round(2)
+    shown = tabulate_report(compute_report(predictions, names), class_scores, scores).round(2)
     assert shown["precision"].tolist()[:2] == [1.0, 0.99]
     assert shown["recall"].tolist()[:2] == [0.99, 1.0]
     assert shown["F1"].tolist() == [0.99] * 5
@@ -141,4 +146,4 @@ def test_chance_alone_seldom_tells_the_extremes_of_equal_classes_apart(k: int) -
 def test_a_table_without_scores_is_not_needed_for_class_scores() -> None:
     scores = compute_class_scores(pd.DataFrame([[3, 1], [0, 0]], index=["a", "b"], columns=["a", "b"]))
     assert scores["b"]["recall"] is None
-    assert scores["a"]["recall"] == proportion_score(3, 4)
+    assert scores["a"]["recall"] == compute_proportion(3, 4)

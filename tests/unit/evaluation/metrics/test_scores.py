@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.intervals import proportion_score
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.evaluation.metrics.scores import check_predictions, compute_scores
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, predictions_of
 
@@ -31,8 +31,8 @@ def with_probs(labels: list[str], probs: list[list[float]], names: list[str]) ->
 def test_top_2_accuracy_counts_the_second_guess() -> None:
     probs = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]
     scores = compute_scores(with_probs(["a", "b", "c", "b"], probs, ["a", "b", "c"]), ["a", "b", "c"], seed=0)
-    assert scores["accuracy"] == proportion_score(1, 4)
-    assert scores["top2_accuracy"] == proportion_score(3, 4)
+    assert scores["accuracy"] == compute_proportion(1, 4)
+    assert scores["top2_accuracy"] == compute_proportion(3, 4)
 
 
 def test_top_2_accuracy_of_equal_probabilities_is_no_more_than_two_classes_worth() -> None:

@@ -6,13 +6,14 @@ from scipy import stats
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from scenebook.evaluation.metrics.calibration import calibration_error, debiased_calibration_error
-from scenebook.evaluation.metrics.temperature import (
+from scenebook.evaluation.metrics.calibration import (
     SEARCHED,
     apply_temperature,
     compare_calibration,
+    compute_calibration_error,
+    compute_debiased_error,
+    compute_log_losses,
     fit_temperature,
-    log_losses,
 )
 from tests.unit.evaluation.metrics.confident import Probabilities, draw_probs
 
@@ -34,7 +35,7 @@ def test_a_temperature_changes_no_answer_and_1_changes_nothing() -> None:
 
 def test_probabilities_of_0_stay_finite() -> None:
     probs = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert np.isfinite(log_losses(probs, np.array([1, 1]))).all()
+    assert np.isfinite(compute_log_losses(probs, np.array([1, 1]))).all()
     assert np.isfinite(apply_temperature(probs, 20.0)).all()
 
 
@@ -61,7 +62,7 @@ def test_the_interval_ends_where_a_likelihood_ratio_test_rejects() -> None:
     probs, positions = draw_probs(42, seed=2)
     fitted = fit_temperature(probs, positions)
     assert fitted is not None
-    best, low, high = (log_losses(apply_temperature(probs, fitted[end]), positions).sum() for end in fitted)  # type: ignore[literal-required]
+    best, low, high = (compute_log_losses(apply_temperature(probs, fitted[end]), positions).sum() for end in fitted)  # type: ignore[literal-required]
     assert stats.chi2.sf(2 * (low - best), df=1) == pytest.approx(0.05, abs=1e-6)
     assert stats.chi2.sf(2 * (high - best), df=1) == pytest.approx(0.05, abs=1e-6)
 
@@ -87,11 +88,11 @@ def test_the_comparison_measures_what_the_scores_measure() -> None:
     probs, positions = draw_probs(400, seed=3, temperature=2.0)
     facts = compare_calibration(probs, positions, 2.0, seed=0)
     scaled = apply_temperature(probs, 2.0)
-    after = calibration_error(scaled, positions, seed=0)
-    before = calibration_error(probs, positions, seed=0)
+    after = compute_calibration_error(scaled, positions, seed=0)
+    before = compute_calibration_error(probs, positions, seed=0)
     assert facts["ece_after"] == pytest.approx(after)
     assert facts["ece_change"]["value"] == pytest.approx(after["value"] - before["value"])  # type: ignore[index]
-    assert facts["ece_debiased_after"] == debiased_calibration_error(scaled, positions)
+    assert facts["ece_debiased_after"] == compute_debiased_error(scaled, positions)
     change = facts["log_loss_change"]
     assert isinstance(change, dict)
     assert change["low"] < change["value"] < change["high"] < 0

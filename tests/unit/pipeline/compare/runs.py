@@ -15,8 +15,7 @@ import yaml
 from scenebook.core.provenance import library_versions, machine, sha256_bytes, sha256_file, sha256_lines
 from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, write_bytes
 from scenebook.core.settings import make_settings
-from scenebook.evaluation.metrics.confusion import compute_confusion
-from scenebook.evaluation.metrics.report import compute_report
+from scenebook.evaluation.metrics.report import compute_confusion, compute_report
 from scenebook.evaluation.metrics.scores import compute_scores
 
 CLASSES = ("cat", "dog")

@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.evaluation.metrics.comparison import difference_score
+from scenebook.evaluation.metrics.comparison import compute_difference
 from scenebook.pipeline.compare.differ import diff_runs, diff_scores, pair_scores
 from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import make_predictions, make_run, make_splits
@@ -23,7 +23,7 @@ def test_differences_are_the_second_run_less_the_first(tmp_path: Path, run: RunD
     paired = pair_scores(run, better)
     assert (paired.n, paired.n_first, paired.n_second, paired.other_label) == (20, 20, 20, 0)
     assert (paired.only_first, paired.only_second) == (0, 3)
-    assert paired.accuracy == difference_score(3, 0, 20)
+    assert paired.accuracy == compute_difference(3, 0, 20)
     assert paired.accuracy["value"] == pytest.approx(3 / 20)
     assert paired.p == pytest.approx(mcnemar([[16, 0], [3, 1]], exact=True).pvalue)
     first, second = (make_predictions(make_splits(), wrong) for wrong in (4, 1))

@@ -1,1 +1,0 @@
-"""Which images the report shows, and why."""
