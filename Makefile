@@ -105,7 +105,7 @@ format: setup-dev ## format the code
 sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim (needs poppler)
 	@command -v pdftoppm > /dev/null || { echo "Expected pdftoppm, which draws the first page. Install poppler (poppler-utils)."; exit 2; }
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SCHEDULER= \
-		SCENEBOOK_SET="ablations=claims trunk_runtime=tensorflow" $(PY) -m scenebook report
+		SCENEBOOK_SET="ablations=claims frozen_layers_runtime=tensorflow" $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
 lock: setup-dev ## pin all requirements anew from pyproject.toml

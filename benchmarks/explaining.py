@@ -41,10 +41,11 @@ def _explain_augmentation(legacy: float, sampling: float) -> str:
     )
 
 
-def _explain_streaming(plain: float, trunk: float, tail: float) -> str:
-    both = 1 / (1 / trunk + 1 / tail)
+def _explain_streaming(plain: float, base: float, tail: float) -> str:
+    both = 1 / (1 / base + 1 / tail)
     return (
-        f"The trunk alone makes {format_number(trunk)} images/s, the tail alone {format_number(tail)}: one after the "
+        f"The frozen layers alone make {format_number(base)} images/s, the trainable layers alone "
+        f"{format_number(tail)}: one after the "
         f"other on the same cores {format_number(both)}, {format_number(both / plain)} times plain Keras, with views "
         "that cost nothing."
     )
@@ -52,8 +53,9 @@ def _explain_streaming(plain: float, trunk: float, tail: float) -> str:
 
 def _explain_warm(plain: float, tail: float) -> str:
     return (
-        f"The tail alone, with its rows in memory, makes {format_number(tail)} images/s, {format_number(tail / plain)} "
-        "times plain Keras: no bank can be faster."
+        f"The trainable layers alone, with their rows in memory, make "
+        f"{format_number(tail)} images/s, {format_number(tail / plain)} "
+        "times plain Keras: no feature cache can be faster."
     )
 
 
@@ -71,10 +73,10 @@ def _explain_memory(memory: float, state: float) -> str:
     )
 
 
-def _explain_waiting(trunk: float, views: float) -> str:
+def _explain_waiting(base: float, views: float) -> str:
     return (
-        f"One core makes {format_number(views)} views a second when nothing else runs; the trunk takes "
-        f"{format_number(trunk)} a second with all cores."
+        f"One core makes {format_number(views)} views a second when nothing else runs; the frozen layers take "
+        f"{format_number(base)} a second with all cores."
     )
 
 
@@ -85,9 +87,9 @@ _LIMITS = {
     "warm.memory": Limit(("warm.memory", "tail.training_state"), _explain_memory),
 }
 for _runtime in ("tensorflow", "openvino"):
-    _trunk, _streaming = f"trunk-{_runtime}.rate", f"streaming-{_runtime}"
+    _base, _streaming = f"base-{_runtime}.rate", f"streaming-{_runtime}"
     _LIMITS |= {
-        _streaming: Limit(("plain.rate", _trunk, "tail.rate"), _explain_streaming),
+        _streaming: Limit(("plain.rate", _base, "tail.rate"), _explain_streaming),
         f"{_streaming}.memory": Limit((f"{_streaming}.memory", "tail.training_state"), _explain_memory),
-        f"{_streaming}.waiting": Limit((_trunk, "augmentation.rate"), _explain_waiting),
+        f"{_streaming}.waiting": Limit((_base, "augmentation.rate"), _explain_waiting),
     }

@@ -1,4 +1,4 @@
-"""What no training could be faster than: the machine's arithmetic for the trunk, and the tail's own steps."""
+"""What no training could be faster than: the machine's arithmetic for the frozen layers, the steps of the others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.clocks import take_seconds
+from benchmarks.frozen_layers import build_base
 from benchmarks.job import Job
 from benchmarks.ours import compile_tail
-from benchmarks.trunks import build_trunk
 from scenebook.network import training
 from scenebook.network.classifier import count_parameters
 from scenebook.network.fitting import build_frozen_classifier
@@ -27,10 +27,10 @@ _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def measure_matmul(job: Job) -> dict[str, float]:
-    """The fastest of large float32 matrix multiplications, in NumPy and in TensorFlow; what follows for the trunk."""
+    """The fastest of large float32 matrix multiplications, in NumPy and in TensorFlow; the limit that it sets."""
     gflops = max(_multiply(side, job.seconds / 10) for side in SIDES)
-    trunk_gflop = count_flops(build_trunk(job)) / 1e9
-    return {"gflops": gflops, "trunk_gflop": trunk_gflop, "limit": gflops / trunk_gflop}
+    base_gflop = count_flops(build_base(job)) / 1e9
+    return {"gflops": gflops, "base_gflop": base_gflop, "limit": gflops / base_gflop}
 
 
 def _multiply(side: int, seconds: float) -> float:
@@ -70,14 +70,14 @@ def _count_layer(operation: Any, shape: tuple[int | None, ...]) -> int:
 
 
 def measure_tail(job: Job) -> dict[str, float]:
-    """Trains the tail on random rows that are in memory; it has taken two steps before."""
+    """Trains the trainable layers on random rows that are in memory; it has taken two steps before."""
     settings = job.settings
     training.initialize_determinism(settings["seed"])
-    trunk, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
+    base, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
     compile_tail(tail, settings)
     train, batch_size = job.load_split("train"), settings["batch_size"]
     labels = tf.one_hot(train.labels, job.num_classes)
-    shapes = [tuple(tensor.shape[1:]) for tensor in trunk.outputs]
+    shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
     rng = np.random.default_rng(settings["seed"])
     batches = []
     for start in range(0, len(train), batch_size):

@@ -1,4 +1,4 @@
-"""Training of the tail as notebook 02 writes it: streaming, and with a feature bank."""
+"""Training of the trainable layers as notebook 02 writes it: streaming, and with a feature cache."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ import tensorflow as tf
 
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
-from benchmarks.waiting import TimedTrunk
+from benchmarks.waiting import TimedRuntime
 from scenebook.core.errors import ScenebookError
 from scenebook.data.splitting import SplitImages
 from scenebook.network import training
-from scenebook.network.feature_stream import TrunkStream
+from scenebook.network.feature_stream import FeatureStream
 from scenebook.network.fitting import build_frozen_classifier, open_stream
 from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.running import compile_trunk
+from scenebook.network.frozen.running import compile_frozen_layers
 
 
 def measure_streaming_tensorflow(job: Job) -> dict[str, float]:
-    """Trains with nothing kept, the trunk in TensorFlow."""
+    """Trains with nothing kept, the frozen layers in TensorFlow."""
     return _measure_streaming(job, "tensorflow")
 
 
 def measure_streaming_openvino(job: Job) -> dict[str, float]:
-    """Trains with nothing kept, the trunk in OpenVINO."""
+    """Trains with nothing kept, the frozen layers in OpenVINO."""
     return _measure_streaming(job, "openvino")
 
 
 def _measure_streaming(job: Job, runtime: str) -> dict[str, float]:
-    with open_training(job, {"bank_gb": 0.0, "trunk_runtime": runtime}) as ours:
+    with open_training(job, {"feature_cache_gb": 0.0, "frozen_layers_runtime": runtime}) as ours:
         ours.warm_up()
-        ours.trunk.forget()
+        ours.base.forget()
         seconds = take_seconds(ours.fit)
-        waiting = 100 * ours.trunk.share_waited
+        waiting = 100 * ours.base.share_waited
     return {"rate": ours.count / seconds, "memory": read_memory_peak(), "waiting": waiting}
 
 
-def fill_bank(job: Job) -> dict[str, float]:
-    """Leaves a bank that holds every view of the timed epochs.
+def fill_feature_cache(job: Job) -> dict[str, float]:
+    """Leaves a feature cache that holds every view of the timed epochs.
 
     Raises:
         ScenebookError: It does not hold all of them.
@@ -58,12 +58,14 @@ def fill_bank(job: Job) -> dict[str, float]:
 
         seconds = take_seconds(run_through)
         if any(len(ours.stream.list_missing(epoch)) for epoch in range(ours.epochs)):
-            raise ScenebookError("The bank does not hold every view: raise bank_gb, or make room on the disk.")
+            raise ScenebookError(
+                "The feature cache does not hold every view: raise feature_cache_gb, or make room on the disk."
+            )
     return {"rate": ours.count / seconds}
 
 
 def measure_warm(job: Job) -> dict[str, float]:
-    """Trains on what `fill_bank` left.
+    """Trains on what `fill_feature_cache` left.
 
     Raises:
         ScenebookError: Views had to be computed after all.
@@ -71,21 +73,23 @@ def measure_warm(job: Job) -> dict[str, float]:
     with open_training(job, {}) as ours:
         ours.warm_up()
         seconds = take_seconds(ours.fit)
-        if ours.trunk.batches:
-            raise ScenebookError("The bank did not hold every view, so this would be no measurement of a warm one.")
+        if ours.base.batches:
+            raise ScenebookError(
+                "The feature cache did not hold every view, so this would be no measurement of a warm one."
+            )
     return {"rate": ours.count / seconds, "memory": read_memory_peak()}
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training of the tail consists of.
+    """What a training of the trainable layers consists of.
 
     Attributes:
         train: The training images.
         labels: One-hot float32 `(n, num_classes)`.
-        trunk: The trunk, with its clock.
-        tail: The tail, compiled.
-        stream: What feeds the tail.
+        base: The frozen layers, with their clock.
+        tail: The trainable layers, compiled.
+        stream: What feeds the trainable layers.
         epochs: The timed epochs.
         batch_size: Images in a batch.
         seed: Seed of the order of the images.
@@ -93,9 +97,9 @@ class Training:
 
     train: SplitImages
     labels: tf.Tensor
-    trunk: TimedTrunk
+    base: TimedRuntime
     tail: keras.Model
-    stream: TrunkStream
+    stream: FeatureStream
     epochs: int
     batch_size: int
     seed: int
@@ -134,7 +138,7 @@ class Training:
 
 @contextmanager
 def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
-    """Builds the parts of a training, and closes the bank afterwards.
+    """Builds the parts of a training, and closes the feature cache afterwards.
 
     Args:
         job: The job.
@@ -143,14 +147,14 @@ def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
     settings = {**job.settings, **changes}
     training.initialize_determinism(settings["seed"])
     train = job.load_split("train")
-    trunk, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
+    base, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
     compile_tail(tail, settings)
-    run_trunk = TimedTrunk(compile_trunk(trunk, settings["trunk_runtime"]))
-    with open_stream(trunk, run_trunk, settings, train) as stream:
+    run_base = TimedRuntime(compile_frozen_layers(base, settings["frozen_layers_runtime"]))
+    with open_stream(base, run_base, settings, train) as stream:
         yield Training(
             train=train,
             labels=tf.one_hot(train.labels, job.num_classes),
-            trunk=run_trunk,
+            base=run_base,
             tail=tail,
             stream=stream,
             epochs=settings["epochs"],
@@ -160,7 +164,7 @@ def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
 
 
 def compile_tail(tail: keras.Model, settings: Mapping[str, Any]) -> None:
-    """Compiles the tail for training."""
+    """Compiles the trainable layers for training."""
     schedule = keras.optimizers.schedules.InverseTimeDecay(
         settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
     )

@@ -34,7 +34,7 @@ class Measurement:
         quantities: The numbers that it yields.
         function: `module:function` in this package; the function takes a `Job` and returns a number a quantity.
         ours: Whether its process has the environment of a notebook's kernel; plain Keras has nobody's.
-        needs: A measurement that goes before it, once, and leaves it the feature bank.
+        needs: A measurement that goes before it, once, and leaves it the feature cache.
         once: Whether it goes before others, once, instead of being repeated.
         package: An optional package that it takes.
         one_core: Whether it may use one core only.
@@ -52,7 +52,7 @@ class Measurement:
 
 
 RATE, MEMORY = Quantity("rate", "", "images/s"), Quantity("memory", "memory peak", "GB")
-WAITING = Quantity("waiting", "trunk waits for views", "%")
+WAITING = Quantity("waiting", "frozen layers wait for views", "%")
 STUDY = (
     Quantity("seconds", "", "s"),
     Quantity("starting", "until first steps were over", "s"),
@@ -73,32 +73,34 @@ MEASUREMENTS = (
         "ours:measure_streaming_openvino",
         package="openvino",
     ),
-    Measurement("fill", "ours, filling the bank", (RATE,), "ours:fill_bank", once=True),
-    Measurement("warm", "ours, warm bank", (RATE, MEMORY), "ours:measure_warm", needs="fill"),
+    Measurement("fill", "ours, filling the feature cache", (RATE,), "ours:fill_feature_cache", once=True),
+    Measurement("warm", "ours, warm feature cache", (RATE, MEMORY), "ours:measure_warm", needs="fill"),
     Measurement("study-plain", "the study, plain Keras", STUDY, "study:measure_plain", ours=False),
     Measurement("study", "the study, ours", STUDY, "study:measure_ours"),
     Measurement(
-        "trunk-keras",
-        "trunk, plain Keras",
+        "base-keras",
+        "frozen layers, plain Keras",
         (RATE, Quantity("predict", "predict", "images/s")),
-        "trunks:measure_keras",
+        "frozen_layers:measure_keras",
         ours=False,
     ),
-    Measurement("trunk-tensorflow", "trunk, TensorFlow", (RATE,), "trunks:measure_tensorflow"),
-    Measurement("trunk-openvino", "trunk, OpenVINO", (RATE,), "trunks:measure_openvino", package="openvino"),
+    Measurement("base-tensorflow", "frozen layers, TensorFlow", (RATE,), "frozen_layers:measure_tensorflow"),
+    Measurement(
+        "base-openvino", "frozen layers, OpenVINO", (RATE,), "frozen_layers:measure_openvino", package="openvino"
+    ),
     Measurement(
         "matmul",
         "matrix multiplication",
         (
             Quantity("gflops", "", "GFLOP/s"),
-            Quantity("trunk_gflop", "an image in the trunk", "GFLOP"),
-            Quantity("limit", "the trunk at most", "images/s"),
+            Quantity("base_gflop", "an image in the frozen layers", "GFLOP"),
+            Quantity("limit", "the frozen layers at most", "images/s"),
         ),
         "limits:measure_matmul",
     ),
     Measurement(
         "tail",
-        "the tail alone",
+        "the trainable layers alone",
         (RATE, Quantity("training_state", "weights, gradients, momentum", "GB")),
         "limits:measure_tail",
     ),
@@ -140,18 +142,28 @@ class Ratio:
 RATIOS = (
     Ratio("streaming-tensorflow", "streaming, TensorFlow; plain Keras = 1", "streaming-tensorflow.rate", "plain.rate"),
     Ratio("streaming-openvino", "streaming, OpenVINO; plain Keras = 1", "streaming-openvino.rate", "plain.rate"),
-    Ratio("warm", "warm bank; plain Keras = 1", "warm.rate", "plain.rate"),
+    Ratio("warm", "warm feature cache; plain Keras = 1", "warm.rate", "plain.rate"),
     Ratio("study", "the study; plain Keras = 1", "study-plain.seconds", "study.seconds"),
     Ratio("augmentation", "augmentation; legacy class = 1", "augmentation.rate", "augmentation-legacy.rate"),
-    Ratio("trunk-tensorflow", "trunk, TensorFlow; plain call = 1", "trunk-tensorflow.rate", "trunk-keras.rate"),
-    Ratio("trunk-openvino", "trunk, OpenVINO; plain call = 1", "trunk-openvino.rate", "trunk-keras.rate"),
-    Ratio("trunk-tensorflow-predict", "trunk, TensorFlow; predict = 1", "trunk-tensorflow.rate", "trunk-keras.predict"),
-    Ratio("trunk-openvino-predict", "trunk, OpenVINO; predict = 1", "trunk-openvino.rate", "trunk-keras.predict"),
-    Ratio("trunk-tensorflow-limit", "trunk, TensorFlow; arithmetic limit = 1", "trunk-tensorflow.rate", "matmul.limit"),
-    Ratio("trunk-openvino-limit", "trunk, OpenVINO; arithmetic limit = 1", "trunk-openvino.rate", "matmul.limit"),
-    Ratio("warm-limit", "warm bank; the tail alone = 1", "warm.rate", "tail.rate"),
+    Ratio("base-tensorflow", "frozen layers, TensorFlow; plain call = 1", "base-tensorflow.rate", "base-keras.rate"),
+    Ratio("base-openvino", "frozen layers, OpenVINO; plain call = 1", "base-openvino.rate", "base-keras.rate"),
+    Ratio(
+        "base-tensorflow-predict",
+        "frozen layers, TensorFlow; predict = 1",
+        "base-tensorflow.rate",
+        "base-keras.predict",
+    ),
+    Ratio("base-openvino-predict", "frozen layers, OpenVINO; predict = 1", "base-openvino.rate", "base-keras.predict"),
+    Ratio(
+        "base-tensorflow-limit",
+        "frozen layers, TensorFlow; arithmetic limit = 1",
+        "base-tensorflow.rate",
+        "matmul.limit",
+    ),
+    Ratio("base-openvino-limit", "frozen layers, OpenVINO; arithmetic limit = 1", "base-openvino.rate", "matmul.limit"),
+    Ratio("warm-limit", "warm feature cache; the trainable layers alone = 1", "warm.rate", "tail.rate"),
     Ratio("memory", "memory, streaming; plain Keras = 1", "streaming-tensorflow.memory", "plain.memory"),
-    Ratio("memory-warm", "memory, warm bank; plain Keras = 1", "warm.memory", "plain.memory"),
+    Ratio("memory-warm", "memory, warm feature cache; plain Keras = 1", "warm.memory", "plain.memory"),
 )
 
 

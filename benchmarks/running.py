@@ -89,9 +89,9 @@ def _find_obstacle(measurement: Measurement, outcomes: Outcomes) -> str:
 
 
 def _run(measurement: Measurement, job: Job, outcome: Outcome) -> None:
-    # Whoever uses the bank finds it where it was filled; all others find an empty cache.
+    # Whoever uses the feature cache finds it where it was filled; all others find an empty cache.
     shared = measurement.needs or measurement.once
-    cache = job.folder / ("bank" if shared else "cache")
+    cache = job.folder / ("feature_cache" if shared else "cache")
     try:
         numbers = _call(measurement, job.folder, cache)
         outcome.numbers.append({quantity.name: numbers[quantity.name] for quantity in measurement.quantities})

@@ -43,8 +43,8 @@ def measure_plain(job: Job) -> dict[str, float]:
 
 
 def measure_ours(job: Job) -> dict[str, float]:
-    """Trains every variant with `fit_variant` as a worker of the sweep does; the feature bank is empty at the start."""
-    return _measure(job, partial(fitting.fit_variant, predict=True, compile_trunk=variants.compile_once))
+    """Trains every variant with `fit_variant` as a worker of the sweep does; the feature cache starts empty."""
+    return _measure(job, partial(fitting.fit_variant, predict=True, compile_frozen_layers=variants.compile_once))
 
 
 def _measure(job: Job, fit_variant: FitVariant) -> dict[str, float]:

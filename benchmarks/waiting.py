@@ -1,4 +1,4 @@
-"""How long a trunk waits for its views."""
+"""How long the frozen layers wait for their views."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.network.frozen.running import RunTrunk
+from scenebook.network.frozen.running import FrozenRuntime
 
 
-class TimedTrunk:
-    """A trunk that notes how long it works, and how much of that time it waits for the next batch.
+class TimedRuntime:
+    """Frozen layers that note how long they work, and how much of that time they wait for the next batch.
 
-    The clock runs from the moment that somebody asks for the next batch's tensors until they are there; while the tail
-    is trained it stands. OpenVINO goes on computing what it has begun while the next batch is waited for, so that for
-    it the share is an upper bound.
+    The clock runs from the moment that somebody asks for the next batch's tensors until they are there; while the
+    trainable layers is trained it stands. OpenVINO goes on computing what it has begun while the next batch is waited
+    for, so that for it the share is an upper bound.
 
     Args:
-        trunk: From `compile_trunk`.
+        base: From `compile_frozen_layers`.
         clock: Returns seconds.
 
     Attributes:
-        name: What the trunk runs in.
+        name: What the frozen layers run in.
         batches: How many batches have come out.
     """
 
-    def __init__(self, trunk: RunTrunk, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.name = trunk.name
-        self._trunk = trunk
+    def __init__(self, base: FrozenRuntime, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.name = base.name
+        self._base = base
         self._clock = clock
         self.forget()
 
@@ -40,17 +40,17 @@ class TimedTrunk:
 
     @property
     def share_waited(self) -> float:
-        """The share of its time that the trunk has waited, in `[0, 1]`."""
+        """The share of its time that the frozen layers have waited, in `[0, 1]`."""
         return self._waited / self._worked if self._worked else 0.0
 
     def __call__(self, images: Any) -> list[Any]:
-        """Returns the trunk's tensors for a batch, which is at hand."""
+        """Returns the frozen layers' tensors for a batch, which is at hand."""
         self.batches += 1
-        return self._trunk(images)
+        return self._base(images)
 
     def run_batches(self, batches: Iterable[Any]) -> Iterator[list[np.ndarray]]:
-        """Yields the trunk's tensors for each batch, in order."""
-        results = iter(self._trunk.run_batches(self._time_batches(batches)))
+        """Yields the frozen layers' tensors for each batch, in order."""
+        results = iter(self._base.run_batches(self._time_batches(batches)))
         while True:
             started = self._clock()
             rows = next(results, None)

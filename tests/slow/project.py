@@ -21,8 +21,8 @@ from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory, project_
 from ..processes import HEARS_CTRL_C
 
 TINY = (
-    "scenes_train_per_class=8 scenes_test_per_class=4 image_size=48 epochs=4 head_units=8 batch_size=8 bank_gb=0 "
-    "trunk_runtime=tensorflow"
+    "scenes_train_per_class=8 scenes_test_per_class=4 image_size=48 epochs=4 head_units=8 batch_size=8 "
+    "feature_cache_gb=0 frozen_layers_runtime=tensorflow"
 )
 """Settings of a run of seconds."""
 

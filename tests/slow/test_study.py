@@ -60,7 +60,7 @@ def read_results(finished: Finished) -> pd.DataFrame:
 def test_it_tells_what_it_will_take_and_how_far_it_is(study: Finished) -> None:
     assert "ablations: measuring how fast 3 networks can be trained" in study.output
     assert "that takes about " in study.output
-    assert "the feature bank takes up to " in study.output
+    assert "the feature cache takes up to " in study.output
     # Of six trainings one cannot be built, which is known before the others start.
     assert "ablations: 6 of 6 rows done" in study.output
 

@@ -28,7 +28,7 @@ from benchmarks.results import divide, judge_goals, summarize, tabulate_measurem
 from benchmarks.running import Outcome, run_measurements
 from benchmarks.study import list_variants
 from benchmarks.table import print_results
-from benchmarks.waiting import TimedTrunk
+from benchmarks.waiting import TimedRuntime
 from benchmarks.wording import format_number, format_range
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import project_root
@@ -161,16 +161,16 @@ def test_a_process_that_fails_is_told_with_its_last_words_and_the_others_go_on(t
 
 
 def test_what_is_not_installed_is_left_out(tmp_path: Path) -> None:
-    measurement = dataclasses.replace(plan.find_measurement("trunk-openvino"), package="no_such_package")
+    measurement = dataclasses.replace(plan.find_measurement("base-openvino"), package="no_such_package")
     outcomes, _ = run_two([measurement], Job({}, [], 1, 1, 1.0, tmp_path))
-    row = tabulate_measurements(outcomes)["trunk-openvino.rate"]
+    row = tabulate_measurements(outcomes)["base-openvino.rate"]
     assert row["left_out"] == "no_such_package is not installed"
     assert row["median"] is None
     assert "error" not in row
 
 
 def test_what_the_limit_is_follows_from_what_was_measured() -> None:
-    medians = {"plain.rate": 10.0, "trunk-tensorflow.rate": 60.0, "tail.rate": 120.0}
+    medians = {"plain.rate": 10.0, "base-tensorflow.rate": 60.0, "tail.rate": 120.0}
     assert "one after the other on the same cores 40.0, 4.00 times plain Keras" in explain_limit(
         "streaming-tensorflow", medians
     )
@@ -213,8 +213,8 @@ class HandClock:
         return self.now
 
 
-class SlowTrunk:
-    """A trunk that takes 9 seconds a batch on a clock of its own."""
+class SlowRuntime:
+    """The frozen layers that take 9 seconds a batch on a clock of its own."""
 
     name = "by hand"
 
@@ -229,22 +229,22 @@ class SlowTrunk:
         return (self(images) for images in batches)
 
 
-def test_waiting_is_the_share_of_the_trunks_own_time() -> None:
+def test_waiting_is_the_share_of_the_frozen_layers_own_time() -> None:
     clock = HandClock()
-    trunk = TimedTrunk(SlowTrunk(clock), clock)
+    base = TimedRuntime(SlowRuntime(clock), clock)
 
     def make_views() -> Iterator[np.ndarray]:
         for _ in range(3):
             clock.now += 1
             yield np.zeros(1)
 
-    assert trunk.share_waited == 0
-    for _ in trunk.run_batches(make_views()):
-        clock.now += 100  # the tail is trained
-    assert trunk.share_waited == pytest.approx(0.1)
-    assert trunk.batches == 3
-    trunk.forget()
-    assert (trunk.share_waited, trunk.batches) == (0, 0)
+    assert base.share_waited == 0
+    for _ in base.run_batches(make_views()):
+        clock.now += 100  # the trainable layers are trained
+    assert base.share_waited == pytest.approx(0.1)
+    assert base.batches == 3
+    base.forget()
+    assert (base.share_waited, base.batches) == (0, 0)
 
 
 @pytest.mark.usefixtures("clean_keras")

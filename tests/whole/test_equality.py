@@ -1,4 +1,5 @@
-"""Training of the tail alone, held against Keras' `fit` of the whole model: each cut, runtime and state of the bank."""
+"""The trainable layers alone, held against Keras' `fit` of the whole model: each cut, runtime and state of the
+cache."""
 
 from __future__ import annotations
 
@@ -12,18 +13,18 @@ pytestmark = pytest.mark.usefixtures("clean_keras")
 
 
 @pytest.mark.parametrize(
-    ("trained", "banks", "runtime"),
-    # Streaming, filling the bank, reading it.
+    ("trained", "sizes", "runtime"),
+    # Streaming, filling the feature cache, reading it.
     [(0, [0], "tensorflow"), (3, [0, 1, 1], "tensorflow"), (3, [0, 1, 1], "openvino"), (20, [0], "openvino")],
 )
-def test_training_the_tail_is_training_the_model(trained: int, banks: list[int], runtime: str) -> None:
-    check_the_tail(trained, banks, runtime)
+def test_training_the_tail_is_training_the_model(trained: int, sizes: list[int], runtime: str) -> None:
+    check_the_tail(trained, sizes, runtime)
 
 
-def test_numbers_do_not_depend_on_what_the_bank_holds() -> None:
+def test_numbers_do_not_depend_on_what_the_feature_cache_holds() -> None:
     settings = make_settings(bank_dtype="float16")
     _, exact = fit_whole_model(settings["trainable_base_layers"])
-    fits = [fit_tail({**settings, "bank_gb": bank_gb}) for bank_gb in (0, 1, 1)]
+    fits = [fit_tail({**settings, "feature_cache_gb": feature_cache_gb}) for feature_cache_gb in (0, 1, 1)]
     for fit in fits[1:]:
         pd.testing.assert_frame_equal(fit.history.drop(columns="seconds"), fits[0].history.drop(columns="seconds"))
     np.testing.assert_allclose(fits[0].history["loss"], exact["loss"], rtol=1e-3)

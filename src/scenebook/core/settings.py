@@ -89,10 +89,10 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
 
-    trunk_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
+    frozen_layers_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
         "auto", description="what the frozen layers run in; auto: OpenVINO where it is installed"
     )
-    bank_gb: float = Field(
+    feature_cache_gb: float = Field(
         8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
     )
     bank_dtype: Literal["float16", "float32"] = Field(
@@ -173,13 +173,13 @@ def is_augmented(settings: Mapping[str, Any]) -> bool:
     return any(settings[name] for name in AUGMENTATION)
 
 
-def check_runtime(trunk_runtime: str) -> None:
+def check_runtime(frozen_layers_runtime: str) -> None:
     """Raises `SettingsError` where OpenVINO is asked for and not installed."""
-    if trunk_runtime == OPENVINO and importlib.util.find_spec("openvino") is None:
+    if frozen_layers_runtime == OPENVINO and importlib.util.find_spec("openvino") is None:
         raise SettingsError(
             "Expected the package openvino to be installed.",
-            received={"trunk_runtime": trunk_runtime},
-            advice="Install it with `make setup-openvino`, or set trunk_runtime to auto.",
+            received={"frozen_layers_runtime": frozen_layers_runtime},
+            advice="Install it with `make setup-openvino`, or set frozen_layers_runtime to auto.",
         )
 
 

@@ -24,13 +24,13 @@ from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import weights_digest
 from scenebook.network.code_digests import digest_training_code
-from scenebook.network.frozen.cutting import describe_trunk
+from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
 
 CHECKPOINT = "training/checkpoint.npz"
 MODEL = "training/model.keras"
 
-_WITHOUT_EFFECT = frozenset({"bank_gb", "seeds", "trunk_runtime"})
+_WITHOUT_EFFECT = frozenset({"feature_cache_gb", "seeds", "frozen_layers_runtime"})
 """Settings that change how long a training takes, or what follows it; which runtime it was counts, though."""
 
 
@@ -39,7 +39,7 @@ def make_fit_key(
     train: SplitImages,
     validation: SplitImages,
     *,
-    trunk: keras.Model,
+    base: keras.Model,
     tail: keras.Model,
     runtime: str,
     feeds: Sequence[Callable[..., Any]] = (),
@@ -50,16 +50,16 @@ def make_fit_key(
         settings: The settings, by their names.
         train: The training images.
         validation: The validation images.
-        trunk: From `split_frozen`.
+        base: From `split_frozen`.
         tail: The same; compiled.
-        runtime: What the trunk runs in.
+        runtime: What the frozen layers run in.
         feeds: Functions outside this package that make the batches: what they do counts as well.
     """
     return {
         "settings": {name: value for name, value in settings.items() if name not in _WITHOUT_EFFECT | {"weights"}},
         "images": {"training": _digest_images(train), "validation": _digest_images(validation)},
         "network": {
-            "trunk": describe_trunk(trunk)["digest"],
+            "base": describe_frozen_layers(base)["digest"],
             "tail": _digest_config(tail.get_config()),
             "optimizer and loss": _digest_config(tail.get_compile_config()),
             "weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"],

@@ -1,4 +1,4 @@
-"""What a trunk puts out for images, on its way to the tail: computed batch by batch, or read from a bank."""
+"""What the frozen layers put out for images, on its way to the trainable layers: computed, or read from the cache."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.core.settings import AUGMENTATION
-from scenebook.network.feature_cache.cache import Bank
-from scenebook.network.feature_cache.opening import open_bank
-from scenebook.network.frozen.cutting import describe_trunk, is_empty
-from scenebook.network.frozen.running import RunTrunk
+from scenebook.network.feature_cache.cache import FeatureCache
+from scenebook.network.feature_cache.opening import open_feature_cache
+from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
+from scenebook.network.frozen.running import FrozenRuntime
 
 Rows = list[np.ndarray]
-"""The trunk's tensors for some images: float32 `(n, ...)` each."""
+"""The frozen layers' tensors for some images: float32 `(n, ...)` each."""
 
 MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 """From a dataset of (positions, epoch), int64 `(batch,)` and a scalar, to one of batches of preprocessed views."""
@@ -36,52 +36,54 @@ def make_keys(digests: Sequence[str]) -> np.ndarray:
     return np.array([int(digest[:8], 16) >> 1 for digest in digests], dtype=np.int64)
 
 
-def open_trunk_bank(
-    trunk: keras.Model, settings: Mapping[str, Any], *, preprocessing: str, runtime: str, keep: bool = True
-) -> Bank:
-    """Opens the bank of what a trunk puts out.
+def open_base_cache(
+    base: keras.Model, settings: Mapping[str, Any], *, preprocessing: str, runtime: str, keep: bool = True
+) -> FeatureCache:
+    """Opens the feature cache of what the frozen layers put out.
 
     Args:
-        trunk: From `split_frozen`. Of one that is empty nothing is kept, nor rounded.
-        settings: The settings of augmentation, `bank_dtype` and `bank_gb`, by their names.
+        base: From `split_frozen`. Of one that is empty nothing is kept, nor rounded.
+        settings: The settings of augmentation, `bank_dtype` and `feature_cache_gb`, by their names.
         preprocessing: The name of the backbone's input transformation.
-        runtime: What the trunk runs in, `RunTrunk.name`: another one computes other last digits.
+        runtime: What the frozen layers run in, `FrozenRuntime.name`: another one computes other last digits.
         keep: Whether rows may be kept at all; otherwise they are rounded only.
     """
-    dtype = "float32" if is_empty(trunk) else settings["bank_dtype"]
-    about = {"preprocessing": preprocessing, "input_shape": list(trunk.input_shape[1:]), "runtime": runtime}
-    return open_bank(
-        trunk={**describe_trunk(trunk), **about},
+    dtype = "float32" if is_empty(base) else settings["bank_dtype"]
+    about = {"preprocessing": preprocessing, "input_shape": list(base.input_shape[1:]), "runtime": runtime}
+    return open_feature_cache(
+        base={**describe_frozen_layers(base), **about},
         augmentation={name: settings[name] for name in (*AUGMENTATION, "augmentation_seed")},
-        shapes=[tuple(tensor.shape[1:]) for tensor in trunk.outputs],
+        shapes=[tuple(tensor.shape[1:]) for tensor in base.outputs],
         dtype=dtype,
-        gigabytes=settings["bank_gb"] if keep and not is_empty(trunk) else 0.0,
+        gigabytes=settings["feature_cache_gb"] if keep and not is_empty(base) else 0.0,
     )
 
 
-class TrunkStream:
-    """What a trunk puts out for the training images' views, in the order of training.
+class FeatureStream:
+    """What the frozen layers put out for the training images' views, in the order of training.
 
-    Views that the bank holds are neither made nor sent through the trunk.
+    Views that the feature cache holds are neither made nor sent through the frozen layers.
 
     Args:
-        run_trunk: From `compile_trunk`.
+        run_base: From `compile_frozen_layers`.
         make_views: The `tf.data` chain: reads, augments and preprocesses.
         digests: SHA-256 of each training image's file.
-        bank: Rounds what comes out, and keeps it.
+        cache: Rounds what comes out, and keeps it.
     """
 
-    def __init__(self, run_trunk: RunTrunk, make_views: MakeViews, digests: Sequence[str], bank: Bank) -> None:
-        self._run_trunk = run_trunk
+    def __init__(
+        self, run_base: FrozenRuntime, make_views: MakeViews, digests: Sequence[str], cache: FeatureCache
+    ) -> None:
+        self._run_base = run_base
         self._digests = np.asarray(digests)
-        self._bank = bank
+        self._cache = cache
         self._asked: deque[list[tuple[np.ndarray, int]]] = deque()
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64))
         # One dataset for all epochs: its functions are traced once.
         self._views = make_views(tf.data.Dataset.from_generator(self._take_asked, output_signature=signature))
 
     def batches(self, order: Any, epoch: int, batch_size: int) -> Iterator[tuple[np.ndarray, Rows]]:
-        """Yields the batches of an epoch: positions, int64 `(batch,)`, and the trunk's tensors for their views.
+        """Yields the batches of an epoch: positions, int64 `(batch,)`, and the frozen layers' tensors for their views.
 
         Args:
             order: Positions of the training images in the order of the epoch, int `(n,)`.
@@ -89,7 +91,7 @@ class TrunkStream:
             batch_size: Images in a batch; the last one may be smaller.
         """
         order = np.asarray(order, np.int64)
-        known = self._bank.known(epoch, self._digests[order].tolist())
+        known = self._cache.known(epoch, self._digests[order].tolist())
         starts = range(0, len(order), batch_size)
         computed = self._compute(order[~known], epoch, batch_size)
         fresh = regroup(computed, [int((~known[start : start + batch_size]).sum()) for start in starts])
@@ -98,11 +100,11 @@ class TrunkStream:
             yield batch, self._complete(batch, epoch, ~known[start : start + batch_size], rows)
 
     def list_missing(self, epoch: int) -> np.ndarray:
-        """Returns the positions of the images whose view of an epoch the bank lacks, int64 `(n,)`."""
-        return np.flatnonzero(~self._bank.known(epoch, self._digests.tolist()))
+        """Returns the positions of the images whose view of an epoch the feature cache lacks, int64 `(n,)`."""
+        return np.flatnonzero(~self._cache.known(epoch, self._digests.tolist()))
 
     def _complete(self, batch: np.ndarray, epoch: int, computed: np.ndarray, rows: Rows) -> Rows:
-        """Adds what the bank holds to what was computed, and the other way round."""
+        """Adds what the feature cache holds to what was computed, and the other way round."""
 
         def compute(missing: np.ndarray) -> Rows:
             if computed[missing].all():
@@ -111,50 +113,50 @@ class TrunkStream:
             # A row turned out to be damaged, or another process has deleted it.
             return _join(self._compute(batch[missing], epoch, len(missing)))
 
-        return self._bank.fetch(epoch, self._digests[batch].tolist(), compute)
+        return self._cache.fetch(epoch, self._digests[batch].tolist(), compute)
 
     def _compute(self, positions: np.ndarray, epoch: int, batch_size: int) -> Iterator[Rows]:
         if len(positions):
             # Whoever asks starts the dataset at once, so that no two of them get each other's.
             starts = range(0, len(positions), batch_size)
             self._asked.append([(positions[start : start + batch_size], epoch) for start in starts])
-            yield from self._run_trunk.run_batches(self._views)
+            yield from self._run_base.run_batches(self._views)
 
     def _take_asked(self) -> Iterator[tuple[np.ndarray, int]]:
         yield from self._asked.popleft()
 
 
-def run_through(run_trunk: RunTrunk, images: Iterable[Any], digests: Sequence[str], bank: Bank) -> Rows:
-    """Returns what a trunk puts out for images as they are, without augmentation.
+def run_through(run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache) -> Rows:
+    """Returns what the frozen layers put out for images as they are, without augmentation.
 
     Args:
-        run_trunk: From `compile_trunk`.
+        run_base: From `compile_frozen_layers`.
         images: Batches of preprocessed images, in the order of the digests.
         digests: SHA-256 of each image's file.
-        bank: Rounds what comes out, and keeps it.
+        cache: Rounds what comes out, and keeps it.
 
     Returns:
-        Arrays `(n, ...)` of the bank's dtype, or float32 where it does not hold the values exactly.
+        Arrays `(n, ...)` of the feature cache's dtype, or float32 where it does not hold the values exactly.
     """
     parts = [
-        [_shrink(array, bank.dtype) for array in rows] for rows in stream_through(run_trunk, images, digests, bank)
+        [_shrink(array, cache.dtype) for array in rows] for rows in stream_through(run_base, images, digests, cache)
     ]
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
 def stream_through(
-    run_trunk: RunTrunk, images: Iterable[Any], digests: Sequence[str], bank: Bank
+    run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yields what `run_through` returns batch by batch, float32 `(batch, ...)` a tensor."""
     done = 0
     for batch in images:
         names = list(digests[done : done + len(batch)])
         done += len(batch)
-        yield tuple(bank.fetch(None, names, partial(_call, run_trunk, batch)))
+        yield tuple(cache.fetch(None, names, partial(_call, run_base, batch)))
 
 
-def _call(run_trunk: RunTrunk, images: Any, places: np.ndarray) -> Rows:
-    return [np.asarray(tensor) for tensor in run_trunk(tf.gather(images, places))]
+def _call(run_base: FrozenRuntime, images: Any, places: np.ndarray) -> Rows:
+    return [np.asarray(tensor) for tensor in run_base(tf.gather(images, places))]
 
 
 def _shrink(array: np.ndarray, dtype: str) -> np.ndarray:

@@ -26,17 +26,17 @@ from scenebook.network.backbones import Preprocessing, build_backbone, preproces
 from scenebook.network.checkpoints import CHECKPOINT, Checkpoint, make_fit_key, make_seeds_key, read_kept
 from scenebook.network.classifier import build_classifier, check_trainable_base_layers
 from scenebook.network.feature_stream import (
-    TrunkStream,
+    FeatureStream,
     make_feature_ds,
     make_keys,
-    open_trunk_bank,
+    open_base_cache,
     run_through,
     stream_through,
 )
 from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.running import RunTrunk, compile_trunk
+from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 
-CompileTrunk = Callable[[keras.Model, str], RunTrunk]
+CompileFrozenLayers = Callable[[keras.Model, str], FrozenRuntime]
 
 OTHER_SEEDS = "training/other-seeds.json"
 """What further seeds gave, and from what they were trained."""
@@ -52,7 +52,7 @@ class Fit:
     Attributes:
         model: The whole model, trained.
         history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
-        trunk_runtime: What the trunk ran in.
+        frozen_layers_runtime: What the frozen layers ran in.
         train_probs: What it says to the training images without augmentation, float32 `(n, num_classes)`; `None`
             unless it was asked.
         val_probs: The same of the validation images.
@@ -60,7 +60,7 @@ class Fit:
 
     model: keras.Sequential
     history: pd.DataFrame
-    trunk_runtime: str
+    frozen_layers_runtime: str
     train_probs: np.ndarray | None = None
     val_probs: np.ndarray | None = None
 
@@ -68,20 +68,21 @@ class Fit:
 def fit_variant(
     settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, *, num_classes: int,
     callbacks: Sequence[keras.callbacks.Callback] = (), keep_views: bool = True, predict: bool = False,
-    compile_trunk: CompileTrunk = compile_trunk, run_dir: RunDirectory | None = None, checkpoint: str = CHECKPOINT,
+    compile_frozen_layers: CompileFrozenLayers = compile_frozen_layers, run_dir: RunDirectory | None = None, checkpoint:
+        str = CHECKPOINT,
 ) -> Fit:  # fmt: skip
     """Trains a classifier as notebook 02 does; with its settings the history is the same.
 
     Args:
-        settings: The settings of augmentation, model, training and bank, by their names.
+        settings: The settings of augmentation, model, training and feature cache, by their names.
         train: The training images.
         validation: The validation images.
         num_classes: The number of classes.
         callbacks: Further callbacks of `fit`.
-        keep_views: Whether a bank keeps the augmented views too, for others that train on the same; the images as
-            they are it keeps in any case.
+        keep_views: Whether a feature cache keeps the augmented views too, for others that train on the same; the images
+            as they are it keeps in any case.
         predict: Whether the trained network is asked about the images as they are.
-        compile_trunk: Makes the trunk ready to run.
+        compile_frozen_layers: Makes the frozen layers ready to run.
         run_dir: The run in which the training's state is kept after each epoch, and looked for before the first;
             `None`: it is not.
         checkpoint: The state's path in the run.
@@ -91,7 +92,7 @@ def fit_variant(
     """
     training.initialize_determinism(settings["seed"])
     model = build_frozen_classifier(settings, num_classes)
-    trunk, tail = split_frozen(model)
+    base, tail = split_frozen(model)
     schedule = keras.optimizers.schedules.InverseTimeDecay(
         settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
     )
@@ -100,18 +101,18 @@ def fit_variant(
     batch_size, preprocess_input = settings["batch_size"], _find_preprocessing(settings)
     options = {"num_classes": num_classes, "batch_size": batch_size, "preprocess_input": preprocess_input}
     writer = training.HistoryWriter(None)
-    run_trunk = compile_trunk(trunk, settings["trunk_runtime"])
+    run_base = compile_frozen_layers(base, settings["frozen_layers_runtime"])
     first_epoch, keeping = 0, list(callbacks)
     if run_dir is not None:
-        key = make_fit_key(settings, train, validation, trunk=trunk, tail=tail, runtime=run_trunk.name)
+        key = make_fit_key(settings, train, validation, base=base, tail=tail, runtime=run_base.name)
         keeping.append(Checkpoint(run_dir, model, tail, writer, key, checkpoint))
         first_epoch = keeping[-1].restore()
     with (
-        open_trunk_bank(trunk, settings, preprocessing=preprocess_input.name, runtime=run_trunk.name) as bank,
-        open_stream(trunk, run_trunk, settings, train, keep_views=keep_views) as stream,
+        open_base_cache(base, settings, preprocessing=preprocess_input.name, runtime=run_base.name) as cache,
+        open_stream(base, run_base, settings, train, keep_views=keep_views) as stream,
     ):
         val_images = (images for images, _ in inputs.make_ds(validation, **options))
-        val_rows = run_through(run_trunk, val_images, validation.digests, bank)
+        val_rows = run_through(run_base, val_images, validation.digests, cache)
         val_ds = make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size)
         if first_epoch < settings["epochs"]:
             tail.fit(
@@ -125,36 +126,36 @@ def fit_variant(
                 verbose=0,
             )
         if not predict:
-            return Fit(model, writer.history, run_trunk.name)
+            return Fit(model, writer.history, run_base.name)
         images = (images for images, _ in inputs.make_ds(train, **options))
-        rows = stream_through(run_trunk, images, train.digests, bank)
+        rows = stream_through(run_base, images, train.digests, cache)
         train_probs = np.concatenate([np.asarray(tail(tensors, training=False)) for tensors in rows])
-        return Fit(model, writer.history, run_trunk.name, train_probs, tail.predict(val_ds, verbose=0))
+        return Fit(model, writer.history, run_base.name, train_probs, tail.predict(val_ds, verbose=0))
 
 
 @contextmanager
 def open_stream(
-    trunk: keras.Model,
-    run_trunk: RunTrunk,
+    base: keras.Model,
+    run_base: FrozenRuntime,
     settings: Mapping[str, Any],
     images: SplitImages,
     *,
     keep_views: bool = True,
-) -> Iterator[TrunkStream]:
-    """Opens the stream of what a trunk makes of the images' views, with the bank behind it.
+) -> Iterator[FeatureStream]:
+    """Opens the stream of what the frozen layers make of the images' views, with the feature cache behind it.
 
     Args:
-        trunk: From `split_frozen`.
-        run_trunk: From `compile_trunk`.
-        settings: The settings of augmentation, preprocessing and bank, by their names.
+        base: From `split_frozen`.
+        run_base: From `compile_frozen_layers`.
+        settings: The settings of augmentation, preprocessing and feature cache, by their names.
         images: Whose views.
-        keep_views: Whether the bank keeps them.
+        keep_views: Whether the feature cache keeps them.
     """
     preprocess_input = _find_preprocessing(settings)
-    with open_trunk_bank(
-        trunk, settings, preprocessing=preprocess_input.name, runtime=run_trunk.name, keep=keep_views
-    ) as bank:
-        yield TrunkStream(run_trunk, _make_chain(settings, images), images.digests, bank)
+    with open_base_cache(
+        base, settings, preprocessing=preprocess_input.name, runtime=run_base.name, keep=keep_views
+    ) as cache:
+        yield FeatureStream(run_base, _make_chain(settings, images), images.digests, cache)
 
 
 def build_frozen_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Sequential:
@@ -192,7 +193,7 @@ def _make_chain(settings: Mapping[str, Any], train: SplitImages) -> Any:
 
 
 def _make_batches(
-    settings: Mapping[str, Any], train: SplitImages, stream: TrunkStream, num_classes: int, first_epoch: int
+    settings: Mapping[str, Any], train: SplitImages, stream: FeatureStream, num_classes: int, first_epoch: int
 ) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
     labels = tf.one_hot(train.labels, num_classes)
     for epoch in range(first_epoch, settings["epochs"]):
@@ -216,7 +217,7 @@ def repeat_training(
     of the images; and the backbone, where its weights are random.
 
     Args:
-        settings: The settings of augmentation, model, training and bank, and `seeds`, by their names.
+        settings: The settings of augmentation, model, training and feature cache, and `seeds`, by their names.
         train: The training images.
         validation: The validation images.
         test: The test images; nothing of them is used before the last training is over.

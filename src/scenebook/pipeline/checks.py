@@ -59,7 +59,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         # The project's plan goes with the project's claims: of another paper's claims it tests what it can.
         if settings.ablation_plan is not None:
             check_claims(variants, claims)
-    check_runtime(settings.trunk_runtime)
+    check_runtime(settings.frozen_layers_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
     known = [EMBEDDED, *list_keras_backbones()]

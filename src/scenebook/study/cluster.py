@@ -85,7 +85,7 @@ def open_cluster(
     Workers of its own end with this process, whichever way it ends. Cores and memory are shared out to them:
     `OMP_NUM_THREADS` and its like are set before a worker's interpreter starts, and stand in this process' environment
     for as long as the cluster is open. They have no memory limit of dask's: it goes by resident memory, in which mapped
-    files count that the system can drop at any time (a feature bank), and what it does at the limit is to pause a
+    files count that the system can drop at any time (a feature cache), and what it does at the limit is to pause a
     worker, for ever where a single task is too large. So it is the system that ends a worker that takes too much, and
     `run_tasks` that tells of it.
 

@@ -41,7 +41,7 @@ class Record:
         total_params: Of the network.
         trainable_params: Of the network.
         seconds: How long it took.
-        trunk_runtime: What the frozen layers ran in.
+        frozen_layers_runtime: What the frozen layers ran in.
     """
 
     variant: str
@@ -62,7 +62,7 @@ class Record:
     total_params: int
     trainable_params: int
     seconds: float
-    trunk_runtime: str
+    frozen_layers_runtime: str
 
     @property
     def diverged(self) -> bool:
@@ -138,7 +138,7 @@ def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame)
             total_params=0,
             trainable_params=0,
             seconds=unknown,
-            trunk_runtime="",
+            frozen_layers_runtime="",
         )
     numbers = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
     measured: dict[str, Any] = {name: float(content[name]) for name in numbers}
@@ -154,7 +154,7 @@ def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame)
         val_paths=validation,
         total_params=int(content["total_params"]),
         trainable_params=int(content["trainable_params"]),
-        trunk_runtime=str(content["trunk_runtime"]),
+        frozen_layers_runtime=str(content["frozen_layers_runtime"]),
     )
 
 

@@ -17,7 +17,7 @@ from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks
 from scenebook.study.records import FAILED, Record, write_record
-from scenebook.study.scheduling import Round, Speed, describe_bank, estimate_seconds, network_of, plan_rounds
+from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
 from scenebook.study.study_progress import SweepProgress
 from scenebook.study.trials import Task, Trial
 
@@ -79,10 +79,10 @@ def run_study(
             if network_of(trial) in broken:
                 write_record(run_dir, trial, {"error": broken[network_of(trial)]})
                 done += 1
-        rounds = plan_rounds(possible, speeds, bank_gb=settings["bank_gb"])
+        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings["feature_cache_gb"])
         print_progress(
             f"ablations: {count_noun(len(possible), 'training')} to do, {done} done; that takes about "
-            f"{describe_seconds(estimate_seconds(rounds, workers))}, and {describe_bank(rounds, settings)}"
+            f"{describe_seconds(estimate_seconds(rounds, workers))}, and {describe_feature_cache(rounds, settings)}"
         )
         for number, one in enumerate(rounds):
             _fill(cluster, run_dir, one, workers)
@@ -112,7 +112,7 @@ def _measure(
 
 
 def _fill(cluster: Cluster, run_dir: RunDirectory, one: Round, workers: int) -> None:
-    """Fills the bank with the views that several trainings of a round share; the epochs are shared out to workers."""
+    """Fills the feature cache with the views that several trainings of a round share; workers share the epochs."""
     tasks, names, seconds = [], [], []
     for filling in one.fillings:
         parts = [part for first in range(workers) if (part := tuple(range(first, filling.epochs, workers)))]
@@ -121,8 +121,8 @@ def _fill(cluster: Cluster, run_dir: RunDirectory, one: Round, workers: int) -> 
             names.append(f"views of {filling.trial.variant.title}, part {number}")
             seconds.append(filling.seconds * len(part) / filling.epochs)
     if tasks:
-        progress = SweepProgress(names, seconds, workers, print_progress, title="feature bank", noun="part")
-        for outcome in progress.follow(run_tasks, cluster, fill_bank, tasks):
+        progress = SweepProgress(names, seconds, workers, print_progress, title="feature cache", noun="part")
+        for outcome in progress.follow(run_tasks, cluster, fill_feature_cache, tasks):
             if outcome.error:
                 # The trainings compute then what is missing, or fail for the same reason and say so.
                 _log_failure(names[outcome.position], outcome)
@@ -161,11 +161,11 @@ def measure_speed(task: Task) -> dict[str, Any]:
     return variants.measure_speed(task)
 
 
-def fill_bank(task: Task) -> int:
-    """Runs `variants.fill_bank` on a worker."""
+def fill_feature_cache(task: Task) -> int:
+    """Runs `variants.fill_feature_cache` on a worker."""
     from scenebook.study import variants
 
-    return variants.fill_bank(task)
+    return variants.fill_feature_cache(task)
 
 
 def train_variant(task: Task) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""In which order the trainings of a study are done, what is kept in the bank for them, and how long all of it takes."""
+"""In which order the trainings of a study are done, what the feature cache keeps for them, and how long it takes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Speed:
 
     Attributes:
         start: Seconds until the first batch can be trained on.
-        trunk: Images a second through the trunk.
-        tail: Images a second in training of the tail.
-        row_bytes: What the bank takes for an image.
+        base: Images a second through the frozen layers.
+        tail: Images a second in training of the trainable layers.
+        row_bytes: What the feature cache takes for an image.
     """
 
     start: float
-    trunk: float
+    base: float
     tail: float
     row_bytes: int
 
@@ -37,7 +37,7 @@ class Planned:
     Attributes:
         trial: The training.
         seconds: What it is estimated to take on a worker.
-        keep_views: Whether its views are kept in the bank.
+        keep_views: Whether its views are kept in the feature cache.
     """
 
     trial: Trial
@@ -47,7 +47,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Filling:
-    """What is filled into the bank before the trainings of a round.
+    """What is filled into the feature cache before the trainings of a round.
 
     Attributes:
         trial: One of the trainings that share these views.
@@ -64,17 +64,17 @@ class Filling:
 
 @dataclass
 class Round:
-    """Trainings that share the bank's room: what they have in common is filled in first.
+    """Trainings that share the feature cache's room: what they have in common is filled in first.
 
     Attributes:
         fillings: What is filled in.
         planned: The trainings, the longest first.
-        bank_bytes: How much of the bank they use.
+        cache_bytes: How much of the feature cache they use.
     """
 
     fillings: list[Filling] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
-    bank_bytes: float = 0.0
+    cache_bytes: float = 0.0
 
 
 def network_of(trial: Trial) -> Hashable:
@@ -82,31 +82,31 @@ def network_of(trial: Trial) -> Hashable:
     return tuple(trial.settings[name] for name in (LAYERS, "head_pooling", "head_units", "batch_size"))
 
 
-def bank_of(trial: Trial) -> Hashable:
-    """Returns what the trunk's output for an image depends on: trainings of the same read the same rows."""
+def feature_cache_of(trial: Trial) -> Hashable:
+    """Returns what the frozen layers' output for an image depends on: trainings of the same read the same rows."""
     settings = trial.settings
     names = (*AUGMENTATION, "augmentation_seed", "preprocessing", LAYERS, "bank_dtype")
-    # Random weights are another trunk for each seed.
+    # Random weights are other frozen layers for each seed.
     seed = settings["seed"] if settings["weights"] == RANDOM else None
     return (*(settings[name] for name in names), seed)
 
 
-def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, bank_gb: float) -> list[Round]:
+def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, feature_cache_gb: float) -> list[Round]:
     """Divides the trainings of a study into rounds, and estimates them.
 
     Views that several trainings share are kept, and computed once, before the first of them; the run's own views are
-    kept in any case. Each round's views fit into the bank together, unless those of a single variant do not: then as
-    many epochs are kept as fit.
+    kept in any case. Each round's views fit into the feature cache together, unless those of a single variant do not:
+    then as many epochs are kept as fit.
 
     Args:
         trials: What is to be done.
         speeds: By `network_of`.
-        bank_gb: The setting of that name.
+        feature_cache_gb: The setting of that name.
     """
     groups: dict[Hashable, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(bank_of(trial), []).append(trial)
-    rounds, room = [Round()], bank_gb * 1e9
+        groups.setdefault(feature_cache_of(trial), []).append(trial)
+    rounds, room = [Round()], feature_cache_gb * 1e9
     for group in groups.values():
         first, speed = group[0], speeds[network_of(group[0])]
         images = np.unique(np.concatenate([trial.fold.train for trial in group]))
@@ -117,11 +117,11 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, ba
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
         kept = min(fitting, _count_shared_epochs(group)) if shared else 0
         needed = min(room, plain_bytes + kept * epoch_bytes)
-        if rounds[-1].planned and rounds[-1].bank_bytes + needed > room:
+        if rounds[-1].planned and rounds[-1].cache_bytes + needed > room:
             rounds.append(Round())
-        rounds[-1].bank_bytes += needed
+        rounds[-1].cache_bytes += needed
         if kept:
-            seconds = speed.start + kept * len(images) / speed.trunk
+            seconds = speed.start + kept * len(images) / speed.base
             rounds[-1].fillings.append(Filling(first, images, kept, seconds))
         for trial in group:
             estimated = _estimate(trial, speeds[network_of(trial)], kept)
@@ -138,12 +138,12 @@ def _count_shared_epochs(group: Sequence[Trial]) -> int:
 
 
 def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
-    """Returns the seconds of a training, of which `kept` epochs are in the bank."""
+    """Returns the seconds of a training, of which `kept` epochs are in the feature cache."""
     epochs, images = trial.settings["epochs"], len(trial.fold.train)
     # Without augmentation the first epoch's images are those of all others.
     computed = 1 if not is_augmented(trial.settings) else max(0, epochs - kept) + 1
     passes = (epochs + 1) * images / speed.tail
-    return speed.start + computed * images / speed.trunk + passes
+    return speed.start + computed * images / speed.base + passes
 
 
 def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
@@ -156,14 +156,15 @@ def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
     return total
 
 
-def describe_bank(rounds: Sequence[Round], settings: Mapping[str, Any]) -> str:
-    """Returns how much of the disk the bank takes at most, as a clause."""
-    needed = sum(one.bank_bytes for one in rounds) / 1e9
-    if settings["bank_gb"] == 0:
-        return "nothing is kept in the feature bank (bank_gb is 0)"
-    if needed <= settings["bank_gb"]:
-        return f"the feature bank takes up to {needed:.1f} GB"
+def describe_feature_cache(rounds: Sequence[Round], settings: Mapping[str, Any]) -> str:
+    """Returns how much of the disk the feature cache takes at most, as a clause."""
+    needed = sum(one.cache_bytes for one in rounds) / 1e9
+    if settings["feature_cache_gb"] == 0:
+        return "nothing is kept in the feature cache (feature_cache_gb is 0)"
+    if needed <= settings["feature_cache_gb"]:
+        return f"the feature cache takes up to {needed:.1f} GB"
     return (
-        f"the feature bank would take {needed:.1f} GB and may take {settings['bank_gb']:g} (bank_gb): it is filled and "
+        f"the feature cache would take {needed:.1f} GB and may take "
+        f"{settings['feature_cache_gb']:g} (feature_cache_gb): it is filled and "
         f"emptied in {len(rounds)} rounds"
     )

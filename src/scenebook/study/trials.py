@@ -60,7 +60,7 @@ class Task:
         settings: All settings of the training; `trainable_base_layers` may be one of `plan.LAST`.
         train: Rows of `data/splits.csv` that are trained on, int64 `(n,)`.
         validation: Rows that are evaluated on, int64 `(m,)`.
-        keep_views: Whether a bank keeps the augmented views.
+        keep_views: Whether a feature cache keeps the augmented views.
         epochs: The epochs whose views are filled in.
     """
 

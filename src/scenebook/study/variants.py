@@ -1,4 +1,4 @@
-"""What a worker of a study does: train a variant, fill a part of a bank, or measure how fast both would be."""
+"""What a worker of a study does: train a variant, fill a part of a feature cache, or measure how fast both would be."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from scenebook.network.architecture import describe_network
 from scenebook.network.backbones import build_backbone
 from scenebook.network.classifier import count_parameters
 from scenebook.network.feature_cache.opening import estimate_bytes
-from scenebook.network.frozen.cutting import describe_trunk, split_frozen
-from scenebook.network.frozen.running import RunTrunk, compile_trunk
+from scenebook.network.frozen.cutting import describe_frozen_layers, split_frozen
+from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.study.plan import LAST, LAYERS
 from scenebook.study.records import pack
 from scenebook.study.trials import Task
 
-_KEPT = 2  # trunks; each holds its weights once more
-_compiled: dict[tuple[str, str], RunTrunk] = {}
+_KEPT = 2  # frozen layers; each set holds its weights once more
+_compiled: dict[tuple[str, str], FrozenRuntime] = {}
 
-_MEASURED = 16  # images through the trunk, after a first time that pays for what is built once
+_MEASURED = 16  # images through the frozen layers, after a first time that pays for what is built once
 
 
 def train_variant(task: Task) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def train_variant(task: Task) -> dict[str, Any]:
     Returns:
         For `ablations.records.write_record`: `settings` (all of the training, as numbers), `history` (a list a column),
         `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `train_right`, `val_right`, `total_params`,
-        `trainable_params`, `seconds`, `trunk_runtime`.
+        `trainable_params`, `seconds`, `frozen_layers_runtime`.
 
     Raises:
         DivergedError: The loss is no finite number.
@@ -51,7 +51,7 @@ def train_variant(task: Task) -> dict[str, Any]:
         num_classes=num_classes,
         keep_views=task.keep_views,
         predict=True,
-        compile_trunk=compile_once,
+        compile_frozen_layers=compile_once,
     )
     assert fit.train_probs is not None
     assert fit.val_probs is not None
@@ -62,20 +62,20 @@ def train_variant(task: Task) -> dict[str, Any]:
         **_score("val", fit.val_probs, validation.labels),
         **{name: count for name, count in count_parameters(fit.model).items() if name != "non_trainable_params"},
         "seconds": round(time.perf_counter() - started, 3),
-        "trunk_runtime": fit.trunk_runtime,
+        "frozen_layers_runtime": fit.frozen_layers_runtime,
     }
 
 
-def fill_bank(task: Task) -> int:
-    """Computes what the trunk makes of the views of the task's epochs, as far as the bank lacks them.
+def fill_feature_cache(task: Task) -> int:
+    """Computes what the frozen layers make of the views of the task's epochs, as far as the feature cache lacks them.
 
     Returns:
-        How many rows the bank has of these.
+        How many rows the feature cache has of these.
     """
     settings, (train, _), num_classes = _open(task)
     training.initialize_determinism(settings["seed"])
-    trunk, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
-    with fitting.open_stream(trunk, compile_once(trunk, settings["trunk_runtime"]), settings, train) as stream:
+    base, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
+    with fitting.open_stream(base, compile_once(base, settings["frozen_layers_runtime"]), settings, train) as stream:
         for epoch in task.epochs:
             for _ in stream.batches(stream.list_missing(epoch), epoch, settings["batch_size"]):
                 pass
@@ -83,26 +83,26 @@ def fill_bank(task: Task) -> int:
 
 
 def measure_speed(task: Task) -> dict[str, Any]:
-    """Measures, on a batch of images, how fast the trunk and a step of training are.
+    """Measures, on a batch of images, how fast the frozen layers and a step of training are.
 
     Returns:
-        The fields of `sweep.scheduling.Speed`: `start` (seconds until the first batch could be trained on), `trunk` and
-        `tail` (images a second), and `row_bytes` (what the bank takes for an image).
+        The fields of `sweep.scheduling.Speed`: `start` (seconds until the first batch could be trained on), `base` and
+        `tail` (images a second), and `row_bytes` (what the feature cache takes for an image).
     """
     started = time.perf_counter()
     settings, (train, _), num_classes = _open(task)
     training.initialize_determinism(settings["seed"])
     model = fitting.build_frozen_classifier(settings, num_classes)
-    trunk, tail = split_frozen(model)
-    run_trunk = compile_once(trunk, settings["trunk_runtime"])
-    with fitting.open_stream(trunk, run_trunk, settings, train, keep_views=False) as stream:
+    base, tail = split_frozen(model)
+    run_base = compile_once(base, settings["frozen_layers_runtime"])
+    with fitting.open_stream(base, run_base, settings, train, keep_views=False) as stream:
 
         def stream_some() -> Any:
             return next(iter(stream.batches(np.resize(np.arange(len(train)), _MEASURED), 0, _MEASURED)))[1]
 
         tensors = stream_some()
         start = time.perf_counter() - started
-        trunk_seconds = _time(stream_some)
+        base_seconds = _time(stream_some)
     tail.compile(keras.optimizers.SGD(settings["learning_rate"], momentum=0.9), "categorical_crossentropy")
     count = settings["batch_size"]
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
@@ -110,19 +110,19 @@ def measure_speed(task: Task) -> dict[str, Any]:
     tail.train_on_batch(rows, labels)
     return {
         "start": start,
-        "trunk": _MEASURED / trunk_seconds,
+        "base": _MEASURED / base_seconds,
         "tail": count / _time(lambda: tail.train_on_batch(rows, labels)),
-        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in trunk.outputs], settings["bank_dtype"], rows=1),
+        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in base.outputs], settings["bank_dtype"], rows=1),
     }
 
 
-def compile_once(trunk: keras.Model, runtime: str) -> RunTrunk:
-    """Returns a trunk ready to run; the last ones are kept, because the next task of a worker often has the same."""
-    key = (describe_trunk(trunk)["digest"], runtime)
+def compile_once(base: keras.Model, runtime: str) -> FrozenRuntime:
+    """Returns the frozen layers ready to run; the last ones are kept: the next task often has the same."""
+    key = (describe_frozen_layers(base)["digest"], runtime)
     if key not in _compiled:
         while len(_compiled) >= _KEPT:
             del _compiled[next(iter(_compiled))]
-        _compiled[key] = compile_trunk(trunk, runtime)
+        _compiled[key] = compile_frozen_layers(base, runtime)
     return _compiled[key]
 
 

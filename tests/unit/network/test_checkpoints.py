@@ -49,8 +49,8 @@ def make_settings(**changes: Any) -> dict[str, Any]:
         "epochs": 4,
         "batch_size": 8,
         "head_units": 8,
-        "bank_gb": 0,
-        "trunk_runtime": "tensorflow",
+        "feature_cache_gb": 0,
+        "frozen_layers_runtime": "tensorflow",
     }
     return Settings(**{**given, **changes}).model_dump()
 
@@ -86,11 +86,11 @@ def fit_without_a_break() -> fitting.Fit:
     return fit(make_settings(), None, KilledInEpoch(99))
 
 
-@pytest.mark.parametrize(("bank_gb", "kills"), [(0, [0, 1, 3]), (1, [2])])
+@pytest.mark.parametrize(("feature_cache_gb", "kills"), [(0, [0, 1, 3]), (1, [2])])
 def test_an_interrupted_training_goes_on_to_the_same_network(
-    run_dir: RunDirectory, bank_gb: int, kills: list[int]
+    run_dir: RunDirectory, feature_cache_gb: int, kills: list[int]
 ) -> None:
-    settings = make_settings(bank_gb=bank_gb)
+    settings = make_settings(feature_cache_gb=feature_cache_gb)
     whole = fit_without_a_break()
     for killed in kills:
         with pytest.raises(Killed):
@@ -113,10 +113,10 @@ def keep(run_dir: RunDirectory, **changes: Any) -> tuple[keras.Sequential, Check
     settings = make_settings(**changes)
     training.initialize_determinism(0)
     model = fitting.build_frozen_classifier(settings, CLASSES)
-    trunk, tail = split_frozen(model)
+    base, tail = split_frozen(model)
     tail.compile(keras.optimizers.SGD(settings["learning_rate"], momentum=0.9), loss="categorical_crossentropy")
     history = training.HistoryWriter(run_dir)
-    key = make_fit_key(settings, TRAIN, VALIDATION, trunk=trunk, tail=tail, runtime="TensorFlow", feeds=[make_batches])
+    key = make_fit_key(settings, TRAIN, VALIDATION, base=base, tail=tail, runtime="TensorFlow", feeds=[make_batches])
     return model, Checkpoint(run_dir, model, tail, history, key), history
 
 
@@ -130,7 +130,7 @@ ROW |= {"learning_rate": 0.1, "seconds": 1.5}
         ({"learning_rate": 0.5}, "the checkpoint is not used: learning_rate: 0.001 -> 0.5"),
         ({"epochs": 3}, "the checkpoint is not used: epochs: 4 -> 3"),
         ({"head_units": 4}, "the checkpoint is not used: head_units: 8 -> 4"),
-        ({"bank_gb": 1}, "training goes on after epoch 1"),
+        ({"feature_cache_gb": 1}, "training goes on after epoch 1"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_never_used(
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_training_is_never_used(
     _, checkpoint, history = keep(run_dir)
     history.rows = [dict(ROW)]
     checkpoint.on_epoch_end(0)
-    assert keep(run_dir, **change)[1].restore() == ("bank_gb" in change)
+    assert keep(run_dir, **change)[1].restore() == ("feature_cache_gb" in change)
     assert said in capsys.readouterr().err
 
 
@@ -217,10 +217,10 @@ def test_other_first_weights_are_another_training(run_dir: RunDirectory) -> None
         settings = make_settings()
         training.initialize_determinism(0)
         model = fitting.build_frozen_classifier(settings, CLASSES)
-        trunk, tail = split_frozen(model)
+        base, tail = split_frozen(model)
         tail.compile(keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
         model.layers[-1].kernel.assign_add(np.full(model.layers[-1].kernel.shape, change, np.float32))
-        return make_fit_key(settings, TRAIN, VALIDATION, trunk=trunk, tail=tail, runtime="TensorFlow")
+        return make_fit_key(settings, TRAIN, VALIDATION, base=base, tail=tail, runtime="TensorFlow")
 
     assert list_changes(make_key(0.0), make_key(0.0)) == []
     assert list_changes(make_key(0.0), make_key(0.1))[0].startswith("first weights: ")

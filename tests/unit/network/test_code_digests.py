@@ -10,7 +10,7 @@ import pytest
 from scenebook.core import source_code
 from scenebook.core.source_code import PACKAGE, digest_modules, read_module
 from scenebook.network.code_digests import digest_training_code
-from scenebook.network.feature_cache.opening import open_bank
+from scenebook.network.feature_cache.opening import open_feature_cache
 
 Edit = Callable[[str, str, str], None]
 
@@ -43,7 +43,7 @@ def count_lost_rows(folder: Path, **ranges: float) -> int:
         lost += len(missing)
         return [np.zeros((len(missing), 2), np.float32)]
 
-    with open_bank(trunk={}, augmentation=ranges, shapes=[(2,)], folder=folder) as cache:
+    with open_feature_cache(base={}, augmentation=ranges, shapes=[(2,)], folder=folder) as cache:
         cache.fetch(0 if any(ranges.values()) else None, ["a" * 64, "b" * 64], compute)
     return lost
 

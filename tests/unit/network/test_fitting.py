@@ -1,4 +1,4 @@
-"""Training of the tail alone, held against Keras' `fit` of the whole model."""
+"""Training of the trainable layers alone, held against Keras' `fit` of the whole model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network import fitting, inputs, training
 from scenebook.network.augmentation import build_augmentation, make_view_seed
 from scenebook.network.backbones import preprocessing
-from scenebook.network.feature_stream import TrunkStream, make_keys, open_trunk_bank, regroup
+from scenebook.network.feature_stream import FeatureStream, make_keys, open_base_cache, regroup
 from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.tensorflow_runtime import TensorFlowTrunk
+from scenebook.network.frozen.tensorflow_runtime import TensorFlowRuntime
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -95,12 +95,12 @@ def fit_tail(settings: dict[str, Any]) -> fitting.Fit:
     return fitting.fit_variant(settings, TRAIN, VALIDATION, num_classes=CLASSES)
 
 
-def check_the_tail(trained: int, banks: list[int], runtime: str) -> None:
-    """Trains the tail alone, once with each size of the bank: history and weights are those of the whole model."""
-    settings = make_settings(trainable_base_layers=trained, trunk_runtime=runtime)
+def check_the_tail(trained: int, sizes: list[int], runtime: str) -> None:
+    """Trains the trainable layers alone, once with each size of the cache, with the results of the whole model."""
+    settings = make_settings(trainable_base_layers=trained, frozen_layers_runtime=runtime)
     weights, expected = fit_whole_model(trained)
-    for bank_gb in banks:
-        fit = fit_tail({**settings, "bank_gb": bank_gb})
+    for feature_cache_gb in sizes:
+        fit = fit_tail({**settings, "feature_cache_gb": feature_cache_gb})
         for name, values in expected.items():
             np.testing.assert_allclose(fit.history[name], values, rtol=1e-4)
         # Moving averages of the batch normalisation among them.
@@ -108,7 +108,7 @@ def check_the_tail(trained: int, banks: list[int], runtime: str) -> None:
             np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
-# tests/whole/test_equality.py has the other cuts, the other runtime, and the bank filled and read.
+# tests/whole/test_equality.py has the other cuts, the other runtime, and the feature cache filled and read.
 def test_training_the_tail_is_training_the_model() -> None:
     check_the_tail(3, [1], "tensorflow")
 
@@ -133,19 +133,23 @@ def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
         thread.join()
 
 
-def make_stream(settings: dict[str, Any], train: SplitImages) -> tuple[TrunkStream, Any, list[int]]:
+def make_stream(settings: dict[str, Any], train: SplitImages) -> tuple[FeatureStream, Any, list[int]]:
     training.initialize_determinism(0)
-    trunk, _ = split_frozen(fitting.build_frozen_classifier(settings, CLASSES))
-    run = Counted(trunk)
-    bank = open_trunk_bank(trunk, settings, preprocessing="its own", runtime=run.name)
-    return TrunkStream(run, fitting._make_chain(settings, train), train.digests, bank), bank, run.sizes
+    base, _ = split_frozen(fitting.build_frozen_classifier(settings, CLASSES))
+    run = Counted(base)
+    feature_cache = open_base_cache(base, settings, preprocessing="its own", runtime=run.name)
+    return (
+        FeatureStream(run, fitting._make_chain(settings, train), train.digests, feature_cache),
+        feature_cache,
+        run.sizes,
+    )
 
 
-class Counted(TensorFlowTrunk):
+class Counted(TensorFlowRuntime):
     """Notes how many images come at a time."""
 
-    def __init__(self, trunk: keras.Model) -> None:
-        super().__init__(trunk)
+    def __init__(self, base: keras.Model) -> None:
+        super().__init__(base)
         self.sizes: list[int] = []
 
     def __call__(self, images: Any) -> list[tf.Tensor]:
@@ -153,27 +157,27 @@ class Counted(TensorFlowTrunk):
         return super().__call__(images)
 
 
-def read_epoch(stream: TrunkStream, order: np.ndarray, epoch: int = 0) -> dict[int, np.ndarray]:
+def read_epoch(stream: FeatureStream, order: np.ndarray, epoch: int = 0) -> dict[int, np.ndarray]:
     batches = list(stream.batches(order, epoch, 4))
     assert [len(positions) for positions, _ in batches] == [min(4, len(order) - n) for n in range(0, len(order), 4)]
     return {int(p): row for positions, rows in batches for p, row in zip(positions, rows[0], strict=True)}
 
 
-def test_only_what_the_bank_lacks_goes_through_the_trunk() -> None:
-    stream, bank, sizes = make_stream(make_settings(), TRAIN)
+def test_only_what_the_feature_cache_lacks_goes_through_the_frozen_layers() -> None:
+    stream, feature_cache, sizes = make_stream(make_settings(), TRAIN)
     some = read_epoch(stream, np.array([3, 1, 8, 5, 2]))
     assert sizes == [4, 1]
     everything = read_epoch(stream, np.arange(12))
     assert sum(sizes[2:]) == 12 - 5
     for position, row in some.items():
         np.testing.assert_array_equal(everything[position], row)
-    assert (bank.found, bank.written) == (5, 12)
+    assert (feature_cache.found, feature_cache.written) == (5, 12)
 
 
 def test_a_row_that_is_gone_after_all_is_computed_again(cache: Path) -> None:
     stream, _, sizes = make_stream(make_settings(), TRAIN)
     before = read_epoch(stream, np.arange(12))
-    for file in (cache / "bank").rglob("*.rows"):
+    for file in (cache / "feature_cache").rglob("*.rows"):
         content = bytearray(file.read_bytes())
         content[100] ^= 0xFF  # within the values of the first record
         file.write_bytes(content)

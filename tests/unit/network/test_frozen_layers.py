@@ -14,8 +14,8 @@ from keras import layers
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.network.backbones import build_backbone
 from scenebook.network.classifier import build_classifier
-from scenebook.network.frozen.cutting import describe_trunk, is_empty, list_stochastic, read_cut, split_frozen
-from scenebook.network.frozen.running import RunTrunk, compile_trunk
+from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty, list_stochastic, read_cut, split_frozen
+from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -39,17 +39,17 @@ def make_images(count: int = 4, side: int = 32) -> np.ndarray:
 
 
 @functools.cache
-def a_trunk() -> keras.Model:
-    """The trunk of the embedded network, for tests that only compute with it."""
-    return split_frozen(build_frozen()).trunk
+def a_base() -> keras.Model:
+    """The frozen layers of the embedded network, for tests that only compute with it."""
+    return split_frozen(build_frozen()).base
 
 
 @functools.cache
-def compiled(runtime: str) -> RunTrunk:
-    return compile_trunk(a_trunk(), runtime)
+def compiled(runtime: str) -> FrozenRuntime:
+    return compile_frozen_layers(a_base(), runtime)
 
 
-def assert_same(run: RunTrunk, received: Any, expected: Any) -> None:
+def assert_same(run: FrozenRuntime, received: Any, expected: Any) -> None:
     """OpenVINO multiplies pieces of one size; TensorFlow adds up in an order that may depend on the batch's size."""
     slack = 0.0 if run.name.startswith("OpenVINO") else 1e-5 * float(np.abs(expected).max())
     np.testing.assert_allclose(received, expected, rtol=0, atol=slack)
@@ -60,8 +60,8 @@ def shapes(model: keras.Model) -> list[tuple[int, ...]]:
 
 
 def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its_shortcut() -> None:
-    trunk, tail = split_frozen(build_frozen("ResNet50"))
-    names = [tensor._keras_history.operation.name for tensor in trunk.outputs]
+    base, tail = split_frozen(build_frozen("ResNet50"))
+    names = [tensor._keras_history.operation.name for tensor in base.outputs]
     assert sorted(names) == ["conv5_block2_out", "conv5_block3_3_conv"]
     assert [layer.name for layer in tail.layers if layer.weights] == ["conv5_block3_3_bn", "head_dense", "head_probs"]
 
@@ -71,22 +71,22 @@ def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its
     [("embedded", 0), ("embedded", 3), ("embedded", 20), ("MobileNetV2", 20)],
 )
 @RUNTIMES
-def test_trunk_and_tail_compute_what_the_model_does(runtime: str, backbone: str, trained: int) -> None:
+def test_frozen_layers_and_tail_compute_what_the_model_does(runtime: str, backbone: str, trained: int) -> None:
     model = build_frozen(backbone, trained=trained)
-    trunk, tail = split_frozen(model)
+    base, tail = split_frozen(model)
     images = make_images()
-    tensors = compile_trunk(trunk, runtime)(images)
+    tensors = compile_frozen_layers(base, runtime)(images)
     np.testing.assert_allclose(
         tail(tuple(tensors), training=False), model(images, training=False), rtol=1e-4, atol=1e-6
     )
-    assert not trunk.trainable_variables
+    assert not base.trainable_variables
     assert [id(one) for one in tail.trainable_variables] == [id(one) for one in model.trainable_variables]
 
 
 @RUNTIMES
-def test_the_compiled_trunk_is_the_trunk_in_inference_mode(runtime: str) -> None:
-    trunk, _ = split_frozen(build_frozen(trained=20))
-    compiled, plain = compile_trunk(trunk, runtime)(make_images())[0], trunk(make_images(), training=False)
+def test_the_compiled_frozen_layers_compute_as_the_model_does_in_inference_mode(runtime: str) -> None:
+    base, _ = split_frozen(build_frozen(trained=20))
+    compiled, plain = compile_frozen_layers(base, runtime)(make_images())[0], base(make_images(), training=False)
     plain = plain[0] if isinstance(plain, list) else plain
     assert np.abs(np.asarray(compiled) - np.asarray(plain)).max() < 1e-5 * np.abs(np.asarray(plain)).max()
 
@@ -105,7 +105,7 @@ def test_batches_come_out_in_their_order(runtime: str) -> None:
     images = make_images(23)
     batches = [images[:9], images[9:9], images[9:18], images[18:]]
     received = list(run.run_batches(iter(batches)))
-    assert [rows[0].shape for rows in received] == [(count, *shapes(a_trunk())[0]) for count in (9, 0, 9, 5)]
+    assert [rows[0].shape for rows in received] == [(count, *shapes(a_base())[0]) for count in (9, 0, 9, 5)]
     assert_same(run, np.concatenate([rows[0] for rows in received]), run(images)[0])
 
 
@@ -118,17 +118,17 @@ def test_who_stops_in_the_middle_can_start_again(runtime: str) -> None:
 
 
 def test_openvino_is_taken_where_it_is_installed() -> None:
-    trunk = a_trunk()
-    assert compile_trunk(trunk, "auto").name.startswith("OpenVINO 20")
-    assert compile_trunk(trunk, "tensorflow").name == f"TensorFlow {tf.__version__}"
+    base = a_base()
+    assert compile_frozen_layers(base, "auto").name.startswith("OpenVINO 20")
+    assert compile_frozen_layers(base, "tensorflow").name == f"TensorFlow {tf.__version__}"
 
 
 def test_without_openvino_auto_is_tensorflow_and_openvino_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    trunk = a_trunk()
-    assert compile_trunk(trunk, "auto").name.startswith("TensorFlow")
-    with pytest.raises(SettingsError, match=r"package openvino.*trunk_runtime='openvino'.*make setup-openvino"):
-        compile_trunk(trunk, "openvino")
+    base = a_base()
+    assert compile_frozen_layers(base, "auto").name.startswith("TensorFlow")
+    with pytest.raises(SettingsError, match=r"package openvino.*frozen_layers_runtime='openvino'.*make setup-openvino"):
+        compile_frozen_layers(base, "openvino")
 
 
 def build_with_python_inside() -> keras.Model:
@@ -144,11 +144,11 @@ def build_with_python_inside() -> keras.Model:
 
 
 def test_what_openvino_cannot_run_runs_in_tensorflow_and_that_is_said(capfd: pytest.CaptureFixture[str]) -> None:
-    trunk = split_frozen(build_with_python_inside()).trunk
-    assert compile_trunk(trunk, "auto").name.startswith("TensorFlow")
-    assert "OpenVINO cannot run this trunk, so TensorFlow does" in capfd.readouterr().err
+    base = split_frozen(build_with_python_inside()).base
+    assert compile_frozen_layers(base, "auto").name.startswith("TensorFlow")
+    assert "OpenVINO cannot run these frozen layers, so TensorFlow does" in capfd.readouterr().err
     with pytest.raises(SettingsError, match="Expected a backbone that OpenVINO can run"):
-        compile_trunk(trunk, "openvino")
+        compile_frozen_layers(base, "openvino")
 
 
 def test_openvino_comes_without_what_reports_to_its_makers() -> None:
@@ -162,18 +162,18 @@ def test_openvino_comes_without_what_reports_to_its_makers() -> None:
 
 def test_layers_are_shared_so_that_training_the_tail_trains_the_model() -> None:
     model = build_frozen()
-    trunk, tail = split_frozen(model)
+    base, tail = split_frozen(model)
     before = model.get_layer("head_dense").kernel.numpy().copy()
     tail.compile("sgd", "categorical_crossentropy")
-    tensors = tuple(np.asarray(tensor) for tensor in compile_trunk(trunk, "tensorflow")(make_images(8)))
+    tensors = tuple(np.asarray(tensor) for tensor in compile_frozen_layers(base, "tensorflow")(make_images(8)))
     tail.fit(tensors, np.eye(3)[np.arange(8) % 3], verbose=0)
     assert not np.array_equal(model.get_layer("head_dense").kernel.numpy(), before)
 
 
-def test_a_network_that_is_trained_as_a_whole_has_an_empty_trunk() -> None:
-    trunk, tail = split_frozen(build_frozen(trained=1000))
-    assert is_empty(trunk)
-    assert shapes(trunk) == [(32, 32, 3)]
+def test_a_network_that_is_trained_as_a_whole_has_no_frozen_layers() -> None:
+    base, tail = split_frozen(build_frozen(trained=1000))
+    assert is_empty(base)
+    assert shapes(base) == [(32, 32, 3)]
     assert len(tail.trainable_variables) > 100
 
 
@@ -192,15 +192,15 @@ def build_head_with_dropout(*, frozen_dropout: bool) -> keras.Model:
 
 
 def test_dropout_that_is_not_frozen_stays_in_the_tail() -> None:
-    trunk, tail = split_frozen(build_head_with_dropout(frozen_dropout=False))
-    assert not list_stochastic(trunk)
+    base, tail = split_frozen(build_head_with_dropout(frozen_dropout=False))
+    assert not list_stochastic(base)
     assert any(isinstance(layer, layers.Dropout) for layer in tail.layers)
 
 
-def test_frozen_dropout_is_in_the_trunk_and_does_not_drop_there() -> None:
-    trunk, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
-    assert len(list_stochastic(trunk)) == 1
-    run, images = compile_trunk(trunk, "tensorflow"), make_images(side=8)
+def test_frozen_dropout_is_in_the_frozen_layers_and_does_not_drop_there() -> None:
+    base, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
+    assert len(list_stochastic(base)) == 1
+    run, images = compile_frozen_layers(base, "tensorflow"), make_images(side=8)
     np.testing.assert_array_equal(run(images)[0], run(images)[0])
 
 
@@ -209,8 +209,8 @@ def test_a_frozen_layer_behind_a_trained_one_is_in_the_tail() -> None:
     x = layers.Dense(3, trainable=False, name="first")(inputs)
     x = layers.Dense(3, name="learns")(x)
     model = keras.Model(inputs, layers.Dense(2, trainable=False, name="last")(x))
-    trunk, tail = split_frozen(model)
-    assert [layer.name for layer in trunk.layers[1:]] == ["first"]
+    base, tail = split_frozen(model)
+    assert [layer.name for layer in base.layers[1:]] == ["first"]
     assert [layer.name for layer in tail.layers[1:]] == ["learns", "last"]
 
 
@@ -233,20 +233,20 @@ def build_convolution(*, depthwise: bool, use_bias: bool, scale: bool, branch: b
     ("use_bias", "scale", "branch"), [(True, True, False), (False, False, False), (True, True, True)]
 )
 def test_normalisations_are_folded_exactly(depthwise: bool, use_bias: bool, scale: bool, branch: bool) -> None:
-    trunk, _ = split_frozen(build_convolution(depthwise=depthwise, use_bias=use_bias, scale=scale, branch=branch))
+    base, _ = split_frozen(build_convolution(depthwise=depthwise, use_bias=use_bias, scale=scale, branch=branch))
     images = make_images(side=9)
-    expected = np.asarray(keras.tree.flatten(trunk(images, training=False))[0])
-    np.testing.assert_allclose(compile_trunk(trunk, "tensorflow")(images)[0], expected, rtol=1e-5, atol=1e-5)
+    expected = np.asarray(keras.tree.flatten(base(images, training=False))[0])
+    np.testing.assert_allclose(compile_frozen_layers(base, "tensorflow")(images)[0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_digest_is_that_of_structure_and_weights_not_of_names() -> None:
     model = build_frozen()
-    first = describe_trunk(split_frozen(model).trunk)
-    assert describe_trunk(split_frozen(model).trunk) == first  # its new tensors have other names
+    first = describe_frozen_layers(split_frozen(model).base)
+    assert describe_frozen_layers(split_frozen(model).base) == first  # its new tensors have other names
     layer = model.layers[0].get_layer("conv1_conv")
     layer.set_weights([array + 1e-3 for array in layer.get_weights()])
-    assert describe_trunk(split_frozen(model).trunk)["digest"] != first["digest"]
-    assert describe_trunk(split_frozen(build_frozen(trained=20)).trunk)["digest"] != first["digest"]
+    assert describe_frozen_layers(split_frozen(model).base)["digest"] != first["digest"]
+    assert describe_frozen_layers(split_frozen(build_frozen(trained=20)).base)["digest"] != first["digest"]
 
 
 def test_the_sentence_on_the_cut_tells_of_rounding_and_of_layers_that_would_drop() -> None:
@@ -255,6 +255,6 @@ def test_the_sentence_on_the_cut_tells_of_rounding_and_of_layers_that_would_drop
     assert "{stochastic} would drop" in read_cut(dropping, "float32", kept=True)
     assert "rounded" not in read_cut(dropping, "float32", kept=True)
     assert "rounded to {dtype}" in read_cut(dropping, "float16", kept=True)
-    assert "the tail is the whole network" in read_cut(
-        split_frozen(build_frozen(trained=1000)).trunk, "float16", kept=True
+    assert "the whole network is trained" in read_cut(
+        split_frozen(build_frozen(trained=1000)).base, "float16", kept=True
     )

@@ -78,7 +78,7 @@ def make_record(
         total_params=76_023_686,
         trainable_params=52_440_070,
         seconds=93.4,
-        trunk_runtime="tensorflow",
+        frozen_layers_runtime="tensorflow",
         **given,
     )
 

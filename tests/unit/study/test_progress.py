@@ -135,10 +135,13 @@ def test_of_many_running_tasks_some_are_named(make: Callable[..., SweepProgress]
 
 
 def test_what_was_done_before_is_counted(make: Callable[..., SweepProgress], lines: list[str]) -> None:
-    progress = make([1.0], done=2, title="bank", noun="part")
+    progress = make([1.0], done=2, title="feature cache", noun="part")
     progress.started(0)
     progress.ended(0)
-    assert lines == ["bank: 2 of 3 parts done, 1 running (task a), 0 left, about 1 s", "bank: 3 of 3 parts done in 0 s"]
+    assert lines == [
+        "feature cache: 2 of 3 parts done, 1 running (task a), 0 left, about 1 s",
+        "feature cache: 3 of 3 parts done in 0 s",
+    ]
 
 
 def test_it_follows_tasks_as_they_run(make: Callable[..., SweepProgress], lines: list[str]) -> None:

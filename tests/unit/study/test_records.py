@@ -37,7 +37,7 @@ def make_outcome(trial: Trial) -> dict[str, Any]:
         "train_loss": 0.4, "train_accuracy": 0.9, "val_loss": 0.6, "val_accuracy": 0.5,
         "train_right": pack(np.arange(len(trial.fold.train)) % 2 == 0),
         "val_right": pack(np.arange(len(trial.fold.validation)) % 3 == 0),
-        "total_params": 10, "trainable_params": 5, "seconds": 2.0, "trunk_runtime": "TensorFlow 2",
+        "total_params": 10, "trainable_params": 5, "seconds": 2.0, "frozen_layers_runtime": "TensorFlow 2",
     }  # fmt: skip
 
 
@@ -75,7 +75,9 @@ def test_a_record_of_other_settings_does_not_count(run_dir: RunDirectory, change
     assert count_others(run_dir, []) == 0
 
 
-@pytest.mark.parametrize("change", [{"bank_gb": 0}, {"trunk_runtime": "tensorflow"}, {"ablations": "full"}])
+@pytest.mark.parametrize(
+    "change", [{"feature_cache_gb": 0}, {"frozen_layers_runtime": "tensorflow"}, {"ablations": "full"}]
+)
 def test_what_does_not_change_the_outcome_does_not_change_the_key(change: dict[str, Any]) -> None:
     assert [trial.key for trial in make_trials(**change)] == [trial.key for trial in make_trials()]
 

@@ -9,7 +9,7 @@ import pytest
 from scenebook.core.settings import AUGMENTATION, Settings
 from scenebook.study.folds import make_folds
 from scenebook.study.plan import Variant
-from scenebook.study.scheduling import Round, Speed, describe_bank, estimate_seconds, network_of, plan_rounds
+from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
 from scenebook.study.trials import Trial, list_trials
 from tests.unit.study.study import make_base
 from tests.unit.study.test_folds import make_splits
@@ -19,7 +19,7 @@ LONGER = Variant("longer", "longer", {"epochs": 6}, "epochs", "forward", 2)
 PLAIN = Variant("plain", "plain", dict.fromkeys(AUGMENTATION, 0), None, "", 1)
 STILL = Variant("still", "still", {"rotation_range": 0}, None, "", 1)
 DEEPER = Variant("deeper", "deeper", {"trainable_base_layers": "last stage"}, "more-layers", "forward", 2)
-SPEED = Speed(start=1.0, trunk=10.0, tail=100.0, row_bytes=1_000_000)
+SPEED = Speed(start=1.0, base=10.0, tail=100.0, row_bytes=1_000_000)
 
 
 def make_trials(*variants: Variant, **changes: Any) -> list[Trial]:
@@ -27,9 +27,9 @@ def make_trials(*variants: Variant, **changes: Any) -> list[Trial]:
     return list_trials(variants, settings, make_folds(SPLITS, 2, seed=0), None)
 
 
-def plan(*variants: Variant, bank_gb: float = 8) -> list[Round]:
+def plan(*variants: Variant, feature_cache_gb: float = 8) -> list[Round]:
     trials = make_trials(*variants)
-    return plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, bank_gb=bank_gb)
+    return plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, feature_cache_gb=feature_cache_gb)
 
 
 def test_views_that_several_trainings_share_are_filled_in_once_for_all_their_images() -> None:
@@ -51,28 +51,28 @@ def test_what_nobody_shares_is_not_kept() -> None:
     assert [filling.trial.variant.name for filling in one.fillings] == ["base"]
 
 
-def test_banks_that_do_not_fit_together_are_filled_one_after_the_other() -> None:
+def test_feature_caches_that_do_not_fit_together_are_filled_one_after_the_other() -> None:
     # 81 rows of 1 MB as they are, and as many in each of two epochs.
-    first, second = plan(make_base(2), DEEPER, bank_gb=0.3)
+    first, second = plan(make_base(2), DEEPER, feature_cache_gb=0.3)
     assert [filling.trial.variant.name for filling in (*first.fillings, *second.fillings)] == ["base", "deeper"]
-    assert len(plan(make_base(2), DEEPER, bank_gb=0.5)) == 1
+    assert len(plan(make_base(2), DEEPER, feature_cache_gb=0.5)) == 1
 
 
 def test_of_what_does_not_fit_at_all_as_many_epochs_are_kept_as_do() -> None:
-    (one,) = plan(make_base(2), LONGER, bank_gb=0.3)
+    (one,) = plan(make_base(2), LONGER, feature_cache_gb=0.3)
     assert one.fillings[0].epochs == 2
-    assert one.bank_bytes <= 0.3e9
+    assert one.cache_bytes <= 0.3e9
 
 
-def test_without_a_bank_nothing_is_filled_in() -> None:
-    (one,) = plan(make_base(2), LONGER, bank_gb=0)
+def test_without_a_feature_cache_nothing_is_filled_in() -> None:
+    (one,) = plan(make_base(2), LONGER, feature_cache_gb=0)
     assert one.fillings == []
-    assert "nothing is kept" in describe_bank([one], {"bank_gb": 0})
+    assert "nothing is kept" in describe_feature_cache([one], {"feature_cache_gb": 0})
 
 
 def test_random_weights_share_nothing_between_seeds() -> None:
     trials = make_trials(make_base(2), backbone="embedded", weights="random")
-    (one,) = plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, bank_gb=8)
+    (one,) = plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, feature_cache_gb=8)
     assert len(one.fillings) == 2
 
 
@@ -84,10 +84,10 @@ def test_more_workers_are_faster_but_not_than_the_longest_training() -> None:
     assert estimate_seconds([], 2) == 0
 
 
-def test_the_room_that_the_bank_takes_is_told() -> None:
-    rounds = plan(make_base(2), bank_gb=8)
-    assert describe_bank(rounds, {"bank_gb": 8}) == "the feature bank takes up to 0.2 GB"
-    rounds = plan(make_base(2), DEEPER, bank_gb=0.3)
-    assert describe_bank(rounds, {"bank_gb": 0.3}) == (
-        "the feature bank would take 0.5 GB and may take 0.3 (bank_gb): it is filled and emptied in 2 rounds"
+def test_the_room_that_the_feature_cache_takes_is_told() -> None:
+    rounds = plan(make_base(2), feature_cache_gb=8)
+    assert describe_feature_cache(rounds, {"feature_cache_gb": 8}) == "the feature cache takes up to 0.2 GB"
+    rounds = plan(make_base(2), DEEPER, feature_cache_gb=0.3)
+    assert describe_feature_cache(rounds, {"feature_cache_gb": 0.3}) == (
+        "the feature cache would take 0.5 GB and may take 0.3 (feature_cache_gb): it is filled and emptied in 2 rounds"
     )

@@ -1,4 +1,4 @@
-"""A bank for one trunk and one kind of augmentation: reading and writing rows of any view."""
+"""A feature cache for one set of frozen layers and one kind of augmentation: reading and writing rows of any view."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Compute = Callable[[np.ndarray], Sequence[np.ndarray]]
 _OPEN_SHARDS = 8
 
 
-class Bank:
-    """What a trunk puts out for views of images, kept on disk. Made by `open_bank`; safe to use from many threads.
+class FeatureCache:
+    """What the frozen layers put out for views of images, kept on disk; safe to use from many threads.
 
-    A *view* is the index of an epoch, or `None` for the image as it is. Numbers come out rounded as the bank's dtype
-    says, whether they were on disk or have just been computed, and also where nothing is kept.
+    A *view* is the index of an epoch, or `None` for the image as it is. Numbers come out rounded as the feature cache's
+    dtype says, whether they were on disk or have just been computed, and also where nothing is kept.
 
     Attributes:
         dtype: `float16` or `float32`.
@@ -43,7 +43,7 @@ class Bank:
         self.dtype = dtype
         self._dtypes = list(dict.fromkeys((dtype, FLOAT32)))
         self.found = self.written = self.wide = self.damaged = 0
-        self.stopped = "" if gigabytes > 0 else "bank_gb is 0"
+        self.stopped = "" if gigabytes > 0 else "feature_cache_gb is 0"
         self._folder, self._shapes, self._key, self._views = folder / key, list(shapes), key, views
         self._reads = gigabytes > 0
         self._space = Space(folder, int(gigabytes * 1e9))
@@ -79,7 +79,7 @@ class Bank:
             arrays: float32 `(n, ...)` a tensor.
 
         Returns:
-            float32 `(n, ...)` a tensor, rounded as the bank's dtype says.
+            float32 `(n, ...)` a tensor, rounded as the feature cache's dtype says.
         """
         exact = [np.asarray(array, np.float32) for array in arrays]
         if self.dtype == FLOAT32:
@@ -120,13 +120,13 @@ class Bank:
                 self._space.make_room(0, keep=())
 
     def close(self) -> None:
-        """Lets go of the files, and tells the log what the bank was good for."""
+        """Lets go of the files, and tells the log what the feature cache was good for."""
         with self._mutex:
             if self._shards and (self.found or self.written):
-                print_progress(f"feature bank: {self.found:,} rows read, {self.written:,} written")
+                print_progress(f"feature cache: {self.found:,} rows read, {self.written:,} written")
             self._shards.clear()
 
-    def __enter__(self) -> Bank:
+    def __enter__(self) -> FeatureCache:
         return self
 
     def __exit__(
@@ -213,7 +213,7 @@ class Bank:
         return self._shards[name]
 
     def _list_own_files(self) -> set[Path]:
-        """What this bank may need again: its own rows are never deleted for more of its own rows."""
+        """What this feature cache may need again: its own rows are never deleted for more of its own rows."""
         names = [f"plain-*{SUFFIX}"] + ([f"*-{self._views}-*{SUFFIX}"] if self._views else [])
         return {path for name in names for path in self._folder.glob(name)}
 
@@ -225,17 +225,17 @@ class Bank:
 
     def _note_wide(self, count: int) -> None:
         if count and not self.wide:
-            print_progress("feature bank: values beyond float16's range; these rows are kept as float32")
+            print_progress("feature cache: values beyond float16's range; these rows are kept as float32")
         self.wide += count
 
     def _note_damage(self, count: int) -> None:
         if count and not self.damaged:
-            print_progress("feature bank: damaged rows are computed again")
+            print_progress("feature cache: damaged rows are computed again")
         self.damaged += count
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason
-        print_progress(f"feature bank: {reason}; what is not in it is computed each time")
+        print_progress(f"feature cache: {reason}; what is not in it is computed each time")
 
 
 def _to_bytes(digests: Sequence[str]) -> list[bytes]:

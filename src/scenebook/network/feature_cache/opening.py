@@ -1,4 +1,4 @@
-"""Which bank belongs to a trunk and an augmentation: everything that its rows depend on goes into its name."""
+"""Which feature cache belongs to frozen layers and an augmentation: its name covers all that its rows depend on."""
 
 from __future__ import annotations
 
@@ -15,51 +15,53 @@ import numpy as np
 from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import training_versions
 from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
-from scenebook.network.feature_cache.cache import Bank
+from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.feature_cache.rounding import FLOAT16
 
 _FORMAT = 1
 
 
-def open_bank(
+def open_feature_cache(
     *,
-    trunk: Mapping[str, Any],
+    base: Mapping[str, Any],
     augmentation: Mapping[str, Any],
     shapes: Sequence[tuple[int, ...]],
     dtype: str = FLOAT16,
     gigabytes: float = 4.0,
     folder: Path | None = None,
-) -> Bank:
-    """Opens the bank of a trunk; several processes may have it open.
+) -> FeatureCache:
+    """Opens the feature cache of the frozen layers; several processes may have it open.
 
     Args:
-        trunk: What the trunk's output depends on besides the image: digest of its weights and structure, image size,
-            preprocessing, what it runs on. Anything that JSON can hold.
+        base: What the frozen layers' output depends on besides the image: digest of its weights and structure, image
+            size, preprocessing, what it runs on. Anything that JSON can hold.
         augmentation: The ranges by their settings' names, and `augmentation_seed`. Where all ranges are zero, every
             view is the image as it is.
-        shapes: The shapes of the tensors that the trunk puts out, without the axis of the images.
+        shapes: The shapes of the tensors that the frozen layers put out, without the axis of the images.
         dtype: `float16`, or `float32` for exact values.
-        gigabytes: The most that all banks in the folder may take, in 10^9 bytes; 0: nothing is read or written.
-        folder: Where banks lie; in the cache when it is not given.
+        gigabytes: The most that all feature caches in the folder may take, in 10^9 bytes; 0: nothing is read or
+            written.
+        folder: Where feature caches lie; in the cache when it is not given.
 
     Returns:
-        The bank. It closes itself as a context manager.
+        The feature cache. It closes itself as a context manager.
     """
-    # The dtype too: a bank of rounded numbers keeps some rows exactly, and must not take another bank's for them.
-    about = {"format": _FORMAT, "trunk": dict(trunk), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
+    # The dtype too: a feature cache of rounded numbers keeps some rows exactly, and must not take another feature
+    # cache's for them.
+    about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
     about["code"] = digest_frozen_code()
     moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
     views = _digest({**augmentation, "code": digest_augmentation_code()})[:12] if any(moves.values()) else ""
-    folder = folder or cache_dir() / "bank"
-    bank = Bank(
+    folder = folder or cache_dir() / "feature_cache"
+    cache = FeatureCache(
         folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
     )
-    bank.trim()
-    return bank
+    cache.trim()
+    return cache
 
 
 def estimate_bytes(shapes: Sequence[tuple[int, ...]], dtype: str, rows: int) -> int:
-    """Returns how many bytes a bank takes for so many rows, a row being one image in one view."""
+    """Returns how many bytes a feature cache takes for so many rows, a row being one image in one view."""
     return rows * np.dtype(dtype).itemsize * sum(math.prod(shape) for shape in shapes)
 
 

@@ -1,4 +1,4 @@
-"""How numbers are rounded before they are trained on, whether or not a bank keeps them."""
+"""How numbers are rounded before they are trained on, whether or not a feature cache keeps them."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def widen_rows(halves: Sequence[np.ndarray], wide: np.ndarray, arrays: Sequence[
 
 
 def round_rows(arrays: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:
-    """Returns what a bank of this dtype gives back for these rows.
+    """Returns what a feature cache of this dtype gives back for these rows.
 
     What is trained on goes through this whether it was just computed or comes from the disk, so that no result depends
-    on what a bank happens to hold. A row that does not fit into float16 stays exact, and whether it fits depends on
-    nothing but the row.
+    on what a feature cache happens to hold. A row that does not fit into float16 stays exact, and whether it fits
+    depends on nothing but the row.
 
     Args:
-        arrays: float32 `(n, ...)` each: the tensors that the trunk puts out.
+        arrays: float32 `(n, ...)` each: the tensors that the frozen layers put out.
         dtype: `float16` or `float32`.
 
     Returns:

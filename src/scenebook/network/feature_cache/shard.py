@@ -1,4 +1,4 @@
-"""One file of a bank: rows of numbers, found by the digest of the image that they were computed from.
+"""One file of a feature cache: rows of numbers, found by the digest of the image that they were computed from.
 
 A file is a list of records of one size: 32 bytes of digest, 4 bytes of CRC-32, 28 bytes of nothing, then the values.
 Records are only ever appended, in whatever order training meets the images, so that a file may hold any part of a
@@ -23,7 +23,7 @@ _HEADER = 64  # a multiple of the cache line, so that values are aligned
 
 
 class Shard:
-    """The rows of one view in one dtype. Whoever appends holds the lock of the bank's folder.
+    """The rows of one view in one dtype. Whoever appends holds the lock of the feature cache's folder.
 
     Args:
         path: The file; it is made when something is first written.

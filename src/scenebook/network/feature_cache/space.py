@@ -1,4 +1,4 @@
-"""How much room banks may take: the limit of a setting, the disk, and who goes first."""
+"""How much room feature caches may take: the limit of a setting, the disk, and who goes first."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ RESERVE = 500_000_000
 
 
 class Space:
-    """The folder in which all banks lie, `<bank>/<view>.rows`, and its size limit.
+    """The folder in which all feature caches lie, `<feature_cache>/<view>.rows`, and its size limit.
 
     Args:
         folder: The folder.
-        limit: The most bytes that all banks together may take.
+        limit: The most bytes that all feature caches together may take.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -40,7 +40,7 @@ class Space:
         evictable = sorted((used, path, size) for path, size, used in files if path not in keep)
         # Nobody's rows are deleted for a file that would not fit in the end.
         if total + needed - sum(size for _, _, size in evictable) > self.limit:
-            return f"it has reached its limit of {self.limit / 1e9:g} GB (bank_gb)"
+            return f"it has reached its limit of {self.limit / 1e9:g} GB (feature_cache_gb)"
         for _, path, size in evictable:
             if total + needed <= self.limit and self._free() >= needed + RESERVE:
                 break
@@ -56,7 +56,7 @@ class Space:
         return shutil.disk_usage(self.folder).free
 
     def _list_files(self) -> list[tuple[Path, int, float]]:
-        """Returns path, bytes, and time of the last use, of every file of every bank."""
+        """Returns path, bytes, and time of the last use, of every file of every feature cache."""
         found = []
         for folder in self._scan(self.folder):
             for entry in self._scan(folder.path) if folder.is_dir(follow_symlinks=False) else []:

@@ -1,7 +1,8 @@
-"""The cut between what training never changes, the *trunk*, and what it does, the *tail*.
+"""The cut between what training never changes, the *frozen layers*, and what it does, the *trainable layers*.
 
 What lies upstream of the first layer that learns gives the same numbers for the same image in every epoch. It is run
-by itself, in inference mode, and only the tail is fit. The layers are shared: who trains the tail trains the model.
+by itself, in inference mode, and only the trainable layers are fit. Both parts share the layers of the model: it is
+trained when they are.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ class Split(NamedTuple):
     """A model in two parts.
 
     Attributes:
-        trunk: From images to the list of tensors that the tail starts from, one or several.
+        base: From images to the list of tensors that the trainable layers start from, one or several.
         tail: From these tensors to the model's output. `fit` trains it as it would train the model.
     """
 
-    trunk: keras.Model
+    base: keras.Model
     tail: keras.Model
 
 
 def split_frozen(model: keras.Model) -> Split:
     """Cuts a model in front of the first layers that learn. Where a shortcut goes round them, several tensors are cut.
 
-    A layer is in the trunk when nothing upstream of it learns, and it is frozen itself or has nothing to learn, to
-    count or to draw. Models nested in the model are opened. What is frozen between or behind layers that learn is part
-    of the tail, and stays frozen there.
+    A layer is one of the frozen layers when nothing upstream of it learns, and it is frozen itself or has nothing to
+    learn, to count or to draw. Models nested in the model are opened. What is frozen between or behind layers that
+    learn is part of the trainable layers, and stays frozen there.
 
     Args:
         model: Sequential or functional, built, with one input and one output; what is to be frozen is frozen already.
@@ -72,43 +73,46 @@ def split_frozen(model: keras.Model) -> Split:
     # Padding alone is not worth a cut: what it puts out is larger than the images.
     if not any(getattr(layer, "weights", ()) for layer in frozen):
         cut = [images]
-    return Split(keras.Model(images, cut, name="trunk"), keras.Model(cut, output, name="tail"))
+    return Split(keras.Model(images, cut, name="base"), keras.Model(cut, output, name="tail"))
 
 
-def is_empty(trunk: keras.Model) -> bool:
-    """Returns whether nothing is frozen in front of what learns: such a trunk hands on the images as they are."""
-    return all(isinstance(layer, layers.InputLayer) for layer in trunk.layers)
+def is_empty(base: keras.Model) -> bool:
+    """Returns whether nothing is frozen in front of what learns: the images are handed on as they are."""
+    return all(isinstance(layer, layers.InputLayer) for layer in base.layers)
 
 
-def list_stochastic(trunk: keras.Model) -> list[str]:
-    """Returns the names of the trunk's layers that drop at random in `fit`, frozen or not; in a trunk they do not."""
-    return [layer.name for layer in trunk.layers if _draws(layer)]
+def list_stochastic(base: keras.Model) -> list[str]:
+    """Returns the names of the frozen layers that would drop at random in Keras' own `fit`, although frozen."""
+    return [layer.name for layer in base.layers if _draws(layer)]
 
 
-def read_cut(trunk: keras.Model, bank_dtype: str, *, kept: bool) -> str:
-    """Returns the sentences on the cut, for `say`: what goes from the trunk to the tail.
+def read_cut(base: keras.Model, bank_dtype: str, *, kept: bool) -> str:
+    """Returns the sentences on the cut, for `say`: what goes from the frozen layers to the trainable layers.
 
-    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `runtime` (what the trunk runs in) and
+    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `runtime` (what the frozen layers run in) and
     `stochastic` (a count with its noun).
 
     Args:
-        trunk: From `split_frozen`.
+        base: From `split_frozen`.
         bank_dtype: The setting of that name.
-        kept: Whether a bank keeps them.
+        kept: Whether a feature cache keeps them.
     """
-    if is_empty(trunk):
-        return "With these settings nothing is frozen in front of what learns: the tail is the whole network."
-    goes = "goes" if len(trunk.outputs) == 1 else "go"
-    told = f"[@fig:trunk] shows the cut: {{tensors}} {goes} from the trunk to the tail, {{numbers:,}} numbers an image."
+    if is_empty(base):
+        return "With these settings nothing is frozen in front of what learns: the whole network is trained."
+    goes = "goes" if len(base.outputs) == 1 else "go"
+    told = (
+        f"[@fig:cut] shows the cut: {{tensors}} {goes} from the frozen layers to the trainable layers, "
+        "{numbers:,} numbers an image."
+    )
     if kept:
         told += " They are kept in a cache, for later runs that train on the same views."
     if bank_dtype != "float32":
         told += " They are rounded to {dtype}, whether they were kept or not, which takes half the room."
-    told += " The trunk runs in {runtime}."
-    if list_stochastic(trunk):
+    told += " The frozen layers run in {runtime}."
+    if list_stochastic(base):
         told += (
-            " In the trunk {stochastic} would drop numbers at random in Keras' own `fit`, although frozen; run as a "
-            "trunk, nothing is dropped."
+            " Of the frozen layers, {stochastic} would drop numbers at random in Keras' own `fit`; run by themselves, "
+            "nothing is dropped."
         )
     return told
 
@@ -132,17 +136,17 @@ def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
     return graph._run_through_graph(tensor, call_fn=call)
 
 
-def describe_trunk(trunk: keras.Model) -> dict[str, Any]:
-    """Returns what a trunk's output depends on besides the images, for the key of a bank.
+def describe_frozen_layers(base: keras.Model) -> dict[str, Any]:
+    """Returns what the frozen layers' output depends on besides the images, for the key of a feature cache.
 
     Returns:
         `digest`: SHA-256 of its layers, how they are connected, and their weights. What the layers are called does not
         count, because Keras numbers them anew in every process. `device`: what TensorFlow computes on.
     """
-    config = trunk.get_config()
+    config = base.get_config()
     numbers = {layer["name"]: f"layer {number}" for number, layer in enumerate(config["layers"])}
     digest = hashlib.sha256(json.dumps(_rename(config["layers"], numbers), sort_keys=True, default=str).encode())
-    for array in trunk.get_weights():
+    for array in base.get_weights():
         digest.update(np.ascontiguousarray(array).tobytes())
     return {"digest": digest.hexdigest(), "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU"}
 

@@ -1,7 +1,7 @@
-"""The trunk in OpenVINO, an optional package: faster on a CPU, at float32, with a queue that works ahead.
+"""The frozen layers in OpenVINO, an optional package: faster on a CPU, at float32, with a queue that works ahead.
 
-TensorFlow's graph of the trunk, weights included, goes through a file that OpenVINO reads itself. Its own converter is
-not used, and the package with which it reports to its makers is not loaded: nothing is sent anywhere.
+TensorFlow's graph of the frozen layers, weights included, goes through a file that OpenVINO reads itself. Its own
+converter is not used, and the package with which it reports to its makers is not loaded: nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -47,39 +47,39 @@ def _import_openvino() -> Any:
     return openvino
 
 
-class OpenVINOTrunk:
-    """Runs a trunk in OpenVINO on the CPU, with the weights that it has now.
+class OpenVINORuntime:
+    """Runs the frozen layers in OpenVINO on the CPU, with the weights that they have now.
 
     Args:
-        trunk: From `split_frozen`, not empty.
+        base: From `split_frozen`, not empty.
 
     Attributes:
         name: `OpenVINO` and its version.
 
     Raises:
         ImportError: OpenVINO is not installed.
-        RuntimeError: OpenVINO cannot run a layer of the trunk.
+        RuntimeError: OpenVINO cannot run one of the frozen layers.
     """
 
-    def __init__(self, trunk: keras.Model) -> None:
+    def __init__(self, base: keras.Model) -> None:
         openvino = _import_openvino()
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         options: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         if threads := os.environ.get("OMP_NUM_THREADS", ""):
             options["INFERENCE_NUM_THREADS"] = threads
         with TemporaryDirectory(prefix="scenebook-") as folder:
-            file = Path(folder) / "trunk.pb"
-            file.write_bytes(_freeze(trunk))
+            file = Path(folder) / "base.pb"
+            file.write_bytes(_freeze(base))
             core = openvino.Core()
             model = core.read_model(file)
-            model.reshape([PIECE, *trunk.input_shape[1:]])
+            model.reshape([PIECE, *base.input_shape[1:]])
             compiled = core.compile_model(model, "CPU", options)
-        self._shapes = [tuple(tensor.shape[1:]) for tensor in trunk.outputs]
+        self._shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
         self._queue = openvino.AsyncInferQueue(compiled, _REQUESTS)
         self._queue.set_callback(_take)
 
     def __call__(self, images: Any) -> list[np.ndarray]:
-        """Returns the trunk's tensors; an image's numbers do not depend on the others in its batch.
+        """Returns the frozen layers' tensors; an image's numbers do not depend on the others in its batch.
 
         Args:
             images: Preprocessed float32 `(batch, height, width, 3)`.
@@ -87,7 +87,7 @@ class OpenVINOTrunk:
         return self._start(images).wait()
 
     def run_batches(self, batches: Iterable[Any]) -> Iterator[list[np.ndarray]]:
-        """Yields the trunk's tensors for each batch, in order. The next batch is computed while one is used."""
+        """Yields the frozen layers' tensors for each batch, in order. The next batch is computed while one is used."""
         started: deque[_Batch] = deque()
         try:
             for images in batches:
@@ -143,17 +143,17 @@ def _take(request: Any, where: tuple[_Batch, int]) -> None:
 
 
 def _name(number: int) -> str:
-    """Returns what one of the trunk's tensors is called in the graph: OpenVINO may have them in another order."""
+    """Returns what a tensor is called in the graph: OpenVINO may have them in another order."""
     return f"tensor_{number}:0"
 
 
-def _freeze(trunk: keras.Model) -> bytes:
-    """Returns the trunk as a TensorFlow graph in which its weights stand as constants."""
-    signature = [tf.TensorSpec((None, *trunk.input_shape[1:]), tf.float32)]
+def _freeze(base: keras.Model) -> bytes:
+    """Returns the frozen layers as a TensorFlow graph in which their weights stand as constants."""
+    signature = [tf.TensorSpec((None, *base.input_shape[1:]), tf.float32)]
 
     @tf.function(input_signature=signature, autograph=False)
     def run(images: tf.Tensor) -> list[tf.Tensor]:
-        tensors = keras.tree.flatten(trunk(images, training=False))
+        tensors = keras.tree.flatten(base(images, training=False))
         return [tf.identity(tensor, name=_name(number).split(":")[0]) for number, tensor in enumerate(tensors)]
 
     frozen = convert_variables_to_constants_v2(run.get_concrete_function())

@@ -1,4 +1,4 @@
-"""The trunk as one graph of TensorFlow's, its batch normalisations folded into the convolutions in front of them."""
+"""The frozen layers as one graph of TensorFlow's, batch normalisations folded into the convolutions before."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from scenebook.network.frozen.cutting import is_empty, run_graph
 FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
 
 
-class TensorFlowTrunk:
-    """Runs a trunk in TensorFlow, with the weights that it has now.
+class TensorFlowRuntime:
+    """Runs the frozen layers in TensorFlow, with the weights that they have now.
 
     Each batch normalisation that follows a convolution in inference mode is a multiplication and an addition a channel:
     both are folded into the convolution's own weights and bias (Jacob et al., 2018, section 3.2).
 
     Args:
-        trunk: From `split_frozen`. An empty one hands on the images as they are.
+        base: From `split_frozen`. An empty one hands on the images as they are.
 
     Attributes:
         name: `TensorFlow` and its version.
@@ -30,11 +30,11 @@ class TensorFlowTrunk:
 
     name = f"TensorFlow {tf.__version__}"
 
-    def __init__(self, trunk: keras.Model) -> None:
-        self._run = None if is_empty(trunk) else _build_graph(trunk)
+    def __init__(self, base: keras.Model) -> None:
+        self._run = None if is_empty(base) else _build_graph(base)
 
     def __call__(self, images: Any) -> list[tf.Tensor]:
-        """Returns the trunk's tensors; but for last digits, an image's numbers do not depend on its batch.
+        """Returns the frozen layers' tensors; but for last digits, an image's numbers do not depend on its batch.
 
         Args:
             images: Preprocessed float32 `(batch, height, width, 3)`.
@@ -51,13 +51,13 @@ class TensorFlowTrunk:
         return list(self._run(images))
 
     def run_batches(self, batches: Iterable[Any]) -> Iterator[list[np.ndarray]]:
-        """Yields the trunk's tensors for each batch, in order."""
+        """Yields the frozen layers' tensors for each batch, in order."""
         for images in batches:
             yield [np.asarray(tensor) for tensor in self(images)]
 
 
-def _build_graph(trunk: keras.Model) -> Any:
-    convolutions, normalisations = _fold_normalisations(trunk)
+def _build_graph(base: keras.Model) -> Any:
+    convolutions, normalisations = _fold_normalisations(base)
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
         if id(operation) in normalisations:
@@ -68,23 +68,23 @@ def _build_graph(trunk: keras.Model) -> Any:
             kwargs["training"] = False
         return operation(*args, **kwargs)
 
-    @tf.function(input_signature=[tf.TensorSpec(trunk.input_shape, tf.float32)], autograph=False)
+    @tf.function(input_signature=[tf.TensorSpec(base.input_shape, tf.float32)], autograph=False)
     def run(images: tf.Tensor) -> list[tf.Tensor]:
-        return keras.tree.flatten(run_graph(trunk, images, call))
+        return keras.tree.flatten(run_graph(base, images, call))
 
-    # A concrete function: calls of the other kind count as retracing, and Keras warns when many trunks are compiled.
+    # A concrete function: calls of the other kind count as retracing, and Keras warns when many are compiled.
     return run.get_concrete_function()
 
 
-def _fold_normalisations(trunk: keras.Model) -> tuple[dict[int, FoldedConvolution], set[int]]:
+def _fold_normalisations(base: keras.Model) -> tuple[dict[int, FoldedConvolution], set[int]]:
     """Returns kernel and bias of each convolution that a normalisation is folded into, and these normalisations."""
-    nodes = [node for depth in trunk._nodes_by_depth.values() for node in depth]
+    nodes = [node for depth in base._nodes_by_depth.values() for node in depth]
     readers: dict[int, list[Any]] = {}
     for node in nodes:
         for tensor in node.input_tensors:
             readers.setdefault(id(tensor), []).append(node.operation)
     calls = [id(node.operation) for node in nodes]
-    cut = {id(tensor) for tensor in trunk.outputs}
+    cut = {id(tensor) for tensor in base.outputs}
     convolutions: dict[int, FoldedConvolution] = {}
     normalisations: set[int] = set()
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Where a network is cut for training: the trunk that nothing changes, and the tail that is fit."""
+"""Where a network is cut for training: between the frozen layers and those that are fit."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Part:
     parameters: int
 
 
-class TrunkDisplay:
-    """Trunk and tail side by side, what goes from one to the other, and how far the gradient comes back.
+class CutDisplay:
+    """Frozen layers and trainable layers side by side, what goes between them, and how far the gradient comes back.
 
     Args:
-        trunk: The frozen part.
+        base: The frozen part.
         tail: The part that is fit.
         shapes: The tensors between them, without the axis of the images.
 
     Attributes:
-        trunk: As given.
+        base: As given.
         tail: As given.
         shapes: As given.
         figure_: The figure, after `plot`.
@@ -51,15 +51,15 @@ class TrunkDisplay:
     figure_: Figure
     ax_: Axes
 
-    def __init__(self, trunk: Part, tail: Part, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.trunk, self.tail, self.shapes = trunk, tail, list(shapes)
+    def __init__(self, base: Part, tail: Part, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.base, self.tail, self.shapes = base, tail, list(shapes)
 
     @property
     def texts(self) -> list[str]:
         """All texts of the figure, after `plot`."""
         return [text.get_text() for text in self.ax_.texts]
 
-    def plot(self, ax: Axes | None = None) -> TrunkDisplay:
+    def plot(self, ax: Axes | None = None) -> CutDisplay:
         """Draws both parts.
 
         Args:
@@ -70,8 +70,8 @@ class TrunkDisplay:
             ax.set(xlim=(0, style.COLUMN_WIDTH), ylim=(_HEIGHT, 0), aspect="equal")
             ax.axis("off")
             right = style.COLUMN_WIDTH - _WIDTH - 0.05
-            _draw_part(ax, 0.05, "trunk", self.trunk, FROZEN, "once for each view")
-            _draw_part(ax, right, "tail", self.tail, TRAINED, "in every step")
+            _draw_part(ax, 0.05, "frozen layers", self.base, FROZEN, "once for each view")
+            _draw_part(ax, right, "trainable layers", self.tail, TRAINED, "in every step")
             middle = _TOP + _BOX / 2
             _draw_arrow(ax, 0.05 + _WIDTH, right, middle, dashed=False)
             for number, text in enumerate(self._describe_tensors()):

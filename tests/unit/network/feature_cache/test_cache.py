@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenebook.network.feature_cache.cache import Bank
-from scenebook.network.feature_cache.opening import estimate_bytes, open_bank
+from scenebook.network.feature_cache.cache import FeatureCache
+from scenebook.network.feature_cache.opening import estimate_bytes, open_feature_cache
 from scenebook.network.feature_cache.rounding import round_rows
 from scenebook.network.feature_cache.space import Space
 
@@ -32,7 +32,7 @@ def digests_of(images: Sequence[int]) -> list[str]:
 
 
 def rows_of(images: Sequence[int], view: int | None = 0) -> list[np.ndarray]:
-    """Returns what an imagined trunk puts out: float32, other numbers for each image and view."""
+    """Returns what imagined frozen layers put out: float32, other numbers for each image and view."""
     rows: list[list[np.ndarray]] = [[], []]
     for image in images:
         generator = np.random.default_rng([image, 99 if view is None else view])
@@ -41,12 +41,14 @@ def rows_of(images: Sequence[int], view: int | None = 0) -> list[np.ndarray]:
     return [np.array(column, np.float32).reshape(-1, *shape) for column, shape in zip(rows, SHAPES, strict=True)]
 
 
-def open_at(folder: Path, **changes: Any) -> Bank:
-    options: dict[str, Any] = {"trunk": {"digest": "abc"}, "augmentation": AUGMENTATION, "shapes": SHAPES}
-    return open_bank(**{**options, "folder": folder, **changes})
+def open_at(folder: Path, **changes: Any) -> FeatureCache:
+    options: dict[str, Any] = {"base": {"digest": "abc"}, "augmentation": AUGMENTATION, "shapes": SHAPES}
+    return open_feature_cache(**{**options, "folder": folder, **changes})
 
 
-def fetch_counted(bank: Bank, images: Sequence[int], view: int | None = 0) -> tuple[list[np.ndarray], int]:
+def fetch_counted(
+    feature_cache: FeatureCache, images: Sequence[int], view: int | None = 0
+) -> tuple[list[np.ndarray], int]:
     """Returns rows, and how many of them had to be computed."""
     computed: list[int] = []
 
@@ -54,7 +56,7 @@ def fetch_counted(bank: Bank, images: Sequence[int], view: int | None = 0) -> tu
         computed.extend(missing)
         return rows_of([images[place] for place in missing], view)
 
-    return bank.fetch(view, digests_of(images), compute), len(computed)
+    return feature_cache.fetch(view, digests_of(images), compute), len(computed)
 
 
 def assert_same(received: Sequence[np.ndarray] | None, expected: Sequence[np.ndarray]) -> None:
@@ -70,7 +72,7 @@ def the_file(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_bank(tmp_path: Path, dtype: str) -> None:
+def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_feature_cache(tmp_path: Path, dtype: str) -> None:
     images = list(range(20))
     off, computed_off = fetch_counted(open_at(tmp_path / "off", dtype=dtype, gigabytes=0), images)
     cold, computed_cold = fetch_counted(open_at(tmp_path / "on", dtype=dtype), images)
@@ -81,7 +83,7 @@ def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_bank(tmp_pat
     assert not (tmp_path / "off").exists()
 
 
-def test_exact_rows_are_not_found_by_a_bank_of_rounded_ones(tmp_path: Path) -> None:
+def test_exact_rows_are_not_found_by_a_feature_cache_of_rounded_ones(tmp_path: Path) -> None:
     open_at(tmp_path, dtype="float32").write(0, digests_of([1]), rows_of([1]))
     assert not open_at(tmp_path, dtype="float16").known(0, digests_of([1])).any()
     assert open_at(tmp_path, dtype="float32").known(0, digests_of([1])).all()
@@ -96,22 +98,22 @@ def test_float32_is_exact_and_float16_is_the_nearest_value(tmp_path: Path) -> No
 
 
 def test_rows_are_found_in_any_order_and_in_part(tmp_path: Path) -> None:
-    bank = open_at(tmp_path, dtype="float32")
-    bank.write(0, digests_of([5, 1, 3]), rows_of([5, 1, 3]))
-    assert list(bank.known(0, digests_of([1, 2, 3]))) == [True, False, True]
-    assert bank.read(0, digests_of([1, 2, 3])) is None
-    assert_same(bank.read(0, digests_of([3, 5])), rows_of([3, 5]))
-    rows, computed = fetch_counted(bank, [4, 3, 2, 1, 3])
+    feature_cache = open_at(tmp_path, dtype="float32")
+    feature_cache.write(0, digests_of([5, 1, 3]), rows_of([5, 1, 3]))
+    assert list(feature_cache.known(0, digests_of([1, 2, 3]))) == [True, False, True]
+    assert feature_cache.read(0, digests_of([1, 2, 3])) is None
+    assert_same(feature_cache.read(0, digests_of([3, 5])), rows_of([3, 5]))
+    rows, computed = fetch_counted(feature_cache, [4, 3, 2, 1, 3])
     assert computed == 2
     assert_same(rows, rows_of([4, 3, 2, 1, 3]))
-    assert_same(bank.read(0, digests_of([4, 2])), rows_of([4, 2]))
+    assert_same(feature_cache.read(0, digests_of([4, 2])), rows_of([4, 2]))
 
 
 def test_every_view_and_the_image_as_it_is_have_rows_of_their_own(tmp_path: Path) -> None:
-    bank = open_at(tmp_path, dtype="float32")
+    feature_cache = open_at(tmp_path, dtype="float32")
     for view in (None, 0, 1, 12):
-        assert bank.read(view, digests_of([1])) is None
-        bank.write(view, digests_of([1]), rows_of([1], view))
+        assert feature_cache.read(view, digests_of([1])) is None
+        feature_cache.write(view, digests_of([1]), rows_of([1], view))
     for view in (None, 0, 1, 12):
         assert_same(open_at(tmp_path, dtype="float32").read(view, digests_of([1])), rows_of([1], view))
 
@@ -124,8 +126,8 @@ def test_without_augmentation_all_epochs_share_their_rows_with_the_image_as_it_i
 @pytest.mark.parametrize(
     "changes",
     [
-        {"trunk": {"digest": "abd"}},
-        {"trunk": {"digest": "abc", "image_size": 96}},
+        {"base": {"digest": "abd"}},
+        {"base": {"digest": "abc", "image_size": 96}},
         {"augmentation": {**AUGMENTATION, "rotation_range": 21.0}},
         {"augmentation": {**AUGMENTATION, "augmentation_seed": 1}},
         {"dtype": "float32"},
@@ -142,9 +144,9 @@ def test_rows_are_not_found_under_other_settings(tmp_path: Path, changes: dict[s
 def test_values_beyond_float16_are_kept_exactly_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = rows_of([1, 2, 3, 4])
     rows[1][1, 0], rows[0][3, 0, 0, 0] = 1e6, np.inf
-    bank = open_at(tmp_path)
-    written = bank.write(0, digests_of([1, 2, 3, 4]), rows)
-    assert bank.wide == 2
+    feature_cache = open_at(tmp_path)
+    written = feature_cache.write(0, digests_of([1, 2, 3, 4]), rows)
+    assert feature_cache.wide == 2
     assert capsys.readouterr().err.count("beyond float16's range; these rows are kept as float32") == 1
     for tensor, exact in zip(written, rows, strict=True):
         np.testing.assert_array_equal(tensor[[1, 3]], exact[[1, 3]])
@@ -206,20 +208,20 @@ def test_rows_in_a_file_that_was_renamed_are_not_believed(tmp_path: Path) -> Non
     open_at(tmp_path).write(0, digests_of([1]), rows_of([1]))
     file = the_file(tmp_path)
     file.rename(file.with_name("1" + file.name[1:]))
-    bank = open_at(tmp_path)
-    assert bank.read(1, digests_of([1])) is None
-    assert bank.damaged == 1
+    feature_cache = open_at(tmp_path)
+    assert feature_cache.read(1, digests_of([1])) is None
+    assert feature_cache.damaged == 1
 
 
-def test_full_bank_keeps_what_it_has_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_feature_cache_keeps_what_it_has_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limit = 2.5 * 10 * estimate_bytes(SHAPES, "float32", 1) / 1e9 + 30 * 64 / 1e9
-    bank = open_at(tmp_path, dtype="float32", gigabytes=limit)
+    feature_cache = open_at(tmp_path, dtype="float32", gigabytes=limit)
     for view in range(4):
-        assert_same(fetch_counted(bank, range(10), view)[0], rows_of(range(10), view))
+        assert_same(fetch_counted(feature_cache, range(10), view)[0], rows_of(range(10), view))
     error = capsys.readouterr().err
     assert error.count("it has reached its limit of") == 1
     assert "what is not in it is computed each time" in error
-    assert bank.stopped
+    assert feature_cache.stopped
     warm = open_at(tmp_path, dtype="float32", gigabytes=limit)
     assert [fetch_counted(warm, range(10), view)[1] for view in range(4)] == [0, 0, 10, 10]
 
@@ -228,13 +230,13 @@ def test_rows_that_were_not_used_for_longest_make_room_for_others(tmp_path: Path
     limit = 2.5 * (10 * 64 + estimate_bytes(SHAPES, "float32", 10)) / 1e9
     options: dict[str, Any] = {"dtype": "float32", "gigabytes": limit}
     for name in ("old", "new"):
-        fetch_counted(open_at(tmp_path, trunk={"digest": name}, **options), range(10))
+        fetch_counted(open_at(tmp_path, base={"digest": name}, **options), range(10))
     for number, file in enumerate(sorted(tmp_path.glob("*/*.rows"), key=lambda path: path.stat().st_mtime_ns)):
         os.utime(file, (1000 + number, 1000 + number))
-    assert fetch_counted(open_at(tmp_path, trunk={"digest": "old"}, **options), range(10))[1] == 0, "used again"
-    fetch_counted(open_at(tmp_path, trunk={"digest": "third"}, **options), range(10))
-    assert open_at(tmp_path, trunk={"digest": "old"}, **options).known(0, digests_of(range(10))).all()
-    assert not open_at(tmp_path, trunk={"digest": "new"}, **options).known(0, digests_of(range(10))).any()
+    assert fetch_counted(open_at(tmp_path, base={"digest": "old"}, **options), range(10))[1] == 0, "used again"
+    fetch_counted(open_at(tmp_path, base={"digest": "third"}, **options), range(10))
+    assert open_at(tmp_path, base={"digest": "old"}, **options).known(0, digests_of(range(10))).all()
+    assert not open_at(tmp_path, base={"digest": "new"}, **options).known(0, digests_of(range(10))).any()
     assert sum(file.stat().st_size for file in tmp_path.glob("*/*.rows")) <= limit * 1e9
 
 
@@ -244,26 +246,26 @@ def test_a_lower_limit_holds_from_the_next_opening_on(tmp_path: Path) -> None:
         file = max(tmp_path.glob("*/*.rows"), key=lambda path: path.stat().st_mtime_ns)
         os.utime(file, (1000 + view, 1000 + view))
     limit = 1.5 * file.stat().st_size / 1e9
-    bank = open_at(tmp_path, dtype="float32", gigabytes=limit)
-    assert [fetch_counted(bank, range(10), view)[1] for view in (2, 1, 0)] == [0, 10, 10]
+    feature_cache = open_at(tmp_path, dtype="float32", gigabytes=limit)
+    assert [fetch_counted(feature_cache, range(10), view)[1] for view in (2, 1, 0)] == [0, 10, 10]
     assert sum(file.stat().st_size for file in tmp_path.glob("*/*.rows")) <= limit * 1e9
 
 
-def test_the_log_tells_what_the_bank_was_good_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_tells_what_the_feature_cache_was_good_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for gigabytes in (0, 4, 4):
-        with open_at(tmp_path, gigabytes=gigabytes) as bank:
-            fetch_counted(bank, range(5))
+        with open_at(tmp_path, gigabytes=gigabytes) as feature_cache:
+            fetch_counted(feature_cache, range(5))
     assert capsys.readouterr().err == (
-        "» feature bank: 0 rows read, 5 written\n» feature bank: 5 rows read, 0 written\n"
+        "» feature cache: 0 rows read, 5 written\n» feature cache: 5 rows read, 0 written\n"
     )
 
 
 def test_rows_that_another_process_deleted_are_written_anew(tmp_path: Path) -> None:
-    bank = open_at(tmp_path)
-    fetch_counted(bank, range(5))
-    assert bank.read(0, digests_of(range(5))) is not None
+    feature_cache = open_at(tmp_path)
+    fetch_counted(feature_cache, range(5))
+    assert feature_cache.read(0, digests_of(range(5))) is not None
     the_file(tmp_path).unlink()
-    assert fetch_counted(bank, range(5, 8))[1] == 3
+    assert fetch_counted(feature_cache, range(5, 8))[1] == 3
     assert_same(open_at(tmp_path).read(0, digests_of(range(5, 8))), round_rows(rows_of(range(5, 8)), "float16"))
     assert not open_at(tmp_path).known(0, digests_of(range(5))).any()
 
@@ -275,9 +277,9 @@ def test_small_disk_means_computing_each_time_with_a_line_that_says_so(
     monkeypatch.setattr(
         "scenebook.network.feature_cache.space.shutil.disk_usage", lambda folder: usage(10**9, 10**9 - 1000, 1000)
     )
-    bank = open_at(tmp_path, dtype="float32")
-    assert_same(fetch_counted(bank, range(5))[0], rows_of(range(5)))
-    assert_same(fetch_counted(bank, range(5))[0], rows_of(range(5)))
+    feature_cache = open_at(tmp_path, dtype="float32")
+    assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
+    assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
     assert capsys.readouterr().err.count("the disk has only 0.0 GB left; what is not in it is computed each time") == 1
     assert not list(tmp_path.glob("*/*.rows"))
 
@@ -286,13 +288,13 @@ def test_folder_that_cannot_be_written_means_computing_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    bank = open_at(tmp_path / "file", dtype="float32")
+    feature_cache = open_at(tmp_path / "file", dtype="float32")
     for _ in range(2):
-        assert_same(fetch_counted(bank, range(5))[0], rows_of(range(5)))
+        assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
     assert capsys.readouterr().err.count("writing failed") == 1
 
 
-def test_what_another_bank_writes_meanwhile_is_seen(tmp_path: Path) -> None:
+def test_what_another_feature_cache_writes_meanwhile_is_seen(tmp_path: Path) -> None:
     first, second = open_at(tmp_path), open_at(tmp_path)
     fetch_counted(first, [1, 2])
     assert fetch_counted(second, [1, 2, 3])[1] == 1
@@ -304,35 +306,35 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from tests.unit.network.feature_cache.test_bank import fetch_counted, open_at
-bank = open_at(Path(sys.argv[1]))
+from tests.unit.network.feature_cache.test_cache import fetch_counted, open_at
+feature_cache = open_at(Path(sys.argv[1]))
 order = list(range(40))[:: int(sys.argv[2])]
 for view in range(3):
     for start in range(0, 40, 5):
-        fetch_counted(bank, order[start : start + 5], view)
-print(bank.written)
+        fetch_counted(feature_cache, order[start : start + 5], view)
+print(feature_cache.written)
 """
 
 
-def test_several_processes_fill_one_bank(tmp_path: Path) -> None:
+def test_several_processes_fill_one_feature_cache(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[4])
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     running = [subprocess.Popen([*command, step, root], stdout=subprocess.PIPE, text=True) for step in ("1", "-1")]
     written = [int(process.communicate(timeout=100)[0]) for process in running]
     assert sum(written) == 120, "no row was written twice"
-    bank = open_at(tmp_path)
+    feature_cache = open_at(tmp_path)
     for view in range(3):
-        assert_same(bank.read(view, digests_of(range(40))), round_rows(rows_of(range(40), view), "float16"))
+        assert_same(feature_cache.read(view, digests_of(range(40))), round_rows(rows_of(range(40), view), "float16"))
 
 
-def test_threads_share_a_bank(tmp_path: Path) -> None:
-    bank = open_at(tmp_path)
+def test_threads_share_a_feature_cache(tmp_path: Path) -> None:
+    feature_cache = open_at(tmp_path)
     failed: list[int] = []
 
     def work(offset: int) -> None:
         for view in range(10):
             images = [(offset + 3 * step) % 10 for step in range(10)]
-            received, _ = fetch_counted(bank, images, view)
+            received, _ = fetch_counted(feature_cache, images, view)
             expected = round_rows(rows_of(images, view), "float16")
             failed.extend(view for a, b in zip(received, expected, strict=True) if not np.array_equal(a, b))
 
@@ -342,12 +344,12 @@ def test_threads_share_a_bank(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not failed
-    assert bank.written == 100
+    assert feature_cache.written == 100
 
 
 def test_no_images_are_no_rows(tmp_path: Path) -> None:
-    with open_at(tmp_path) as bank:
-        assert [array.shape for array in bank.fetch(0, [], lambda missing: [])] == [(0, 2, 3, 5), (0, 7)]
+    with open_at(tmp_path) as feature_cache:
+        assert [array.shape for array in feature_cache.fetch(0, [], lambda missing: [])] == [(0, 2, 3, 5), (0, 7)]
 
 
 def test_space_counts_only_rows_and_survives_strangers(tmp_path: Path) -> None:
@@ -356,5 +358,5 @@ def test_space_counts_only_rows_and_survives_strangers(tmp_path: Path) -> None:
     (tmp_path / "abc" / "note.txt").write_text("mine")
     space = Space(tmp_path, 100)
     assert space.make_room(100, keep=()) is None
-    assert space.make_room(101, keep=()) == "it has reached its limit of 1e-07 GB (bank_gb)"
+    assert space.make_room(101, keep=()) == "it has reached its limit of 1e-07 GB (feature_cache_gb)"
     assert (tmp_path / "abc" / "note.txt").exists()

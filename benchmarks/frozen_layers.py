@@ -1,4 +1,4 @@
-"""How many images a second go through the trunk alone, preprocessed images in memory."""
+"""How many images a second go through the frozen layers alone, preprocessed images in memory."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from scenebook.network import training
 from scenebook.network.backbones import preprocessing
 from scenebook.network.fitting import build_frozen_classifier
 from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.running import compile_trunk
+from scenebook.network.frozen.running import compile_frozen_layers
 
 
 def measure_keras(job: Job) -> dict[str, float]:
-    """The trunk as a Keras model: called with batch after batch, and by `predict`."""
-    trunk, batches = build_trunk(job), read_batches(job)
+    """The frozen layers as a Keras model: called with batch after batch, and by `predict`."""
+    base, batches = build_base(job), read_batches(job)
     count = sum(len(images) for images in batches)
     everything = tf.concat(batches, axis=0)
 
     def call() -> None:
         for images in batches:
-            trunk(images, training=False)
+            base(images, training=False)
 
     def predict() -> None:
-        trunk.predict(everything, batch_size=job.settings["batch_size"], verbose=0)
+        base.predict(everything, batch_size=job.settings["batch_size"], verbose=0)
 
-    trunk(batches[0], training=False)
+    base(batches[0], training=False)
     rate = measure_rate(call, count, seconds=job.seconds)
-    trunk.predict(batches[0], verbose=0)
+    base.predict(batches[0], verbose=0)
     return {"rate": rate, "predict": measure_rate(predict, count, seconds=job.seconds)}
 
 
 def measure_tensorflow(job: Job) -> dict[str, float]:
-    """The trunk as our one graph in TensorFlow."""
+    """The frozen layers as our one graph in TensorFlow."""
     return _measure_compiled(job, "tensorflow")
 
 
 def measure_openvino(job: Job) -> dict[str, float]:
-    """The trunk in OpenVINO."""
+    """The frozen layers in OpenVINO."""
     return _measure_compiled(job, "openvino")
 
 
 def _measure_compiled(job: Job, runtime: str) -> dict[str, float]:
     training.initialize_determinism(job.settings["seed"])
-    run_trunk, batches = compile_trunk(build_trunk(job), runtime), read_batches(job)
+    run_base, batches = compile_frozen_layers(build_base(job), runtime), read_batches(job)
 
     def run(batches: Sequence[tf.Tensor]) -> None:
-        for _ in run_trunk.run_batches(batches):
+        for _ in run_base.run_batches(batches):
             pass
 
     run(batches[:1])
@@ -58,9 +58,9 @@ def _measure_compiled(job: Job, runtime: str) -> dict[str, float]:
     return {"rate": measure_rate(lambda: run(batches), count, seconds=job.seconds)}
 
 
-def build_trunk(job: Job) -> keras.Model:
+def build_base(job: Job) -> keras.Model:
     """Builds the frozen part of the job's classifier."""
-    return split_frozen(build_frozen_classifier(job.settings, job.num_classes)).trunk
+    return split_frozen(build_frozen_classifier(job.settings, job.num_classes)).base
 
 
 def read_batches(job: Job) -> list[tf.Tensor]:
