@@ -92,5 +92,5 @@ def test_how_images_are_decoded_is_in_the_keys_of_trainings_and_of_all_rows(edit
 
 def test_what_errors_say_is_in_no_key_of_a_stage(edit: Edit) -> None:
     before = digest_modules(["import scenebook.evaluation.baselines"])
-    edit("evaluation.baselines.scoring", "Expected ", "We had hoped for ")
+    edit("evaluation.baselines", "Expected ", "We had hoped for ")
     assert digest_modules(["import scenebook.evaluation.baselines"]) == before
