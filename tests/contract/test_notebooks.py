@@ -10,8 +10,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from scenebook.core.run_directory import BY_HAND, STAGE_NOTEBOOKS, project_root
+from scenebook.core.run_directory import BY_HAND, project_root
 from scenebook.core.settings import Settings
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import read_parameters
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
@@ -129,7 +130,7 @@ def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:
 
 
 def test_it_is_a_stage_or_an_appendix(path: Path) -> None:
-    assert path.stem in STAGE_NOTEBOOKS.values() or path.stem.startswith("appendix-")
+    assert path.stem in {stage.notebook for stage in STAGES.values()} or path.stem.startswith("appendix-")
 
 
 def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.stages import STAGES
 
 from ..processes import HEARS_CTRL_C
 
@@ -106,7 +107,7 @@ class Project:
 
     def insert(self, stage: str, code: str, *, at: int = 3) -> Callable[[], None]:
         """Puts a cell into a notebook; returns what takes it out again."""
-        path = self.folder / "notebooks" / f"{STAGE_NOTEBOOKS[stage]}.ipynb"
+        path = self.folder / "notebooks" / f"{STAGES[stage].notebook}.ipynb"
         text = path.read_text(encoding="utf-8")
         notebook = nbformat.reads(text, as_version=4)
         notebook.cells.insert(at, nbformat.v4.new_code_cell(code))

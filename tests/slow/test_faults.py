@@ -19,7 +19,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from scenebook.core.run_directory import FINISHED_FIT, RunDirectory
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.stages import FINISHED_FIT
 from scenebook.pipeline.manifest import stored_outcomes
 
 from .project import TINY, Done, Project, end, wait_for

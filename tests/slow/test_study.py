@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from scenebook.cli.loading import load_settings
-from scenebook.core.run_directory import STAGE_NOTEBOOKS
+from scenebook.core.stages import STAGES
 from scenebook.network.training import HISTORY_COLUMNS
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.running import run_pipeline
@@ -96,7 +96,7 @@ def test_the_report_shows_what_came_out(study: Finished) -> None:
 
 
 def test_what_is_done_is_not_done_again_but_for_what_failed(study: Finished, again: Finished) -> None:
-    assert again.output.count(": unchanged") == len(STAGE_NOTEBOOKS) - 1
+    assert again.output.count(": unchanged") == len(STAGES) - 1
     assert "[5/6] ablations: done" in again.output
     assert "ablations: 0 trainings to do, 6 done" in again.output
     assert "epoch" not in again.output
@@ -121,6 +121,4 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     assert {path.name: path.read_bytes() for path in run_dir.path("ablations/runs").iterdir()} == before
     manifest = load_manifest(run_dir)
     assert set(manifest["files"]) >= {f"ablations/runs/{name}" for name in before}
-    assert {name: entry["status"] for name, entry in manifest["stages"].items()} == dict.fromkeys(
-        STAGE_NOTEBOOKS, "done"
-    )
+    assert {name: entry["status"] for name, entry in manifest["stages"].items()} == dict.fromkeys(STAGES, "done")

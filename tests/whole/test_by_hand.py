@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, project_root
+from scenebook.core.run_directory import project_root
+from scenebook.core.stages import STAGES
 
 from ..integration.test_by_hand import run_by_hand
 
@@ -17,7 +18,7 @@ def test_all_notebooks_run_by_hand_from_another_folder(tmp_path: Path, monkeypat
     monkeypatch.setenv("SCENEBOOK_RUNS", str(runs))
     elsewhere = tmp_path / "somewhere else"
     elsewhere.mkdir()
-    for name in STAGE_NOTEBOOKS.values():
+    for name in [row.notebook for row in STAGES.values()]:
         # The first from its own folder, as Jupyter opens it; the others from a folder that has nothing to do with it.
         run_by_hand(notebooks_dir / f"{name}.ipynb", notebooks_dir if name.startswith("01") else elsewhere)
     assert (runs / "by-hand" / "training" / "model.keras").is_file()

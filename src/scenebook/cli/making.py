@@ -15,16 +15,10 @@ from rich.text import Text
 from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import ReportError, ScenebookError
-from scenebook.core.run_directory import (
-    SETTINGS,
-    STAGE_NOTEBOOKS,
-    RunDirectory,
-    default_build_dir,
-    open_run,
-    project_root,
-)
+from scenebook.core.run_directory import SETTINGS, RunDirectory, default_build_dir, open_run, project_root
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
+from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.manifest import DONE, FAILED, STALE, StageOutcome, stored_outcomes
 from scenebook.pipeline.planning import check_stages
@@ -155,7 +149,7 @@ def _check_before_run(settings: Settings) -> None:
     """Looks for what would keep the report from being rendered, before hours are spent."""
     from scenebook.rendering.report import check_before_run
 
-    notebooks = [project_root() / "notebooks" / f"{name}.ipynb" for name in STAGE_NOTEBOOKS.values()]
+    notebooks = [project_root() / "notebooks" / f"{stage.notebook}.ipynb" for stage in STAGES.values()]
     works = list_works(claims_path(settings.claims_file))
     check_before_run(front_matter_path(), notebooks, works)
 

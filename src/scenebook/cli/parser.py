@@ -7,7 +7,7 @@ import argparse
 import scenebook
 from scenebook.cli import checking, making, using
 from scenebook.cli.loading import environment
-from scenebook.core.run_directory import STAGE_NOTEBOOKS
+from scenebook.core.stages import STAGES
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--force",
             default=environment("FORCE"),
             metavar="STAGES",
-            help=f"run these although nothing has changed: any of {', '.join(STAGE_NOTEBOOKS)}; all",
+            help=f"run these although nothing has changed: any of {', '.join(STAGES)}; all",
         )
         sub.set_defaults(command=command)
         if name == "explain":

@@ -14,25 +14,15 @@ from rich.text import Text
 from scenebook.cli.loading import short
 from scenebook.cli.terminal import count_on
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import default_build_dir, open_run, replacing
+from scenebook.core.run_directory import MANIFEST, SETTINGS, default_build_dir, open_run, replacing
 from scenebook.core.settings import describe_settings
+from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
 from scenebook.pipeline.manifest import stored_outcomes
 from scenebook.pipeline.report_key import find_report_changes
 
 if TYPE_CHECKING:
     from scenebook.inference.prediction import Outcome
-
-BUNDLED = (
-    "training/model.keras",
-    "training/summary.json",
-    "samples",
-    "settings.yaml",
-    "manifest.json",
-    "evaluation",
-    "training/test_predictions.csv",
-    "data/splits.csv",
-)
 
 
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
@@ -54,7 +44,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             advice=f"Run `make render RUN={run_dir.name}` first.",
         )
     members = {name: build / name for name in ("report.html", "report.pdf")}
-    for name in BUNDLED:
+    for name in (SETTINGS, MANIFEST, *(name for stage in STAGES.values() for name in stage.bundled)):
         root = run_dir.path(name)
         paths = sorted(root.rglob("*")) if root.is_dir() else [root]
         members |= {path.relative_to(run_dir.root).as_posix(): path for path in paths if not path.is_dir()}

@@ -18,6 +18,7 @@ import pandas as pd
 import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.sentences import Sourced
+from scenebook.core.stages import STAGES, TEXT_COLUMNS
 
 BY_HAND = "by-hand"
 MANIFEST = "manifest.json"
@@ -25,31 +26,6 @@ TOUCHED = "SCENEBOOK_TOUCHED"
 """Environment variable: a file to which the names of the files of a run go that a process has asked for, a line each.
 So the pipeline learns what a notebook has read."""
 SETTINGS = "settings.yaml"
-
-STAGE_NOTEBOOKS = {
-    "data": "01-data",
-    "training": "02-training",
-    "evaluation": "03-evaluation",
-    "samples": "04-visual-samples",
-    "ablations": "05-ablations",
-    "conclusion": "06-conclusion",
-}
-"""Stage name to notebook name, in the order in which they run. A stage's files lie in the folder of its name."""
-
-FINISHED_FIT = "training/fit.json"
-"""What a training was made from that has ended; without this file it is done again."""
-
-KEPT = ("ablations/runs/", "training/checkpoint")
-"""How files begin that a stage keeps from one execution to the next, and removes itself."""
-
-TEXT_COLUMNS = frozenset(
-    {"path", "label", "split", "predicted", "suggested", "class", "reason", "sha256"}
-    | {"majority", "pixels", "random_untouched", "random_renormalised", "random_features", "pretrained_features"}
-    | {"variant", "title", "changed", "status", "error"}
-    | {"phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"}
-)
-"""Columns of our tables that are text, whatever they hold: a class may be called `1`, `NA` or `true`."""
-
 
 # A carriage return in a file's name is text: only a line feed ends a row.
 _CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}
@@ -191,7 +167,8 @@ class RunDirectory:
         path = self.path(relative)
         if not path.is_file():
             folder = relative.split("/")[0]
-            raise MissingArtifactError(relative, self.root, STAGE_NOTEBOOKS.get(folder, folder))
+            producer = STAGES[folder].notebook if folder in STAGES else folder
+            raise MissingArtifactError(relative, self.root, producer)
         return path
 
     def write_json(self, relative: str, content: Any) -> None:

@@ -18,8 +18,9 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.keys import Key, list_changes
 from scenebook.core.progress import print_progress
 from scenebook.core.provenance import sha256_bytes, sha256_file, sha256_lines, training_versions
-from scenebook.core.run_directory import FINISHED_FIT, RunDirectory, replacing
+from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.source_code import digest_cell
+from scenebook.core.stages import FINISHED_FIT
 from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import weights_digest

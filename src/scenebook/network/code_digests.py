@@ -12,6 +12,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
     "scenebook.core.run_directory": "where files lie",
     "scenebook.core.source_code": "how code is digested",
+    "scenebook.core.stages": "which notebooks there are",
     "scenebook.data.class_map": "which class an image is of: keys hold the labels",
     "scenebook.data.file_facts": "digests of files, which keys hold",
     "scenebook.data.files": "which images there are: keys hold their digests",

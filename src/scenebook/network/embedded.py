@@ -20,7 +20,7 @@ EMBEDDED_RECORD = EMBEDDED_FILE.with_suffix(".json")
 MINIMUM_SIZE = 32
 
 STEM_WIDTH = 32
-STAGES = ((16, 2), (32, 3), (64, 5))
+_STAGES = ((16, 2), (32, 3), (64, 5))
 """Bottleneck width and number of blocks of each stage; a block puts out 4 widths."""
 
 BATCH_NORM_EPSILON = 1.001e-5  # that of ResNet50 in keras.applications
@@ -49,7 +49,7 @@ def build_embedded(image_size: int) -> keras.Model:
     x = _convolution(inputs, STEM_WIDTH, 3, 2, "conv1")
     x = layers.ReLU(name="conv1_relu")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1_pool")(x)
-    for position, (width, depth) in enumerate(STAGES):
+    for position, (width, depth) in enumerate(_STAGES):
         for block in range(depth):
             strides = 2 if block == 0 and position > 0 else 1
             x = _bottleneck(x, width, strides, project=block == 0, name=f"conv{position + 2}_block{block + 1}")

@@ -22,17 +22,13 @@ from scenebook.core.environment import compute_environment
 from scenebook.core.errors import InputError, StageError
 from scenebook.core.progress import MARK
 from scenebook.core.run_directory import TOUCHED, list_touched
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import read_notebook, source_of
 
 INPUT_ERRORS = frozenset({InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())})
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"})
 """What Python, numpy and TensorFlow raise where memory is refused to them."""
 
-_LESS_MEMORY = {
-    "data": "max_megapixels or image_size",
-    "training": "batch_size, head_units or image_size",
-    "ablations": "batch_size, head_units or image_size",
-}
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
 """The exit code of a process that was killed; Windows has no such signal."""
 _PATIENCE = 2.0
@@ -156,7 +152,7 @@ class _Failure:
 
 def advise_on_memory(stage: str) -> str:
     """Returns what to do when a stage needs more memory than there is, as a sentence."""
-    return f"Lower {_LESS_MEMORY.get(stage, 'image_size or the number of images')}, or close other programs."
+    return f"Lower {STAGES[stage].less_memory}, or close other programs."
 
 
 def explain_os_error(error: OSError) -> str:

@@ -12,7 +12,8 @@ import scenebook
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.keys import Key, list_changes
 from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file
-from scenebook.core.run_directory import KEPT, MANIFEST, STAGE_NOTEBOOKS, RunDirectory, project_root
+from scenebook.core.run_directory import MANIFEST, RunDirectory, project_root
+from scenebook.core.stages import KEPT, STAGES
 from scenebook.pipeline.settings_file import read_settings
 
 MANIFEST_FORMAT = 2
@@ -88,9 +89,11 @@ class Manifest:
             "stages": self.content["stages"],
             "files": self.content["files"],
         }
-        for stage, name in STAGE_NOTEBOOKS.items():
-            unknown = asdict(StageOutcome(stage, f"{name}.ipynb", NOT_RUN, "a stage before it did not end"))
-            self.content["stages"].setdefault(stage, {name: unknown[name] for name in unknown if name != "name"})
+        for stage in STAGES.values():
+            unknown = asdict(
+                StageOutcome(stage.name, f"{stage.notebook}.ipynb", NOT_RUN, "a stage before it did not end")
+            )
+            self.content["stages"].setdefault(stage.name, {name: unknown[name] for name in unknown if name != "name"})
 
     def snapshot(self) -> dict[str, tuple[int, int]]:
         """Returns size and modification time of every file in the run."""
@@ -118,7 +121,7 @@ class Manifest:
             whole: Whether it ended as it should: then what it wrote in an earlier run, but not now, is removed.
         """
         after = self.snapshot()
-        own = (f"{stage}/", "figures/", f"notebooks/{STAGE_NOTEBOOKS.get(stage)}.ipynb", f"log/{stage}.txt")
+        own = (f"{stage}/", "figures/", f"notebooks/{STAGES[stage].notebook}.ipynb", f"log/{stage}.txt")
         changed = [name for name, facts in after.items() if before.get(name) != facts]
         written = [name for name in changed if name.startswith(own) or name in touched]
         for name in written:
@@ -152,7 +155,7 @@ class Manifest:
     def write(self) -> None:
         """Writes the manifest."""
         stages = self.content["stages"]
-        self.content["stages"] = {stage: stages[stage] for stage in STAGE_NOTEBOOKS if stage in stages}
+        self.content["stages"] = {stage: stages[stage] for stage in STAGES if stage in stages}
         self.content["files"] = dict(sorted(self.content["files"].items()))
         self.run_dir.write_json(MANIFEST, self.content)
 

@@ -12,9 +12,10 @@ import yaml
 from scenebook.core.errors import SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
-from scenebook.core.run_directory import MANIFEST, SETTINGS, STAGE_NOTEBOOKS, project_root
+from scenebook.core.run_directory import MANIFEST, SETTINGS, project_root
 from scenebook.core.settings import Settings, check_names
 from scenebook.core.source_code import read_module
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.image_digests import compare_images, digest_images
 from scenebook.pipeline.manifest import ABSENT, Manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
@@ -69,7 +70,7 @@ class Planner:
         self._manifest = manifest
         self._notebooks = notebooks
         self._force = force
-        self._parameters = {stage: self._read_parameters(stage) for stage in STAGE_NOTEBOOKS}
+        self._parameters = {stage: self._read_parameters(stage) for stage in STAGES}
 
     def notebook_of(self, stage: str) -> NotebookFile:
         """Returns a stage's notebook, as it is written."""
@@ -102,7 +103,7 @@ class Planner:
     def _compare(self, stage: str, old: Key, waiting: Collection[str]) -> list[str]:
         new = make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
         reasons = list_changes(old, new)
-        if stage == "data":
+        if STAGES[stage].reads_images:
             before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
             reasons += list_changes({"images": before}, {"images": now})
         inputs = old.get("inputs", {})
@@ -126,7 +127,7 @@ class Planner:
             key: From `prepare_key`.
             touched: The files of the run that it has asked for, to read or to write them.
         """
-        images = {"images": digest_images(self.settings, self._manifest.run_dir)} if stage == "data" else {}
+        images = {"images": digest_images(self.settings, self._manifest.run_dir)} if STAGES[stage].reads_images else {}
         others = (name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name))
         return {**key, **images, "inputs": {name: self._digest_now(name) for name in sorted(others)}}
 
@@ -143,7 +144,7 @@ class Planner:
         return self._manifest.digest_of(name) or ABSENT
 
     def _path_of(self, stage: str) -> Path:
-        return self._notebooks / f"{STAGE_NOTEBOOKS[stage]}.ipynb"
+        return self._notebooks / f"{STAGES[stage].notebook}.ipynb"
 
     def _read_parameters(self, stage: str) -> dict[str, Any]:
         names = [name for name in read_parameters(self._path_of(stage)) if name != "run"]
@@ -153,17 +154,17 @@ class Planner:
 
 def check_stages(names: Collection[str]) -> None:
     """Raises `SettingsError` where one of the names is neither a stage's nor `all`."""
-    unknown = sorted(set(names) - {*STAGE_NOTEBOOKS, ALL})
+    unknown = sorted(set(names) - {*STAGES, ALL})
     if unknown:
         raise SettingsError(
-            f"Expected names of stages: {', '.join(STAGE_NOTEBOOKS)}, or {ALL}.", received={"force": ", ".join(unknown)}
+            f"Expected names of stages: {', '.join(STAGES)}, or {ALL}.", received={"force": ", ".join(unknown)}
         )
 
 
 def plan(planner: Planner) -> list[Decision]:
     """Returns a decision a stage, without running any."""
     decisions: list[Decision] = []
-    for stage in STAGE_NOTEBOOKS:
+    for stage in STAGES:
         waiting = {decision.stage for decision in decisions if decision.run}
         decisions.append(planner.decide(stage, waiting=waiting))
     return decisions

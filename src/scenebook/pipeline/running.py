@@ -11,15 +11,9 @@ import psutil
 
 from scenebook.core.errors import ScenebookError, StageError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import (
-    FINISHED_FIT,
-    SETTINGS,
-    STAGE_NOTEBOOKS,
-    RunDirectory,
-    project_root,
-    write_bytes,
-)
+from scenebook.core.run_directory import SETTINGS, RunDirectory, project_root, write_bytes
 from scenebook.core.settings import Settings
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import PeakMemory, execute_notebook, explain_os_error
 from scenebook.pipeline.manifest import (
     DONE,
@@ -104,7 +98,7 @@ def run_pipeline(
         planner = Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force)
         runner = _Runner(planner, manifest, run_dir, listener, time_limit)
         runner.mend_settings()
-        for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
+        for number, stage in enumerate(STAGES, start=1):
             runner.pass_stage(stage, number)
     return stored_outcomes(run_dir)
 
@@ -151,19 +145,19 @@ class _Runner:
         if not decision.run:
             if decision.prose:
                 self._renew_prose(stage)
-            self._listener.stage_skipped(stage, number, len(STAGE_NOTEBOOKS))
+            self._listener.stage_skipped(stage, number, len(STAGES))
             return
         self._begin()
         reason = shorten(decision.reasons)
-        outcome = StageOutcome(stage, f"{STAGE_NOTEBOOKS[stage]}.ipynb", RUNNING, reason, started=tell_time())
+        outcome = StageOutcome(stage, f"{STAGES[stage].notebook}.ipynb", RUNNING, reason, started=tell_time())
         # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
         self._manifest.record(outcome)
-        if decision.forced and FINISHED_FIT.startswith(f"{stage}/"):
+        if decision.forced:
             # Whoever forces a training wants it done again, not loaded.
-            for path in (self._run_dir.path(FINISHED_FIT), *self._run_dir.path(stage).glob("checkpoint*.npz")):
+            for path in [path for files in STAGES[stage].forgotten for path in self._run_dir.root.glob(files)]:
                 path.unlink(missing_ok=True)
         try:
-            self._listener.stage_started(stage, number, len(STAGE_NOTEBOOKS), reason)
+            self._listener.stage_started(stage, number, len(STAGES), reason)
             outcome, error = self._run(stage, outcome)
         except KeyboardInterrupt:
             self._manifest.record(StageOutcome(stage, outcome.notebook, INTERRUPTED, reason, started=outcome.started))

@@ -11,9 +11,10 @@ import yaml
 
 from scenebook.core.keys import Key
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, project_root
+from scenebook.core.run_directory import project_root
 from scenebook.core.settings import EMBEDDED, NAMED_WEIGHTS, Settings
 from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules
+from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
@@ -38,7 +39,7 @@ def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Se
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
         "files": files,
     }
-    if notebook.path.stem == STAGE_NOTEBOOKS["conclusion"]:
+    if any(stage.reads_repository and stage.notebook == notebook.path.stem for stage in STAGES.values()):
         key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
 

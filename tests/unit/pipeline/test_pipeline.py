@@ -10,8 +10,9 @@ import nbformat
 import pytest
 
 from scenebook.core.errors import InputError, SettingsError, StageError, WeightsError
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import make_settings
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.execution import execute_notebook
 from scenebook.pipeline.manifest import Manifest, StageOutcome, load_manifest, stored_outcomes
@@ -50,7 +51,7 @@ def make_notebooks(tmp_path: Path) -> Callable[..., Path]:
     def make(**stages: str) -> Path:
         folder = tmp_path / "notebooks"
         folder.mkdir(exist_ok=True)
-        for stage, name in STAGE_NOTEBOOKS.items():
+        for stage, name in [(row.name, row.notebook) for row in STAGES.values()]:
             shutil.copy(FIXTURES / f"{stages.get(stage, 'writes-two-files')}.ipynb", folder / f"{name}.ipynb")
         return folder
 
@@ -79,17 +80,17 @@ def test_a_whole_run_injects_settings_and_writes_a_manifest(
     outcomes = run_pipeline(
         make_settings({"epochs": 7}), run_dir, profile="sample", listener=heard, notebooks_dir=make_notebooks()
     )
-    assert [outcome.status for outcome in outcomes] == ["done"] * len(STAGE_NOTEBOOKS)
+    assert [outcome.status for outcome in outcomes] == ["done"] * len(STAGES)
     assert run_dir.read_json("data/classes.json") == {"epochs": 7}
     manifest = load_manifest(run_dir)
     # Every file of the run is listed with its digest and one stage; the last stage that wrote data/ is its producer.
     files = {path.relative_to(run_dir.root).as_posix() for path in run_dir.root.rglob("*") if path.is_file()}
     assert set(manifest["files"]) == files - {"manifest.json"}
     assert all(len(entry["sha256"]) == 64 and entry["bytes"] >= 0 for entry in manifest["files"].values())
-    assert set(manifest["stages"]) == set(STAGE_NOTEBOOKS)
+    assert set(manifest["stages"]) == set(STAGES)
     assert manifest["stages"]["data"]["seconds"] > 0
     assert stored_outcomes(run_dir) == outcomes
-    assert heard.lines[:3] == [f"start data 1/{len(STAGE_NOTEBOOKS)}", "epoch 1/1: loss 0.5 (1.0 s)", "done data"]
+    assert heard.lines[:3] == [f"start data 1/{len(STAGES)}", "epoch 1/1: loss 0.5 (1.0 s)", "done data"]
     assert "only in the log" in run_dir.path("log/data.txt").read_text(encoding="utf-8")
 
 
@@ -105,7 +106,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_manifest(
             notebooks_dir=make_notebooks(training="raises"),
         )
     statuses = [outcome.status for outcome in caught.value.outcomes]
-    assert statuses == ["done", "failed", *["not run"] * (len(STAGE_NOTEBOOKS) - 2)]
+    assert statuses == ["done", "failed", *["not run"] * (len(STAGES) - 2)]
     assert [outcome.status for outcome in stored_outcomes(run_dir)] == statuses
 
 
@@ -129,7 +130,7 @@ def test_an_interrupted_run_says_so_and_hides_what_an_earlier_one_left(
             force=["all"],
         )
     statuses = [outcome.status for outcome in stored_outcomes(run_dir)]
-    assert statuses == ["done", "interrupted", *["stale"] * (len(STAGE_NOTEBOOKS) - 2)]
+    assert statuses == ["done", "interrupted", *["stale"] * (len(STAGES) - 2)]
 
 
 def test_a_failing_cell_is_named_and_the_partial_notebook_is_kept(run_dir: RunDirectory) -> None:

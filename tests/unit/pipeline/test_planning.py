@@ -13,9 +13,10 @@ import pytest
 
 from scenebook.core import source_code as sourcecode
 from scenebook.core.errors import RunHeldError, SettingsError
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.manifest import StageOutcome, stored_outcomes
 from scenebook.pipeline.planning import Decision
 from scenebook.pipeline.run_lock import hold_run
@@ -76,7 +77,7 @@ class Made:
         )  # fmt: skip
 
     def edit(self, stage: str, change: Callable[[nbformat.NotebookNode], None]) -> None:
-        path = self.notebooks / f"{STAGE_NOTEBOOKS[stage]}.ipynb"
+        path = self.notebooks / f"{STAGES[stage].notebook}.ipynb"
         notebook = nbformat.read(path, as_version=4)
         change(notebook)
         nbformat.write(notebook, path)
@@ -84,7 +85,7 @@ class Made:
 
 def write_notebooks(folder: Path) -> None:
     folder.mkdir(parents=True)
-    for stage, name in STAGE_NOTEBOOKS.items():
+    for stage, name in [(row.name, row.notebook) for row in STAGES.values()]:
         parameters, code = CODE[stage]
         cells = [
             nbformat.v4.new_code_cell(f'run = "by-hand"\n{parameters}', metadata={"tags": ["parameters"]}),
@@ -102,7 +103,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("planning")
     write_notebooks(root / "notebooks")
     made = Made(RunDirectory(root / "runs" / "test"), root / "notebooks")
-    assert made.run().ran == list(STAGE_NOTEBOOKS)
+    assert made.run().ran == list(STAGES)
     return made
 
 
@@ -176,7 +177,7 @@ def test_code_of_the_package_counts_but_not_its_comments(
         assert ask_with(f"# a comment\n{text.replace('The run directory', 'The folder of a run')}") == {}
         asked = ask_with(text.replace('BY_HAND = "by-hand"', 'BY_HAND = "by-foot"'))
         assert asked["data"][0].startswith("code of scenebook.core.run_directory: ")
-        assert list(asked) == list(STAGE_NOTEBOOKS)
+        assert list(asked) == list(STAGES)
     finally:
         read_module.cache_clear()
 
@@ -212,7 +213,7 @@ def test_a_forced_training_is_done_again_and_not_loaded(made: Made) -> None:
 
 def test_force_runs_a_stage_and_an_unknown_one_is_an_error(made: Made) -> None:
     assert made.ask(force=["samples"]) == {"samples": ("asked for",)}
-    assert list(made.ask(force=["all"])) == list(STAGE_NOTEBOOKS)
+    assert list(made.ask(force=["all"])) == list(STAGES)
     with pytest.raises(SettingsError, match=r"Expected names of stages: data, .*Received: force='sample'"):
         made.ask(force=["sample"])
 
@@ -256,7 +257,7 @@ def test_a_run_of_an_older_version_is_made_again(made: Made) -> None:
         for name in ("key", "source", "started"):
             del entry[name]
     made.run_dir.write_json("manifest.json", {**manifest, "format": 1})
-    assert set(made.ask()) == set(STAGE_NOTEBOOKS)
+    assert set(made.ask()) == set(STAGES)
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"a: [", b"dataset: \xff"])

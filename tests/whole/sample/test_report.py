@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
-from scenebook.core.run_directory import STAGE_NOTEBOOKS
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.manifest import load_manifest
 from tests.processes import Finished, find_isolation, run_command
 
@@ -49,8 +49,8 @@ def pdf_text(finished: Finished) -> str:
 
 
 def test_it_says_what_it_does_and_where_the_files_are(sample: Finished) -> None:
-    for number, stage in enumerate(STAGE_NOTEBOOKS, start=1):
-        assert f"[{number}/{len(STAGE_NOTEBOOKS)}] {stage}: done in " in sample.output
+    for number, stage in enumerate(STAGES, start=1):
+        assert f"[{number}/{len(STAGES)}] {stage}: done in " in sample.output
     assert len(re.findall(r"epoch \d+/16: .*accuracy 0\.\d+.*loss \d.*val_accuracy", sample.output)) == 16
     assert re.search(r"report\.html .*MB", sample.output)
     assert re.search(r"report\.pdf .*MB", sample.output)
@@ -219,7 +219,7 @@ def test_an_unchanged_report_starts_no_kernel_and_writes_nothing(sample: Finishe
     before = list_times()
     again = run_command(sample.run_dir.root.parents[1], "sample", "report")
     assert again.returncode == 0
-    assert again.output.count(": unchanged") == len(STAGE_NOTEBOOKS)
+    assert again.output.count(": unchanged") == len(STAGES)
     assert "The report is unchanged." in again.output
     assert list_times() == before
 

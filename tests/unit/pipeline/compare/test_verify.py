@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import STAGE_NOTEBOOKS, RunDirectory
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.compare.differ import Change
 from scenebook.pipeline.compare.print import print_verification, write_verdict
 from scenebook.pipeline.compare.repeat import FileProblem, Verification, verify_run
@@ -52,7 +53,7 @@ def make_notebooks(tmp_path: Path) -> Callable[..., Path]:
         kept, folder = tmp_path / "kept", tmp_path / "notebooks"
         shutil.copytree(source.root, kept)
         folder.mkdir()
-        for stage, name in STAGE_NOTEBOOKS.items():
+        for stage, name in [(row.name, row.notebook) for row in STAGES.values()]:
             cells = [
                 new_code_cell('run = "by-hand"\nepochs = 1', metadata={"tags": ["parameters"]}),
                 new_code_cell("import os, shutil\nfrom pathlib import Path"),
@@ -76,7 +77,7 @@ def test_a_run_that_gives_the_same_again_passes_and_one_changed_number_is_found(
     notebooks = make_notebooks(run)
     options = {"trust": False, "listener": heard, "notebooks_dir": notebooks}
     verification = verify_run(run, workspace=tmp_path / "work", **options)  # type: ignore[arg-type]
-    assert heard.ended == list(STAGE_NOTEBOOKS)
+    assert heard.ended == list(STAGES)
     assert (verification.problems, verification.failed_rows, verification.failure) == ([], [], "")
     assert verification.same_machine
     assert verification.passed

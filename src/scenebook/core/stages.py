@@ -1,0 +1,99 @@
+"""The stages of a run, in one table: a new one is a row here, a notebook and a line of the README."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FINISHED_FIT = "training/fit.json"
+"""What a training was made from that has ended; without this file it is done again."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is particular to a stage. Its files lie in the run's folder of its name.
+
+    Attributes:
+        name: Its name, as in `--force`.
+        notebook: Its notebook's name, without `.ipynb`.
+        less_memory: What to lower when it needs more memory than there is.
+        kept: How files begin that it keeps from one execution to the next, and removes itself.
+        forgotten: Patterns of files that are removed when it is forced: it would go on from them.
+        text_columns: Columns of the tables that it writes that are text, whatever they hold: a class may be called
+            `1`, `NA` or `true`.
+        bundled: Its files and folders that `bundle` takes.
+        reads_images: Whether its key covers the images of the dataset.
+        reads_repository: Whether its key covers the repository that the report's front matter names.
+    """
+
+    name: str
+    notebook: str
+    less_memory: str = "image_size or the number of images"
+    kept: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    text_columns: tuple[str, ...] = ()
+    bundled: tuple[str, ...] = ()
+    reads_images: bool = False
+    reads_repository: bool = False
+
+
+_ROWS = (
+    Stage(
+        name="data",
+        notebook="01-data",
+        less_memory="max_megapixels or image_size",
+        text_columns=(
+            *("path", "label", "split", "reason", "sha256"),
+            *("phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"),
+        ),
+        bundled=("data/splits.csv",),
+        reads_images=True,
+    ),
+    Stage(
+        name="training",
+        notebook="02-training",
+        less_memory="batch_size, head_units or image_size",
+        kept=("training/checkpoint",),
+        forgotten=(FINISHED_FIT, "training/checkpoint*.npz"),
+        text_columns=("path", "label", "predicted"),
+        bundled=("training/model.keras", "training/summary.json", "training/test_predictions.csv"),
+    ),
+    Stage(
+        name="evaluation",
+        notebook="03-evaluation",
+        text_columns=(
+            *("path", "label", "class", "predicted", "suggested"),
+            *(
+                "majority",
+                "pixels",
+                "random_untouched",
+                "random_renormalised",
+                "random_features",
+                "pretrained_features",
+            ),
+        ),
+        bundled=("evaluation",),
+    ),
+    Stage(
+        name="samples",
+        notebook="04-visual-samples",
+        text_columns=("path", "label", "predicted"),
+        bundled=("samples",),
+    ),
+    Stage(
+        name="ablations",
+        notebook="05-ablations",
+        less_memory="batch_size, head_units or image_size",
+        kept=("ablations/runs/",),
+        text_columns=("variant", "title", "changed", "status", "error"),
+    ),
+    Stage(name="conclusion", notebook="06-conclusion", reads_repository=True),
+)
+
+STAGES = {stage.name: stage for stage in _ROWS}
+"""The stages by their names, in the order in which they run."""
+
+KEPT = tuple(file for stage in _ROWS for file in stage.kept)
+"""How files begin that some stage keeps from one execution to the next."""
+
+TEXT_COLUMNS = frozenset(column for stage in _ROWS for column in stage.text_columns)
+"""Columns that are text in every table of a run."""
