@@ -22,7 +22,6 @@ from scenebook.rendering.document import (
     Figure,
     Fragment,
     Heading,
-    Node,
     Origin,
     Output,
     Prose,
@@ -31,11 +30,10 @@ from scenebook.rendering.document import (
     Table,
 )
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.images import ImageFinder
-from scenebook.rendering.outputs import read_outputs
+from scenebook.rendering.outputs import ImageFinder, read_outputs
+from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.sources import mark_values, tabulate_sources
 from scenebook.rendering.text import clean_text
-from scenebook.rendering.tree import map_lists, plain_text, string
 
 SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
 """Sections of these names come in this order. Any other follows the one that stood before it; the appendix is last."""

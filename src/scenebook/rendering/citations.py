@@ -12,8 +12,8 @@ from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import project_root
 from scenebook.rendering import pandoc
 from scenebook.rendering.bibliography import Bibliography, addresses_of, meta_string, read_bibliography
-from scenebook.rendering.document import Fragment, Node, Origin, Report, Work
-from scenebook.rendering.tree import NO_ATTRIBUTES, SPACE, each_node, plain_text, string
+from scenebook.rendering.document import Fragment, Origin, Report, Work
+from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, plain_text, string
 
 ANCHOR = "ref:"
 """What stands before a work's key in the id of its entry."""

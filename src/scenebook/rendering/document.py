@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from markupsafe import Markup
 
 from scenebook.rendering.front_matter import FrontMatter
+from scenebook.rendering.pandoc import Node
 from scenebook.rendering.provenance import Provenance
-
-Node = dict[str, Any]
-"""A node of pandoc's document tree, as pandoc writes it to JSON."""
+from scenebook.rendering.records import BarItem
 
 LONGEST_TABLE = 30
 """Rows of a table in the running text of the PDF."""
@@ -59,15 +58,6 @@ class EarlierRun(NamedTuple):
         return f"Earlier run of stage {self.stage}"
 
 
-class Bar(NamedTuple):
-    """A probability as a bar: of which class, in `[0, 1]`, as it reads, and whether that is the image's own class."""
-
-    label: str
-    share: float
-    text: str
-    is_true: bool = False
-
-
 @dataclass(frozen=True)
 class ReportImage:
     """An image file. `caption` is the line under a single image of a grid.
@@ -84,7 +74,7 @@ class ReportImage:
     suffix: Literal["svg", "png", "jpg"]
     alt: str
     caption: str = ""
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[BarItem, ...] = ()
 
 
 @dataclass

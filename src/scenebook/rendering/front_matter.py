@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
-from scenebook.core.errors import ReportError
+from scenebook.core.errors import InputError, ReportError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.sentences import Filled, Sourced, fill, has_fields
 from scenebook.core.yaml_files import find_line
 from scenebook.rendering.text import clean_text
 
@@ -164,3 +167,38 @@ def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> Repo
     if first["type"] == "missing":
         return ReportError("Expected a key that the front matter does not have.", received=received)
     return ReportError(f"Expected another value in the front matter: {first['msg']}.", received=received)
+
+
+KEY = "abstract"
+
+
+CollectFacts = Callable[[RunDirectory], Sourced]
+
+
+def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: CollectFacts) -> Filled:
+    """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
+
+    Args:
+        front: Its abstract is given.
+        run_dir: A run of which every stage is done.
+        collect_facts: Returns what the abstract can tell of a run besides scores and settings. Only called where the
+            abstract has fields.
+        path: The front-matter file, for messages.
+
+    Raises:
+        ReportError: A field names nothing that is known, or cannot be formatted so; with file, key and line.
+        MissingArtifactError: The run lacks a file.
+    """
+    text = front.abstract or ""
+    run = RunDirectory(run_dir)
+    try:
+        if not has_fields(text):
+            return fill(text, ())
+        scores, recipe = run.read_json("evaluation/metrics.json"), run.read_json("training/recipe.json")
+        return fill(text, (collect_facts(run), scores, recipe))
+    except ReportError:
+        raise
+    except InputError as error:
+        line = line_of(path, KEY, "{" + str(error.received.get("field", "")))
+        received = {"file": path.name, "key": KEY, "line": line, **error.received}
+        raise ReportError(error.expected, received=received, advice=error.advice) from None

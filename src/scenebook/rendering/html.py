@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from typing import Any
 
 import jinja2
+import nh3
 from markupsafe import Markup, escape
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
@@ -16,8 +18,9 @@ from traitlets import default
 
 from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import ReportExporter, template_folder
-from scenebook.rendering.html_fragments import data_uri, write_html
+from scenebook.rendering.fragments import FragmentWriter, convert_equations, write_fragments
 from scenebook.rendering.numbering import Target
+from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.sources import TITLE
 from scenebook.rendering.text import clean_text
 
@@ -103,3 +106,109 @@ def _pieces(word: str, length: int = 12) -> list[str]:
 def highlight_python(source: str) -> Markup:
     """Returns Python source as HTML with a class on each token."""
     return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n"))
+
+
+_MATHS_TAGS = {
+    "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
+    "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable",
+    "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "merror",
+}  # fmt: skip
+
+
+_TAGS = _MATHS_TAGS | {
+    "p", "br", "hr", "em", "strong", "sub", "sup", "del", "u", "code", "pre", "blockquote", "ul", "ol", "li", "a",
+    "img", "span", "table", "thead", "tbody", "tr", "th", "td", "aside",
+}  # fmt: skip
+
+
+_ATTRIBUTES = {
+    "a": {"href", "class", "id", "role", "aria-label"},
+    "aside": {"id", "role", "class"},
+    "code": {"class"},
+    "img": {"src", "alt"},
+    "li": {"id"},
+    "ol": {"start", "type"},
+    "span": {"class", "id", "title"},
+    "td": {"class"},
+    "th": {"class", "scope"},
+    "math": {"display", "xmlns"},
+    "annotation": {"encoding"},
+    "mi": {"mathvariant"},
+    "mo": {"stretchy", "form", "fence", "separator", "largeop", "movablelimits", "accent", "minsize", "maxsize"},
+    "mover": {"accent"},
+    "munder": {"accentunder"},
+    "mspace": {"width", "height", "depth"},
+    "mstyle": {"displaystyle", "scriptlevel", "mathvariant"},
+    "mtext": {"mathvariant"},
+    "mfrac": {"linethickness"},
+    "mtd": {"class"},
+}
+
+
+_SIDE = re.compile(r'(?: columnalign="\w+")? style="text-align: (left|right|center);?[^"]*"')
+
+
+_HEADER_CELL = re.compile(r"<th(?=[ >])")
+
+
+def clean_html(text: str) -> Markup:
+    """Returns HTML with nothing in it but the tags and attributes of the allow-list."""
+    text = _HEADER_CELL.sub('<th scope="col"', _SIDE.sub(r' class="\1"', text))
+    return Markup(
+        nh3.clean(
+            clean_text(text),
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            attribute_filter=_filter,
+            url_schemes={"http", "https", "mailto", "data"},
+            link_rel="noopener noreferrer",
+        )
+    )
+
+
+def _filter(tag: str, name: str, value: str) -> str | None:
+    if name == "href" and value.lower().lstrip().startswith("data:"):
+        return None
+    if name == "src" and not value.startswith("data:image/"):
+        return None
+    return value
+
+
+def data_uri(image: ReportImage) -> str:
+    """Returns an image as an address. An SVG used as an image runs no script and fetches nothing."""
+    kind = {"svg": "svg+xml", "png": "png", "jpg": "jpeg"}[image.suffix]
+    return f"data:image/{kind};base64,{base64.b64encode(image.content).decode('ascii')}"
+
+
+class _HTMLWriter(FragmentWriter):
+    target = "html"
+
+    def write_equation(self, content: dict[str, Any], source: str | None) -> str:
+        shown = source or f'<code class="tex">{html.escape(content["tex"])}</code>'
+        if not content["display"]:
+            return shown
+        number = f'<span class="equation-number">({content["number"]})</span>' if content["numbered"] else ""
+        anchor = f' id="{content["anchor"]}"' if content["numbered"] else ""
+        return f'<span class="equation"{anchor}>{shown}{number}</span>'
+
+    def write_image(self, image: ReportImage) -> str:
+        return f'<img src="{data_uri(image)}" alt="{html.escape(image.alt)}">'
+
+
+def write_html(report: Report, targets: dict[str, Target]) -> None:
+    """Fills `html` of every fragment of a numbered report: written by pandoc, then cleaned by an allow-list.
+
+    Args:
+        report: Numbered.
+        targets: Label to what it names.
+    """
+    equations = convert_equations(report, "html")
+    fragments = list(report.fragments())
+    written = write_fragments(
+        fragments,
+        lambda fragment: _HTMLWriter(fragment, targets, equations),
+        ["--mathml", "--syntax-highlighting=none", "--reference-location=block"],
+        lambda fragment: html.escape(plain_text(fragment.tree)),
+    )
+    for fragment, text in zip(fragments, written, strict=True):
+        fragment.html = clean_html(text)

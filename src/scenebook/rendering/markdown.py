@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from scenebook.core.sentences import without_marks
 from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment, Node
+from scenebook.rendering.document import Fragment
+from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, inlines_of, map_lists, string
 from scenebook.rendering.text import clean_text
-from scenebook.rendering.tree import LINE_BREAK, NO_ATTRIBUTES, SPACE, inlines_of, map_lists, string
 
 REFERENCE_SCHEME = "scenebook-reference:"
 _KEY = r"[A-Za-z0-9_](?:[\w.:/+-]{0,98}[\w+])?"

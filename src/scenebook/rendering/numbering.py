@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering.document import Figure, Fragment, Heading, Node, Origin, Prose, Report, Table
-from scenebook.rendering.tree import each_node
+from scenebook.rendering.document import Figure, Fragment, Heading, Origin, Prose, Report, Table
+from scenebook.rendering.pandoc import Node, each_node
 
 _ROMAN = (
     (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"),

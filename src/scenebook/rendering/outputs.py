@@ -8,15 +8,29 @@ import dataclasses
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from PIL import Image
+from pydantic import ValidationError
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering import bundles
-from scenebook.rendering.bundles import FigureRecord, ImageItem, ImagesRecord, SayRecord, SourceRecord, TableRecord
-from scenebook.rendering.document import Bar, Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
+from scenebook.core.sentences import without_marks
+from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
+from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
+from scenebook.rendering.records import (
+    ANY_RECORD,
+    MIME,
+    FigureRecord,
+    ImageItem,
+    ImagesRecord,
+    Record,
+    SayRecord,
+    SourceRecord,
+    TableRecord,
+)
 from scenebook.rendering.tables import fit_row, html_to_text, read_html_table
 from scenebook.rendering.text import clean_text, strip_terminal_codes
 
@@ -63,7 +77,7 @@ def _add_text(blocks: list[Block], text: str, origin: Origin) -> None:
 
 def read_data(data: Data, origin: Origin) -> Block | None:
     """Reads one output: the richest form that the report can show."""
-    if bundles.MIME in data:
+    if MIME in data:
         return _read_record(data, origin)
     for read in (_read_image, _read_table, _read_markdown, _read_plain):
         block = read(data, origin)
@@ -73,7 +87,7 @@ def read_data(data: Data, origin: Origin) -> Block | None:
 
 
 def _read_record(data: Data, origin: Origin) -> Block:
-    record = bundles.read_record(data[bundles.MIME], origin)
+    record = read_record(data[MIME], origin)
     if isinstance(record, SayRecord):
         sources = [
             (item.text, f"computed in {origin}: {item.source}" if item.computed else item.source)
@@ -113,8 +127,7 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
 
 def _image(item: ImageItem) -> ReportImage | None:
     image = _image_of({"image/jpeg": item.jpeg}, item.alt, item.caption)
-    bars = tuple(Bar(bar.label, bar.share, bar.text, bar.is_true) for bar in item.bars)
-    return dataclasses.replace(image, bars=bars) if image else None
+    return dataclasses.replace(image, bars=tuple(item.bars)) if image else None
 
 
 def _image_of(data: Data, alt: str, caption: str = "") -> ReportImage | None:
@@ -188,3 +201,94 @@ def _read_plain(data: Data, origin: Origin) -> Block | None:
 def _joined(value: Any) -> str:
     """Returns the text of a field that a notebook may store as a list of lines."""
     return "".join(value) if isinstance(value, list) else str(value)
+
+
+LARGEST_FILE = 20_000_000
+
+
+_SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
+
+
+class ImageFinder:
+    """Finds the images of one notebook's Markdown.
+
+    Args:
+        folder: The notebook's folder, which relative addresses start from; `None` when there is none.
+        run_dir: No file outside of it is read.
+    """
+
+    def __init__(self, folder: Path | None, run_dir: Path | None) -> None:
+        self._folder = folder
+        self._run_dir = run_dir.resolve() if run_dir is not None else None
+
+    def resolve(self, fragment: Fragment, attachments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Puts the images of a fragment into its `images`. Returns a warning for each that is only named instead."""
+        warnings: list[str] = []
+
+        def change(nodes: list[Node]) -> list[Node]:
+            return [changed for node in nodes for changed in self._change(node, fragment, attachments, warnings)]
+
+        fragment.tree = map_lists(fragment.tree, change)
+        return warnings
+
+    def _change(
+        self, node: Node, fragment: Fragment, attachments: Mapping[str, Mapping[str, Any]], warnings: list[str]
+    ) -> list[Node]:
+        if node["t"] != "Image":
+            return [node]
+        _, inlines, (address, _) = node["c"]
+        address, alt = without_marks(address), without_marks(plain_text(inlines))
+        image = self._find(address, alt, attachments)
+        if image is None:
+            warnings.append(
+                f"{fragment.origin}: the image {address!r} is not part of the run, so the report only names it."
+            )
+            return [string(f"[image: {alt or address}]")]
+        fragment.images.append(image)
+        return [{"t": "ReportImage", "c": {"index": len(fragment.images) - 1}}]
+
+    def _find(self, address: str, alt: str, attachments: Mapping[str, Mapping[str, Any]]) -> ReportImage | None:
+        name = unquote(address)
+        alt = alt or Path(name).name
+        if name.startswith("attachment:"):
+            data = attachments.get(name.removeprefix("attachment:"), {})
+            for mime, suffix in IMAGE_TYPES:
+                content = read_image(str(data[mime]), suffix) if mime in data else None
+                if content is not None:
+                    return ReportImage(content, suffix, alt)
+            return None
+        return self._read(name, alt)
+
+    def _read(self, name: str, alt: str) -> ReportImage | None:
+        kind = _SUFFIXES.get(Path(name).suffix.lower())
+        if kind is None or self._folder is None or self._run_dir is None or "://" in name:
+            return None
+        try:
+            path = (self._folder / name).resolve()
+            if not path.is_relative_to(self._run_dir) or path.stat().st_size > LARGEST_FILE:
+                return None
+            content = path.read_bytes()
+        except (OSError, ValueError):
+            return None
+        return ReportImage(content, kind, alt)
+
+
+def read_record(value: object, origin: Origin) -> Record:
+    """Checks one record.
+
+    Raises:
+        ReportError: It is not as `scenebook.notebook.display` writes it; the error names notebook, cell and field.
+    """
+    try:
+        return ANY_RECORD.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ReportError(
+            f"Expected an output as scenebook.notebook.display writes it: {first['msg']}.",
+            received={
+                "notebook": origin.notebook,
+                "cell": origin.cell,
+                "field": ".".join(map(str, first["loc"])),
+            },
+            advice="Show it with show_figure, show_pictures, show_table, say or show_source.",
+        ) from None

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
-import unicodedata
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import matplotlib
 import typst
 from markupsafe import Markup
-from matplotlib.ft2font import FT2Font
 from traitlets import Bool, default
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering.columns import column_widths
-from scenebook.rendering.document import Figure, Origin, Report, ReportImage
-from scenebook.rendering.equations import Key
+from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import ReportExporter, template_folder
+from scenebook.rendering.fonts import fonts, unknown_glyphs
+from scenebook.rendering.fragments import Formula
 from scenebook.rendering.numbering import Target
+from scenebook.rendering.tables import column_widths
 from scenebook.rendering.text import typst_literal, wrap_lines
-from scenebook.rendering.typst_fragments import CODE_LINES, CODE_WIDTH, file_name, write_typst
-from scenebook.rendering.untagged import name_culprits
+from scenebook.rendering.typst_fragments import (
+    CODE_LINES,
+    CODE_WIDTH,
+    MOST_IMAGES,
+    describe_grid,
+    file_name,
+    write_typst,
+)
 
 STANDARD: Literal["ua-1"] = "ua-1"
 UNTAGGABLE = "PDF/UA-1 error"
 LONGEST_APPENDIX = 400
-MOST_IMAGES = 48
 END_OF_TEXT = "#end-of-text()"
 LINE = 11
 """Points; columns whose lengths differ by less are equally long."""
@@ -120,7 +123,7 @@ class ScenebookPDFExporter(ReportExporter):
         return content
 
     def _without_culprits(
-        self, report: Report, targets: dict[str, Target], equations: dict[Key, str], root: Path, reason: str
+        self, report: Report, targets: dict[str, Target], equations: dict[Formula, str], root: Path, reason: str
     ) -> str:
         """Finds the equations and images that Typst cannot compile, and writes the source without them."""
         bad = frozenset(key for key, source in equations.items() if not _compiles(source, root))
@@ -215,47 +218,50 @@ def _compiles(source: str, root: Path) -> bool:
     return True
 
 
-@cache
-def fonts() -> typst.Fonts:
-    """Returns the fonts of the typst and matplotlib wheels. Fonts of the system would change the pages."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(folder)])
+def name_culprits(report: Report, is_taggable: Callable[[Report], bool]) -> list[str]:
+    """Names the figures, tables and cells that cannot be tagged, each once, in reading order.
 
-
-def describe_grid(figure: Figure) -> str:
-    """Returns the alternative text of a grid: of the whole, and of each image that it does not speak of already.
-
-    A tagged PDF describes a figure once; readers are not led into it.
+    Args:
+        report: Numbered; not taggable as a whole.
+        is_taggable: Says whether a report that is a part of it can be.
     """
-    rows = []
-    for heading, images in figure.groups(MOST_IMAGES):
-        told = [_describe(image, figure.alt) for _, image in images]
-        if any(told):
-            rows.append(f"{heading}: " * bool(heading) + "; ".join(filter(None, told)))
-    return f"{figure.alt.rstrip('.: ')}: {'. '.join(rows)}." if rows else figure.alt
+    named: list[str] = []
+    for section in report.sections:
+
+        def check(blocks: Sequence[Block], section: Section = section) -> bool:
+            return is_taggable(_part(report, section, blocks))
+
+        named += [_name(block) for block in _search(section.blocks, check)] if check([]) else [_name(section.heading)]
+    return list(dict.fromkeys(named))
 
 
-def _describe(image: ReportImage, known: str) -> str:
-    """Returns what is to be said of an image where `known` has been said; of bars, the numbers."""
-    bars = ", ".join(f"{bar.label} {bar.text}{' (true class)' * bar.is_true}" for bar in image.bars)
-    alt = "" if image.alt in known else image.alt
-    return f"{alt} ({bars})" if alt and bars else alt or bars
+def _search(blocks: Sequence[Block], is_taggable: Callable[[Sequence[Block]], bool]) -> list[Block]:
+    """Halves the blocks until each guilty one stands alone."""
+    if not blocks or is_taggable(blocks):
+        return []
+    if len(blocks) == 1:
+        return list(blocks)
+    half = len(blocks) // 2
+    return _search(blocks[:half], is_taggable) + _search(blocks[half:], is_taggable)
 
 
-def unknown_glyphs(text: str) -> str:
-    """Returns the characters, each once, that the fonts of the PDF show as a box."""
-    return "".join(sorted(character for character in set(text) if _needs_glyph(character)))
+def _part(report: Report, section: Section, blocks: Sequence[Block]) -> Report:
+    """Returns a report of some blocks of one section. Levels of headings that the part lacks are made up for."""
+    kept: list[Block] = []
+    deepest = 1
+    for block in blocks:
+        if isinstance(block, Heading):
+            deepest = min(block.level, deepest + 1)
+            block = dataclasses.replace(block, level=deepest)
+        kept.append(block)
+    return dataclasses.replace(report, abstract=[], banners=[], sections=[Section(section.heading, kept)])
 
 
-def _needs_glyph(character: str) -> bool:
-    # Below U+0180 Libertinus has all; it is embedded in Typst, where nobody can look.
-    if ord(character) < 0x180 or unicodedata.category(character)[0] in "CMZ":
-        return False
-    return ord(character) not in _known_characters()
-
-
-@cache
-def _known_characters() -> frozenset[int]:
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    names = ("DejaVuSans.ttf", "STIXGeneral.ttf", "DejaVuSansMono.ttf")
-    return frozenset(code for name in names for code in FT2Font(str(folder / name)).get_charmap())
+def _name(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"a heading of {block.title.origin}"
+    if isinstance(block, Figure):
+        return f"Fig. {block.number} of {block.origin}"
+    if isinstance(block, Table):
+        return f"Table {block.number} of {block.origin}"
+    return str(block.body.origin if hasattr(block, "body") else block.origin)

@@ -12,11 +12,10 @@ import nbformat
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import write_bytes
 from scenebook.core.sentences import Filled, Sourced, has_fields
-from scenebook.rendering.abstract import CollectFacts, fill_abstract
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.document import EarlierRun
-from scenebook.rendering.front_matter import load_front_matter
+from scenebook.rendering.front_matter import CollectFacts, fill_abstract, load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter

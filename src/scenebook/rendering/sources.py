@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
-from scenebook.rendering.document import Fragment, Heading, Node, Origin, Prose, Report, Table
-from scenebook.rendering.tree import string
+from scenebook.rendering.document import Fragment, Heading, Origin, Prose, Report, Table
+from scenebook.rendering.pandoc import Node, string
 
 TITLE = "Where the numbers come from"
 EARLIER = " (earlier run)"

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from typing import Any
 
 from markupsafe import Markup
 
-from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment, Node, Report, ReportImage
-from scenebook.rendering.equations import Key, convert_equations, key_of
-from scenebook.rendering.numbering import Target, text_without_target
+from scenebook.rendering.document import Figure, Fragment, Report, ReportImage
+from scenebook.rendering.fragments import Formula, FragmentWriter, convert_equations, write_fragments
+from scenebook.rendering.numbering import Target
+from scenebook.rendering.pandoc import Node, each_node, plain_text, raw, raw_block
 from scenebook.rendering.text import typst_literal, typst_text, wrap_lines
-from scenebook.rendering.tree import each_node, map_lists, plain_text, raw, raw_block
 
 _TEXT = frozenset({"Str", "Space", "SoftBreak"})
 CODE_WIDTH = 56
 CODE_LINES = 60
 _SHORT_CODE, _SHORT_ADDRESS = 30, 16
-
-
-def write_typst(
-    report: Report,
-    targets: dict[str, Target],
-    *,
-    as_source: frozenset[Key] = frozenset(),
-    missing: frozenset[str] = frozenset(),
-) -> dict[Key, str]:
-    """Fills `typst` of every fragment.
-
-    Args:
-        report: Numbered.
-        targets: Label to what it names.
-        as_source: Equations that Typst was seen not to compile.
-        missing: Names of image files that Typst was seen not to read; their description stands there.
-
-    Returns:
-        The equations that are set as equations, in Typst.
-    """
-    converted = convert_equations(report, "typst")
-    equations = {key: value for key, value in converted.items() if key not in as_source}
-    fragments = list(report.fragments())
-    trees = []
-    for fragment in fragments:
-        tree = map_lists(_set_flush_left(fragment.tree), _Writer(fragment, targets, equations, missing).change)
-        trees.append([{"t": "Plain", "c": tree}] if fragment.inline else tree)
-    written = pandoc.in_batches(
-        list(zip(trees, fragments, strict=True)),
-        lambda batch, seconds: pandoc.write_trees([tree for tree, _ in batch], "typst", [], seconds),
-        lambda pair: typst_text(plain_text(pair[1].tree)),
-    )
-    for fragment, text in zip(fragments, written, strict=True):
-        fragment.typst = Markup(text)
-    return equations
 
 
 def file_name(image: ReportImage) -> str:
@@ -80,16 +46,14 @@ def _is_rigid(node: Node) -> bool:
     )
 
 
-class _Writer:
-    """Turns the nodes of one fragment into nodes that pandoc writes as the Typst that we want."""
+class _TypstWriter(FragmentWriter):
+    target = "typst"
 
     def __init__(
-        self, fragment: Fragment, targets: dict[str, Target], equations: dict[Key, str], missing: frozenset[str]
+        self, fragment: Fragment, targets: dict[str, Target], equations: dict[Formula, str], missing: frozenset[str]
     ) -> None:
-        self._fragment = fragment
+        super().__init__(fragment, targets, equations)
         self._missing = missing
-        self._targets = targets
-        self._equations = equations
 
     def change(self, nodes: list[Node]) -> list[Node]:
         """Changes one list of nodes: runs of text become one literal each."""
@@ -102,24 +66,13 @@ class _Writer:
                 text = text.lstrip() if done and _is_display(done[-1]) else text
                 continue
             done += _literal(text.rstrip() if _is_display(node) else text)
-            done += [node] if _is_display(node) else self._change(node)
+            done += [node] if _is_display(node) else self.change_node(node)
             text = ""
         done += _literal(text)
-        return [changed for node in done for changed in (self._change(node) if _is_display(node) else [node])]
+        return [changed for node in done for changed in (self.change_node(node) if _is_display(node) else [node])]
 
-    def _change(self, node: Node) -> list[Node]:
+    def change_node(self, node: Node) -> list[Node]:
         kind = node["t"]
-        if kind == "Equation":
-            return [raw("typst", self._equation(node))]
-        if kind == "Reference":
-            return [raw("typst", self._references(node["c"]["labels"]))]
-        if kind == "Citation":
-            return map_lists(node["c"]["shown"], self.change)
-        if kind == "ReportImage":
-            image = self._fragment.images[node["c"]["index"]]
-            if file_name(image) in self._missing:
-                return [raw("typst", typst_text(f"[image: {image.alt}]"))]
-            return [raw("typst", f"#image({typst_literal(file_name(image))}, alt: {typst_literal(image.alt)});")]
         if kind == "Code":
             return [raw("typst", f"#raw({typst_literal(node['c'][1])});")]
         if kind == "CodeBlock":
@@ -127,7 +80,7 @@ class _Writer:
             return [raw_block("typst", f"#printed({typst_literal(shown)})")]
         if kind == "Link":
             _, inlines, (address, _) = node["c"]
-            # Only a citation leads to a place within: other links lead to the web or to mail.
+            # Citations and references lead to a place within, other links to the web or to mail.
             is_within = address.startswith("#")
             target = f"label({typst_literal(address[1:])})" if is_within else str(typst_literal(address))
             return [raw("typst", f"#link({target})["), *inlines, raw("typst", "];")]
@@ -135,11 +88,9 @@ class _Writer:
             return [raw_block("typst", "#rule")]
         if kind == "Table":
             return [raw_block("typst", "#markdown-table["), node, raw_block("typst", "]")]
-        return [node]
+        return super().change_node(node)
 
-    def _equation(self, node: Node) -> str:
-        content = node["c"]
-        source = self._equations.get(key_of(node))
+    def write_equation(self, content: dict[str, Any], source: str | None) -> str:
         label = f"#label({typst_literal(content['anchor'])})" if content["numbered"] else ""
         if source is None:
             # An equation that cannot be set keeps its number, so that references to it stay true.
@@ -151,17 +102,42 @@ class _Writer:
         alt = typst_literal(content["tex"] or "empty equation")
         return f"#[#set math.equation(alt: {alt}{numbering});{source}{label}]"
 
-    def _references(self, labels: list[str]) -> str:
-        parts = []
-        for position, label in enumerate(labels):
-            if position:
-                parts.append(typst_text(" and " if position == len(labels) - 1 else ", "))
-            target = self._targets.get(label)
-            if target is None:
-                parts.append(typst_text(text_without_target(label)))
-            else:
-                parts.append(f"#link(label({typst_literal(target.anchor)}))[{typst_text(target.text)}];")
-        return "".join(parts)
+    def write_image(self, image: ReportImage) -> str:
+        if file_name(image) in self._missing:
+            return typst_text(f"[image: {image.alt}]")
+        return f"#image({typst_literal(file_name(image))}, alt: {typst_literal(image.alt)});"
+
+
+def write_typst(
+    report: Report,
+    targets: dict[str, Target],
+    *,
+    as_source: frozenset[Formula] = frozenset(),
+    missing: frozenset[str] = frozenset(),
+) -> dict[Formula, str]:
+    """Fills `typst` of every fragment.
+
+    Args:
+        report: Numbered.
+        targets: Label to what it names.
+        as_source: Equations that Typst was seen not to compile.
+        missing: Names of image files that Typst was seen not to read; their description stands there.
+
+    Returns:
+        The equations that are set as equations, in Typst.
+    """
+    converted = convert_equations(report, "typst")
+    equations = {formula: text for formula, text in converted.items() if formula not in as_source}
+    fragments = list(report.fragments())
+    written = write_fragments(
+        [dataclasses.replace(fragment, tree=_set_flush_left(fragment.tree)) for fragment in fragments],
+        lambda fragment: _TypstWriter(fragment, targets, equations, missing),
+        [],
+        lambda fragment: typst_text(plain_text(fragment.tree)),
+    )
+    for fragment, text in zip(fragments, written, strict=True):
+        fragment.typst = Markup(text)
+    return equations
 
 
 def _literal(text: str) -> list[Node]:
@@ -170,3 +146,26 @@ def _literal(text: str) -> list[Node]:
 
 def _is_display(node: Node) -> bool:
     return bool(node["t"] == "Equation" and node["c"]["display"])
+
+
+MOST_IMAGES = 48
+
+
+def describe_grid(figure: Figure) -> str:
+    """Returns the alternative text of a grid: of the whole, and of each image that it does not speak of already.
+
+    A tagged PDF describes a figure once; readers are not led into it.
+    """
+    rows = []
+    for heading, images in figure.groups(MOST_IMAGES):
+        told = [_describe(image, figure.alt) for _, image in images]
+        if any(told):
+            rows.append(f"{heading}: " * bool(heading) + "; ".join(filter(None, told)))
+    return f"{figure.alt.rstrip('.: ')}: {'. '.join(rows)}." if rows else figure.alt
+
+
+def _describe(image: ReportImage, known: str) -> str:
+    """Returns what is to be said of an image where `known` has been said; of bars, the numbers."""
+    bars = ", ".join(f"{bar.label} {bar.text}{' (true class)' * bar.is_true}" for bar in image.bars)
+    alt = "" if image.alt in known else image.alt
+    return f"{alt} ({bars})" if alt and bars else alt or bars

@@ -7,7 +7,7 @@ from scenebook.core.sentences import Filled
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.document import Code, Heading, Output, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.tree import plain_text
+from scenebook.rendering.pandoc import plain_text
 
 from .conftest import assembled, notebooks_of
 

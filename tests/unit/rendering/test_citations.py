@@ -12,11 +12,11 @@ from pypdf import PdfReader
 
 from scenebook.core.errors import ReportError
 from scenebook.rendering.citations import load_bibliography, resolve_citations, simplify
-from scenebook.rendering.document import Fragment, Node, Origin, Prose, Report
+from scenebook.rendering.document import Fragment, Origin, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.markdown import read
+from scenebook.rendering.pandoc import Node, each_node, plain_text
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
-from scenebook.rendering.tree import each_node, plain_text
 
 from .conftest import FRONT, NOTEBOOKS, Render, page_of, part_of, pdf_text
 

@@ -17,15 +17,15 @@ from PIL import Image
 
 from scenebook.core.sentences import fill
 from scenebook.rendering.assemble import SourceNotebook, assemble
-from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import EarlierRun, Prose
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import number_report
+from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance
+from scenebook.rendering.records import MIME
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
-from scenebook.rendering.tree import plain_text
 
 from .conftest import FRONT, page_of, part_of, pdf_text
 from .hostile import NAMED, on_page, same_on_paper

@@ -7,8 +7,7 @@ from bs4 import BeautifulSoup
 from bs4.element import Tag
 
 from scenebook.rendering.document import ReportImage, Table
-from scenebook.rendering.html import breakable, shown_width
-from scenebook.rendering.html_fragments import clean_html
+from scenebook.rendering.html import breakable, clean_html, shown_width
 
 from .conftest import Render, assembled, page_of
 

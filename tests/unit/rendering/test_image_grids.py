@@ -16,8 +16,8 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import show_pictures
 from scenebook.notebook.grids import Bar
-from scenebook.rendering.bundles import read_record
 from scenebook.rendering.document import Origin
+from scenebook.rendering.outputs import read_record
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 from .conftest import page_of

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from scenebook.rendering.document import Prose
-from scenebook.rendering.tree import plain_text
+from scenebook.rendering.pandoc import plain_text
 
 from .conftest import assembled
 

@@ -16,11 +16,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from pypdf import PdfReader
 
-from scenebook.rendering import bundles
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
+from scenebook.rendering.records import MIME
 
 from .tagged import Element, read_tagged
 
@@ -38,7 +38,7 @@ def jpeg() -> str:
 
 
 def shown(record: dict[str, Any]) -> nbformat.NotebookNode:
-    output = new_output("display_data", {bundles.MIME: record, "text/plain": "x"})
+    output = new_output("display_data", {MIME: record, "text/plain": "x"})
     return new_code_cell("show()", outputs=[output])
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from scenebook.rendering.document import Fragment, Node, Origin
+from scenebook.rendering.document import Fragment, Origin
 from scenebook.rendering.markdown import prepare, read
-from scenebook.rendering.tree import each_node, plain_text
+from scenebook.rendering.pandoc import Node, each_node, plain_text
 
 
 def tree_of(source: str) -> list[Node]:

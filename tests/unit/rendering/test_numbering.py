@@ -9,8 +9,9 @@ import typst
 from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Heading, Report, Table
 from scenebook.rendering.exporter import template_folder
+from scenebook.rendering.fonts import fonts
 from scenebook.rendering.numbering import check_references, letter, number_report, roman, slug_of
-from scenebook.rendering.pdf import ScenebookPDFExporter, fonts, write_images
+from scenebook.rendering.pdf import ScenebookPDFExporter, write_images
 
 from .conftest import assembled
 
@@ -102,7 +103,7 @@ def python_numbers(report: Report) -> dict[str, str]:
 
 
 def equations_of(report: Report) -> dict[str, str]:
-    from scenebook.rendering.tree import each_node
+    from scenebook.rendering.pandoc import each_node
 
     nodes = [node["c"] for fragment in report.fragments() for node in each_node(fragment.tree)
              if node["t"] == "Equation"]  # fmt: skip

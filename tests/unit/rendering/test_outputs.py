@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
 from scenebook.rendering.outputs import read_data, read_image, read_outputs
+from scenebook.rendering.records import MIME
 
 from .conftest import assembled
 

@@ -5,10 +5,10 @@ from nbformat import v4
 
 from scenebook.core.sentences import VALUE_ENDS, Sourced, fill, without_marks
 from scenebook.rendering.assemble import SourceNotebook, assemble
-from scenebook.rendering.bundles import MIME
 from scenebook.rendering.document import Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.tree import each_node, plain_text
+from scenebook.rendering.pandoc import each_node, plain_text
+from scenebook.rendering.records import MIME
 
 FRONT = FrontMatter.model_validate({"title": "A title", "authors": [{"name": "Ada"}]})
 

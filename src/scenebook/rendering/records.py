@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from scenebook.core.errors import ReportError
-from scenebook.rendering.document import Origin
 from scenebook.rendering.text import clean_text
 
 MIME = "application/vnd.scenebook+json"
@@ -113,25 +111,4 @@ class SourceRecord(_Record):
 
 
 Record = FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord
-_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
-
-
-def read_record(value: object, origin: Origin) -> Record:
-    """Checks one record.
-
-    Raises:
-        ReportError: It is not as `scenebook.notebook.display` writes it; the error names notebook, cell and field.
-    """
-    try:
-        return _RECORD.validate_python(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ReportError(
-            f"Expected an output as scenebook.notebook.display writes it: {first['msg']}.",
-            received={
-                "notebook": origin.notebook,
-                "cell": origin.cell,
-                "field": ".".join(map(str, first["loc"])),
-            },
-            advice="Show it with show_figure, show_pictures, show_table, say or show_source.",
-        ) from None
+ANY_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
