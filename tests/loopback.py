@@ -25,8 +25,7 @@ class Loopback:
         url: Where it listens.
         files: Path to content.
         faults: Path to what goes wrong with the first requests for it, one a request. `cut N` and `stall N`: after N
-            bytes; `hang`: before the first one; `wrong`: other bytes than the checksum says; a number: that status;
-            of a range, `piece N`: only N bytes; `place` and `tag`: from another place than asked for, of another file.
+            bytes; `hang`: before the first one; `wrong`: other bytes than the checksum says; a number: that status.
         redirects: Path to where it sends on.
         ranges: Whether it can start in the middle.
         checksums: Whether it sends a checksum along.
@@ -112,23 +111,23 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.loopback
         tag = f'"{hashlib.sha256(content).hexdigest()[:12]}"'
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        start = int(asked[1]) if asked and site.ranges and self.headers.get("If-Range") == tag else 0
+        start = int(asked[1]) if asked and site.ranges and self.headers.get("If-Range", tag) == tag else 0
         if start and start >= len(content):
             self.send_error(416)
             return
         kind, _, number = fault.partition(" ")
-        end = start + int(number) if kind == "piece" else len(content)
-        start += kind == "place"
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
-        self.send_header("Content-Length", str(end - start))
-        self.send_header("ETag", '"another"' if kind == "tag" else tag)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        if site.ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", tag)
         if site.checksums:
             digest = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
             self.send_header("X-Goog-Hash", f"crc32c=AAAAAA==,md5={digest}")
         self.end_headers()
-        body = content[start:end]
+        body = content[start:]
         if kind == "wrong":
             body = bytes(255 - byte for byte in body)
         self.wfile.write(body[: int(number)] if number else body)

@@ -45,7 +45,6 @@ HOMES = {
     "cleanlab": {"data.audit"},
     "imagehash": {"data"},
     "kagglehub": {"data"},
-    "kagglesdk": {"data"},
     "requests": {"data"},
     "tensorflow": WITH_TENSORFLOW,
     "keras": WITH_TENSORFLOW,

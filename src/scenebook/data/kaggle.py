@@ -1,72 +1,187 @@
-"""Kaggle's own client: which address an archive has, and whether the client has unpacked it here before.
+"""Kaggle's own client, in a process of its own: it has no time limits, and a process can be ended.
 
-Its way of downloading is not used: it has no time limit for the first answer, no retries, and unpacks straight into the
-folder that it takes for complete later on.
+The client goes on with what a cut left, compares the checksum, and marks a folder that is complete. Run as a program,
+this module downloads one data set and prints what became of it, as JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
+import tenacity
 
 from scenebook.core.errors import DownloadError
-from scenebook.data.transfer import Limits, Request, request_url, set_limits
+from scenebook.core.progress import BytesProgress
+
+PASSING_STATUS = (429, 500, 502, 503, 504)
 
 
-def request_archive(handle: str, what: str, limits: Limits) -> Request:
-    """Returns the request for a data set's archive: asked of Kaggle, which sends on to a storage that can go on.
+@dataclass(frozen=True)
+class Limits:
+    """When a download gives up.
 
-    Args:
-        handle: `owner/name/versions/number`. Public data sets need no account; stored credentials are sent along.
-        what: What is downloaded, for people to read.
-        limits: When to give up on Kaggle's answer.
+    Attributes:
+        silence: Seconds without a further byte, after which the client is ended.
+        tries: How often in a row it is started without getting further.
+        pause: Seconds before the second try, doubled before each further one.
     """
 
-    def request(session: requests.Session, headers: Mapping[str, str]) -> requests.Response:
-        with ExitStack() as stack:
-            client = stack.enter_context(_open_client(what, limits))
-            answer: requests.Response = client.datasets.dataset_api_client.download_dataset(_name_archive(handle))
-            if "Range" not in headers or not answer.history:  # without a redirect there is only this answer
-                stack.pop_all()  # the client stays open: the archive is read through it
-                return answer
-            answer.close()
-        return request_url(answer.url)(session, headers)
-
-    return request
+    silence: float = 13.0
+    tries: int = 2
+    pause: float = 0.5
 
 
-@contextmanager
-def _open_client(what: str, limits: Limits) -> Iterator[Any]:
-    from kagglehub.clients import build_kaggle_client
+class _CutError(Exception):
+    """The client ended before the download was complete; another try may go on."""
 
+
+def download_dataset(handle: str, cache: Path, *, what: str, max_bytes: int, limits: Limits) -> Path:
+    """Downloads a public data set with Kaggle's client, or goes on with it, and returns its unpacked folder.
+
+    Args:
+        handle: `owner/name/versions/number`. Stored credentials are sent along; none are needed.
+        cache: The client's cache. What came before a cut stays in it.
+        what: What is downloaded, for people to read.
+        max_bytes: The most that the archive and what is in it may have together.
+        limits: When to give up.
+
+    Raises:
+        DownloadError: Kaggle could not be reached, refused, or went on cutting or damaging the archive.
+    """
+    download = _Download(handle, cache, what, max_bytes, limits)
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_CutError),
+        stop=lambda state: download.fruitless >= limits.tries,
+        wait=tenacity.wait_exponential(limits.pause, max=10),
+        reraise=True,
+    )
     try:
-        client = build_kaggle_client()
-    except ValueError as error:  # a credentials file that it cannot read
-        raise DownloadError(what, str(error).rstrip(".")) from error
-    with client:
-        set_limits(client.http_client()._session, limits)  # the client has no setting for time limits
-        yield client
+        return again(download.attempt)
+    except _CutError as error:
+        raise DownloadError(what, str(error), kept=measure_folder(cache)) from error
 
 
-def _name_archive(handle: str) -> Any:
-    from kagglehub.handle import parse_dataset_handle
-    from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+class _Download:
+    """One download in as many attempts as it takes. `fruitless` counts the last ones in a row that got no further."""
 
-    parsed = parse_dataset_handle(handle)
-    request = ApiDownloadDatasetRequest()
-    request.owner_slug, request.dataset_slug = parsed.owner, parsed.dataset
-    request.dataset_version_number = parsed.version
-    return request
+    def __init__(self, handle: str, cache: Path, what: str, max_bytes: int, limits: Limits) -> None:
+        self.fruitless = 0
+        self._handle = handle
+        self._cache = cache
+        self._what = what
+        self._max_bytes = max_bytes
+        self._limits = limits
+        self._furthest = measure_folder(cache)
+
+    def attempt(self) -> Path:
+        self.fruitless += 1
+        with subprocess.Popen(
+            [sys.executable, "-m", __name__, self._handle],
+            stdin=subprocess.PIPE,  # closed when this process ends, however that happens
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"KAGGLEHUB_CACHE": str(self._cache)},
+            text=True,
+        ) as client:
+            try:
+                self._watch(client)
+                assert client.stdout is not None
+                output = client.stdout.read()
+            finally:
+                client.kill()
+        try:
+            answer = json.loads(output)
+        except ValueError:
+            raise _CutError("Kaggle's client ended without an answer") from None
+        if "folder" in answer:
+            return Path(answer["folder"])
+        if answer["again"]:
+            raise _CutError(answer["reason"])
+        raise DownloadError(self._what, answer["reason"], status=answer["status"])
+
+    def _watch(self, client: subprocess.Popen[str]) -> None:
+        """Waits for the client, and reports what has come, for as long as more comes."""
+        report = BytesProgress(self._what, None, self._furthest)
+        changed = time.monotonic()
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                client.wait(min(0.5, self._limits.silence / 4))
+            size = measure_folder(self._cache)
+            if size > self._furthest:
+                self.fruitless, self._furthest, changed = 0, size, time.monotonic()
+                report(size)
+            if size > self._max_bytes:
+                reason = f"it is larger than the {self._max_bytes:,} bytes that were expected at most"
+                raise DownloadError(self._what, reason)
+            if client.returncode is not None:
+                return
+            if time.monotonic() - changed > self._limits.silence:
+                raise _CutError(f"Kaggle was silent for {self._limits.silence:g} s")
 
 
-def find_unpacked(handle: str) -> Path | None:
-    """Returns the folder into which the client has unpacked a data set before, if it calls it complete."""
-    from kagglehub.cache import Cache
-    from kagglehub.handle import parse_dataset_handle
+def measure_folder(folder: Path) -> int:
+    """Returns how many bytes the files in a folder have."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # the client removes the archive in the end
+                size += os.stat(os.path.join(parent, name)).st_size
+    return size
 
-    found = Cache().load_from_cache(parse_dataset_handle(handle))
-    return Path(found) if found else None
+
+def explain_failure(error: Exception) -> dict[str, Any]:
+    """Returns `reason`, `status` and `again`. Never the text of an error of HTTP: addresses may carry a signature."""
+    import requests
+    from kagglehub.exceptions import DataCorruptionError
+
+    response = getattr(error, "response", None)
+    if response is not None:
+        status = response.status_code
+        reason = f"the server answered {status} {response.reason}".rstrip()
+        return {"reason": reason, "status": status, "again": status in PASSING_STATUS}
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (requests.exceptions.ProxyError, "the proxy could not be reached"),
+        (requests.exceptions.SSLError, "the server's certificate is not accepted"),
+        (requests.exceptions.ChunkedEncodingError, "the connection was cut"),
+        (requests.Timeout, "the server was silent"),
+        (requests.RequestException, "there is no connection"),
+        (DataCorruptionError, "what came does not have the checksum that the server gave"),
+    )
+    for kind, reason in reasons:
+        if isinstance(error, kind):
+            return {"reason": reason, "status": None, "again": True}
+    text = " ".join(str(error).split())[:200].rstrip(".")
+    return {"reason": text or type(error).__name__, "status": None, "again": False}
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main(handle: str) -> None:
+    """Downloads a data set and prints `folder`, or what went wrong, as JSON."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    answer: dict[str, Any]
+    try:
+        with redirect_stdout(sys.stderr):  # the client prints as well
+            import kagglehub
+
+            answer = {"folder": kagglehub.dataset_download(handle)}
+    except Exception as error:
+        answer = explain_failure(error)
+    print(json.dumps(answer), flush=True)
+    os._exit(0)  # the thread that waits for the parent's end would hold the interpreter's
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -7,9 +7,9 @@ import inspect
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import keras
@@ -17,11 +17,10 @@ import numpy as np
 from keras import applications, layers
 from keras.src.random import seed_generator
 
-from scenebook.core.cache import cache_dir
+from scenebook.core.cache import cache_dir, locked
 from scenebook.core.errors import DownloadError, InputError, SettingsError, WeightsError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.settings import EMBEDDED, IMAGENET, RANDOM, check_weights_name
-from scenebook.data.transfer import locked
 from scenebook.network.embedded import (
     EMBEDDED_FILE,
     MINIMUM_SIZE,
@@ -29,8 +28,14 @@ from scenebook.network.embedded import (
     load_embedded_weights,
     preprocess_input,
 )
-from scenebook.network.weight_downloads import robust_downloads
-from scenebook.network.weight_files import keras_cache, load_weights_file, open_layers
+from scenebook.network.weight_files import (
+    WEIGHTS_SITE,
+    call_download,
+    check_reachable,
+    keras_cache,
+    load_weights_file,
+    open_layers,
+)
 
 __all__ = [
     "Preprocessing",
@@ -229,22 +234,35 @@ def _check_minimum(backbone: str, image_size: int, minimum: int) -> None:
 
 def _download_imagenet(backbone: str, image_size: int) -> keras.Model:
     what = f"the ImageNet weights of {backbone}"
-    with ExitStack() as stack:
-        downloads = stack.enter_context(robust_downloads(what))
+
+    def build() -> keras.Model:
         try:
-            if _find_download(backbone) is None:  # of two processes, the second then finds the first one's file
-                stack.enter_context(locked(cache_dir() / "weights" / f"{backbone}.lock", what))
             return _call_builder(backbone, image_size, weights=IMAGENET)
-        except SettingsError:
+        except OSError as error:
+            file = _find_download(backbone)
+            if file and "truncated file" in str(error):  # Keras knows no checksum of MobileNet's files
+                file.unlink()
             raise
-        except Exception as error:  # Keras raises a bare Exception, or whatever its h5 reader does
-            text = " ".join(str(error).split())[:300].rstrip(".") + "."
-            reason = error.explanation if isinstance(error, DownloadError) else text
-            raise WeightsError(
-                f"Expected to download {what}.",
-                received={"weights": IMAGENET},
-                advice=f"{reason} {_describe_weights_by_hand(backbone, downloads.file_name)}",
-            ) from error
+
+    try:
+        # Of two processes without the file, the second then finds the first one's.
+        lock = cache_dir() / "weights" / f"{backbone}.lock"
+        with nullcontext() if _find_download(backbone) else locked(lock, what):
+            if not _find_download(backbone):
+                check_reachable(WEIGHTS_SITE, what)
+            return call_download(build)
+    except SettingsError:
+        raise
+    except Exception as error:  # Keras raises a bare Exception, or whatever its h5 reader does
+        text = " ".join(str(error).split())
+        address = re.search(r"URL fetch failure on (\S+):", text)
+        reason = text.rpartition(" -- ")[2][:300].rstrip(".") + "."
+        raise WeightsError(
+            f"Expected to download {what}.",
+            received={"weights": IMAGENET},
+            advice=f"{error.explanation if isinstance(error, DownloadError) else reason} "
+            f"{_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
+        ) from error
 
 
 def _describe_weights_by_hand(backbone: str, file_name: str) -> str:

@@ -21,10 +21,8 @@ WITHOUT_EFFECT = {
     "scenebook.data.images": "the same",
     "scenebook.data.measuring": "what the audit looks at",
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
-    "scenebook.data.transfer": "how weights are downloaded: keys hold their digest",
     "scenebook.data.user_tables": "which images there are: keys hold their digests",
     "scenebook.network.code_digests": "this list",
-    "scenebook.network.weight_downloads": "how weights are downloaded: keys hold their digest",
 }
 """Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
 
