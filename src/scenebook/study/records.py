@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,12 @@ from scenebook.study.trials import FOLDER, Trial
 DONE, FAILED = "done", "failed"
 
 
+_NO_IMAGE = np.zeros(0, dtype=bool)
+
+
 @dataclass(frozen=True)
 class Record:
-    """What came out of a training; where it failed, numbers are NaN and arrays are empty.
+    """What came out of a training; where it failed, the attributes after `settings` are empty.
 
     Attributes:
         variant: The variant's name.
@@ -28,20 +31,15 @@ class Record:
         key: The trial's key.
         status: `done` or `failed`.
         error: Why it failed, in one line.
-        settings: The settings that differ from the run's, as numbers.
-        history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
-        train_loss: On the training images without augmentation, with the final weights.
-        train_accuracy: The same.
-        val_loss: On the validation images.
-        val_accuracy: The same.
-        train_right: Which training images it is right on, bool `(n,)`, in the order of `train_paths`.
-        val_right: Which validation images it is right on, bool `(m,)`.
         train_paths: The training images.
         val_paths: The validation images.
+        settings: The settings that differ from the run's, as numbers.
+        history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
+        train_right: Which training images the final network is right on, without augmentation, bool `(n,)`.
+        val_right: Which validation images it is right on, bool `(m,)`.
         total_params: Of the network.
         trainable_params: Of the network.
         seconds: How long it took.
-        frozen_layers_runtime: What the frozen layers ran in.
     """
 
     variant: str
@@ -49,20 +47,15 @@ class Record:
     key: str
     status: str
     error: str
-    settings: Mapping[str, Any]
-    history: pd.DataFrame
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    train_right: np.ndarray
-    val_right: np.ndarray
     train_paths: list[str]
     val_paths: list[str]
-    total_params: int
-    trainable_params: int
-    seconds: float
-    frozen_layers_runtime: str
+    settings: Mapping[str, Any]
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    train_right: np.ndarray = field(default_factory=_NO_IMAGE.copy)
+    val_right: np.ndarray = field(default_factory=_NO_IMAGE.copy)
+    total_params: int = 0
+    trainable_params: int = 0
+    seconds: float = float("nan")
 
     @property
     def diverged(self) -> bool:
@@ -118,43 +111,18 @@ def count_others(run_dir: RunDirectory, records: Sequence[Record]) -> int:
 def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame) -> Record:
     paths = splits["path"]
     train, validation = (list(paths.iloc[rows]) for rows in (trial.fold.train, trial.fold.validation))
-    status = content["status"]
-    common: dict[str, Any] = {"variant": trial.variant.name, "seed": trial.number, "key": trial.key, "status": status}
-    if status != DONE:
-        nothing, unknown = np.zeros(0, dtype=bool), float("nan")
-        return Record(
-            **common,
-            error=str(content["error"]),
-            settings=trial.variant.change,
-            history=pd.DataFrame(),
-            train_loss=unknown,
-            train_accuracy=unknown,
-            val_loss=unknown,
-            val_accuracy=unknown,
-            train_right=nothing,
-            val_right=nothing,
-            train_paths=train,
-            val_paths=validation,
-            total_params=0,
-            trainable_params=0,
-            seconds=unknown,
-            frozen_layers_runtime="",
-        )
-    numbers = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-    measured: dict[str, Any] = {name: float(content[name]) for name in numbers}
+    identity = (trial.variant.name, trial.number, trial.key, content["status"])
+    if content["status"] != DONE:
+        return Record(*identity, str(content["error"]), train, validation, trial.variant.change)
     return Record(
-        **common,
-        error="",
+        *(*identity, "", train, validation),
         settings={name: content["settings"][name] for name in trial.variant.change},
         history=pd.DataFrame(content["history"]),
-        **measured,
         train_right=_unpack(content["train_right"], len(train)),
         val_right=_unpack(content["val_right"], len(validation)),
-        train_paths=train,
-        val_paths=validation,
         total_params=int(content["total_params"]),
         trainable_params=int(content["trainable_params"]),
-        frozen_layers_runtime=str(content["frozen_layers_runtime"]),
+        seconds=float(content["seconds"]),
     )
 
 

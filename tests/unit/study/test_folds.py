@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenebook.study.folds import make_folds
+from scenebook.study.trials import make_folds
 
 
 def make_splits(per_class: int = 30, classes: int = 3, validation: int = 3) -> pd.DataFrame:

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from scenebook.core.settings import AUGMENTATION, Settings
-from scenebook.study.folds import make_folds
 from scenebook.study.plan import Variant
 from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
-from scenebook.study.trials import Trial, list_trials
+from scenebook.study.trials import Trial, list_trials, make_folds
 from tests.unit.study.study import make_base
 from tests.unit.study.test_folds import make_splits
 
