@@ -43,8 +43,10 @@ def read_yaml(path: Path, what: str, error_type: type[InputError] = InputError) 
         _check_once(root, path, what, error_type)
         return (None if root is None else loader.construct_document(root)), root
     except (OSError, UnicodeDecodeError) as error:
+        read = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else None
+        where = {} if read is None else {"line": read.count(b"\n") + 1}
         raise error_type(
-            f"Expected a readable {what} in UTF-8.", received={"file": path.name}, advice=f"{error}."
+            f"Expected a readable {what} in UTF-8.", received={"file": path.name, **where}, advice=f"{error}."
         ) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -22,12 +22,9 @@ APPENDIX = "appendix"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where something in the report comes from.
+    """Where something in the report comes from: a notebook, named without its ending, and a cell of it.
 
-    Args:
-        notebook: The notebook's name, without its ending.
-        cell: Counted from 1 over the cells of the notebook as it was written: cells that papermill added do not count.
-            0 where it is no notebook but the front matter.
+    Cells count from 1, as the notebook was written: those that papermill added do not count. 0 is no cell.
     """
 
     notebook: str
@@ -42,12 +39,7 @@ class Origin:
 
 
 class EarlierRun(NamedTuple):
-    """The run that left a stale notebook.
-
-    Args:
-        stage: The stage that it is of, as it stands in banners.
-        note: What is known of the run: a clause of plain text, or empty.
-    """
+    """The run that left the notebook of a stage stale; `note` says what is known of it, a clause of plain text."""
 
     stage: str
     note: str = ""
@@ -60,15 +52,7 @@ class EarlierRun(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportImage:
-    """An image file. `caption` is the line under a single image of a grid.
-
-    Args:
-        content: The file's bytes.
-        suffix: `svg`, `png` or `jpg`.
-        alt: Plain text.
-        caption: Plain text, or empty.
-        bars: Under the caption, in their order.
-    """
+    """An image file. `caption` is the line under an image of a grid, `bars` stand under that; all is plain text."""
 
     content: bytes
     suffix: Literal["svg", "png", "jpg"]
@@ -87,9 +71,6 @@ class Fragment:
         inline: A caption or a heading: one line, no paragraphs.
         tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
             (of works), and `ReportImage`, an index of `images`.
-        images: The images of the Markdown itself.
-        html: Clean HTML.
-        typst: Typst markup.
     """
 
     source: str
@@ -156,11 +137,7 @@ class Figure:
     anchor: str = ""
 
     def groups(self, most: int | None = None) -> list[tuple[str, list[tuple[int, ReportImage]]]]:
-        """Returns the grid's rows: the heading, empty where there is none, and the images with their number from 1.
-
-        Args:
-            most: Images in all; by default every one.
-        """
+        """Returns the grid's rows of at most `most` images: a heading or nothing, and the images, numbered from 1."""
         numbered = list(enumerate(self.images, start=1))[:most]
         if not self.rows:
             return [("", numbered)]
@@ -232,14 +209,7 @@ class Section:
 
 @dataclass
 class Work:
-    """An entry of the list of references.
-
-    Args:
-        key: As it is cited.
-        anchor: Its id on the page and its label in Typst.
-        number: As `[1]`; empty where works are cited by author and year.
-        body: Who, what, where and when.
-    """
+    """An entry of the list of references; `number` is as `[1]`, or empty where works are cited by author and year."""
 
     key: str
     anchor: str

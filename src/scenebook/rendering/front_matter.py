@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from scenebook.core.errors import InputError, ReportError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Filled, Sourced, fill, has_fields
-from scenebook.core.yaml_files import find_line
+from scenebook.core.yaml_files import find_line, read_yaml
 from scenebook.rendering.text import clean_text
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
@@ -43,14 +43,7 @@ class _Strict(BaseModel):
 
 
 class Author(_Strict):
-    """One author.
-
-    Args:
-        name: As printed.
-        id: A student's number, or an ORCID.
-        affiliation: University, department, place.
-        email: Printed as text.
-    """
+    """One author; `id` is a student's number or an ORCID. All of it is printed as text."""
 
     name: Line
     id: Line | None = None
@@ -95,58 +88,19 @@ def load_front_matter(path: Path) -> FrontMatter:
     Raises:
         ReportError: The file is missing, is no YAML, or a key is missing, unknown or wrong; with the key and the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ReportError("Expected a front-matter file.", received={"path": str(path)}) from None
-    except UnicodeDecodeError as error:
-        raise ReportError(
-            "Expected the front matter to be UTF-8.",
-            received={"file": path.name, "line": error.object[: error.start].count(b"\n") + 1},
-        ) from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else "unknown"
-        problem = getattr(error, "problem", None) or "too deeply nested"
-        raise ReportError(
-            "Expected the front matter to be YAML.", received={"file": path.name, "line": line, "problem": problem}
-        ) from None
+    values, root = read_yaml(path, "front matter", ReportError)
     if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
         raise ReportError("Expected the front matter to be a mapping.", received={"file": path.name})
-    _check_once(root, path)
     try:
         return FrontMatter.model_validate(values, context=path.parent)
     except ValidationError as error:
         raise _explain(error, root, path) from None
 
 
-def _check_once(root: yaml.MappingNode, path: Path) -> None:
-    """Refuses a key that stands twice: YAML would take the last one and say nothing."""
-    lines: dict[str, int] = {}
-    for key, _ in root.value:
-        line = key.start_mark.line + 1
-        first = lines.setdefault(str(key.value), line)
-        if first != line:
-            raise ReportError(
-                "Expected every key of the front matter once.",
-                received={"file": path.name, "key": key.value, "line": line, "first in line": first},
-            )
-
-
 def line_of(path: Path, key: str, text: str = "") -> int:
-    """Returns the line, counted from 1, of a key of a front matter that could be read.
-
-    Args:
-        path: The file.
-        key: Of the first level.
-        text: Where that stands at or below the key, the line of it instead.
-    """
+    """Returns the line, counted from 1, of a key of a front matter; that of `text` where it stands at or below."""
     content = path.read_text(encoding="utf-8")
-    root = yaml.compose(content, Loader=yaml.SafeLoader)
-    line = find_line(root, (key,))
+    line = find_line(yaml.compose(content, Loader=yaml.SafeLoader), (key,))
     below = content.splitlines()[line - 1 :]
     return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
 

@@ -48,7 +48,7 @@ def _mark_list(parts: list[Any], titles: Sequence[str]) -> list[Any]:
             continue
         for piece in _PIECES.split(part["c"]):
             if piece.startswith(VALUE_BEGINS):
-                begin, title = len(done), _title_of(piece, titles)
+                begin, title = len(done), _title_of_value(piece, titles)
             elif piece == VALUE_ENDS:
                 if begin is not None and done[begin:] and title is not None:
                     done[begin:] = [_span(done[begin:], title)]
@@ -58,7 +58,7 @@ def _mark_list(parts: list[Any], titles: Sequence[str]) -> list[Any]:
     return done
 
 
-def _title_of(mark: str, titles: Sequence[str]) -> str | None:
+def _title_of_value(mark: str, titles: Sequence[str]) -> str | None:
     """Returns the title of the value that a mark begins; `None` where somebody typed the mark."""
     digits = "".join(str(NUMBER_DIGITS.index(sign)) for sign in mark[1:])
     return titles[int(digits)] if digits and int(digits) < len(titles) else None

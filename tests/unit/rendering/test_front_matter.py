@@ -52,7 +52,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         (GOOD + "bibliography: ~nobody-of-that-name/x.bib\n", r"no file '~nobody.*key='bibliography', line=4"),
         (GOOD + "citation_style: apa\n", r"'numeric' or 'author-year'.*key='citation_style', line=4"),
         (GOOD + "title: B\n", r"every key.*once.*key='title', line=4, first in line=1"),
-        ("title: 'A\n", r"to be YAML.*line="),
+        ("title: 'A\n", r"in YAML.*line="),
         ("- a\n", r"to be a mapping"),
     ],
 )
@@ -83,5 +83,5 @@ def test_the_comments_of_the_project_tell_every_key() -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"Expected a front-matter file.*none\.yaml"):
+    with pytest.raises(ReportError, match=r"Expected a readable front matter.*none\.yaml"):
         load_front_matter(tmp_path / "none.yaml")
