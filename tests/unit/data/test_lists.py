@@ -11,7 +11,7 @@ from scenebook.cli.parser import build_parser
 from scenebook.core.errors import DatasetError, SettingsError
 from scenebook.data.finding import check_unchanged, find_images
 from scenebook.data.images import check_source, source_name
-from scenebook.notebook.prose.data import describe_found
+from scenebook.notebook.prose.data import tell_found
 from tests.conftest import MakeFolder, write_image
 
 CATS_AND_DOGS = {"cat": 3, "dog": 3}
@@ -39,7 +39,7 @@ def test_a_list_names_images_and_their_labels(root: Path) -> None:
         ("dog/000.png", "bark", None),
     ]
     assert found.root == root
-    said = [text.format(**values) for text, values in describe_found(found)]
+    said = [text.format(**values) for text, values in tell_found(found)]
     assert said == ["Which images there are, and their classes, was read from the list labels.csv."]
 
 
@@ -81,7 +81,7 @@ def test_missing_images_are_set_aside_with_their_line_and_repeated_rows_count_on
     ]
     assert found.repeated == 1
     assert len(found.images) == 3
-    ((text, values),) = describe_found(found)
+    ((text, values),) = tell_found(found)
     assert "1 row of it repeats another and counts once." in text.format(**values)
 
 
@@ -190,7 +190,7 @@ def test_a_class_map_merges_renames_and_leaves_out(make_folder: MakeFolder, text
     found = find_images(root, class_map=root.parent / name)
     assert found.merged == {"pet": ["cat", "dog"]}
     assert found.left_out == {"emu": 1}
-    said = " ".join(line.format(**values) for line, values in describe_found(found))
+    said = " ".join(line.format(**values) for line, values in tell_found(found))
     assert "makes one class of several: pet (from cat and dog)." in said
     assert said.endswith("The class map leaves out: emu (1 image).")
     check_unchanged(found)

@@ -21,7 +21,7 @@ from scenebook.data.decoding import decode, decode_unchanged
 from scenebook.data.finding import check_unchanged, find_images
 from scenebook.data.splitting import draw_images, split_images, write_splits
 from scenebook.data.storing import DecodedImages, decode_images
-from scenebook.notebook.prose.data import describe_found
+from scenebook.notebook.prose.data import tell_found
 from tests.conftest import MakeFolder, write_image
 from tests.troubled import Truth, encode_bomb, encode_png16, make_troubled
 
@@ -92,13 +92,13 @@ def test_a_second_run_on_it_decodes_only_what_could_not_be_read(
 
 def test_what_is_not_simply_used_is_said(truth: Truth) -> None:
     found = find_images(truth.root)
-    said = " ".join(text.format(**values) for text, values in describe_found(found))
+    said = " ".join(text.format(**values) for text, values in tell_found(found))
     assert "Thumbs.db files (1)" in said
     assert "differ only in upper and lower case or in how their letters are stored: Sea and sea" in said
 
 
 def test_a_clean_folder_needs_no_words(make_folder: MakeFolder) -> None:
-    assert describe_found(find_images(make_folder({"cat": 2, "dog": 2}))) == []
+    assert tell_found(find_images(make_folder({"cat": 2, "dog": 2}))) == []
 
 
 def test_a_folder_or_file_without_permission_is_set_aside() -> None:

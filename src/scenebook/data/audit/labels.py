@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-
-from scenebook.core.wording import format_share, name_file
 
 COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
 FOLDS = 5
@@ -219,36 +216,3 @@ def _make_table(rows: pd.DataFrame, labels: np.ndarray, probs: np.ndarray, names
         score=scores[chosen],
     )
     return table[COLUMNS].reset_index(drop=True)
-
-
-def describe_issue(issue: Mapping[str, Any]) -> str:
-    """Returns the caption of a suspicious image: its file, its label, and what it looks like. Plain text."""
-    looks = f"looks like {issue['suggested']} ({format_share(issue['p_suggested'])})"
-    return f"{name_file(issue['path'])} ({issue['split']}): labelled {issue['label']}, {looks}"
-
-
-def read_issues(facts: Mapping[str, Any]) -> str:
-    """Returns the sentences on wrong labels, for `say` with `facts` and `too_small`, the names of `left_out`."""
-    if not facts["judged"] and facts["agreement"] is not None:
-        sentence = (
-            "No label could be judged: the features tell too little. That model itself agrees with only "
-            "{agreement:.0%} of the labels, averaged over the classes."
-        )
-    elif not facts["judged"]:
-        sentence = f"No label could be judged: that takes two classes with at least {FOLDS} training images."
-    elif not facts["found"]:
-        sentence = (
-            "That model agrees with {agreement:.0%} of the labels, averaged over the classes, and none of the "
-            "{judged:,} labels that were judged looks wrong."
-        )
-    else:
-        sentence = (
-            "That model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels "
-            "that were judged, {found:,} look wrong, {in_test:,} of them in the test split; "
-            "[@fig:label-issues] shows the most suspicious, `evaluation/label_issues.csv` lists all. Some will be "
-            "right, and the image only hard to tell. Nothing was changed: all of them are used with the label that "
-            "they came with, and only who looks at them can say which are wrong."
-        )
-    if facts["judged"] and facts["left_out"]:
-        sentence += f" Not judged, because they have fewer than {FOLDS} training images: {{too_small}}."
-    return sentence

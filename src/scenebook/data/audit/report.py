@@ -1,4 +1,4 @@
-"""All findings in one place, and what a reader should know of them as sentences for `say`."""
+"""How many images there are by class and split, and all findings in one place."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from scenebook.core.wording import count_noun, join_names, name_file, shorten
-from scenebook.data.audit.counts import compute_imbalance, count_images
 from scenebook.data.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
 from scenebook.data.audit.quality import QualityFindings, find_odd_sizes, list_odd_images
 from scenebook.data.audit.shortcuts import Giveaway
-
-Sentences = list[tuple[str, dict[str, Any]]]
-MOST_NAMES = 12
-_LABEL_CHARACTERS = 24
 
 
 def audit_images(
@@ -55,174 +49,21 @@ def audit_images(
     }
 
 
-def describe_duplicates(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on the duplicates and on what was done about them."""
-    groups = findings["duplicate_groups"]
-    if not groups:
-        return [
-            ("No image occurs twice: each was compared with every other one, and with its mirror image, for copies "
-             "that were saved, scaled or cut anew.", {})
-        ]  # fmt: skip
-    said: Sentences = [
-        (
-            "{images} of {all:,} occur more than once, in {groups}: {exact} of files with the same bytes, {near} "
-            "of images that were saved, scaled, cut or mirrored anew.",
-            {
-                "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
-                "all": findings["images"],
-                "groups": count_noun(len(groups), "group"),
-                "exact": sum(group["exact"] for group in groups),
-                "near": sum(not group["exact"] for group in groups),
-            },
-        )
-    ]
-    conflicts = [group for group in groups if group["across_classes"]]
-    if conflicts:
-        said.append(
-            (
-                "{conflicts} two classes or more: at least one of the labels is wrong, and no network can get both "
-                "right.",
-                {"conflicts": count_noun(len(conflicts), "group holds", "groups hold")},
-            )
-        )
-    said.append(_describe_splits(findings))
-    large = [group for group in groups if group["large"]]
-    if large:
-        said.append(
-            (
-                "{groups} so large, up to {most:,} images, that it is no accident: frames of a film, say, or "
-                "placeholders for missing images. Only those with the same bytes were kept together in one split.",
-                {
-                    "groups": count_noun(len(large), "group is", "groups are"),
-                    "most": max(len(group["paths"]) for group in large),
-                },
-            )
-        )
-    return said
+SPLIT_NAMES = ("train", "validation", "test")
 
 
-def _describe_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Returns the sentence on where the members of a group ended up."""
-    straddling = sum(group["across_splits"] for group in findings["duplicate_groups"])
-    seen = len(findings["seen_in_training"])
-    if not straddling:
-        return "Every group was kept in one split, so that nothing is tested on an image that was learned.", {}
-    if not seen:
-        return "{groups} training and validation, which flatters the validation accuracy.", {
-            "groups": count_noun(straddling, "group straddles", "groups straddle")
-        }
-    return (
-        "{groups}. The splits stay as they are, but {seen} in training or validation, and a network that remembers it "
-        "is rewarded for that. The accuracy is therefore given with and without such images.",
-        {
-            "groups": count_noun(straddling, "group straddles splits", "groups straddle splits"),
-            "seen": count_noun(seen, "test image has a copy", "test images have a copy"),
-        },
-    )
+def count_images(splits: pd.DataFrame) -> pd.DataFrame:
+    """Returns the images a class (rows) a split (columns `train`, `validation`, `test`); 0 where there are none."""
+    counts = pd.crosstab(splits["label"], splits["split"])
+    return counts.reindex(columns=list(SPLIT_NAMES), fill_value=0)
 
 
-def caption_pairs(splits: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
-    """Returns a caption for either image of each pair of `select_pairs`: first, second, first, second, ..."""
-    captions = []
-    ends = pairs[["first", "second", "mirrored"]].itertuples(index=False, name=None)
-    for number, (first, second, mirrored) in enumerate(ends, start=1):
-        captions.append(f"{number}a: {_name_image(splits.iloc[first])}")
-        captions.append(f"{number}b: {_name_image(splits.iloc[second])}" + (", mirrored" if mirrored else ""))
-    return captions
+def compute_imbalance(counts: pd.DataFrame) -> float:
+    """Returns the largest class's training images over the smallest class's."""
+    trained = counts["train"]
+    return float(trained.max() / trained.min())
 
 
-def caption_odd_images(odd: pd.DataFrame) -> list[str]:
-    """Returns the captions of the images of `select_odd_images`: what is odd, and which one it is."""
-    return [f"{row['what']}: {_name_image(row)}" for _, row in odd.iterrows()]
-
-
-def _name_image(row: pd.Series) -> str:
-    return f"{name_file(row['path'])} ({shorten(str(row['label']), _LABEL_CHARACTERS)}, {row['split']})"
-
-
-_TRAITS = {
-    "dark": ("dark", "99% of the surface below a third of full brightness"),
-    "light": ("light", "95% of the surface above two thirds of full brightness"),
-    "blurry": ("blurry", "hardly changed by blurring it once more"),
-    "grey": ("grey", "without colour"),
-    "nearly empty": ("nearly empty", "grey levels that hold less than three bits"),
-    "odd size": ("of an odd size", "not the size of the others"),
-    "odd shape": ("of an odd shape", "twice as wide for the height as is usual, or half"),
-}
-
-
-def describe_odd_images(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on images that are dark, light, blurry, grey, nearly empty, or of an odd size or shape."""
-    found = {name: record["images"] for name, record in findings["odd_images"].items() if record["images"]}
-    said: Sentences = []
-    if findings["common_traits"]:
-        traits = join_names([_TRAITS[name][0] for name in findings["common_traits"]])
-        said.append(("Most images are {traits}: that is how these data are, and so not odd.", {"traits": traits}))
-    if found:
-        counted = [f"{count:,} {_TRAITS[name][0]} ({_TRAITS[name][1]})" for name, count in found.items()]
-        text = "Some images stand out, as [@tbl:odd] counts and [@fig:odd] shows: {found}."
-        said.append((text, {"found": "; ".join(counted)}))
-    else:
-        *others, last = (_TRAITS[name][0] for name in findings["odd_images"])
-        said.append(("No image is {traits}.", {"traits": f"{', '.join(others)} or {last}"}))
-    return said
-
-
-def describe_giveaways(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on classes that their average colour or size alone gives away."""
-    warnings: Sentences = []
-    plain: Sentences = []
-    for giveaway in findings["giveaways"]:
-        values = {"accuracy": giveaway["balanced_accuracy"], "chance": giveaway["chance"]}
-        told = _TOLD[giveaway["feature"]]
-        if giveaway["classes"]:
-            named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
-            warnings.append(
-                (
-                    "**Warning:** " + told + " is enough to recognise {classes}, and a network may learn no more than "
-                    "that. In brackets stands how often an image of the class ranks above one of another by it. A "
-                    "classifier that sees nothing else is right for {accuracy:.0%} of the images of a class, on "
-                    "average; guessing would be for {chance:.0%}.",
-                    {**values, "classes": _name_some(named)},
-                )
-            )
-        else:
-            plain.append(
-                (
-                    told + " alone gives no class away for sure: a classifier that sees nothing else is right for "
-                    "{accuracy:.0%} of the images of a class, on average; guessing would be for {chance:.0%}.",
-                    values,
-                )
-            )
-    return warnings + plain
-
-
-_TOLD = {"colour": "The average colour of an image", "size": "The width and height of a file"}
-
-
-def _name_some(names: list[str]) -> str:
-    rest = [f"{len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
-    return join_names(names[:MOST_NAMES] + rest)
-
-
-def list_warnings(findings: dict[str, Any]) -> list[str]:
-    """Returns a line for each finding that can spoil the results, for the terminal of whoever started the run."""
-    groups = findings["duplicate_groups"]
-    conflicts = sum(bool(group["across_classes"]) for group in groups)
-    counted = (
-        (len(findings["set_aside"]), "file was set aside", "files were set aside"),
-        (len(groups), "group of images that occur more than once", "groups of images that occur more than once"),
-        (conflicts, "of these groups holds two classes", "of these groups hold two classes"),
-        (
-            len(findings["seen_in_training"]),
-            "test image has a duplicate among those trained on",
-            "test images have a duplicate among those trained on",
-        ),
-    )
-    lines = [f"check: {count_noun(count, one, many)}" for count, one, many in counted if count]
-    lines += [
-        f"check: the {giveaway['feature']} alone tells {join_names(list(giveaway['classes']))} from the rest"
-        for giveaway in findings["giveaways"]
-        if giveaway["classes"]
-    ]
-    return lines
+def tabulate_set_aside(set_aside: Sequence[tuple[str, str]], most: int) -> pd.DataFrame:
+    """Returns the first `most` files that were set aside as the columns file and reason."""
+    return pd.DataFrame(list(set_aside[:most]), columns=["file", "reason"])

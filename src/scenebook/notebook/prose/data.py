@@ -1,10 +1,13 @@
-"""What a reader should know of how a folder was read, as sentences for `say`."""
+"""The sentences on where the images come from and how a folder was read, for `say`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
+
+from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.core.wording import count_noun, join_names
 from scenebook.data.images import LIST_SUFFIX, FoundImages
 
@@ -12,7 +15,7 @@ MOST = 12
 """So many names are listed in a sentence; of more, the rest is counted."""
 
 
-def describe_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
+def tell_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
     """Returns sentences with fields, and the values of the fields, on everything that was not simply used.
 
     Nothing is said of what does not occur. What was set aside stands in a table of its own.
@@ -70,3 +73,41 @@ def _list(texts: Iterable[str]) -> str:
     texts = list(texts)
     rest = [f"and {len(texts) - MOST:,} more"] if len(texts) > MOST else []
     return "; ".join(texts[:MOST] + rest)
+
+
+def tell_imbalance(counts: pd.DataFrame) -> str:
+    """Returns the sentence on class sizes, for `say` with `ratio`."""
+    if counts["train"].nunique() == 1:
+        return "All classes have equally many training images."
+    return "The largest class has {ratio:.2f} times the training images of the smallest."
+
+
+_ORIGINS = {
+    DRAWN_SCENES: "The program made these images itself: simple landscapes and streets, drawn from a seed, with "
+    "classes that resemble one another enough to be confused.",
+    INTEL: "They are photographs of landscapes and towns around the world, which Intel published for a competition on "
+    "image classification and which Kaggle keeps.",
+}
+
+
+_UNKNOWN = "They were given to the program, which knows of their origin only what their files and folders say."
+
+
+def tell_origin(dataset: str, table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
+    """Returns a text with fields on what kind of images these are and how large, and the values of the fields.
+
+    Args:
+        dataset: The setting.
+        table: A row an image, with its width and height in pixels, as it was before it was resized.
+    """
+    sizes = table.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
+    width, height = (int(number) for number in sizes.index[0])
+    if len(sizes) == 1:
+        size = "All are {width} by {height}&nbsp;pixels large."
+    elif sizes.iloc[0] > len(table) / 2:
+        size = "Most are {width} by {height}&nbsp;pixels large."
+    else:
+        size = "They are of many sizes, from {least} to {most}&nbsp;pixels on their longer side."
+    longer = table[["width", "height"]].max(axis=1)
+    values = {"width": width, "height": height, "least": int(longer.min()), "most": int(longer.max())}
+    return f"{_ORIGINS.get(dataset, _UNKNOWN)} {size}", values

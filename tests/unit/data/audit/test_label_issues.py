@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.data.audit.labels import COLUMNS, FOLDS, assign_folds, describe_issue, find_label_issues, read_issues
+from scenebook.data.audit.labels import COLUMNS, FOLDS, assign_folds, find_label_issues
+from scenebook.notebook.prose.audit import caption_label_issue, tell_label_issues
 
 NAMES = ["1", "NA", "sea"]
 
@@ -133,7 +134,7 @@ def test_without_two_classes_nothing_is_judged(labels: list[str]) -> None:
     issues = find_label_issues(table[kept], vectors[kept])
     assert issues.judged == 0
     assert list(issues.table.columns) == COLUMNS
-    assert read_issues(issues.facts).startswith("No label could be judged")
+    assert tell_label_issues(issues.facts).startswith("No label could be judged")
 
 
 @pytest.mark.parametrize("spread", [0, 1], ids=["constant", "noise"])
@@ -142,7 +143,7 @@ def test_features_that_say_nothing_contradict_nobody(spread: float) -> None:
     vectors = spread * np.random.default_rng(0).normal(size=(len(table), 300)).astype(np.float32)
     issues = find_label_issues(table, vectors)
     assert issues.judged == len(issues.table) == 0
-    assert "the features tell too little" in read_issues(issues.facts)
+    assert "the features tell too little" in tell_label_issues(issues.facts)
 
 
 def test_many_features_are_reduced_first_and_the_result_is_the_same_twice() -> None:
@@ -166,11 +167,11 @@ def test_folds_keep_groups_together_and_hold_every_class() -> None:
 
 def test_the_caption_names_the_file_its_label_and_what_it_looks_like() -> None:
     issue = {"path": "test/sea/9.jpg", "label": "sea", "suggested": "$x$", "p_suggested": 0.987, "split": "test"}
-    assert describe_issue(issue) == "9.jpg (test): labelled sea, looks like $x$ (99%)"
+    assert caption_label_issue(issue) == "9.jpg (test): labelled sea, looks like $x$ (99%)"
 
 
 def test_the_sentence_names_the_classes_that_were_not_judged() -> None:
     facts = {"judged": 10, "found": 0, "in_test": 0, "left_out": ["a"], "agreement": 0.9}
-    assert "{too_small}" in read_issues(facts)
-    assert "{too_small}" not in read_issues({**facts, "left_out": []})
-    assert "[@fig:label-issues]" in read_issues({**facts, "found": 1})
+    assert "{too_small}" in tell_label_issues(facts)
+    assert "{too_small}" not in tell_label_issues({**facts, "left_out": []})
+    assert "[@fig:label-issues]" in tell_label_issues({**facts, "found": 1})

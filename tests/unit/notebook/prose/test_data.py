@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.data.origins import describe_origin
+from scenebook.notebook.prose.data import tell_origin
 
 
 def told(dataset: str, sizes: list[tuple[int, int]]) -> str:
-    text, values = describe_origin(dataset, pd.DataFrame(sizes, columns=["width", "height"]))
+    text, values = tell_origin(dataset, pd.DataFrame(sizes, columns=["width", "height"]))
     return without_marks(fill(text, [values]).markdown).replace("&nbsp;", " ")
 
 
