@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 from scenebook.study.plan import BASE
 from scenebook.study.summaries import NOT_RUN, Summary
 
@@ -42,43 +42,47 @@ class Histories:
     note: str = ""
 
 
-class AblationHistoriesDisplay:
+@dataclass(eq=False)
+class AblationHistoriesDisplay(Display):
     """Accuracy by epoch, a panel a variant: means over the seeds as thick lines, the seeds as thin ones.
 
     The base is in each other panel too, in grey. All panels have the same axes. Where some variants train much longer
     than others, epochs are drawn on a logarithmic scale, so that the others keep their room.
 
-    Args:
-        panels: A panel a variant, in their order.
-        base: Which of them is the base; `None` for none.
-
     Attributes:
-        panels: Those that are drawn.
+        panels: Those that are drawn, in their order.
         base: The base, or `None`.
         left_out: How many variants are not drawn.
-        figure_: The figure, after `plot`.
-        axes_: The axes of the panels, after `plot`.
-
-    Raises:
-        InputError: No variant has a history.
+        ax_: The axes of the panels, after `plot`.
     """
 
-    figure_: Figure
-    axes_: list[Axes]
-
-    def __init__(self, panels: Sequence[Histories], base: int | None = None) -> None:
-        if not any(panel.validation.size for panel in panels):
-            raise InputError("Expected at least one variant with a history.", received={"panels": len(panels)})
-        self.panels = list(panels[:MOST_PANELS])
-        self.base = panels[base] if base is not None and panels[base].validation.size else None
-        self.left_out = len(panels) - len(self.panels)
+    panels: list[Histories]
+    base: Histories | None
+    left_out: int
 
     @classmethod
-    def from_summaries(cls, summaries: Sequence[Summary]) -> AblationHistoriesDisplay:
+    def from_panels(cls, panels: Sequence[Histories], base: int | None = None) -> Self:
+        """Returns the display of variants.
+
+        Args:
+            panels: A panel a variant, in their order.
+            base: Which of them is the base; `None` for none.
+
+        Raises:
+            InputError: No variant has a history.
+        """
+        if not any(panel.validation.size for panel in panels):
+            raise InputError("Expected at least one variant with a history.", received={"panels": len(panels)})
+        drawn = list(panels[:MOST_PANELS])
+        named = panels[base] if base is not None and panels[base].validation.size else None
+        return cls(drawn, named, len(panels) - len(drawn))
+
+    @classmethod
+    def from_summaries(cls, summaries: Sequence[Summary]) -> Self:
         """Returns the display of a study; variants that were not run are left out."""
         run = [one for one in summaries if one.status != NOT_RUN]
         base = next((number for number, one in enumerate(run) if one.variant.name == BASE), None)
-        return cls([_make_histories(summary) for summary in run], base)
+        return cls.from_panels([_make_histories(summary) for summary in run], base)
 
     @property
     def is_logarithmic(self) -> bool:
@@ -87,42 +91,39 @@ class AblationHistoriesDisplay:
         return max(epochs) > _LONG * min(epochs)
 
     def describe(self) -> str:
-        """Returns what the figure shows, for readers who cannot see it."""
         more = f" {self.left_out} more variants are not drawn." if self.left_out else ""
         return f"Accuracy by epoch of each variant. {'; '.join(map(_describe_panel, self.panels))}.{more}"
 
-    def plot(self) -> AblationHistoriesDisplay:
-        """Draws all panels as a new figure as wide as two columns."""
-        columns = _count_columns(len(self.panels))
-        rows = -(-len(self.panels) // columns)
-        size = (style.WIDE_WIDTH, 1.12 * rows + 0.6)
-        with style.use():
-            figure, grid = plt.subplots(rows, columns, sharex=True, sharey=True, squeeze=False, figsize=size)
-            axes = list(grid.flat)
-            width = style.WIDE_WIDTH / columns - 0.25
-            for ax, panel, title in zip(axes, self.panels, self._shorten_titles(width), strict=False):
-                ax.set_title(title, size=_TITLE_SIZE, pad=3)
-                self._draw(ax, panel, width)
-            self._set_axes(axes, columns)
-            figure.supxlabel("epoch (logarithmic scale)" if self.is_logarithmic else "epoch", size=style.SMALL_SIZE)
-            figure.supylabel("accuracy (%)", size=style.SMALL_SIZE)
-            figure.legend(
-                handles=self._make_entries(),
-                loc="outside upper left",
-                ncols=4,
-                handlelength=2.2,
-                columnspacing=1.4,
-                borderpad=0.8,
-            )
-        self.figure_, self.axes_ = figure, axes[: len(self.panels)]
-        return self
+    @property
+    def _grid(self) -> dict[str, Any]:  # type: ignore[override]
+        count = len(self.panels)
+        columns = max(3, min(count, 4)) if count <= 12 else 5 if count <= 25 else 6
+        return {"nrows": -(-count // columns), "ncols": columns, "sharex": True, "sharey": True, "squeeze": False}
+
+    def _size(self) -> tuple[float, float]:
+        return style.WIDE_WIDTH, 1.12 * self._grid["nrows"] + 0.6
+
+    def _draw(self) -> None:
+        columns = self._grid["ncols"]
+        axes = list(self.ax_.flat)
+        width = style.WIDE_WIDTH / columns - 0.25
+        for ax, panel, title in zip(axes, self.panels, self._shorten_titles(width), strict=False):
+            ax.set_title(title, size=_TITLE_SIZE, pad=3)
+            self._draw_panel(ax, panel, width)
+        self._set_axes(axes, columns)
+        part = axes[0].figure
+        part.supxlabel("epoch (logarithmic scale)" if self.is_logarithmic else "epoch", size=style.SMALL_SIZE)
+        part.supylabel("accuracy (%)", size=style.SMALL_SIZE)
+        looks = {"handlelength": 2.2, "columnspacing": 1.4, "borderpad": 0.8}
+        part.legend(handles=self._make_entries(), loc="outside upper left", ncols=4, **looks)
+        self.ax_ = self.ax_.flat[: len(self.panels)]
 
     def _shorten_titles(self, width: float) -> list[str]:
         limit = max(12, int(width * 72 / (0.45 * _TITLE_SIZE)))
         titles = shorten_all([printable(panel.title) for panel in self.panels], limit)
         return [style.fit(title, width, _TITLE_SIZE) for title in titles]
 
-    def _draw(self, ax: Axes, panel: Histories, width: float) -> None:
+    def _draw_panel(self, ax: Axes, panel: Histories, width: float) -> None:
         if self.base is not None and panel is not self.base:
             _draw_mean(ax, self.base, _PALE, _PALE, 0.8)
         if panel.validation.size:
@@ -135,7 +136,6 @@ class AblationHistoriesDisplay:
             note = style.fit(printable(panel.note), width, _TICK_SIZE)
             ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right", size=_TICK_SIZE)
         ax.grid(axis="y")
-        style.set_plain_text(ax)
 
     def _set_axes(self, axes: Sequence[Axes], columns: int) -> None:
         drawn = [panel for panel in self.panels if panel.validation.size]
@@ -198,7 +198,3 @@ def _describe_panel(panel: Histories) -> str:
     note = f", {printable(panel.note)}" if panel.note else ""
     epochs = panel.validation.shape[1]
     return f"{title}{note}: over {epochs} epochs validation {ends['validation']}, training {ends['training']}"
-
-
-def _count_columns(panels: int) -> int:
-    return max(3, min(panels, 4)) if panels <= 12 else 5 if panels <= 25 else 6

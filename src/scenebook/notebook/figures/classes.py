@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 
 MOST_ROWS = 40
 """More classes than this are shown by their extremes."""
@@ -20,38 +23,40 @@ _LABEL_CHARACTERS = 24
 _SPLIT_COLORS = {"train": style.BLUE, "validation": style.ORANGE, "test": style.GREEN}
 
 
-class ClassCountsDisplay:
+@dataclass(eq=False)
+class ClassCountsDisplay(Display):
     """Images a class and split, as horizontal bars.
 
     Up to 12 classes have a bar a split; up to 40 have one bar, divided by split; of more, the 20 largest and the 20
     smallest are drawn, and a line between them says what is left out.
 
-    Args:
-        counts: Ints; a row a class (the index holds the names), a column a split.
-
     Attributes:
-        counts: As given, with names in one line.
+        counts: Ints; a row a class (the index holds the names, in one line each), a column a split.
         shown: The rows that are drawn, from top to bottom.
-        left_out: How many classes are not drawn.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`.
-
-    Raises:
-        InputError: There is no class or no split.
     """
 
-    figure_: Figure
-    ax_: Axes
+    counts: pd.DataFrame
+    shown: pd.DataFrame
 
-    def __init__(self, counts: pd.DataFrame) -> None:
+    @classmethod
+    def from_counts(cls, counts: pd.DataFrame) -> Self:
+        """Returns the display of counts with a row a class and a column a split.
+
+        Raises:
+            InputError: There is no class or no split.
+        """
         if counts.empty:
             raise InputError("Expected counts of at least one class and split.", received={"shape": counts.shape})
-        self.counts = counts.set_axis([printable(name) for name in counts.index], axis=0)
-        self.shown, self.left_out = self.counts, 0
-        if len(counts) > MOST_ROWS:
-            order = np.argsort(-self.counts.sum(axis=1).to_numpy(), kind="stable")
-            extremes = [*order[: MOST_ROWS // 2], *order[-(MOST_ROWS // 2) :]]
-            self.shown, self.left_out = self.counts.iloc[extremes], len(counts) - MOST_ROWS
+        counts = counts.set_axis([printable(name) for name in counts.index], axis=0)
+        if len(counts) <= MOST_ROWS:
+            return cls(counts, counts)
+        order = np.argsort(-counts.sum(axis=1).to_numpy(), kind="stable")
+        return cls(counts, counts.iloc[[*order[: MOST_ROWS // 2], *order[-(MOST_ROWS // 2) :]]])
+
+    @property
+    def left_out(self) -> int:
+        """How many classes are not drawn."""
+        return len(self.counts) - len(self.shown)
 
     @property
     def is_telling(self) -> bool:
@@ -60,7 +65,6 @@ class ClassCountsDisplay:
         return len(totals) > _SIDE_BY_SIDE or bool(totals.max() > _EQUAL * totals.min())
 
     def describe(self) -> str:
-        """Returns what the bars show, for readers who cannot see them."""
         rows = [
             f"{name} " + ", ".join(f"{count:,} {split}" for split, count in row.items())
             for name, row in self.shown.iterrows()
@@ -68,41 +72,34 @@ class ClassCountsDisplay:
         more = f"; {self.left_out:,} more classes lie between these" if self.left_out else ""
         return f"Bars of the number of images of each class: {'; '.join(rows)}{more}."
 
-    def plot(self, ax: Axes | None = None) -> ClassCountsDisplay:
-        """Draws the bars.
+    @property
+    def _is_side_by_side(self) -> bool:
+        return len(self.shown) <= _SIDE_BY_SIDE
 
-        Args:
-            ax: Where to draw; by default a new figure as wide as a column.
-        """
-        side_by_side = len(self.shown) <= _SIDE_BY_SIDE
-        row = 0.1 * len(self.shown.columns) + 0.1 if side_by_side else 0.15
-        rows = self._positions()
-        with style.use():
-            ax = ax or style.make_axes(style.COLUMN_WIDTH, row * (rows[-1] + 1) + 0.65)
-            if side_by_side:
-                self._draw_side_by_side(ax, rows)
-            else:
-                self._draw_stacked(ax, rows)
-            _label_classes(ax, list(self.shown.index), rows)
-            self._note_gap(ax, rows)
-            ax.set_xlim(0, max(1.0, 1.18 * self._longest_bar(side_by_side)))
-            ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-            ax.xaxis.set_major_formatter("{x:,.0f}")
-            ax.set_xlabel("images")
-            ax.grid(axis="x")
-            _put_legend_on_top(ax, columns=len(self.shown.columns))
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
+    def _size(self) -> tuple[float, float]:
+        row = 0.1 * len(self.shown.columns) + 0.1 if self._is_side_by_side else 0.15
+        return style.COLUMN_WIDTH, row * (self._positions()[-1] + 1) + 0.65
+
+    def _draw(self) -> None:
+        ax, rows, counts = self.ax_, self._positions(), self.shown.to_numpy()
+        if self._is_side_by_side:
+            self._draw_side_by_side(ax, rows)
+        else:
+            self._draw_stacked(ax, rows)
+        _label_classes(ax, list(self.shown.index), rows)
+        self._note_gap(ax, rows)
+        longest = float(counts.max() if self._is_side_by_side else counts.sum(axis=1).max())
+        ax.set_xlim(0, max(1.0, 1.18 * longest))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.set_xlabel("images")
+        ax.grid(axis="x")
+        style.put_legend_on_top(ax, columns=min(len(self.shown.columns), 3), columnspacing=1.2, handlelength=1.2)
 
     def _positions(self) -> np.ndarray:
         """Returns the row of each class, with two rows free in the middle where classes are left out."""
         rows = np.arange(len(self.shown), dtype=float)
         return rows + 2 * (rows >= len(rows) // 2) if self.left_out else rows
-
-    def _longest_bar(self, side_by_side: bool) -> float:
-        counts = self.shown.to_numpy()
-        return float(counts.max() if side_by_side else counts.sum(axis=1).max())
 
     def _draw_side_by_side(self, ax: Axes, rows: np.ndarray) -> None:
         height = 0.8 / len(self.shown.columns)
@@ -137,8 +134,3 @@ def _label_classes(ax: Axes, names: list[str], rows: np.ndarray) -> None:
     ax.set_yticks(rows, shorten_all(names, _LABEL_CHARACTERS), size=size)
     ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
     ax.tick_params(axis="y", length=0)
-
-
-def _put_legend_on_top(ax: Axes, *, columns: int) -> None:
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(columns, 3), borderaxespad=0.2, columnspacing=1.2,
-              handlelength=1.2)  # fmt: skip

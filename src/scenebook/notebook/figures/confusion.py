@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
+from scenebook.evaluation.metrics.report import list_confusions
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 
 _LEAST_CELL = 0.22
 """Inches. Where a column has less room for each class, the figure takes both columns."""
@@ -46,72 +48,91 @@ class _Layout:
     turn: int
 
 
-class ConfusionDisplay:
+@dataclass(eq=False)
+class ConfusionDisplay(Display):
     """Counts in cells, shares of the true class as shades.
 
-    Args:
-        matrix: Ints `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
-        class_names: A name a class, shown as they are.
-
     Attributes:
-        matrix: int64 `(num_classes, num_classes)`.
-        percentages: float64 `(num_classes, num_classes)` in `[0, 100]`: each row's shares; zeros for a class without
-            images.
-        class_names: Names, in one line each.
-        wide: Whether the figure needs both columns.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`.
+        matrix: int64 `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
+        class_names: A name a class, in one line each.
         annotations_: The texts of the cells, after `plot`; `None` where there is no room for any.
-
-    Raises:
-        InputError: The matrix is not square, holds negative counts, or does not fit the names.
     """
 
-    figure_: Figure
-    ax_: Axes
-    annotations_: np.ndarray | None
+    matrix: np.ndarray
+    class_names: list[str]
 
-    def __init__(self, matrix: np.ndarray, class_names: Sequence[str]) -> None:
+    @classmethod
+    def from_matrix(cls, matrix: np.ndarray | pd.DataFrame, class_names: Sequence[str]) -> Self:
+        """Returns the display of a matrix.
+
+        Args:
+            matrix: Ints `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
+            class_names: A name a class, shown as they are.
+
+        Raises:
+            InputError: The matrix is not square, holds negative counts, or does not fit the names.
+        """
         counts = np.asarray(matrix)
         if counts.shape != (len(class_names),) * 2 or not len(class_names) or (counts < 0).any():
             raise InputError(
                 "Expected a square matrix of counts with a name a row.",
                 received={"shape": counts.shape, "names": len(class_names)},
             )
-        self.matrix = counts.astype(np.int64)
-        totals = self.matrix.sum(axis=1, keepdims=True)
-        self.percentages = 100 * self.matrix / np.maximum(totals, 1)
-        self.class_names = [printable(name) for name in class_names]
-        self.wide = _arrange(self.class_names, style.COLUMN_WIDTH).cell[0] < _LEAST_CELL
+        return cls(counts.astype(np.int64), [printable(name) for name in class_names])
 
-    def plot(self, ax: Axes | None = None, *, colorbar: bool = True, cmap: str = style.SHADES) -> ConfusionDisplay:
+    @property
+    def percentages(self) -> np.ndarray:
+        """float64 `(num_classes, num_classes)` in `[0, 100]`: each row's shares; zeros for a class without images."""
+        return 100 * self.matrix / np.maximum(self.matrix.sum(axis=1, keepdims=True), 1)
+
+    @property
+    def wide(self) -> bool:
+        """Whether the figure needs both columns."""
+        return _arrange(self.class_names, style.COLUMN_WIDTH).cell[0] < _LEAST_CELL
+
+    def describe(self) -> str:
+        errors = "; ".join(
+            f"{true} taken for {predicted} {count} times"
+            for true, predicted, count in list_confusions(pd.DataFrame(self.matrix, columns=self.class_names))
+        )
+        return (
+            f"Confusion matrix of {len(self.matrix)} classes and {self.matrix.sum()} images; {self.matrix.trace()} of "
+            f"them on the diagonal. Commonest errors: {errors or 'none'}."
+        )
+
+    def plot(self, ax: Axes | None = None, *, colorbar: bool = True) -> Self:
         """Draws the matrix.
 
         Args:
             ax: Where to draw; by default a new figure of the size that the classes need.
             colorbar: Whether to explain the shades.
-            cmap: Name of the shades.
         """
-        layout = _arrange(self.class_names, style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH)
+        self._colorbar = colorbar
+        return super().plot(ax)
+
+    def _layout(self) -> _Layout:
+        return _arrange(self.class_names, style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH)
+
+    def _size(self) -> tuple[float, float]:
+        layout = self._layout()
+        return layout.width, layout.height
+
+    def _draw(self) -> None:
+        ax, layout = self.ax_, self._layout()
         annotations, size = _fit_counts(self.matrix, layout.cell)
-        with style.use():
-            ax = ax or style.make_axes(layout.width, layout.height)
-            sns.heatmap(
-                self.percentages, ax=ax, vmin=0, vmax=100, cmap=cmap,
-                annot=False if annotations is None else annotations, fmt="", annot_kws={"size": size},
-                cbar=colorbar, cbar_kws={"fraction": 0.04, "pad": 0.02, "aspect": 35},
-                linewidths=0.4 if len(self.class_names) <= 40 else 0, linecolor="white",
-                rasterized=len(self.class_names) > 60,
-            )  # fmt: skip
-            bar = ax.collections[0].colorbar
-            if bar is not None:
-                bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
-            self._label(ax, layout)
-            self._color_counts(ax, annotations, cmap)
-            style.set_plain_text(ax)
+        sns.heatmap(
+            self.percentages, ax=ax, vmin=0, vmax=100, cmap=style.SHADES,
+            annot=False if annotations is None else annotations, fmt="", annot_kws={"size": size},
+            cbar=self._colorbar, cbar_kws={"fraction": 0.04, "pad": 0.02, "aspect": 35},
+            linewidths=0.4 if len(self.class_names) <= 40 else 0, linecolor="white",
+            rasterized=len(self.class_names) > 60,
+        )  # fmt: skip
+        bar = ax.collections[0].colorbar
+        if bar is not None:
+            bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
+        self._label(ax, layout)
+        self._color_counts(ax)
         self.annotations_ = annotations
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
 
     def _label(self, ax: Axes, layout: _Layout) -> None:
         # Where rows are lower than a letter, every second, third, ... class has its name shown.
@@ -125,12 +146,10 @@ class ConfusionDisplay:
         ax.set_xlabel("predicted class")
         ax.set_ylabel("true class")
 
-    def _color_counts(self, ax: Axes, annotations: np.ndarray | None, cmap: str) -> None:
+    def _color_counts(self, ax: Axes) -> None:
         """Writes each count in black or white, whichever can be read better on its cell, and zeros in a quiet grey."""
-        if annotations is None:
-            return
-        shades = mpl.colormaps[cmap]
-        for text, count, share in zip(ax.texts, self.matrix.flat, self.percentages.flat, strict=True):
+        shades = mpl.colormaps[style.SHADES]
+        for text, count, share in zip(ax.texts, self.matrix.flat, self.percentages.flat, strict=False):
             cell = shades(share / 100)
             best = "black" if style.contrast("black", cell) > style.contrast("white", cell) else "white"
             muted = count == 0 and style.contrast(style.GREY, cell) >= style.LEAST_CONTRAST

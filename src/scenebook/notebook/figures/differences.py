@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -18,6 +16,7 @@ from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 from scenebook.study.plan import BASE
 from scenebook.study.summaries import NOT_RUN, Summary
 
@@ -54,67 +53,60 @@ class Difference:
     note: str = ""
 
 
-class AblationDifferencesDisplay:
+@dataclass(eq=False)
+class AblationDifferencesDisplay(Display):
     """Differences of variants from the base, in accuracy and in over-fitting gap, a row a variant.
 
     A mark is filled where the difference is shown, and hollow where it may be chance; ticks are single seeds. What lies
     far outside the others is an arrow with its value.
 
-    Args:
-        rows: A row a variant, from top to bottom.
-
     Attributes:
-        rows: As given, with titles in one line.
-        figure_: The figure, after `plot`.
-        axes_: The axes of the accuracies and of the gaps, after `plot`.
-
-    Raises:
-        InputError: No variant could be compared.
+        rows: A row a variant, from top to bottom.
+        ax_: The axes of the accuracies and those of the gaps, after `plot`.
     """
 
-    figure_: Figure
-    axes_: tuple[Axes, Axes]
+    rows: list[Difference]
 
-    def __init__(self, rows: Sequence[Difference]) -> None:
+    _grid: ClassVar = {"ncols": 2, "sharey": True}
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Difference]) -> Self:
+        """Returns the display of differences.
+
+        Raises:
+            InputError: No variant could be compared.
+        """
         if not any(row.accuracy for row in rows):
             raise InputError(
                 "Expected at least one variant with a difference from the base.", received={"rows": len(rows)}
             )
-        self.rows = list(rows)
+        return cls(list(rows))
 
     @classmethod
-    def from_summaries(cls, summaries: Sequence[Summary]) -> AblationDifferencesDisplay:
+    def from_summaries(cls, summaries: Sequence[Summary]) -> Self:
         """Returns the display of a study; variants that were not run are left out."""
         run = [one for one in summaries if one.variant.name != BASE and one.status != NOT_RUN]
-        return cls([_make_difference(summary) for summary in run])
+        return cls.from_rows([_make_difference(summary) for summary in run])
 
     def describe(self) -> str:
-        """Returns what the figure shows, for readers who cannot see it."""
         rows = [f"{printable(row.title)}: {_describe_difference(row)}" for row in self.rows]
         return f"Differences from the base in percentage points, with 95% intervals. {'; '.join(rows)}."
 
-    def plot(self) -> AblationDifferencesDisplay:
-        """Draws both axes side by side as a new figure as wide as two columns."""
-        with style.use():
-            figure, axes = plt.subplots(
-                1, 2, sharey=True, figsize=(style.WIDE_WIDTH, 0.17 * len(self.rows) + 0.75), width_ratios=[1, 1]
-            )
-            self._draw(axes[0], [(row.accuracy, row.accuracy_shown, row.accuracies) for row in self.rows])
-            self._draw(axes[1], [(row.gap, row.gap_shown, row.gaps) for row in self.rows])
-            self._label_rows(axes[0])
-            axes[1].tick_params(axis="y", length=0)
-            axes[0].set_xlabel("difference in validation accuracy (points)")
-            axes[1].set_xlabel("difference in over-fitting gap (points)")
-            axes[0].legend(
-                handles=_make_entries(), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2,
-                columnspacing=1.2, handletextpad=0.4, handlelength=1.6,
-            )  # fmt: skip
-            for ax in axes:
-                style.set_plain_text(ax)
-        self.figure_, self.axes_ = figure, (axes[0], axes[1])
-        return self
+    def _size(self) -> tuple[float, float]:
+        return style.WIDE_WIDTH, 0.17 * len(self.rows) + 0.75
 
-    def _draw(self, ax: Axes, columns: Sequence[tuple[Score | None, bool, Sequence[float]]]) -> None:
+    def _draw(self) -> None:
+        first, second = self.ax_
+        self._draw_scores(first, [(row.accuracy, row.accuracy_shown, row.accuracies) for row in self.rows])
+        self._draw_scores(second, [(row.gap, row.gap_shown, row.gaps) for row in self.rows])
+        self._label_rows(first)
+        second.tick_params(axis="y", length=0)
+        first.set_xlabel("difference in validation accuracy (points)")
+        second.set_xlabel("difference in over-fitting gap (points)")
+        looks = {"columnspacing": 1.2, "handletextpad": 0.4, "handlelength": 1.6}
+        style.put_legend_on_top(first, handles=_make_entries(), columns=3, **looks)
+
+    def _draw_scores(self, ax: Axes, columns: Sequence[tuple[Score | None, bool, Sequence[float]]]) -> None:
         reach = _find_reach([score for score, _, _ in columns if score is not None])
         ax.axvline(0, color=style.GREY, linewidth=0.8)
         for y, (score, shown, of_seeds) in enumerate(columns):

@@ -2,75 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scenebook.core.errors import InputError
+from scenebook.core.wording import count_noun
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 
 
-class HistoryDisplay:
+@dataclass(eq=False)
+class HistoryDisplay(Display):
     """Loss or accuracy on training and validation images by epoch.
 
-    Args:
-        history: A row an epoch, with the columns `epoch` (optional, counted from 1), `loss` or `accuracy`, and
-            `val_loss` or `val_accuracy` where there was a validation split.
-        metric: `loss` or `accuracy`.
-
     Attributes:
-        metric: As given.
+        metric: `loss` or `accuracy`.
         epochs: int64 `(epochs,)`.
         training: float64 `(epochs,)`.
         validation: float64 `(epochs,)`, or `None`.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`.
-
-    Raises:
-        InputError: The history is empty or lacks the metric's column.
     """
 
-    figure_: Figure
-    ax_: Axes
+    metric: str
+    epochs: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray | None
 
-    def __init__(self, history: pd.DataFrame, metric: Literal["loss", "accuracy"] = "loss") -> None:
+    @classmethod
+    def from_history(cls, history: pd.DataFrame, metric: Literal["loss", "accuracy"] = "loss") -> Self:
+        """Returns the display of one metric.
+
+        Args:
+            history: A row an epoch, with the columns `epoch` (optional, counted from 1), `loss` or `accuracy`, and
+                `val_loss` or `val_accuracy` where there was a validation split.
+            metric: `loss` or `accuracy`.
+
+        Raises:
+            InputError: The history is empty or lacks the metric's column.
+        """
         if metric not in history.columns or history.empty:
             raise InputError(
                 f"Expected a history of at least one epoch with the column {metric}.",
                 received={"columns": list(history.columns), "epochs": len(history)},
             )
-        self.metric = metric
         epochs = history["epoch"] if "epoch" in history.columns else np.arange(1, len(history) + 1)
-        self.epochs = np.asarray(epochs, dtype=np.int64)
-        self.training = np.asarray(history[metric], dtype=np.float64)
+        training = history[metric].to_numpy(np.float64)
         measured = f"val_{metric}" in history.columns and history[f"val_{metric}"].notna().any()
-        self.validation = np.asarray(history[f"val_{metric}"], dtype=np.float64) if measured else None
+        validation = history[f"val_{metric}"].to_numpy(np.float64) if measured else None
+        return cls(metric, np.asarray(epochs, dtype=np.int64), training, validation)
 
-    def plot(self, ax: Axes | None = None) -> HistoryDisplay:
-        """Draws the curves.
+    def describe(self) -> str:
+        told = [f"{count_noun(len(self.epochs), 'epoch')}."]
+        for name, values in (("Training", self.training), ("Validation", self.validation)):
+            told.append(f"{name} {self.metric} {self._describe_curve(values)}")
+        return " ".join(told)
 
-        Args:
-            ax: Where to draw; by default a new figure as wide as a column.
-        """
-        with style.use():
-            ax = ax or style.make_axes(style.COLUMN_WIDTH, 2.2)
-            marker = "o" if len(self.epochs) <= 30 else ""
-            ax.plot(self.epochs, self.training, color=style.BLUE, marker=marker, label="training")
-            if self.validation is not None:
-                # Told apart by line and marker too, for print without colour.
-                square = "s" if marker else ""
-                ax.plot(self.epochs, self.validation, "--", color=style.ORANGE, marker=square, label="validation")
-            self._set_axes(ax)
-            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, handlelength=2.5)
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
+    def _describe_curve(self, values: np.ndarray | None) -> str:
+        """Returns a curve's ends, its best epoch, and how often it turns back."""
+        if values is None or not np.isfinite(values).any():
+            return "has no values."
+        known, rises = np.isfinite(values), self.metric == "accuracy"
+        epochs, values = self.epochs[known], values[known]
+        if len(values) == 1:
+            return f"is {values[0]:.3f}."
+        best = int(values.argmax() if rises else values.argmin())
+        steps = np.diff(values) * (1 if rises else -1)
+        back = int((steps < 0).sum())
+        better, worse, most = ("rises", "falls", "highest") if rises else ("falls", "rises", "lowest")
+        trend = f"{worse} again in {back} of {count_noun(len(steps), 'step')}" if back else f"never {worse}"
+        return (
+            f"{better if steps.sum() >= 0 else worse} from {values[0]:.3f} to {values[-1]:.3f}, is {most} in epoch "
+            f"{int(epochs[best])} ({values[best]:.3f}) and {trend}."
+        )
 
-    def _set_axes(self, ax: Axes) -> None:
+    def _size(self) -> tuple[float, float]:
+        return style.COLUMN_WIDTH, 2.2
+
+    def _draw(self) -> None:
+        ax = self.ax_
+        marker = "o" if len(self.epochs) <= 30 else ""
+        ax.plot(self.epochs, self.training, color=style.BLUE, marker=marker, label="training")
+        if self.validation is not None:
+            # Told apart by line and marker too, for print without colour.
+            square = "s" if marker else ""
+            ax.plot(self.epochs, self.validation, "--", color=style.ORANGE, marker=square, label="validation")
         first, last = int(self.epochs.min()), int(self.epochs.max())
         margin = max(0.4, 0.03 * (last - first))
         ax.set_xlim(first - margin, last + margin)
@@ -83,3 +101,4 @@ class HistoryDisplay:
         if self.metric == "accuracy":
             ax.yaxis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}")
         ax.grid(axis="y")
+        style.put_legend_on_top(ax, columns=2, handlelength=2.5)

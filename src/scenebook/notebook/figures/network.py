@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Patch
 
 from scenebook.core.wording import printable
 from scenebook.network.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {
@@ -39,58 +40,60 @@ class _Box:
     color: str
 
 
-class NetworkDisplay:
+@dataclass(eq=False)
+class NetworkDisplay(Display):
     """The chain of stages from input to head; beside it the last residual block with its layers and its shortcut.
 
     Frozen and trained weights have different colours. A network without a residual block shows the chain alone.
 
-    Args:
-        network: What `scenebook.network.architecture.describe_network` read from a model.
-
     Attributes:
-        network: As given.
-        wide: Whether the figure needs both columns.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`, in inches from the top left corner.
+        network: What is drawn.
+        ax_: The axes, after `plot`, in inches from the top left corner.
     """
 
-    figure_: Figure
-    ax_: Axes
+    network: NetworkSummary
 
-    def __init__(self, network: NetworkSummary) -> None:
-        self.network = network
-        self.wide = network.block is not None
+    @classmethod
+    def from_summary(cls, network: NetworkSummary) -> Self:
+        """Returns the display of what `scenebook.network.architecture.describe_network` read from a model."""
+        return cls(network)
+
+    @property
+    def wide(self) -> bool:
+        """Whether the figure needs both columns."""
+        return self.network.block is not None
 
     @property
     def texts(self) -> list[str]:
         """All texts of the figure, after `plot`."""
         return [text.get_text() for text in self.ax_.texts]
 
-    def plot(self, ax: Axes | None = None) -> NetworkDisplay:
-        """Draws the network.
+    def describe(self) -> str:
+        stages = ", ".join(stage.title for stage in self.network.stages)
+        block = self.network.block
+        detail = f", and its last residual block, {block.name}, in detail" if block else ""
+        return f"Diagram of the network's stages: {stages}{detail}."
 
-        Args:
-            ax: Where to draw; by default a new figure of the size that the network needs.
-        """
-        stages = self.network.stages
-        layers = _visible_layers(self.network.block)
-        rows = max(len(stages), len(layers))
-        width = style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH
-        height = _TOP + rows * _PITCH + _LEGEND
-        with style.use():
-            ax = ax or style.make_axes(width, height)
-            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
-            ax.axis("off")
-            left = 0.05 if self.wide else (width - _CHAIN) / 2
-            _write_title(ax, left, printable(self.network.name))
-            pitch = rows * _PITCH / len(stages)
-            self._draw_chain(ax, left, pitch)
-            if self.network.block is not None:
-                self._draw_block(ax, self.network.block, layers, rows * _PITCH, pitch)
-            _draw_legend(ax, self._colors())
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
+    @property
+    def _height(self) -> float:
+        """Height of the chain and of the block beside it, in inches."""
+        return _PITCH * max(len(self.network.stages), len(_visible_layers(self.network.block)))
+
+    def _size(self) -> tuple[float, float]:
+        return style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH, _TOP + self._height + _LEGEND
+
+    def _draw(self) -> None:
+        ax = self.ax_
+        width, height = self._size()
+        ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+        ax.axis("off")
+        left = 0.05 if self.wide else (width - _CHAIN) / 2
+        _write_title(ax, left, printable(self.network.name))
+        pitch = self._height / len(self.network.stages)
+        self._draw_chain(ax, left, pitch)
+        if self.network.block is not None:
+            self._draw_block(ax, self.network.block, pitch)
+        _draw_legend(ax, self._colors())
 
     def _colors(self) -> list[str]:
         used = {_color(stage.layers) for stage in self.network.stages}
@@ -104,8 +107,8 @@ class NetworkDisplay:
             if number:
                 _draw_arrow(ax, left + _CHAIN / 2, top - pitch + _BOX, left + _CHAIN / 2, top)
 
-    def _draw_block(self, ax: Axes, block: ResidualBlock, layers: list[LayerSummary | None], height: float,
-                    chain_pitch: float) -> None:  # fmt: skip
+    def _draw_block(self, ax: Axes, block: ResidualBlock, chain_pitch: float) -> None:
+        layers, height = _visible_layers(block), self._height
         left, right = 0.05 + _CHAIN + _GAP, style.WIDE_WIDTH - 0.05
         self._draw_zoom(ax, block, left - 0.12, chain_pitch, height)
         _write_title(ax, left, f"residual block {printable(block.name)}")

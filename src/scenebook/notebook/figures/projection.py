@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from scenebook.core.errors import InputError
 from scenebook.core.wording import count_noun, printable, shorten_all
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 
 MOST_COLORED = 8
 """Of more classes, those with the most errors are coloured."""
@@ -23,57 +25,54 @@ _PALE = "#c4c4c4"
 _LABEL_CHARACTERS = 18
 
 
-class ProjectionDisplay:
+@dataclass(eq=False)
+class ProjectionDisplay(Display):
     """A map of images; colour and shape tell the class, a cross marks an error.
 
     Of more than `MOST_POINTS` images that many are drawn, chosen by lot but always the same ones.
 
-    Args:
+    Attributes:
         points: float `(n, 2)`.
         labels: int `(n,)`, indices into `class_names`.
         wrong: bool `(n,)`: whether the image is given another class.
-        class_names: The classes.
-
-    Attributes:
+        class_names: The classes, in one line each.
         shown: int: the positions of the images that are drawn.
         colored: The indices of the classes that have a colour, in the order of their names.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`.
-
-    Raises:
-        InputError: There is no image, or the arrays are not equally long.
     """
 
-    figure_: Figure
-    ax_: Axes
+    points: np.ndarray
+    labels: np.ndarray
+    wrong: np.ndarray
+    class_names: list[str]
+    shown: np.ndarray
+    colored: list[int]
 
-    def __init__(self, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray, class_names: Sequence[str]) -> None:
+    @classmethod
+    def from_points(cls, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray, class_names: Sequence[str]) -> Self:
+        """Returns the map of equally long arrays.
+
+        Raises:
+            InputError: There is no image, or the arrays are not equally long.
+        """
         if not len(points) or not len(points) == len(labels) == len(wrong):
             raise InputError(
                 "Expected a point, a label and a mark for each of at least one image.",
                 received={"points": points.shape, "labels": labels.shape, "wrong": wrong.shape},
             )
-        self.points, self.labels, self.wrong = points, labels, wrong
-        self.class_names = [printable(name) for name in class_names]
-        self.shown = self._choose()
-        self.colored = list(range(len(class_names)))
-        if len(class_names) > MOST_COLORED:
-            errors = np.bincount(labels[wrong], minlength=len(class_names))
-            self.colored = sorted(np.argsort(-errors, kind="stable")[:MOST_COLORED].tolist())
+        shown = np.arange(len(points))
+        if len(points) > MOST_POINTS:
+            # By lot among all of them: with more of the wrong ones the map would look worse than the network is.
+            shown = np.sort(np.random.default_rng(0).permutation(len(points))[:MOST_POINTS])
+        errors = np.bincount(labels[wrong], minlength=len(class_names))
+        colored = sorted(np.argsort(-errors, kind="stable")[:MOST_COLORED].tolist())
+        return cls(points, labels, wrong, [printable(name) for name in class_names], shown, colored)
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> ProjectionDisplay:
+    def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> Self:
         """Returns the map of a table with label, predicted, x and y."""
         labels = table["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
         wrong = (table["label"] != table["predicted"]).to_numpy()
-        return cls(table[["x", "y"]].to_numpy(dtype=float), labels, wrong, class_names)
-
-    def _choose(self) -> np.ndarray:
-        """Returns the positions of the images that are drawn, always the same ones."""
-        if len(self.points) <= MOST_POINTS:
-            return np.arange(len(self.points))
-        # By lot among all of them: with more of the wrong ones the map would look worse than the network is.
-        return np.sort(np.random.default_rng(0).permutation(len(self.points))[:MOST_POINTS])
+        return cls.from_points(table[["x", "y"]].to_numpy(dtype=float), labels, wrong, class_names)
 
     @property
     def left_out(self) -> int:
@@ -86,7 +85,6 @@ class ProjectionDisplay:
         return len(self.class_names) - len(self.colored)
 
     def describe(self) -> str:
-        """Returns what the map shows, for readers who cannot see it: where the classes lie, and how many are wrong."""
         places = [
             f"{self.class_names[index]} around ({x:.1f}, {y:.1f})"
             for index in self.colored
@@ -98,37 +96,29 @@ class ProjectionDisplay:
             f"Crosses mark the {int(self.wrong.sum()):,} that are given another class."
         )
 
-    def plot(self, ax: Axes | None = None) -> ProjectionDisplay:
-        """Draws the map.
-
-        Args:
-            ax: Where to draw; by default a new figure as wide as a column.
-        """
+    def _name_colored(self) -> tuple[list[str], int]:
+        """Returns the coloured classes as the legend names them, and how many columns it has, at most 3."""
         names = shorten_all([self.class_names[index] for index in self.colored], _LABEL_CHARACTERS)
-        columns = _count_columns([*names, _name_others(self.others)])
-        rows = -(-(len(names) + 2) // columns)
-        with style.use():
-            ax = ax or style.make_axes(style.COLUMN_WIDTH, 3.0 + 0.16 * rows)
-            handles = self._draw_classes(ax, names)
-            crossed = self.shown[self.wrong[self.shown]]
-            ax.scatter(
-                self.points[crossed, 0],
-                self.points[crossed, 1],
-                s=16,
-                c=style.INK,
-                marker="x",
-                linewidths=0.7,
-                zorder=3,
-            )
-            handles.append(_make_entry(style.INK, "x", "wrong"))
-            ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2,
-                      columnspacing=1.0, handletextpad=0.2, handlelength=1.2)  # fmt: skip
-            ax.set_xlabel("first direction")
-            ax.set_ylabel("second direction")
-            ax.margins(0.04)
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
+        widest = max(style.text_width(name, style.SMALL_SIZE) for name in [*names, _name_others(self.others)])
+        return names, max(1, min(3, int((style.COLUMN_WIDTH - 0.35) / (widest + 0.3))))
+
+    def _size(self) -> tuple[float, float]:
+        names, columns = self._name_colored()
+        return style.COLUMN_WIDTH, 3.0 + 0.16 * -(-(len(names) + 2) // columns)
+
+    def _draw(self) -> None:
+        ax = self.ax_
+        names, columns = self._name_colored()
+        handles = self._draw_classes(ax, names)
+        x, y = self.points[self.shown[self.wrong[self.shown]]].T
+        ax.scatter(x, y, s=16, c=style.INK, marker="x", linewidths=0.7, zorder=3)
+        handles.append(_make_entry(style.INK, "x", "wrong"))
+        style.put_legend_on_top(
+            ax, handles=handles, columns=columns, columnspacing=1.0, handletextpad=0.2, handlelength=1.2
+        )
+        ax.set_xlabel("first direction")
+        ax.set_ylabel("second direction")
+        ax.margins(0.04)
 
     def _draw_classes(self, ax: Axes, names: Sequence[str]) -> list[Line2D]:
         """Draws the points, the other classes below the coloured ones, and returns the entries of the legend."""
@@ -150,9 +140,3 @@ def _make_entry(color: str, marker: str, label: str) -> Line2D:
 
 def _name_others(count: int) -> str:
     return count_noun(count, "other class", "other classes") if count else ""
-
-
-def _count_columns(names: Sequence[str]) -> int:
-    """Returns how many columns of the legend are as wide as the figure, at most 3."""
-    widest = max(style.text_width(name, style.SMALL_SIZE) for name in names)
-    return max(1, min(3, int((style.COLUMN_WIDTH - 0.35) / (widest + 0.3))))

@@ -131,6 +131,11 @@ def _luminance(color: Any) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def put_legend_on_top(ax: Axes, *entries: Any, columns: int, **looks: Any) -> None:
+    """Puts a legend above the axes, at their left edge."""
+    ax.legend(*entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, **looks)
+
+
 def set_plain_text(ax: Axes) -> None:
     """Makes sure that no text of the axes is read as mathematical notation, labels made elsewhere included."""
     for text in ax.findobj(Text):

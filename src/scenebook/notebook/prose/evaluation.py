@@ -115,18 +115,6 @@ def _name_few_classes(names: list[str]) -> str:
     return f"{', '.join(names[:_MOST_NAMES])} and {more}"
 
 
-def tell_confusion_matrix(matrix: pd.DataFrame) -> str:
-    """Returns the alternative text of a confusion matrix: its size, the share on the diagonal, the commonest errors."""
-    counts = matrix.to_numpy()
-    errors = "; ".join(
-        f"{true} taken for {predicted} {count} times" for true, predicted, count in list_confusions(matrix)
-    )
-    return (
-        f"Confusion matrix of {len(matrix)} classes and {counts.sum()} images; {counts.trace()} of them on the "
-        f"diagonal. Commonest errors: {errors or 'none'}."
-    )
-
-
 def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
     """Returns the sentences on the most frequent errors, each with the interval of its share, for `say`."""
     counts = matrix.to_numpy()

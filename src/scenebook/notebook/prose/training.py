@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-
-from scenebook.core.wording import count_noun
 
 
 def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
@@ -48,38 +45,6 @@ def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.Dat
         ("seed", f"{settings['seed']}"),
     ]
     return pd.DataFrame(rows, columns=["item", "value"])
-
-
-def tell_history_alt(history: pd.DataFrame, metric: str) -> str:
-    """Returns the alternative text of a history figure: both curves' ends, best epochs, and how often they turn back.
-
-    Args:
-        history: The columns of `HISTORY_COLUMNS`.
-        metric: `loss` or `accuracy`.
-    """
-    epochs = history["epoch"].to_numpy()
-    told = [f"{count_noun(len(history), 'epoch')}."]
-    for name, column in (("Training", metric), ("Validation", f"val_{metric}")):
-        values = history[column].to_numpy(dtype=float)
-        known = np.isfinite(values)
-        told.append(f"{name} {metric} " + _tell_curve(epochs[known], values[known], rises=metric == "accuracy"))
-    return " ".join(told)
-
-
-def _tell_curve(epochs: np.ndarray, values: np.ndarray, *, rises: bool) -> str:
-    if not len(values):
-        return "has no values."
-    if len(values) == 1:
-        return f"is {values[0]:.3f}."
-    best = int(values.argmax() if rises else values.argmin())
-    steps = np.diff(values) * (1 if rises else -1)
-    back = int((steps < 0).sum())
-    better, worse, most = ("rises", "falls", "highest") if rises else ("falls", "rises", "lowest")
-    trend = f"{worse} again in {back} of {count_noun(len(steps), 'step')}" if back else f"never {worse}"
-    return (
-        f"{better if steps.sum() >= 0 else worse} from {values[0]:.3f} to {values[-1]:.3f}, is {most} in epoch "
-        f"{int(epochs[best])} ({values[best]:.3f}) and {trend}."
-    )
 
 
 def tell_history(*, best_epoch: int, epochs: int) -> str:

@@ -30,7 +30,7 @@ def labels_of(display: ConfusionDisplay) -> list[str]:
 
 
 def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
-    display = ConfusionDisplay(PAPER, SCENES).plot()
+    display = ConfusionDisplay.from_matrix(PAPER, SCENES).plot()
     assert [text.get_text() for text in display.ax_.texts] == [str(count) for count in PAPER.ravel()]
     np.testing.assert_allclose(display.percentages.sum(axis=1), 100)
     assert display.percentages[2, 3] == pytest.approx(100 * 242 / 1330)
@@ -42,7 +42,7 @@ def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
 
 
 def test_rows_are_true_classes_and_columns_predicted_ones() -> None:
-    display = ConfusionDisplay(PAPER, SCENES).plot()
+    display = ConfusionDisplay.from_matrix(PAPER, SCENES).plot()
     assert display.ax_.get_ylabel() == "true class"
     assert display.ax_.get_xlabel() == "predicted class"
     assert labels_of(display) == [label.get_text() for label in display.ax_.get_xticklabels()] == SCENES
@@ -50,12 +50,12 @@ def test_rows_are_true_classes_and_columns_predicted_ones() -> None:
 
 
 def test_class_without_images_has_shares_of_zero() -> None:
-    display = ConfusionDisplay(np.array([[5, 1], [0, 0]]), ["cat", "dog"]).plot()
+    display = ConfusionDisplay.from_matrix(np.array([[5, 1], [0, 0]]), ["cat", "dog"]).plot()
     np.testing.assert_array_equal(display.percentages[1], [0, 0])
 
 
 def test_zeros_are_muted() -> None:
-    display = ConfusionDisplay(np.array([[5, 0], [1, 3]]), ["cat", "dog"]).plot()
+    display = ConfusionDisplay.from_matrix(np.array([[5, 0], [1, 3]]), ["cat", "dog"]).plot()
     grey = [text.get_text() for text in display.ax_.texts if to_hex(text.get_color()) == style.GREY]
     assert grey == ["0"]
 
@@ -66,7 +66,7 @@ def test_every_count_can_be_read_on_its_shade(num_classes: int) -> None:
     # Rows of two shares that add up to 100: each shade from the palest to the darkest.
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     matrix[:, 0], matrix[:, 1] = shares, 100 - shares
-    display = ConfusionDisplay(matrix, [f"class {number}" for number in range(num_classes)]).plot()
+    display = ConfusionDisplay.from_matrix(matrix, [f"class {number}" for number in range(num_classes)]).plot()
     display.figure_.canvas.draw()
     cells = np.atleast_2d(display.ax_.collections[0].get_facecolor())
     assert len(display.ax_.texts) == len(cells) == num_classes**2
@@ -77,7 +77,7 @@ def test_every_count_can_be_read_on_its_shade(num_classes: int) -> None:
 @pytest.mark.filterwarnings("error")
 def test_names_of_any_script_stay_text_without_a_warning() -> None:
     names = ["山景", "🏔 peak", "שלום עולם", "e\u0301te\u0301", "$x$_1 \\alpha", "long " * 14]
-    svg = style.to_svg(ConfusionDisplay(diagonal(6), names).plot().figure_)
+    svg = style.to_svg(ConfusionDisplay.from_matrix(diagonal(6), names).plot().figure_)
     texts = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{{{SVG}}}text")]
     for name in names[:-1]:
         assert texts.count(name) == 2, name
@@ -87,7 +87,7 @@ def test_names_of_any_script_stay_text_without_a_warning() -> None:
 @pytest.mark.parametrize("num_classes", [2, 6, 11, 30])
 def test_all_counts_and_names_can_be_read_from_2_to_30_classes(num_classes: int) -> None:
     names = [f"class_number_{number}" for number in range(num_classes)]
-    display = ConfusionDisplay(diagonal(num_classes), names).plot()
+    display = ConfusionDisplay.from_matrix(diagonal(num_classes), names).plot()
     assert len(display.ax_.texts) == num_classes**2
     assert display.ax_.texts[0].get_text() == "1234"
     assert min(float(text.get_fontsize()) for text in display.ax_.texts) >= style.SMALLEST_SIZE
@@ -100,7 +100,7 @@ def test_all_counts_and_names_can_be_read_from_2_to_30_classes(num_classes: int)
 @pytest.mark.parametrize("num_classes", [2, 12, 30])
 def test_labels_do_not_overlap_and_stay_inside_the_figure(num_classes: int) -> None:
     names = [f"a rather long name, number {number}, that somebody chose" for number in range(num_classes)]
-    display = ConfusionDisplay(diagonal(num_classes, 0), names).plot()
+    display = ConfusionDisplay.from_matrix(diagonal(num_classes, 0), names).plot()
     figure = display.figure_
     figure.canvas.draw()
     rows = sorted((label.get_window_extent() for label in display.ax_.get_yticklabels()), key=lambda box: box.y0)
@@ -112,29 +112,29 @@ def test_labels_do_not_overlap_and_stay_inside_the_figure(num_classes: int) -> N
 
 
 def test_wide_only_where_a_column_is_too_narrow() -> None:
-    assert not ConfusionDisplay(PAPER, SCENES).wide
-    assert ConfusionDisplay(diagonal(30), [f"class {number}" for number in range(30)]).wide
-    assert ConfusionDisplay(diagonal(6), [f"{'long name ' * 5}{number}" for number in range(6)]).wide
+    assert not ConfusionDisplay.from_matrix(PAPER, SCENES).wide
+    assert ConfusionDisplay.from_matrix(diagonal(30), [f"class {number}" for number in range(30)]).wide
+    assert ConfusionDisplay.from_matrix(diagonal(6), [f"{'long name ' * 5}{number}" for number in range(6)]).wide
 
 
 def test_large_counts_are_shortened_before_they_are_dropped() -> None:
     names = [f"class {number}" for number in range(30)]
-    display = ConfusionDisplay(diagonal(30, 23_456), names).plot()
+    display = ConfusionDisplay.from_matrix(diagonal(30, 23_456), names).plot()
     assert display.annotations_ is not None
     assert display.annotations_[0, 0] == "23k"
-    many = ConfusionDisplay(diagonal(150, 23_456), [f"class {number}" for number in range(150)]).plot()
+    many = ConfusionDisplay.from_matrix(diagonal(150, 23_456), [f"class {number}" for number in range(150)]).plot()
     assert many.annotations_ is None
     assert not many.ax_.texts
 
 
 def test_a_thousand_classes_draw_with_a_part_of_their_names() -> None:
-    display = ConfusionDisplay(diagonal(1000, 50), [f"class {number}" for number in range(1000)]).plot()
+    display = ConfusionDisplay.from_matrix(diagonal(1000, 50), [f"class {number}" for number in range(1000)]).plot()
     assert 10 < len(labels_of(display)) < 200
 
 
 @pytest.mark.parametrize("name", ["$x$", "$\\frac{1}$", "<b>alert(1)</b>", "a & b", "%s {0}", "_under", "x\0y\n"])
 def test_names_show_as_text(name: str) -> None:
-    display = ConfusionDisplay(diagonal(2), [name, "other"]).plot()
+    display = ConfusionDisplay.from_matrix(diagonal(2), [name, "other"]).plot()
     shown = printable(name)
     assert labels_of(display)[0] == shown
     with style.use():
@@ -145,9 +145,16 @@ def test_names_show_as_text(name: str) -> None:
     assert sum(re.sub(r"\s+", " ", text) == re.sub(r"\s+", " ", shown) for text in texts) == 2
 
 
+def test_the_description_tells_the_size_the_diagonal_and_the_commonest_errors() -> None:
+    text = ConfusionDisplay.from_matrix(np.array([[5, 3, 1], [0, 7, 0], [0, 0, 2]]), ["a", "b", "c"]).describe()
+    assert "3 classes and 18 images; 14 of them on the diagonal" in text
+    assert text.endswith("a taken for b 3 times; a taken for c 1 times.")
+    assert ConfusionDisplay.from_matrix(diagonal(2), ["a", "b"]).describe().endswith("none.")
+
+
 def test_draws_into_given_axes() -> None:
     ax = style.make_axes(3, 3)
-    display = ConfusionDisplay(diagonal(3), ["a", "b", "c"]).plot(ax, colorbar=False)
+    display = ConfusionDisplay.from_matrix(diagonal(3), ["a", "b", "c"]).plot(ax, colorbar=False)
     assert display.ax_ is ax
     assert display.figure_ is ax.figure
     assert len(display.figure_.axes) == 1
@@ -156,4 +163,4 @@ def test_draws_into_given_axes() -> None:
 @pytest.mark.parametrize("matrix", [[[1, 2]], [[1, -1], [0, 1]], [[1, 2, 3]] * 3, []])
 def test_matrix_that_does_not_fit_its_names_is_an_error(matrix: list[list[int]]) -> None:
     with pytest.raises(InputError, match=r"Expected a square matrix of counts .*Received: shape="):
-        ConfusionDisplay(np.array(matrix), ["a", "b"])
+        ConfusionDisplay.from_matrix(np.array(matrix), ["a", "b"])

@@ -23,7 +23,7 @@ def history() -> pd.DataFrame:
 
 @pytest.mark.parametrize("metric", ["loss", "accuracy"])
 def test_both_curves_are_drawn_by_epoch(history: pd.DataFrame, metric: str) -> None:
-    display = HistoryDisplay(history, metric).plot()  # type: ignore[arg-type]
+    display = HistoryDisplay.from_history(history, metric).plot()  # type: ignore[arg-type]
     training, validation = display.ax_.get_lines()
     np.testing.assert_array_equal(training.get_xydata(), history[["epoch", metric]])
     np.testing.assert_array_equal(validation.get_xydata(), history[["epoch", f"val_{metric}"]])
@@ -32,50 +32,72 @@ def test_both_curves_are_drawn_by_epoch(history: pd.DataFrame, metric: str) -> N
 
 
 def test_curves_differ_by_more_than_colour(history: pd.DataFrame) -> None:
-    training, validation = HistoryDisplay(history).plot().ax_.get_lines()
+    training, validation = HistoryDisplay.from_history(history).plot().ax_.get_lines()
     assert training.get_linestyle() != validation.get_linestyle()
     assert training.get_marker() != validation.get_marker()
 
 
 def test_accuracy_is_labelled_in_percent(history: pd.DataFrame) -> None:
-    ax = HistoryDisplay(history, "accuracy").plot().ax_
+    ax = HistoryDisplay.from_history(history, "accuracy").plot().ax_
     assert ax.yaxis.get_major_formatter()(0.875, 0) == "87.5"
     assert ax.get_ylabel() == "accuracy (%)"
 
 
 def test_history_without_validation_has_one_curve(history: pd.DataFrame) -> None:
     for given in (history[["loss"]], history.assign(val_loss=np.nan)):
-        display = HistoryDisplay(given).plot()
+        display = HistoryDisplay.from_history(given).plot()
         assert display.validation is None
         assert len(display.ax_.get_lines()) == 1
         np.testing.assert_array_equal(display.epochs, np.arange(1, 9))
 
 
 def test_one_epoch_shows_as_points(history: pd.DataFrame) -> None:
-    display = HistoryDisplay(history.head(1)).plot()
+    display = HistoryDisplay.from_history(history.head(1)).plot()
     assert list(display.ax_.get_xticks()) == [1]
     assert all(line.get_marker() not in ("", "None") for line in display.ax_.get_lines())
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 8, 57, 1000])
 def test_epochs_are_whole_numbers(epochs: int) -> None:
-    ax = HistoryDisplay(pd.DataFrame({"loss": np.linspace(1, 0, epochs)})).plot().ax_
+    ax = HistoryDisplay.from_history(pd.DataFrame({"loss": np.linspace(1, 0, epochs)})).plot().ax_
     np.testing.assert_array_equal(ax.get_xticks() % 1, 0)
     assert len(ax.get_xticks()) <= 13
 
 
 def test_epochs_of_a_resumed_run_keep_their_numbers(history: pd.DataFrame) -> None:
-    np.testing.assert_array_equal(HistoryDisplay(history.tail(3)).epochs, [6, 7, 8])
+    np.testing.assert_array_equal(HistoryDisplay.from_history(history.tail(3)).epochs, [6, 7, 8])
 
 
 def test_loss_that_is_not_a_number_leaves_a_gap(history: pd.DataFrame) -> None:
     history.loc[7, "loss"] = np.nan
-    display = HistoryDisplay(history).plot()
+    display = HistoryDisplay.from_history(history).plot()
     display.figure_.canvas.draw()
     assert np.isnan(display.training[-1])
+
+
+def test_the_description_of_a_history_tells_the_trend_and_the_best_epoch() -> None:
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "loss": [0.9, 0.5, 0.4],
+            "val_loss": [0.8, 0.6, 0.7],
+            "accuracy": [0.5, 0.7, 0.8],
+            "val_accuracy": [0.7, 0.8, 0.6],
+        }
+    )
+    assert HistoryDisplay.from_history(history, "loss").describe() == (
+        "3 epochs. Training loss falls from 0.900 to 0.400, is lowest in epoch 3 (0.400) and never rises. "
+        "Validation loss falls from 0.800 to 0.700, is lowest in epoch 2 (0.600) and rises again in 1 of 2 steps."
+    )
+    accuracy = HistoryDisplay.from_history(history, "accuracy")
+    assert accuracy.describe().endswith("is highest in epoch 2 (0.800) and falls again in 1 of 2 steps.")
+    first = HistoryDisplay.from_history(history[:1])
+    assert first.describe() == "1 epoch. Training loss is 0.900. Validation loss is 0.800."
+    unmeasured = HistoryDisplay.from_history(history.assign(val_loss=np.nan))
+    assert unmeasured.describe().endswith("Validation loss has no values.")
 
 
 @pytest.mark.parametrize("history", [pd.DataFrame({"accuracy": [1.0]}), pd.DataFrame({"loss": []})])
 def test_history_without_the_metric_is_an_error(history: pd.DataFrame) -> None:
     with pytest.raises(InputError, match=r"Expected a history of at least one epoch with the column loss.*Received: "):
-        HistoryDisplay(history)
+        HistoryDisplay.from_history(history)

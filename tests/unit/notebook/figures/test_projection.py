@@ -13,7 +13,9 @@ def make_display(k: int = 3, n: int = 60, wrong: int = 5) -> ProjectionDisplay:
     rng = np.random.default_rng(0)
     marks = np.zeros(n, dtype=bool)
     marks[:wrong] = True
-    return ProjectionDisplay(rng.normal(size=(n, 2)), np.arange(n) % k, marks, [f"class {i}" for i in range(k)])
+    return ProjectionDisplay.from_points(
+        rng.normal(size=(n, 2)), np.arange(n) % k, marks, [f"class {i}" for i in range(k)]
+    )
 
 
 def legend_of(display: ProjectionDisplay) -> list[str]:
@@ -48,7 +50,9 @@ def test_of_many_images_some_are_drawn_by_lot_and_always_the_same_ones() -> None
 def test_long_names_leave_the_map_its_width() -> None:
     names = [f"class <b>{number}</b> with a long name {number}" for number in range(60)]
     rng = np.random.default_rng(0)
-    display = ProjectionDisplay(rng.normal(size=(120, 2)), np.arange(120) % 60, np.arange(120) < 9, names).plot()
+    display = ProjectionDisplay.from_points(
+        rng.normal(size=(120, 2)), np.arange(120) % 60, np.arange(120) < 9, names
+    ).plot()
     display.figure_.canvas.draw()
     assert display.ax_.get_position().width > 0.7
 
@@ -56,7 +60,7 @@ def test_long_names_leave_the_map_its_width() -> None:
 def test_all_right_all_wrong_and_one_image_are_drawn() -> None:
     for wrong in (0, 60):
         make_display(wrong=wrong).plot().figure_.canvas.draw()
-    one = ProjectionDisplay(np.zeros((1, 2)), np.array([0]), np.array([False]), ["a", "b"])
+    one = ProjectionDisplay.from_points(np.zeros((1, 2)), np.array([0]), np.array([False]), ["a", "b"])
     one.plot().figure_.canvas.draw()
     assert "b" not in one.describe().split("On average")[1].split("Crosses")[0]
 
@@ -73,4 +77,4 @@ def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
 
 def test_arrays_of_other_lengths_are_an_error() -> None:
     with pytest.raises(InputError, match=r"Expected a point, a label and a mark.*Received: points="):
-        ProjectionDisplay(np.zeros((2, 2)), np.array([0]), np.array([True, False]), ["a"])
+        ProjectionDisplay.from_points(np.zeros((2, 2)), np.array([0]), np.array([True, False]), ["a"])

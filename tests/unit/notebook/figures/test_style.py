@@ -39,7 +39,7 @@ def test_same_figure_is_the_same_bytes_with_its_text_as_text() -> None:
     import pandas as pd
 
     history = pd.DataFrame({"loss": [2.0, 1.0], "val_loss": [2.1, 1.5]})
-    first, second = (svg_of(HistoryDisplay(history).plot().figure_) for _ in range(2))
+    first, second = (svg_of(HistoryDisplay.from_history(history).plot().figure_) for _ in range(2))
     assert first == second
     assert ">validation</text>" in first
     assert "DejaVu Sans" in first
