@@ -27,15 +27,15 @@ from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.network.features import RANDOM_FEATURES, RENORMALISED_FEATURES, load_features
 
-SIDE = 12
+_SIDE = 12
 """Height and width of the images whose pixels are learned from."""
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse strengths of regularisation, the strongest first."""
 RANDOM_KINDS = ("random_untouched", "random_renormalised")
 """The random backbone's features with its batch normalisation as it came, and estimated on training images."""
 NAMES = {
     "majority": "the commonest class, always",
-    "pixels": f"linear head on {SIDE} × {SIDE} pixels",
+    "pixels": f"linear head on {_SIDE} × {_SIDE} pixels",
     "random_features": "linear head on random features",
     "pretrained_features": "linear head on pretrained features",
     "network": "the network",
@@ -86,16 +86,16 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
 
 
 def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Returns images of `SIDE` by `SIDE` pixels, each the mean of what it covers: float32 `(n, SIDE * SIDE * 3)`.
+    """Returns images of `_SIDE` by `_SIDE` pixels, each the mean of what it covers: float32 `(n, _SIDE * _SIDE * 3)`.
 
     Args:
         stored: uint8 `(images, height, width, 3)`, perhaps memory-mapped.
         rows: int `(n,)`: which of them.
     """
-    small = np.empty((len(rows), SIDE, SIDE, 3), dtype=np.float32)
+    small = np.empty((len(rows), _SIDE, _SIDE, 3), dtype=np.float32)
     for place, row in enumerate(rows):
         image = Image.fromarray(np.asarray(stored[row]))
-        small[place] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
+        small[place] = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX))
     return small.reshape(len(rows), -1)
 
 
@@ -138,7 +138,7 @@ def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, v
         val_labels: int `(m,)`.
     """
     models = []
-    for strength in STRENGTHS:
+    for strength in _STRENGTHS:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3))
         with warnings.catch_warnings():
             # The loss is convex: what is not quite at its minimum after 200 steps is still a usable classifier.

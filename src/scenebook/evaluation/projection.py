@@ -13,8 +13,8 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-COMPONENTS = 64
-MOST_TO_FIT = 20_000
+_COMPONENTS = 64
+_MOST_TO_FIT = 20_000
 _LEAST_PER_CLASS = 3
 
 
@@ -89,13 +89,13 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
 def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
     """Standardises features by the training images and keeps their first principal components."""
     known = np.flatnonzero(train)
-    if len(known) > MOST_TO_FIT:
-        known = np.random.default_rng(seed).choice(known, MOST_TO_FIT, replace=False)
+    if len(known) > _MOST_TO_FIT:
+        known = np.random.default_rng(seed).choice(known, _MOST_TO_FIT, replace=False)
     varying = vectors[known].std(axis=0) > 0
     if not varying.any():
         return np.zeros((len(vectors), 2))  # nothing is known of any image: all lie in one place
     points = StandardScaler().fit(vectors[known][:, varying]).transform(vectors[:, varying])
-    most = min(COMPONENTS, len(known) - 1, points.shape[1])
+    most = min(_COMPONENTS, len(known) - 1, points.shape[1])
     solver = "randomized" if 5 * most < min(len(known), points.shape[1]) else "full"
     return np.asarray(PCA(most, svd_solver=solver, random_state=seed).fit(points[known]).transform(points))
 

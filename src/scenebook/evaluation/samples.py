@@ -14,11 +14,11 @@ from scenebook.data.decoding import decode
 from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
-COLUMNS = ["path", "label"]
+_COLUMNS = ["path", "label"]
 KINDS = ("right and sure", "right and unsure", "wrong and sure")
 """The kinds of cases, in the order in which they are shown."""
 HEADINGS = ("Right and sure", "Right but unsure", "Wrong, the largest losses first")
-SMALLEST = 1e-12
+_SMALLEST = 1e-12
 """What a probability of 0 counts as in a loss: single precision can round to it."""
 
 
@@ -38,8 +38,8 @@ def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, se
         rows = images[images["label"] == name]
         if len(rows):
             rng = np.random.default_rng([seed, position])
-            chosen.append(rows[COLUMNS].iloc[int(rng.integers(len(rows)))])
-    return pd.DataFrame(chosen, columns=COLUMNS).reset_index(drop=True)
+            chosen.append(rows[_COLUMNS].iloc[int(rng.integers(len(rows)))])
+    return pd.DataFrame(chosen, columns=_COLUMNS).reset_index(drop=True)
 
 
 def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: int, seed: int) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: 
         rows = images[images["label"] == name]
         rng = np.random.default_rng([seed, position])
         chosen.append(rows.iloc[rng.permutation(len(rows))[:each]])
-    return pd.concat(chosen)[COLUMNS].reset_index(drop=True)
+    return pd.concat(chosen)[_COLUMNS].reset_index(drop=True)
 
 
 def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, gap: int = 2) -> dict[str, np.ndarray]:
@@ -110,7 +110,7 @@ def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
                 advice="Add the image, or leave samples_dir out: then they are taken from the test images.",
             )
         rows.append({"path": readable, "label": name})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _is_readable(path: Path) -> bool:
@@ -145,7 +145,7 @@ def select_cases(predictions: pd.DataFrame, *, each: int = 6) -> pd.DataFrame:
         true class's probability) and `p_<class>`; of a kind that has no images, no rows.
     """
     own = [row[f"p_{row['label']}"] for row in predictions.to_dict("records")]
-    loss = -np.log(np.maximum(np.array(own, dtype=float), SMALLEST))
+    loss = -np.log(np.maximum(np.array(own, dtype=float), _SMALLEST))
     columns = ["path", "label", "predicted", "confidence"]
     table = predictions[columns].assign(loss=loss).join(predictions.filter(regex="^p_"))
     is_right = table["label"] == table["predicted"]

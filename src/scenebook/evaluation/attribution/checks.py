@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
-SHARE = 0.25
+_SHARE = 0.25
 """Of an image is blurred, to see whether the network misses it."""
 MOST_CHECKED = 48
 """Images on which maps are checked, at most."""
@@ -70,7 +70,7 @@ def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray | None =
     values = (values + _TIES * gaussian_filter(values, (0, side / 3, side / 3))).reshape(len(images), -1)
     order = np.argsort(values, axis=1, kind="stable")
     softened = soften(images) if softened is None else softened
-    quarter = round(SHARE * values.shape[1])
+    quarter = round(_SHARE * values.shape[1])
 
     def hide(places: np.ndarray) -> np.ndarray:
         masks = np.zeros(values.shape, dtype=np.float32)

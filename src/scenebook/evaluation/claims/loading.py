@@ -14,7 +14,7 @@ from scenebook.core.errors import ClaimsError
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import Settings
 from scenebook.core.yaml_files import Location, find_line, read_yaml
-from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, MEASURES, NONE
+from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, MEASURES, NO_MEASURE
 from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES
 from scenebook.evaluation.claims.schema import (
     Claim,
@@ -185,7 +185,7 @@ def _check_claim(claim: Claim, paper: Paper) -> Iterator[Problem]:
         wanted_of = measure.of
     if claim.measure in MEASURES:
         wanted_of = MEASURES[claim.measure].of or wanted_of
-    elif claim.measure != NONE and not ARTIFACT.fullmatch(claim.measure):
+    elif claim.measure != NO_MEASURE and not ARTIFACT.fullmatch(claim.measure):
         known = f"Registered: {', '.join(MEASURES)}."
         yield ("measure",), "folder/file.json:dotted.path, a registered measure, or none", claim.measure, known
     if claim.measure == ABLATION and not (claim.study and claim.study.directions):

@@ -11,7 +11,7 @@ from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.evaluation.claims.schema import Claim
 
-NONE = "none"
+NO_MEASURE = "none"
 ABLATION = "ablation"
 ARTIFACT = re.compile(r"(?P<file>[\w-]+(?:/[\w-]+)*\.json):(?P<path>[^\s.]+(?:\.[^\s.]+)*)")
 VERDICTS_FILE = "ablations/verdicts.json"
@@ -50,7 +50,7 @@ def measure_run(claim: Claim, run_dir: RunDirectory) -> Measured | None:
     Raises:
         ClaimsError: What the claim's dotted path leads to is neither a score nor a single value.
     """
-    if claim.measure == NONE:
+    if claim.measure == NO_MEASURE:
         return None
     try:
         if claim.measure in MEASURES:
@@ -65,7 +65,7 @@ def measure_run(claim: Claim, run_dir: RunDirectory) -> Measured | None:
 def explain_missing(claim: Claim, run_dir: RunDirectory) -> str:
     """Returns the sentence on why a run says nothing about a claim: a wrong path should not go unnoticed."""
     found = ARTIFACT.fullmatch(claim.measure)
-    if claim.measure == NONE or found is None:
+    if claim.measure == NO_MEASURE or found is None:
         return "The run does not measure it."
     if not run_dir.path(found["file"]).is_file():
         return f"The run has no {found['file']}."

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 WorkKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:.+/-]*$")]
 """A work's key in the bibliography."""
-Text = Annotated[str, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 Value = bool | int | float | str
 
@@ -60,9 +60,9 @@ class Conditions(_Strict):
         samples_given: Whether the sample images must have been chosen by the user.
     """
 
-    dataset: list[Text] | None = None
-    backbone: list[Text] | None = None
-    recipe: list[Text] | Literal["all"] = Field(default_factory=list)
+    dataset: list[NonEmptyText] | None = None
+    backbone: list[NonEmptyText] | None = None
+    recipe: list[NonEmptyText] | Literal["all"] = Field(default_factory=list)
     num_classes: Annotated[int, Field(ge=2)] | None = None
     same_classes: bool = False
     samples_given: bool = False
@@ -91,8 +91,8 @@ class Claim(_Strict):
     """
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    statement: Text
-    where: Text
+    statement: NonEmptyText
+    where: NonEmptyText
     reported: Value
     printed: str = ""
     percent: bool = False
@@ -141,9 +141,9 @@ class Paper(_Strict):
         remark: A sentence on what every comparison of scores with it lacks.
     """
 
-    title: Text
+    title: NonEmptyText
     source: WorkKey | None = None
-    classes: list[Text] = Field(default_factory=list)
+    classes: list[NonEmptyText] = Field(default_factory=list)
     recipe: dict[str, Value] = Field(default_factory=dict)
     confusion_matrix: list[list[Count]] | None = None
     parameters: ParameterCounts | None = None

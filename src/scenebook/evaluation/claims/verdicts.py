@@ -10,7 +10,7 @@ from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import DRAWN_SCENES, RANDOM
 from scenebook.core.wording import show_setting
-from scenebook.evaluation.claims.measures import NONE, Measured, explain_missing, measure_run
+from scenebook.evaluation.claims.measures import NO_MEASURE, Measured, explain_missing, measure_run
 from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES, measure_paper
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper, Value
 
@@ -23,8 +23,8 @@ NOT_TESTED = "not tested in this run"
 VERDICTS = (CONTRADICTED, NOT_REPRODUCED, UNDECIDED, REPRODUCED, NOT_COMPARABLE, NOT_TESTED)
 """In the order in which a reader wants to hear of them."""
 NOTHING = "–"
-MOST_PLACES = 7
-SLACK = 1e-9
+_MOST_PLACES = 7
+_SLACK = 1e-9
 """So that 0.88 - 0.02 and 0.86 are the same edge."""
 
 
@@ -85,7 +85,7 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
         if not paper_holds:
             why = claim.note or f"By {origin} it is another value."
             return Judged(claim, CONTRADICTED, why, show_value(claim, value), paper_holds=False)
-        if claim.measure == NONE:
+        if claim.measure == NO_MEASURE:
             why = claim.note or f"It follows from {origin}."
             return Judged(claim, REPRODUCED, why, show_value(claim, value), paper_holds=True)
     mismatch = find_mismatch(claim, paper, run)
@@ -95,7 +95,7 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
         return Judged(claim, NOT_COMPARABLE, mismatch.why, shown, interval, False, paper_holds, mismatch.shared)
     if measured is None:
         return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), paper_holds=paper_holds)
-    verdict, why = (measured.verdict, measured.why) if measured.verdict else compare(claim, measured)
+    verdict, why = (measured.verdict, measured.why) if measured.verdict else decide(claim, measured)
     if verdict not in VERDICTS:
         raise ScenebookError(f"Expected one of the verdicts {', '.join(VERDICTS)}. Received: {claim.id}={verdict!r}.")
     decided = verdict not in (NOT_COMPARABLE, NOT_TESTED)
@@ -155,7 +155,7 @@ def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
     return ""
 
 
-def compare(claim: Claim, measured: Measured) -> tuple[str, str]:
+def decide(claim: Claim, measured: Measured) -> tuple[str, str]:
     """Returns the verdict on a claim that can be compared, and why.
 
     With an interval: reproduced when all of it lies on the right side of the edge, not reproduced when none of it does,
@@ -192,10 +192,10 @@ def compare(claim: Claim, measured: Measured) -> tuple[str, str]:
 def _edges(kind: str, reported: float, tolerance: float) -> tuple[float, float]:
     """Returns the least and the greatest value that agree; below and above exclude the edge itself."""
     if kind == "below":
-        return float("-inf"), reported + tolerance - SLACK
+        return float("-inf"), reported + tolerance - _SLACK
     if kind == "above":
-        return reported - tolerance + SLACK, float("inf")
-    return reported - tolerance - SLACK, reported + tolerance + SLACK
+        return reported - tolerance + _SLACK, float("inf")
+    return reported - tolerance - _SLACK, reported + tolerance + _SLACK
 
 
 def _describe_edges(claim: Claim) -> str:
@@ -211,7 +211,7 @@ def _describe_edges(claim: Claim) -> str:
 def rounds_to(value: float, claim: Claim) -> bool:
     """Returns whether a value, rounded as the paper prints it, is the reported one."""
     unit = _printed_unit(claim)
-    return abs(value - float(claim.reported)) <= unit / 2 + SLACK
+    return abs(value - float(claim.reported)) <= unit / 2 + _SLACK
 
 
 def _printed_unit(claim: Claim) -> float:
@@ -240,7 +240,7 @@ def show_value(claim: Claim, value: Value) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     places = max(2, _count_places(claim.reported))
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{places}f}" if places <= MOST_PLACES else f"{value:g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{places}f}" if places <= _MOST_PLACES else f"{value:g}"
 
 
 def _count_places(value: Value) -> int:

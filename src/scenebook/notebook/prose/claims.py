@@ -12,8 +12,8 @@ from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, REPRODUCED, VERDICTS, Judged
 
 JUDGED_FILE = "conclusion/claims.json"
-MOST_LISTED = 6
-MANY_INTERVALS = 10
+_MOST_LISTED = 6
+_MANY_INTERVALS = 10
 
 
 def tell_counts(judged: Sequence[Judged]) -> Sentence:
@@ -45,9 +45,9 @@ def tell_paper(paper: Paper, recipe: dict[str, Any], file: str) -> Sentence:
     """
     text = f"The claims are those of *{{title}}*{_cite([paper.source])}."
     changed = [name for name, value in paper.recipe.items() if recipe.get(name) != value]
-    listed = [f"{name} ({show_setting(recipe.get(name))}, not {paper.recipe[name]})" for name in changed[:MOST_LISTED]]
-    if len(changed) > MOST_LISTED:
-        listed.append(f"{len(changed) - MOST_LISTED} more")
+    listed = [f"{name} ({show_setting(recipe.get(name))}, not {paper.recipe[name]})" for name in changed[:_MOST_LISTED]]
+    if len(changed) > _MOST_LISTED:
+        listed.append(f"{len(changed) - _MOST_LISTED} more")
     if paper.recipe:
         text += " Of the {settings} settings that are known of its recipe this run changes "
         text += "{changed}." if changed else "none."
@@ -115,8 +115,8 @@ def tell_remaining_claims(judged: Sequence[Judged], file: str) -> list[Sentence]
         origins = dict.fromkeys(values, f"{JUDGED_FILE}: verdict, why")
         sentences.append((f"Not comparable with the paper: {'; '.join(parts)}.", Sourced(values, origins=origins)))
     for why, members in _by_reason(one for one in judged if one.verdict == NOT_TESTED).items():
-        named = [f"*{_field(one, 'claim')}*" for one in members[:MOST_LISTED]]
-        named += [f"{len(members) - MOST_LISTED} more"] if len(members) > MOST_LISTED else []
+        named = [f"*{_field(one, 'claim')}*" for one in members[:_MOST_LISTED]]
+        named += [f"{len(members) - _MOST_LISTED} more"] if len(members) > _MOST_LISTED else []
         cited = _cite(key for one in members for key in one.claim.source)
         reason, first = _field(members[0], "why"), members[0].claim.id
         values = collect_values(
@@ -138,7 +138,7 @@ def tell_score_remarks(judged: Sequence[Judged], paper: Paper, file: str) -> lis
     sentences: list[Sentence] = []
     if scores and paper.remark:
         sentences.append(("{remark}", Sourced({"remark": paper.remark}, origins={"remark": f"{file}: paper.remark"})))
-    if scores >= MANY_INTERVALS:
+    if scores >= _MANY_INTERVALS:
         origins = {"scores": f"{JUDGED_FILE}: records with an interval that were compared"}
         text = "{scores} scores were compared: of so many 95% intervals, one in twenty misses by chance."
         sentences.append((text, Sourced({"scores": scores}, origins=origins)))

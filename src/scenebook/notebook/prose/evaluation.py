@@ -19,7 +19,7 @@ from scenebook.evaluation.metrics.report import (
     round_down,
 )
 
-FEW = 30
+_FEW = 30
 """With so many test images, the interval of a class's recall is up to a third wide; with fewer, wider."""
 _MOST_NAMES = 4
 _CONSEQUENCES = {
@@ -92,10 +92,10 @@ def _tell_missing(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]
 
 def _tell_few(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
     tested = counts["test"][counts["test"] > 0].sort_values(kind="stable")
-    few = tested[tested < FEW]
+    few = tested[tested < _FEW]
     if not len(few):
         return
-    values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": FEW}
+    values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": _FEW}
     origins = dict.fromkeys(["least", "most"], "data/splits.csv: rows of a class whose split is test")
     sized = "{least}" if values["least"] == values["most"] else "{least} to {most}"
     images = "image" if values["most"] == 1 else "images"

@@ -18,14 +18,13 @@ _NINTHS = (
     ("middle left", "middle", "middle right"),
     ("lower left", "lower middle", "lower right"),
 )
-FEWEST = 10
+_FEWEST = 10
 """Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
-ALIKE = 0.5
+_ALIKE = 0.5
 """Maps whose ranks correlate as much as this are much the same."""
-CASES_FILE = "samples/rows.csv"
-CERTAIN = 0.9
+_CERTAIN = 0.9
 """A right prediction with at least this probability is called sure, however it ranks."""
-MOST_TOLD = 6
+_MOST_TOLD = 6
 """So many wrong samples are told in a sentence."""
 
 
@@ -97,7 +96,7 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
 
 def tell_map_checks(checks: dict[str, Any]) -> str:
     """Returns the sentences on checks of the kinds `hirescam` and `random`, for `say` with `checks`."""
-    if checks["n"] < FEWEST:
+    if checks["n"] < _FEWEST:
         images = "image was" if checks["n"] == 1 else "images were"
         return f"Only {{n}} test {images} checked: too few to conclude anything from [@tbl:map-checks]."
     if checks["gain"]["low"] > 0:
@@ -117,7 +116,7 @@ def tell_map_checks(checks: dict[str, Any]) -> str:
 def _tell_random(agreement: float | None) -> str:
     if agreement is None:
         return "Of a network with random weights no map varies, so there is nothing to compare."
-    if agreement < ALIKE:
+    if agreement < _ALIKE:
         return (
             "With random weights the maps are others (agreement {random_agreement:z.2f}): they show what was learned, "
             "and not only the outlines of the image."
@@ -175,7 +174,8 @@ def tell_cases(cases: pd.DataFrame, n: int) -> tuple[str, Sourced]:
         values |= {"label": worst["label"], "predicted": worst["predicted"]}
         values |= {"share": say_share(worst["confidence"]), "own": say_share(worst[f"p_{worst['label']}"])}
     sentence = f"{_tell_right(len(sure), unsure, values)} {_tell_wrong(values)}"
-    return sentence, Sourced(values, origins=dict.fromkeys(values, CASES_FILE) | {"n": "training/test_predictions.csv"})
+    origins = dict.fromkeys(values, "samples/rows.csv") | {"n": "training/test_predictions.csv"}
+    return sentence, Sourced(values, origins=origins)
 
 
 def _tell_right(sure: int, unsure: pd.DataFrame, values: Mapping[str, Any]) -> str:
@@ -185,7 +185,7 @@ def _tell_right(sure: int, unsure: pd.DataFrame, values: Mapping[str, Any]) -> s
         if values["n"] == 1:
             return "The one test image is classified correctly; its class is given {sure_high}."
         return "Of {n:,} test images one is classified correctly; its class is given {sure_high}."
-    if unsure["confidence"].min() >= CERTAIN:
+    if unsure["confidence"].min() >= _CERTAIN:
         return "The network is sure whenever it is right: even the least sure right prediction is given {unsure_low}."
     surely, barely = _range("sure", values), _range("unsure", values)
     return f"Where the network is right and sure, it gives the class {surely}; where it is right but unsure, {barely}."
@@ -219,7 +219,7 @@ def tell_wrong_samples(selection: pd.DataFrame) -> str:
     wrong = selection[selection["label"] != selection["predicted"]]
     told = [
         f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
-        for row in wrong.head(MOST_TOLD).to_dict("records")
+        for row in wrong.head(_MOST_TOLD).to_dict("records")
     ]
     rest = len(wrong) - len(told)
     return "; ".join([*told, *([f"and {rest} more are wrong"] if rest > 0 else [])])

@@ -17,7 +17,7 @@ from scenebook.evaluation.claims.verdicts import (
     REPRODUCED,
     UNDECIDED,
     Judged,
-    compare,
+    decide,
     judge_paper_claims,
 )
 from scenebook.notebook.prose.claims import tell_remaining_claims
@@ -78,7 +78,7 @@ def test_parameter_counts_are_reproduced_only_when_equal(papers: ClaimsFile, pap
     ],
 )
 def test_a_score_is_judged_by_its_whole_interval(kind: str, low: float, high: float, verdict: str) -> None:
-    assert compare(make_claim(0.88, kind, 0.02), Measured((low + high) / 2, low, high))[0] == verdict
+    assert decide(make_claim(0.88, kind, 0.02), Measured((low + high) / 2, low, high))[0] == verdict
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_a_score_is_judged_by_its_whole_interval(kind: str, low: float, high: fl
 def test_a_value_without_an_interval_is_never_undecided(
     reported: float | str, kind: str, measured: float | str, verdict: str
 ) -> None:
-    assert compare(make_claim(reported, kind), Measured(measured))[0] == verdict
+    assert decide(make_claim(reported, kind), Measured(measured))[0] == verdict
 
 
 def test_equals_may_have_a_tolerance() -> None:
-    assert compare(make_claim(0.88, "equals", 0.005), Measured(0.884))[0] == REPRODUCED
-    assert compare(make_claim(0.88, "equals"), Measured(0.884))[0] == NOT_REPRODUCED
+    assert decide(make_claim(0.88, "equals", 0.005), Measured(0.884))[0] == REPRODUCED
+    assert decide(make_claim(0.88, "equals"), Measured(0.884))[0] == NOT_REPRODUCED
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_equals_may_have_a_tolerance() -> None:
 def test_a_score_is_not_refuted_by_an_interval_that_holds_the_reported_value(
     low: float, high: float, verdict: str
 ) -> None:
-    assert compare(make_claim(0.88), Measured((low + high) / 2, low, high))[0] == verdict
-    assert compare(make_claim("high"), Measured(0.88, low, high))[0] == NOT_REPRODUCED
+    assert decide(make_claim(0.88), Measured((low + high) / 2, low, high))[0] == verdict
+    assert decide(make_claim("high"), Measured(0.88, low, high))[0] == NOT_REPRODUCED
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_score_is_not_refuted_by_an_interval_that_holds_the_reported_value(
     ],
 )
 def test_the_edge_is_told_without_rounding(kind: str, tolerance: float, percent: bool, why: str) -> None:
-    assert compare(make_claim(0.88, kind, tolerance, percent=percent), Measured(0.9, 0.89, 0.91))[1] == why
+    assert decide(make_claim(0.88, kind, tolerance, percent=percent), Measured(0.9, 0.89, 0.91))[1] == why
 
 
 def test_a_paper_that_starts_from_random_weights_is_comparable_with_such_a_run(
@@ -139,7 +139,7 @@ def test_a_paper_that_starts_from_random_weights_is_comparable_with_such_a_run(
 
 def test_a_text_that_was_measured_is_no_number() -> None:
     with pytest.raises(ClaimsError, match=r"Expected a number to be measured.*claim='c'.*measured='fast'"):
-        compare(make_claim(0.88, "within"), Measured("fast"))
+        decide(make_claim(0.88, "within"), Measured("fast"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from scenebook.core.errors import ScenebookError
 from scenebook.evaluation.metrics.intervals import compute_proportion
-from scenebook.evaluation.metrics.scores import check_predictions, compute_scores
+from scenebook.evaluation.metrics.scores import check_predictions, compute_score_without, compute_scores
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, predictions_of
 
 ALL = {"accuracy", "macro_f1", "weighted_f1", "log_loss", "ece", "macro_precision", "macro_recall"}
@@ -81,3 +81,17 @@ def test_the_papers_7301_images_take_less_than_10_seconds_and_1_gigabyte() -> No
     tracemalloc.stop()
     assert seconds < 10
     assert peak < 1e9
+
+
+def make_seen(rights: list[bool]) -> pd.DataFrame:
+    rows = [(f"{number}.jpg", "cat", "cat" if right else "dog") for number, right in enumerate(rights)]
+    return pd.DataFrame(rows, columns=["path", "label", "predicted"])
+
+
+def test_accuracy_without_duplicates_leaves_out_the_images_that_were_seen() -> None:
+    predictions = make_seen([True] * 6 + [False] * 4)
+    scores = compute_score_without(predictions, ["0.jpg", "1.jpg"])
+    assert scores["n_without_duplicates"] == 8
+    assert scores["accuracy_without_duplicates"] == compute_proportion(4, 8)
+    assert compute_score_without(predictions, []) == {}
+    assert compute_score_without(predictions, list(predictions["path"])) == {"n_without_duplicates": 0}

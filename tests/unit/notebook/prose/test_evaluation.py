@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.evaluation.metrics.report import find_unlike_shares
-from scenebook.notebook.prose.evaluation import tell_cautions
+from scenebook.notebook.prose.evaluation import tell_accuracy_without, tell_cautions
 
 
 def counts_of(train: list[int], validation: list[int], test: list[int]) -> pd.DataFrame:
@@ -73,3 +74,16 @@ def test_classes_without_test_images_are_named() -> None:
     sentences = said(counts_of([50, 50, 50], [5, 5, 5], [50, 0, 50]))
     assert any(sentence.startswith("Without test images: c1.") for sentence in sentences)
     assert not any("only" in sentence for sentence in sentences)
+
+
+def test_the_sentence_on_duplicates_knows_whether_they_explain_the_accuracy() -> None:
+    whole = {"accuracy": compute_proportion(90, 100)}
+    near = {**whole, "n_without_duplicates": 98, "accuracy_without_duplicates": compute_proportion(88, 98)}
+    far = {**whole, "n_without_duplicates": 40, "accuracy_without_duplicates": compute_proportion(20, 40)}
+    assert "do not explain it" in tell_accuracy_without(near)
+    better = {**whole, "n_without_duplicates": 90, "accuracy_without_duplicates": compute_proportion(90, 90)}
+    assert "the figure to go by" in tell_accuracy_without(far)
+    assert "more than on all" in tell_accuracy_without(better)
+    assert "nothing is known" in tell_accuracy_without({**whole, "n_without_duplicates": 0})
+    few = {**whole, "n_without_duplicates": 12, "accuracy_without_duplicates": compute_proportion(12, 12)}
+    assert "This interval holds the first figure" in tell_accuracy_without(few)
