@@ -15,7 +15,7 @@ from scenebook.data.images import Stamp
 
 FILE = "facts-1.sqlite"
 KEPT_DAYS = 180
-Facts = dict[str, Any]
+FileFacts = dict[str, Any]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS facts (
@@ -29,13 +29,13 @@ _USE = "UPDATE facts SET day = ? WHERE path = ? AND version = ? AND day < ?"
 
 
 class FactsCache:
-    """Facts by file: its absolute path, size, times and inode. Use it as a context.
+    """FileFacts by file: its absolute path, size, times and inode. Use it as a context.
 
     Losing it costs time, nothing else: where it cannot be read or written, everything is found out again.
 
     Args:
         folder: Where it is kept.
-        version: Facts of another version, of the decoder say, are not returned.
+        version: FileFacts of another version, of the decoder say, are not returned.
     """
 
     def __init__(self, folder: Path, version: str) -> None:
@@ -62,7 +62,7 @@ class FactsCache:
             with suppress(sqlite3.Error):
                 self._connection.close()
 
-    def find(self, root: Path, files: Iterable[tuple[str, Stamp | None]]) -> list[Facts | None]:
+    def find(self, root: Path, files: Iterable[tuple[str, Stamp | None]]) -> list[FileFacts | None]:
         """Returns the facts of each file that has not changed since they were kept, `None` for the others.
 
         Args:
@@ -70,7 +70,7 @@ class FactsCache:
             files: Path and stamp.
         """
         listed = list(files)
-        found: list[Facts | None] = [None] * len(listed)
+        found: list[FileFacts | None] = [None] * len(listed)
         if self._connection is None:
             return found
         used: list[bytes] = []
@@ -86,7 +86,7 @@ class FactsCache:
                 self._connection.executemany(_USE, rows)
         return found
 
-    def keep(self, root: Path, files: Sequence[tuple[str, Stamp | None, Facts]]) -> None:
+    def keep(self, root: Path, files: Sequence[tuple[str, Stamp | None, FileFacts]]) -> None:
         """Keeps the facts of files, by path and stamp."""
         if self._connection is None:
             return

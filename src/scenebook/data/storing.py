@@ -24,7 +24,7 @@ from scenebook.core.errors import DatasetError, MissingArtifactError
 from scenebook.core.provenance import sha256_bytes, sha256_lines
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES, MAX_MEGAPIXELS, decode, resize
-from scenebook.data.file_facts import Facts, FactsCache
+from scenebook.data.file_facts import FileFacts, FactsCache
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import MEASURES_VERSION, measure
@@ -38,7 +38,7 @@ _WORTH_PROCESSES = 3000
 of a small image is spent in Python.)"""
 
 FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
-"""Facts of files that another version found out are not used."""
+"""FileFacts of files that another version found out are not used."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def decode_images(
 @dataclass(frozen=True)
 class _Decoded:
     pixels: bytes | memoryview
-    facts: Facts
+    facts: FileFacts
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Work:
     image_size: int
     max_megapixels: int
 
-    def __call__(self, images: Sequence[tuple[str, bool]]) -> list[tuple[bytes, Facts] | str]:
+    def __call__(self, images: Sequence[tuple[str, bool]]) -> list[tuple[bytes, FileFacts] | str]:
         """Returns pixels and facts of each image, or why it cannot be read.
 
         Args:
@@ -145,7 +145,7 @@ class _Work:
         """
         return [self._decode(path, wanted) for path, wanted in images]
 
-    def _decode(self, path: str, wanted: bool) -> tuple[bytes, Facts] | str:
+    def _decode(self, path: str, wanted: bool) -> tuple[bytes, FileFacts] | str:
         try:
             content = read_regular(self.root / path, MAX_BYTES)
             full = decode(content, max_megapixels=self.max_megapixels)
@@ -163,14 +163,14 @@ class _Work:
 
 def _decode_all(
     images: Sequence[SourceImage],
-    facts: Sequence[Facts | None],
+    facts: Sequence[FileFacts | None],
     work: _Work,
     earlier: _StoredPixels,
     cache: FactsCache,
 ) -> Iterator[tuple[SourceImage, _Decoded | str]]:
     """Yields images in order with their pixels and facts, or with the reason; a bounded number of them in memory."""
     rows = [None if known is None else earlier.rows.get(known["sha256"]) for known in facts]
-    waiting: deque[tuple[range, Future[list[tuple[bytes, Facts] | str]]]] = deque()
+    waiting: deque[tuple[range, Future[list[tuple[bytes, FileFacts] | str]]]] = deque()
     starts = iter(range(0, len(images), _CHUNK))
     with _make_pool(sum(row is None for row in rows)) as (pool, workers), earlier:
         while True:
@@ -184,7 +184,7 @@ def _decode_all(
                 return
             chunk, future = waiting.popleft()
             decoded = iter(_result_of(future))
-            new: list[tuple[str, Any, Facts]] = []
+            new: list[tuple[str, Any, FileFacts]] = []
             for i in chunk:
                 image, known, row = images[i], facts[i], rows[i]
                 if row is not None and known is not None:
@@ -221,7 +221,7 @@ class _make_pool:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result_of(future: Future[list[tuple[bytes, Facts] | str]]) -> list[tuple[bytes, Facts] | str]:
+def _result_of(future: Future[list[tuple[bytes, FileFacts] | str]]) -> list[tuple[bytes, FileFacts] | str]:
     try:
         return future.result()
     except BrokenProcessPool:
@@ -262,7 +262,7 @@ class _StoredPixels:
         """Writes down what the stored pixels are, so that a later execution can trust them."""
         run_dir.write_json(_RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
 
-    def holds_exactly(self, facts: Sequence[Facts | None]) -> bool:
+    def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
         """Tells whether the stored pixels are those of these images, in this order."""
         return len(facts) == len(self._digests) > 0 and all(
             known is not None and known["sha256"] == digest for known, digest in zip(facts, self._digests, strict=True)
@@ -295,11 +295,11 @@ def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, 
     }
 
 
-def _within(facts: Facts | None, max_megapixels: int) -> Facts | None:
+def _within(facts: FileFacts | None, max_megapixels: int) -> FileFacts | None:
     return None if facts is None or facts["width"] * facts["height"] > max_megapixels * 1_000_000 else facts
 
 
-def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: Facts) -> None:
+def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: FileFacts) -> None:
     for name, value in {"path": image.path, "label": image.label, "split": image.split, **facts}.items():
         columns.setdefault(name, []).append(value)
 

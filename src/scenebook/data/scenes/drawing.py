@@ -28,13 +28,13 @@ from PIL import Image
 
 from scenebook.core.errors import InputError
 from scenebook.data.scenes.alpine import paint_alpine
+from scenebook.data.scenes.canvas import Canvas
 from scenebook.data.scenes.coast import paint_sea
-from scenebook.data.scenes.easel import Easel
 from scenebook.data.scenes.sky import draw_mood
 from scenebook.data.scenes.town import paint_town
 from scenebook.data.scenes.woods import paint_forest
 
-Painter = Callable[[Easel, float], None]
+Painter = Callable[[Canvas, float], None]
 
 # Painter of each class, and the range from which it draws its number evenly.
 RANGES: dict[str, tuple[Painter, float, float]] = {
@@ -76,30 +76,30 @@ def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDA
     rng = np.random.default_rng(np.random.SeedSequence([seed, CLASS_NAMES.index(class_name), index]))
     paint, low, high = RANGES[class_name]
     margin = size // 24 + 1
-    easel = Easel(rng, SUPERSAMPLING * (size + 2 * margin), draw_mood(rng))
-    paint(easel, easel.between(low, high))
-    return finish(easel, size)
+    canvas = Canvas(rng, SUPERSAMPLING * (size + 2 * margin), draw_mood(rng))
+    paint(canvas, canvas.between(low, high))
+    return finish(canvas, size)
 
 
-def finish(easel: Easel, size: int) -> NDArray[np.uint8]:
+def finish(canvas: Canvas, size: int) -> NDArray[np.uint8]:
     """Tilt the camera a little, cut off the margin, average down to `size`, and add grain.
 
     Returns:
         uint8 `(size, size, 3)`.
     """
-    side, target = easel.side, SUPERSAMPLING * size
+    side, target = canvas.side, SUPERSAMPLING * size
     margin = (side - target) // 2
-    slope = easel.between(-0.07, 0.07)
+    slope = canvas.between(-0.07, 0.07)
     steps = np.arange(target)
     shift = np.floor((steps - target / 2) * slope + 0.5).astype(np.int64)
     rows = np.clip(steps[:, None] + shift[None, :] + margin, 0, side - 1)
     columns = np.clip(steps[None, :] - shift[:, None] + margin, 0, side - 1)
-    turned = np.asarray(easel.image).reshape(-1, 3).take(rows * side + columns, axis=0)
+    turned = np.asarray(canvas.image).reshape(-1, 3).take(rows * side + columns, axis=0)
     small = np.asarray(Image.fromarray(turned).reduce(SUPERSAMPLING))
-    strength = easel.pick((1, 2, 3, 4))
-    grain = easel.rng.integers(-strength, strength + 1, size=(size, size, 1), dtype=np.int16)
-    colour_grain = easel.rng.integers(-2, 3, size=(size, size, 3), dtype=np.int16)
-    light = easel.between(0.84, 1.1)
+    strength = canvas.pick((1, 2, 3, 4))
+    grain = canvas.rng.integers(-strength, strength + 1, size=(size, size, 1), dtype=np.int16)
+    colour_grain = canvas.rng.integers(-2, 3, size=(size, size, 3), dtype=np.int16)
+    light = canvas.between(0.84, 1.1)
     pixels = np.floor(small * light).astype(np.int16)
     return np.clip(pixels + grain + colour_grain, 0, 255).astype(np.uint8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.data.scenes.easel import Easel, Mood, mix, stretch, vary
+from scenebook.data.scenes.canvas import Canvas, Mood, mix, stretch, vary
 
 MOODS = (
     Mood((62, 124, 200), (188, 216, 236), (1.0, 1.0, 0.97), haze=0.30, clouds=0.35, lamps=0.02),
@@ -33,33 +33,33 @@ def draw_mood(rng: np.random.Generator) -> Mood:
     )
 
 
-def paint_sky(easel: Easel, horizon: float) -> None:
+def paint_sky(canvas: Canvas, horizon: float) -> None:
     """Fill the canvas with sky: a gradient down to the horizon, perhaps a sun, and clouds.
 
     Args:
-        easel: The canvas.
+        canvas: What is painted on, with its light and random numbers.
         horizon: Height at which the sky has its low colour, as a fraction of the side.
     """
-    mood = easel.mood
-    fall = np.clip(easel.rows / horizon, 0, 1) + 0 * easel.columns
-    wash = (easel.noise(2, 3, 1).astype(np.int16) - 128) // 10
-    everywhere = np.full((easel.side, easel.side), 255, dtype=np.uint8)
-    easel.paint(everywhere, np.clip(fall * 255 + wash, 0, 255).astype(np.uint8), mood.sky_top, mood.sky_low)
-    if mood.haze < 0.5 and easel.chance(0.4):
-        paint_sun(easel, horizon)
+    mood = canvas.mood
+    fall = np.clip(canvas.rows / horizon, 0, 1) + 0 * canvas.columns
+    wash = (canvas.noise(2, 3, 1).astype(np.int16) - 128) // 10
+    everywhere = np.full((canvas.side, canvas.side), 255, dtype=np.uint8)
+    canvas.paint(everywhere, np.clip(fall * 255 + wash, 0, 255).astype(np.uint8), mood.sky_top, mood.sky_low)
+    if mood.haze < 0.5 and canvas.chance(0.4):
+        paint_sun(canvas, horizon)
     level = int(200 - 120 * min(1.0, mood.clouds))
-    billows = easel.noise(5, 2, 3)
+    billows = canvas.noise(5, 2, 3)
     cloud = (stretch(billows, level, min(255, level + 60)).astype(np.uint16) * 5 // 6).astype(np.uint8)
     bright = mix(mood.sky_low, (255, 255, 255), 0.6)
-    easel.paint(cloud, billows, bright, mix(mood.sky_low, mood.sky_top, 0.35))
+    canvas.paint(cloud, billows, bright, mix(mood.sky_low, mood.sky_top, 0.35))
 
 
-def paint_sun(easel: Easel, horizon: float) -> None:
+def paint_sun(canvas: Canvas, horizon: float) -> None:
     """A pale disc with a halo, anywhere above the horizon."""
-    height = easel.between(0.2, 0.85)
-    centre, radius = (easel.between(0.1, 0.9), horizon * height), easel.between(0.03, 0.055)
-    behind = mix(easel.mood.sky_top, easel.mood.sky_low, height)
-    glow = mix(easel.mood.sky_low, (255, 236, 190), 0.5)
+    height = canvas.between(0.2, 0.85)
+    centre, radius = (canvas.between(0.1, 0.9), horizon * height), canvas.between(0.03, 0.055)
+    behind = mix(canvas.mood.sky_top, canvas.mood.sky_low, height)
+    glow = mix(canvas.mood.sky_low, (255, 236, 190), 0.5)
     for ring, share in ((2.6, 0.35), (1.8, 0.6)):
-        easel.disc(centre, radius * ring, mix(behind, glow, share))
-    easel.disc(centre, radius, mix((255, 244, 210), easel.mood.sky_low, 0.25))
+        canvas.disc(centre, radius * ring, mix(behind, glow, share))
+    canvas.disc(centre, radius, mix((255, 244, 210), canvas.mood.sky_low, 0.25))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenebook.data.scenes.easel import Colour, Easel, Point, mix
+from scenebook.data.scenes.canvas import Canvas, Colour, Point, mix
+from scenebook.data.scenes.objects import paint_birds, paint_person, paint_round_tree
 from scenebook.data.scenes.sky import paint_sky
-from scenebook.data.scenes.things import paint_birds, paint_person, paint_round_tree
 
 WALLS: tuple[Colour, ...] = (
     (206, 176, 132), (168, 92, 74), (222, 208, 184), (150, 152, 156), (196, 148, 128), (128, 146, 160), (178, 166, 148),
@@ -59,124 +59,126 @@ class House:
     roof: Colour | None
 
 
-def paint_town(easel: Easel, road: float) -> None:
+def paint_town(canvas: Canvas, road: float) -> None:
     """A street between house fronts, closed by one more front.
 
     Args:
-        easel: The canvas.
+        canvas: What is painted on, with its light and random numbers.
         road: How far the street runs before a front closes it: at 0 that front fills the image above a strip of road,
             at 1 it is far away between two rows of houses. Everything that differs between buildings and street
             follows from it.
     """
-    centre = (easel.between(0.36, 0.64), easel.between(0.52, 0.64))
-    view = View(centre, easel.between(0.26, 0.42), 0.06 + 0.74 * (1 - road) * (1 - road))
-    paint_sky(easel, centre[1])
-    paint_ground(easel, view)
-    paint_end(easel, view)
+    centre = (canvas.between(0.36, 0.64), canvas.between(0.52, 0.64))
+    view = View(centre, canvas.between(0.26, 0.42), 0.06 + 0.74 * (1 - road) * (1 - road))
+    paint_sky(canvas, centre[1])
+    paint_ground(canvas, view)
+    paint_end(canvas, view)
     for side in (-1, 1):
-        paint_row(easel, view, side)
-    paint_traffic(easel, view)
-    if easel.chance(0.2):
-        paint_birds(easel, 0.3)
+        paint_row(canvas, view, side)
+    paint_traffic(canvas, view)
+    if canvas.chance(0.2):
+        paint_birds(canvas, 0.3)
 
 
-def draw_house(easel: Easel, height: float, floor_height: float) -> House:
+def draw_house(canvas: Canvas, height: float, floor_height: float) -> House:
     """A house of about this height: colour, floors, windows a floor, and a roof or none."""
     return House(
-        wall=easel.vary(easel.pick(WALLS), 16),
+        wall=canvas.vary(canvas.pick(WALLS), 16),
         height=height,
         floors=max(2, int(height / floor_height)),
-        bays=easel.pick((2, 3, 4)),
-        roof=easel.vary((120, 72, 60), 18) if easel.chance(0.4) else None,
+        bays=canvas.pick((2, 3, 4)),
+        roof=canvas.vary((120, 72, 60), 18) if canvas.chance(0.4) else None,
     )
 
 
-def paint_ground(easel: Easel, view: View) -> None:
+def paint_ground(canvas: Canvas, view: View) -> None:
     """Pavements, road, and the line along its middle."""
     near = 3.0
     depth = 1 - view.end
-    stone = easel.vary((168, 162, 152), 12)
-    tar = easel.vary((92, 92, 98), 14)
+    stone = canvas.vary((168, 162, 152), 12)
+    tar = canvas.vary((92, 92, 98), 14)
     top = view.at(0, 0, view.end)[1]
-    easel.box(-0.1, top, 1.1, 1.1, easel.tone(stone, 0.3))
-    easel.polygon(view.strip(-0.66, 0.66, view.end, near), easel.tone(mix(stone, (60, 60, 64), 0.5), 0.3 * depth))
-    easel.polygon(view.strip(-0.63, 0.63, view.end, near), easel.tone(tar, 0.3 * depth))
-    if easel.chance(0.7):
-        white = easel.tone((222, 218, 204), 0.3)
+    canvas.box(-0.1, top, 1.1, 1.1, canvas.tone(stone, 0.3))
+    canvas.polygon(view.strip(-0.66, 0.66, view.end, near), canvas.tone(mix(stone, (60, 60, 64), 0.5), 0.3 * depth))
+    canvas.polygon(view.strip(-0.63, 0.63, view.end, near), canvas.tone(tar, 0.3 * depth))
+    if canvas.chance(0.7):
+        white = canvas.tone((222, 218, 204), 0.3)
         for step in range(12):
             start, stop = (view.nearer(view.end, near, (step + part) / 12) for part in (0.2, 0.65))
-            easel.polygon(view.strip(-0.025, 0.025, start, stop), white)
-    if easel.chance(0.3):
-        paint_crossing(easel, view)
-    grain = easel.noise(40, 20, 2)
-    easel.paint(((easel.rows > top) & (easel.columns >= 0)).astype(np.uint8) * 40, grain, (0, 0, 0), (255, 255, 255))
+            canvas.polygon(view.strip(-0.025, 0.025, start, stop), white)
+    if canvas.chance(0.3):
+        paint_crossing(canvas, view)
+    grain = canvas.noise(40, 20, 2)
+    canvas.paint(((canvas.rows > top) & (canvas.columns >= 0)).astype(np.uint8) * 40, grain, (0, 0, 0), (255, 255, 255))
 
 
-def paint_crossing(easel: Easel, view: View) -> None:
+def paint_crossing(canvas: Canvas, view: View) -> None:
     """White bars across the road."""
-    start = max(view.end * 1.05, easel.between(0.5, 0.8))
+    start = max(view.end * 1.05, canvas.between(0.5, 0.8))
     stop = start * 1.35
     for bar in range(-5, 6, 2):
-        easel.polygon(view.strip(bar * 0.1 - 0.05, bar * 0.1 + 0.05, start, stop), easel.tone((226, 224, 216)))
+        canvas.polygon(view.strip(bar * 0.1 - 0.05, bar * 0.1 + 0.05, start, stop), canvas.tone((226, 224, 216)))
 
 
-def paint_end(easel: Easel, view: View) -> None:
+def paint_end(canvas: Canvas, view: View) -> None:
     """Fronts that close the street: towers in the haze behind, then one to four houses side by side."""
     depth = 0.9 * (1 - view.end)
-    for _ in range(easel.pick((0, 1, 2, 3))):
-        left, width = easel.between(-1.0, 0.7), easel.between(0.2, 0.4)
-        tower = draw_house(easel, easel.between(0.8, 1.3), 0.13)
-        paint_front(easel, view, left, left + width, tower, min(1.0, depth + 0.45))
-    count = easel.pick((1, 2, 3, 3, 4))
-    cuts = [-1.0, *sorted(-1 + 2 * (k + easel.between(-0.25, 0.25)) / count for k in range(1, count)), 1.0]
+    for _ in range(canvas.pick((0, 1, 2, 3))):
+        left, width = canvas.between(-1.0, 0.7), canvas.between(0.2, 0.4)
+        tower = draw_house(canvas, canvas.between(0.8, 1.3), 0.13)
+        paint_front(canvas, view, left, left + width, tower, min(1.0, depth + 0.45))
+    count = canvas.pick((1, 2, 3, 3, 4))
+    cuts = [-1.0, *sorted(-1 + 2 * (k + canvas.between(-0.25, 0.25)) / count for k in range(1, count)), 1.0]
     for left, right in itertools.pairwise(cuts):
-        house = draw_house(easel, easel.between(0.5, 1.1), 0.165)
-        paint_front(easel, view, left, right - (0.06 if easel.chance(0.2) else 0), house, depth)
+        house = draw_house(canvas, canvas.between(0.5, 1.1), 0.165)
+        paint_front(canvas, view, left, right - (0.06 if canvas.chance(0.2) else 0), house, depth)
 
 
-def paint_front(easel: Easel, view: View, left: float, right: float, house: House, depth: float) -> None:
+def paint_front(canvas: Canvas, view: View, left: float, right: float, house: House, depth: float) -> None:
     """One house front, seen straight on."""
     (x0, y1), (x1, y0) = view.at(left, 0, view.end), view.at(right, house.height, view.end)
-    easel.box(x0, y0, x1, y1, easel.tone(house.wall, depth))
+    canvas.box(x0, y0, x1, y1, canvas.tone(house.wall, depth))
     eaves = 0.05 * view.end
     if house.roof is not None and right - left < 1.1:
         ridge = ((x0 + x1) / 2, y0 - (x1 - x0) * 0.42)
-        easel.polygon([(x0 - eaves, y0), ridge, (x1 + eaves, y0)], easel.tone(house.roof, depth))
+        canvas.polygon([(x0 - eaves, y0), ridge, (x1 + eaves, y0)], canvas.tone(house.roof, depth))
     else:
-        cornice = easel.tone(mix(house.wall, (50, 46, 50), 0.3), depth)
-        easel.box(x0 - eaves / 2, y0 - eaves * 0.4, x1 + eaves / 2, y0 + eaves * 0.5, cornice)
+        cornice = canvas.tone(mix(house.wall, (50, 46, 50), 0.3), depth)
+        canvas.box(x0 - eaves / 2, y0 - eaves * 0.4, x1 + eaves / 2, y0 + eaves * 0.5, cornice)
     bays = max(2, int((right - left) * house.bays * 2.7))
-    paint_windows(easel, (x0, y0, x1, y1), house, bays, depth)
+    paint_windows(canvas, (x0, y0, x1, y1), house, bays, depth)
 
 
-def paint_windows(easel: Easel, wall: tuple[float, float, float, float], house: House, bays: int, depth: float) -> None:
+def paint_windows(
+    canvas: Canvas, wall: tuple[float, float, float, float], house: House, bays: int, depth: float
+) -> None:
     """Framed windows in rows on an upright wall; every other one on the ground floor is a door."""
     x0, y0, x1, y1 = wall
     wide, high = (x1 - x0) / bays, (y1 - y0) / house.floors
-    if min(wide, high) * easel.side < 3:  # too small to be seen
+    if min(wide, high) * canvas.side < 3:  # too small to be seen
         return
-    frame, glass = easel.tone(mix(house.wall, (250, 246, 238), 0.55), depth), easel.tone(GLASS, depth)
-    lamp = mix(LAMP, easel.mood.sky_low, 0.3 * depth)
+    frame, glass = canvas.tone(mix(house.wall, (250, 246, 238), 0.55), depth), canvas.tone(GLASS, depth)
+    lamp = mix(LAMP, canvas.mood.sky_low, 0.3 * depth)
     for floor, bay in itertools.product(range(house.floors), range(bays)):
         x, y = x0 + (bay + 0.25) * wide, y0 + (floor + 0.28) * high
         door = floor == house.floors - 1 and bay % 2 == 1
         bottom = y1 if door else y + 0.5 * high
-        easel.box(x - 0.06 * wide, y - 0.06 * high, x + 0.56 * wide, y1 if door else bottom + 0.05 * high, frame)
-        easel.box(x, y, x + 0.5 * wide, bottom, lamp if easel.chance(easel.mood.lamps) else glass)
+        canvas.box(x - 0.06 * wide, y - 0.06 * high, x + 0.56 * wide, y1 if door else bottom + 0.05 * high, frame)
+        canvas.box(x, y, x + 0.5 * wide, bottom, lamp if canvas.chance(canvas.mood.lamps) else glass)
 
 
-def paint_row(easel: Easel, view: View, side: int) -> None:
+def paint_row(canvas: Canvas, view: View, side: int) -> None:
     """Houses along one side of the street, from the far end to beside the painter."""
     scale = view.end
     darker = 0.12 + 0.22 * (side > 0)
     while scale < 2:
-        nearer = scale * easel.between(1.45, 1.9)
-        house = draw_house(easel, easel.between(0.75, 1.9), 0.3)
-        paint_side(easel, view, side, (scale, nearer), house, darker)
+        nearer = scale * canvas.between(1.45, 1.9)
+        house = draw_house(canvas, canvas.between(0.75, 1.9), 0.3)
+        paint_side(canvas, view, side, (scale, nearer), house, darker)
         scale = nearer
 
 
-def paint_side(easel: Easel, view: View, side: int, span: tuple[float, float], house: House, darker: float) -> None:
+def paint_side(canvas: Canvas, view: View, side: int, span: tuple[float, float], house: House, darker: float) -> None:
     """One house front along the street, between two scales."""
     far, near = span
     if abs(view.centre[0] + side * far - 0.5) > 0.56:
@@ -189,66 +191,66 @@ def paint_side(easel: Easel, view: View, side: int, span: tuple[float, float], h
         corners = [
             view.at(side, height, scale) for scale, height in ((first, low), (first, high), (last, high), (last, low))
         ]
-        easel.polygon(corners, easel.tone(colour, depth))
+        canvas.polygon(corners, canvas.tone(colour, depth))
 
     quad(0, house.height, 0, 1, wall)
     quad(house.height - 0.05, house.height + 0.02, 0, 1, house.roof or mix(wall, (30, 30, 36), 0.35))
-    if (near - far) * easel.side < 8:
+    if (near - far) * canvas.side < 8:
         return
     storey = house.height / house.floors
     for floor in range(house.floors):
         for bay in range(house.bays):
             start, low = (bay + 0.25) / house.bays, (floor + 0.3) * storey
-            lit = easel.chance(easel.mood.lamps)
+            lit = canvas.chance(canvas.mood.lamps)
             pane = LAMP if lit else mix(GLASS, (20, 22, 30), darker)
             bottom = 0.0 if floor == 0 else low
             quad(bottom, low + 0.5 * storey, start, start + 0.5 / house.bays, pane)
-    if easel.chance(0.4):
-        quad(0.9 * storey, 1.04 * storey, 0.1, 0.9, easel.pick(((170, 60, 50), (60, 110, 90), (220, 190, 110))))
+    if canvas.chance(0.4):
+        quad(0.9 * storey, 1.04 * storey, 0.1, 0.9, canvas.pick(((170, 60, 50), (60, 110, 90), (220, 190, 110))))
 
 
-def paint_traffic(easel: Easel, view: View) -> None:
+def paint_traffic(canvas: Canvas, view: View) -> None:
     """Cars, walkers, trees and lamps, the far ones first."""
-    count = easel.pick((1, 3, 4, 6))
+    count = canvas.pick((1, 3, 4, 6))
     for step in range(count):
-        scale = view.nearer(max(view.end, 0.09) * 1.05, 1.1, (step + easel.between(0, 1)) / count)
-        side = easel.pick((-1, 1))
-        kind = easel.pick(("car", "car", "walker", "tree", "lamp"))
+        scale = view.nearer(max(view.end, 0.09) * 1.05, 1.1, (step + canvas.between(0, 1)) / count)
+        side = canvas.pick((-1, 1))
+        kind = canvas.pick(("car", "car", "walker", "tree", "lamp"))
         if kind == "car":
-            paint_car(easel, view, side * easel.between(0.2, 0.45), scale)
+            paint_car(canvas, view, side * canvas.between(0.2, 0.45), scale)
         elif kind == "walker":
-            paint_person(easel, view.at(side * 0.8, 0, scale), 0.25 * scale)
+            paint_person(canvas, view.at(side * 0.8, 0, scale), 0.25 * scale)
         elif kind == "tree":
-            paint_round_tree(easel, view.at(side * 0.8, 0, scale), 0.75 * scale)
+            paint_round_tree(canvas, view.at(side * 0.8, 0, scale), 0.75 * scale)
         else:
-            paint_lamp(easel, view, side, scale)
+            paint_lamp(canvas, view, side, scale)
 
 
-def paint_car(easel: Easel, view: View, across: float, scale: float) -> None:
+def paint_car(canvas: Canvas, view: View, across: float, scale: float) -> None:
     """A car from behind."""
     x, y = view.at(across, 0, scale)
     size = 0.2 * scale
-    paint, dark = easel.tone(easel.vary(easel.pick(CAR_PAINTS), 14)), easel.tone((34, 34, 40))
+    paint, dark = canvas.tone(canvas.vary(canvas.pick(CAR_PAINTS), 14)), canvas.tone((34, 34, 40))
     for wheel in (-0.8, 0.5):
-        easel.box(x + size * wheel, y - size * 0.3, x + size * (wheel + 0.3), y, dark)
-    easel.box(x - size * 0.9, y - size * 0.75, x + size * 0.9, y - size * 0.12, paint)
+        canvas.box(x + size * wheel, y - size * 0.3, x + size * (wheel + 0.3), y, dark)
+    canvas.box(x - size * 0.9, y - size * 0.75, x + size * 0.9, y - size * 0.12, paint)
     for bottom, top, wide, narrow, colour in (
         (0.7, 1.2, 0.8, 0.6, paint),
-        (0.74, 1.08, 0.62, 0.5, easel.tone((120, 140, 156))),
+        (0.74, 1.08, 0.62, 0.5, canvas.tone((120, 140, 156))),
     ):
         low, high = y - size * bottom, y - size * top
         corners = [(x - size * wide, low), (x - size * narrow, high), (x + size * narrow, high), (x + size * wide, low)]
-        easel.polygon(corners, colour)
+        canvas.polygon(corners, colour)
     for lamp in (-0.8, 0.6):
-        easel.box(x + size * lamp, y - size * 0.6, x + size * (lamp + 0.2), y - size * 0.45, (206, 60, 50))
+        canvas.box(x + size * lamp, y - size * 0.6, x + size * (lamp + 0.2), y - size * 0.45, (206, 60, 50))
 
 
-def paint_lamp(easel: Easel, view: View, side: int, scale: float) -> None:
+def paint_lamp(canvas: Canvas, view: View, side: int, scale: float) -> None:
     """A street lamp whose arm reaches over the road."""
-    dark = easel.tone((52, 54, 58))
+    dark = canvas.tone((52, 54, 58))
     x, foot = view.at(side * 0.7, 0, scale)
     top, reach, thick = foot - 0.9 * scale, 0.16 * scale, 0.012 * scale
-    easel.box(x - thick, top, x + thick, foot, dark)
-    easel.box(min(x, x - side * reach), top - thick, max(x, x - side * reach), top + thick, dark)
-    glow = mix(dark, LAMP, 0.8 if easel.mood.lamps > 0.1 else 0.3)
-    easel.disc((x - side * reach, top + 2 * thick), 0.03 * scale, glow)
+    canvas.box(x - thick, top, x + thick, foot, dark)
+    canvas.box(min(x, x - side * reach), top - thick, max(x, x - side * reach), top + thick, dark)
+    glow = mix(dark, LAMP, 0.8 if canvas.mood.lamps > 0.1 else 0.3)
+    canvas.disc((x - side * reach, top + 2 * thick), 0.03 * scale, glow)

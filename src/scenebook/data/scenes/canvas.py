@@ -57,7 +57,7 @@ def vary(rng: np.random.Generator, colour: Colour, spread: int) -> Colour:
 
 
 @dataclass
-class Easel:
+class Canvas:
     """A square canvas, the light on it, and the random numbers of one image.
 
     Positions are fractions of the side, (0, 0) at the top left. Arrays are `(side, side)`.
