@@ -24,7 +24,7 @@ from scenebook.core.errors import DatasetError, MissingArtifactError
 from scenebook.core.provenance import sha256_bytes, sha256_lines
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES, MAX_MEGAPIXELS, decode, resize
-from scenebook.data.file_facts import FileFacts, FactsCache
+from scenebook.data.file_facts import FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import MEASURES_VERSION, measure
