@@ -14,12 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.job import Job, make_job
+from benchmarks.job import make_job
 from benchmarks.machine import describe_machine, list_versions
 from benchmarks.plan import MEASUREMENTS, select_measurements
-from benchmarks.results import judge_goals, tabulate_measurements, tabulate_ratios
+from benchmarks.results import print_results, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcomes, run_measurements
-from benchmarks.table import print_results
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.provenance import git_commit, without_folders
 from scenebook.core.run_directory import project_root, write_json
@@ -59,12 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--weights", default=_environment("WEIGHTS"), metavar="FILE", help="the backbone's; default: the profile's")
     add("--set", action="append", default=None, metavar="NAME=VALUE", help="change one setting of the profile")
     add("--images", type=int, metavar="N", help="training images; default: 3 batches with ResNet50, else 10")
-    add("--epochs", type=int, metavar="N", help="timed passes over them; default: 1 with ResNet50, else 2")
-    add("--study-images", type=int, metavar="N", help="training images of the study; default: half of them")
-    add("--study-epochs", type=int, metavar="N", help="epochs of its base variant; default: --epochs")
     add("--repeats", type=int, default=3, metavar="N", help="how often everything is repeated; default: 3")
-    add("--seconds", type=float, default=3.0, metavar="S",
-        help="the least time of what is no training, seconds; default: 3")  # fmt: skip
     add("--only", default="", metavar="NAME,...", help="these measurements only")
     add("--results", default=str(project_root() / "benchmarks" / "results.json"), metavar="FILE",
         help="where the numbers go; default: benchmarks/results.json")  # fmt: skip
@@ -81,8 +75,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     Raises:
         InputError: An argument is wrong.
     """
-    sizes = ("images", "epochs", "study_images", "study_epochs", "repeats", "seconds")
-    for name in sizes:
+    for name in ("images", "repeats"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             raise InputError("Expected a positive number.", received={name: value})
@@ -95,30 +88,29 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
         console.print(Text(text, style="yellow"))
     with TemporaryDirectory(prefix="scenebook-benchmark-") as folder:
-        job = _make_job(arguments, settings, Path(folder))
-        console.print(Text(describe_job(job)))
+        large = settings.backbone == PAPERS_BACKBONE
+        images = arguments.images or (3 if large else 10) * settings.batch_size
+        job = make_job(settings, Path(folder), images=images, epochs=1 if large else 2)
+        count, size = len(job.load_train()), settings.image_size
+        text = f"{settings.backbone}, {size} by {size} pixels, batches of {settings.batch_size}: {count:,} images"
+        console.print(Text(f"{text}, timed passes: {job.settings['epochs']}"))
         about = {
             "machine": machine,
             "versions": list_versions(),
             "commit": git_commit(project_root()),
             "arguments": {
                 "profile": profile,
-                "epochs": job.settings["epochs"],
                 "repeats": arguments.repeats,
-                "seconds": arguments.seconds,
                 "only": [measurement.name for measurement in measurements] if arguments.only else [],
             },
-            "images": {split: len(job.load_split(split)) for split in ("train", "validation")},
-            "study": {
-                "epochs": job.study_epochs,
-                "images": dict(zip(("train", "validation"), map(len, job.load_study()), strict=True)),
-            },
+            "images": count,
             "settings": without_folders(job.settings),
         }
         results: dict[str, Any] = {}
 
         def keep(outcomes: Outcomes) -> None:
-            results.update(about | compile_results(outcomes, settings))
+            measured = tabulate_measurements(outcomes)
+            results.update(about | {"measurements": measured, "ratios": tabulate_ratios(measured)})
             write_json(Path(arguments.results), results)
 
         run_measurements(
@@ -138,39 +130,6 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     values |= {name: getattr(arguments, name) for name in ("dataset", "weights") if getattr(arguments, name)}
     texts = arguments.set if arguments.set is not None else [_environment("SET") or ""]
     return resolve_paths(make_settings(values | parse_overrides(texts)), base), path.stem
-
-
-def _make_job(arguments: argparse.Namespace, settings: Settings, folder: Path) -> Job:
-    large = settings.backbone == PAPERS_BACKBONE
-    images = arguments.images or (3 if large else 10) * settings.batch_size
-    epochs = arguments.epochs or (1 if large else 2)
-    return make_job(
-        settings,
-        folder,
-        images=images,
-        epochs=epochs,
-        study_images=arguments.study_images or max(1, images // 2),
-        study_epochs=arguments.study_epochs or epochs,
-        seconds=arguments.seconds,
-    )
-
-
-def describe_job(job: Job) -> str:
-    """Returns what is measured with, for the terminal."""
-    settings, train = job.settings, job.load_split("train")
-    return (
-        f"{settings['backbone']}, {settings['image_size']} by {settings['image_size']} pixels, batches of "
-        f"{settings['batch_size']}: {len(train):,} images, timed passes: {settings['epochs']}; the study: "
-        f"{len(job.load_study()[0]):,} images"
-    )
-
-
-def compile_results(outcomes: Outcomes, settings: Settings) -> dict[str, Any]:
-    """Returns the numbers of results.json: measurements, ratios and goals."""
-    measured = tabulate_measurements(outcomes)
-    ratios = tabulate_ratios(measured)
-    goals = judge_goals(measured, ratios, is_papers=settings.backbone == PAPERS_BACKBONE)
-    return {"measurements": measured, "ratios": ratios, "goals": goals}
 
 
 if __name__ == "__main__":

@@ -29,17 +29,11 @@ class Job:
     Attributes:
         settings: All settings of a run, by their names; `epochs` is the number of timed passes.
         class_names: The classes.
-        study_images: How many of the training images the study takes.
-        study_epochs: The epochs of the study's base variant.
-        seconds: The least time of a measurement that is repeated until it has taken so long.
         folder: Where this job is kept.
     """
 
     settings: dict[str, Any]
     class_names: list[str]
-    study_images: int
-    study_epochs: int
-    seconds: float
     folder: Path
 
     @property
@@ -47,33 +41,12 @@ class Job:
         """How many classes there are."""
         return len(self.class_names)
 
-    def load_split(self, split: str) -> SplitImages:
-        """Returns the `train` or `validation` images, decoded, memory-mapped."""
-        return load_split(RunDirectory(self.folder / _RUN), split, self.class_names)
-
-    def load_study(self) -> tuple[SplitImages, SplitImages]:
-        """Returns the study's training and validation images: the same share of either split."""
-        train, validation = self.load_split("train"), self.load_split("validation")
-        share = min(1.0, self.study_images / len(train))
-        return select(train, round(share * len(train))), select(validation, math.ceil(share * len(validation)))
+    def load_train(self) -> SplitImages:
+        """Returns the training images, decoded, memory-mapped."""
+        return load_split(RunDirectory(self.folder / _RUN), "train", self.class_names)
 
 
-def select(images: SplitImages, count: int) -> SplitImages:
-    """Returns so many images of a split, spread evenly over it, so that each class has its share."""
-    chosen = np.linspace(0, len(images), count, endpoint=False, dtype=np.int64)
-    return SplitImages(
-        images.stored,
-        images.rows[chosen],
-        images.labels[chosen],
-        [images.paths[place] for place in chosen],
-        [images.digests[place] for place in chosen],
-    )
-
-
-def make_job(
-    settings: Settings, folder: Path, *, images: int, epochs: int, study_images: int, study_epochs: int,
-    seconds: float,
-) -> Job:  # fmt: skip
+def make_job(settings: Settings, folder: Path, *, images: int, epochs: int) -> Job:
     """Decodes and splits images as notebook 01 does, and keeps them in a folder with what else measurements need.
 
     Args:
@@ -81,9 +54,6 @@ def make_job(
         folder: An empty folder.
         images: How many training images are used, of all classes; fewer where there are not so many.
         epochs: Timed passes over them.
-        study_images: How many of them the study takes.
-        study_epochs: The epochs of the study's base variant.
-        seconds: The least time of a measurement that is repeated until it has taken so long.
 
     Raises:
         DatasetError: The images cannot be used.
@@ -111,16 +81,8 @@ def make_job(
     )
     train = np.flatnonzero(splits["split"] == "train")
     kept = train[np.linspace(0, len(train), min(images, len(train)), endpoint=False, dtype=np.int64)]
-    kept = np.concatenate([kept, np.flatnonzero(splits["split"] == "validation")])
-    write_splits(run_dir, splits.iloc[np.sort(kept)])
-    job = Job(
-        settings={**settings.model_dump(), "epochs": epochs},
-        class_names=list(found.class_names),
-        study_images=study_images,
-        study_epochs=study_epochs,
-        seconds=seconds,
-        folder=folder,
-    )
+    write_splits(run_dir, splits.iloc[kept])
+    job = Job({**settings.model_dump(), "epochs": epochs}, list(found.class_names), folder)
     write_json(folder / _JOB, {**dataclasses.asdict(job), "folder": str(folder)})
     return job
 

@@ -14,9 +14,7 @@ import tensorflow as tf
 
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
-from benchmarks.waiting import TimedRuntime
 from scenebook.core.errors import ScenebookError
-from scenebook.data.splitting import SplitImages
 from scenebook.network import training
 from scenebook.network.feature_stream import FeatureStream
 from scenebook.network.fitting import build_frozen_classifier, open_stream
@@ -36,11 +34,7 @@ def measure_streaming_openvino(job: Job) -> dict[str, float]:
 
 def _measure_streaming(job: Job, runtime: str) -> dict[str, float]:
     with open_training(job, {"feature_cache_gb": 0.0, "frozen_layers_runtime": runtime}) as ours:
-        ours.warm_up()
-        ours.base.forget()
-        seconds = take_seconds(ours.fit)
-        waiting = 100 * ours.base.share_waited
-    return {"rate": ours.count / seconds, "memory": read_memory_peak(), "waiting": waiting}
+        return ours.measure()
 
 
 def fill_feature_cache(job: Job) -> dict[str, float]:
@@ -53,14 +47,11 @@ def fill_feature_cache(job: Job) -> dict[str, float]:
 
         def run_through() -> None:
             for epoch in range(ours.epochs):
-                for _ in ours.stream.batches(np.arange(len(ours.train)), epoch, ours.batch_size):
+                for _ in ours.stream.batches(np.arange(len(ours.labels)), epoch, ours.batch_size):
                     pass
 
         seconds = take_seconds(run_through)
-        if any(len(ours.stream.list_missing(epoch)) for epoch in range(ours.epochs)):
-            raise ScenebookError(
-                "The feature cache does not hold every view: raise feature_cache_gb, or make room on the disk."
-            )
+        ours.check_all_kept()
     return {"rate": ours.count / seconds}
 
 
@@ -68,16 +59,11 @@ def measure_warm(job: Job) -> dict[str, float]:
     """Trains on what `fill_feature_cache` left.
 
     Raises:
-        ScenebookError: Views had to be computed after all.
+        ScenebookError: A view is missing.
     """
     with open_training(job, {}) as ours:
-        ours.warm_up()
-        seconds = take_seconds(ours.fit)
-        if ours.base.batches:
-            raise ScenebookError(
-                "The feature cache did not hold every view, so this would be no measurement of a warm one."
-            )
-    return {"rate": ours.count / seconds, "memory": read_memory_peak()}
+        ours.check_all_kept()
+        return ours.measure()
 
 
 @dataclass(frozen=True)
@@ -85,9 +71,7 @@ class Training:
     """What a training of the trainable layers consists of.
 
     Attributes:
-        train: The training images.
         labels: One-hot float32 `(n, num_classes)`.
-        base: The frozen layers, with their clock.
         tail: The trainable layers, compiled.
         stream: What feeds the trainable layers.
         epochs: The timed epochs.
@@ -95,9 +79,7 @@ class Training:
         seed: Seed of the order of the images.
     """
 
-    train: SplitImages
     labels: tf.Tensor
-    base: TimedRuntime
     tail: keras.Model
     stream: FeatureStream
     epochs: int
@@ -107,15 +89,21 @@ class Training:
     @property
     def count(self) -> int:
         """How many views the timed epochs have."""
-        return len(self.train) * self.epochs
+        return len(self.labels) * self.epochs
 
-    def warm_up(self) -> None:
-        """Takes the first two steps, so that everything is traced and compiled."""
-        self._fit(1, min(2, math.ceil(len(self.train) / self.batch_size)))
+    def check_all_kept(self) -> None:
+        """Raises `ScenebookError` where the feature cache does not hold every view of the timed epochs."""
+        if any(len(self.stream.list_missing(epoch)) for epoch in range(self.epochs)):
+            raise ScenebookError(
+                "The feature cache does not hold every view: raise feature_cache_gb, or make room on the disk."
+            )
 
-    def fit(self) -> None:
-        """Trains over the timed epochs, from the first view to the last step."""
-        self._fit(self.epochs, math.ceil(len(self.train) / self.batch_size))
+    def measure(self) -> dict[str, float]:
+        """Trains over the timed epochs, from the first view to the last step; two steps before trace and compile."""
+        steps = math.ceil(len(self.labels) / self.batch_size)
+        self._fit(1, min(2, steps))
+        seconds = take_seconds(lambda: self._fit(self.epochs, steps))
+        return {"rate": self.count / seconds, "memory": read_memory_peak()}
 
     def _fit(self, epochs: int, steps: int) -> None:
         self.tail.fit(
@@ -129,7 +117,7 @@ class Training:
 
     def _make_batches(self, epochs: int, steps: int) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
         for epoch in range(epochs):
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(self.train)), seed=[self.seed, epoch])
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(self.labels)), seed=[self.seed, epoch])
             # Nothing is computed ahead that would not be trained on.
             order = order[: steps * self.batch_size]
             for positions, rows in self.stream.batches(order, epoch, self.batch_size):
@@ -146,27 +134,14 @@ def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
     """
     settings = {**job.settings, **changes}
     training.initialize_determinism(settings["seed"])
-    train = job.load_split("train")
+    train = job.load_train()
     base, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
-    compile_tail(tail, settings)
-    run_base = TimedRuntime(compile_frozen_layers(base, settings["frozen_layers_runtime"]))
-    with open_stream(base, run_base, settings, train) as stream:
-        yield Training(
-            train=train,
-            labels=tf.one_hot(train.labels, job.num_classes),
-            base=run_base,
-            tail=tail,
-            stream=stream,
-            epochs=settings["epochs"],
-            batch_size=settings["batch_size"],
-            seed=settings["seed"],
-        )
-
-
-def compile_tail(tail: keras.Model, settings: Mapping[str, Any]) -> None:
-    """Compiles the trainable layers for training."""
     schedule = keras.optimizers.schedules.InverseTimeDecay(
         settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
     )
     optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
     tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    run_base = compile_frozen_layers(base, settings["frozen_layers_runtime"])
+    labels = tf.one_hot(train.labels, job.num_classes)
+    with open_stream(base, run_base, settings, train) as stream:
+        yield Training(labels, tail, stream, settings["epochs"], settings["batch_size"], settings["seed"])

@@ -1,4 +1,4 @@
-"""From the numbers of all repeats to what is written: medians, ranges, ratios, goals, and what the limits are."""
+"""From the numbers of all repeats to what is written and printed: medians, ranges and ratios."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.explaining import explain_limit
-from benchmarks.plan import GOALS, MEASUREMENTS, RATIOS
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.plan import MEASUREMENTS, RATIOS, UNITS
 from benchmarks.running import Outcomes
 
 Values = list[float | None]
@@ -37,13 +40,12 @@ def tabulate_measurements(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
         if measurement.name not in outcomes:
             continue
         outcome = outcomes[measurement.name]
-        for quantity in measurement.quantities:
-            values = [None if numbers is None else numbers[quantity.name] for numbers in outcome.numbers]
-            title = f"{measurement.title}: {quantity.title}" if quantity.title else measurement.title
-            row = {"title": title, "unit": quantity.unit, **summarize(values)}
+        for name in measurement.quantities:
+            values = [None if numbers is None else numbers[name] for numbers in outcome.numbers]
+            title = f"{measurement.title}: memory peak" if name == "memory" else measurement.title
+            row = {"title": title, "unit": UNITS[name], **summarize(values)}
             reasons = {"error": outcome.error, "left_out": outcome.left_out}
-            row |= {name: reason for name, reason in reasons.items() if reason}
-            rows[f"{measurement.name}.{quantity.name}"] = row
+            rows[f"{measurement.name}.{name}"] = row | {name: reason for name, reason in reasons.items() if reason}
     return rows
 
 
@@ -55,45 +57,32 @@ def tabulate_ratios(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
         measured: From `tabulate_measurements`.
     """
     rows = {}
-    for ratio in RATIOS:
-        if ratio.over in measured and ratio.under in measured:
-            values = divide(measured[ratio.over]["values"], measured[ratio.under]["values"])
-            rows[ratio.name] = {"title": ratio.title, "over": ratio.over, "under": ratio.under, **summarize(values)}
+    for name, (title, over, under) in RATIOS.items():
+        if over in measured and under in measured:
+            values = divide(measured[over]["values"], measured[under]["values"])
+            rows[name] = {"title": title, "over": over, "under": under, **summarize(values)}
     return rows
 
 
-def judge_goals(
-    measured: Mapping[str, Mapping[str, Any]], ratios: Mapping[str, Mapping[str, Any]], *, is_papers: bool
-) -> list[dict[str, Any]]:
-    """Returns each goal whose number there is: whether it was reached, and what the limit is.
+def print_results(results: Mapping[str, Any], console: Console) -> None:
+    """Prints what was measured and the ratios as tables, and why what is missing is."""
+    for heading, rows in (("measured", results["measurements"]), ("ratio, repeat by repeat", results["ratios"])):
+        table = Table(heading, "median", "range", "", box=None, pad_edge=False)
+        for row in rows.values():
+            shown = f"{format_number(row['low'])} to {format_number(row['high'])}" if row["low"] is not None else "–"
+            table.add_row(*map(Text, (row["title"], format_number(row["median"]), shown, row.get("unit", ""))))
+        if rows:
+            console.print(table)
+            console.print()
+    measured = results["measurements"]
+    reasons = {name.split(".")[0]: row.get("error") or row.get("left_out") for name, row in measured.items()}
+    for name, reason in reasons.items():
+        if reason:
+            console.print(Text(f"{name}: {reason}", style="yellow"))
 
-    Args:
-        measured: From `tabulate_measurements`.
-        ratios: From `tabulate_ratios`.
-        is_papers: Whether the recipe is the paper's, which the goals are set for; otherwise nothing is judged.
 
-    Returns:
-        `of`, `title`, `at_least` or `at_most`, `median`, `reached` (by the median; `None` where nothing is judged),
-        `reached_in` (how many of the repeats reached it, and of how many) and `limit` (a sentence, or nothing).
-    """
-    medians = {name: row["median"] for name, row in measured.items() if row["median"] is not None}
-    rows = []
-    for goal in GOALS:
-        row = ratios.get(goal.of) or measured.get(goal.of)
-        if row is None or row["median"] is None:
-            continue
-        known = [value for value in row["values"] if value is not None]
-        reached = [value >= goal.bound if goal.at_least else value <= goal.bound for value in known]
-        by_median = row["median"] >= goal.bound if goal.at_least else row["median"] <= goal.bound
-        rows.append(
-            {
-                "of": goal.of,
-                "title": row["title"],
-                "at_least" if goal.at_least else "at_most": goal.bound,
-                "median": row["median"],
-                "reached": by_median if is_papers else None,
-                "reached_in": f"{sum(reached)} of {len(reached)}" if is_papers else None,
-                "limit": explain_limit(goal.of, medians),
-            }
-        )
-    return rows
+def format_number(value: float | None) -> str:
+    """Returns a number to three significant digits, `12.0`, `1,230`; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{float(f'{value:.3g}'):,.0f}" if abs(value) >= 100 else f"{value:#.3g}"

@@ -8,16 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.job import Job
-from benchmarks.plan import Measurement
-from benchmarks.wording import format_number
+from benchmarks.plan import UNITS, Measurement
 from scenebook.core.environment import compute_environment
-from scenebook.core.progress import describe_seconds
 from scenebook.core.run_directory import project_root
 
 
@@ -62,21 +59,21 @@ def run_measurements(
         keep: Gets what there is after each repeat of all.
     """
     outcomes = {measurement.name: Outcome() for measurement in measurements}
-    progress = _Progress(measurements, repeats)
-    for repeat in range(repeats):
-        for measurement in measurements:
-            outcome = outcomes[measurement.name]
-            if measurement.once and repeat:
-                continue
-            started = time.monotonic()
-            outcome.left_out = _find_obstacle(measurement, outcomes)
-            if outcome.left_out:
-                outcome.numbers.append(None)
-            else:
-                _run(measurement, job, outcome)
-            progress.add(measurement, time.monotonic() - started)
-            report(progress.describe(measurement, repeat, outcome))
-        keep(outcomes)
+    planned = [(repeat, one) for repeat in range(repeats) for one in measurements if not (one.once and repeat)]
+    for number, (repeat, measurement) in enumerate(planned, start=1):
+        outcome = outcomes[measurement.name]
+        outcome.left_out = _find_obstacle(measurement, outcomes)
+        if outcome.left_out:
+            outcome.numbers.append(None)
+        else:
+            _run(measurement, job, outcome)
+        numbers = outcome.numbers[-1]
+        said = outcome.left_out or outcome.error
+        if numbers is not None:
+            said = ", ".join(f"{value:#.3g} {UNITS[name]}" for name, value in numbers.items())
+        report(f"[{number}/{len(planned)}] repeat {repeat + 1}, {measurement.name}: {said}")
+        if measurement is measurements[-1]:
+            keep(outcomes)
     return outcomes
 
 
@@ -94,7 +91,7 @@ def _run(measurement: Measurement, job: Job, outcome: Outcome) -> None:
     cache = job.folder / ("feature_cache" if shared else "cache")
     try:
         numbers = _call(measurement, job.folder, cache)
-        outcome.numbers.append({quantity.name: numbers[quantity.name] for quantity in measurement.quantities})
+        outcome.numbers.append({name: numbers[name] for name in measurement.quantities})
     except MeasurementError as error:
         outcome.numbers.append(None)
         outcome.error = str(error)
@@ -115,40 +112,3 @@ def _call(measurement: Measurement, folder: Path, cache: Path) -> dict[str, floa
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()
     raise MeasurementError(said[-1] if said and done.returncode > 0 else f"it ended with code {done.returncode}")
-
-
-class _Progress:
-    """Tells how much is done, and about how long the rest takes."""
-
-    def __init__(self, measurements: Sequence[Measurement], repeats: int) -> None:
-        self._measurements = measurements
-        self._repeats = repeats
-        self._seconds: dict[str, list[float]] = {}
-
-    def add(self, measurement: Measurement, seconds: float) -> None:
-        self._seconds.setdefault(measurement.name, []).append(seconds)
-
-    def describe(self, measurement: Measurement, repeat: int, outcome: Outcome) -> str:
-        done = sum(map(len, self._seconds.values()))
-        total = sum(map(self._count, self._measurements))
-        numbers = outcome.numbers[-1]
-        said = outcome.left_out or outcome.error
-        if numbers is not None:
-            said = ", ".join(
-                f"{each.title} {format_number(numbers[each.name])} {each.unit}".strip()
-                for each in measurement.quantities
-            )
-        left = f"; about {describe_seconds(self._estimate())} left" if done < total else ""
-        return f"[{done}/{total}] repeat {repeat + 1}, {measurement.name}: {said}{left}"
-
-    def _estimate(self) -> float:
-        """What was seen takes as long as it did; what was not, as long as what was seen does on average."""
-        means = {name: sum(seconds) / len(seconds) for name, seconds in self._seconds.items()}
-        unknown = sum(means.values()) / len(means)
-        return sum(
-            means.get(each.name, unknown) * (self._count(each) - len(self._seconds.get(each.name, [])))
-            for each in self._measurements
-        )
-
-    def _count(self, measurement: Measurement) -> int:
-        return 1 if measurement.once else self._repeats
