@@ -16,7 +16,6 @@ network.classifier
 network.embedded
 network.feature_cache.cache
 network.feature_cache.opening
-network.feature_cache.rounding
 network.feature_cache.shard
 network.feature_cache.space
 network.feature_stream

@@ -95,9 +95,6 @@ class Settings(BaseModel):
     feature_cache_gb: float = Field(
         8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
     )
-    bank_dtype: Literal["float16", "float32"] = Field(
-        "float32", description="precision in which the frozen layers' output is trained on; float32: exact"
-    )
 
     ablations: Literal["none", "claims", "full"] = Field(
         "none", description="which variants of the recipe are trained: those that test a claim, or all of the plan"

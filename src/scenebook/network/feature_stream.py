@@ -42,19 +42,17 @@ def open_base_cache(
     """Opens the feature cache of what the frozen layers put out.
 
     Args:
-        base: From `split_frozen`. Of one that is empty nothing is kept, nor rounded.
-        settings: The settings of augmentation, `bank_dtype` and `feature_cache_gb`, by their names.
+        base: From `split_frozen`. Of one that is empty nothing is kept.
+        settings: The settings of augmentation, and `feature_cache_gb`, by their names.
         preprocessing: The name of the backbone's input transformation.
         runtime: What the frozen layers run in, `FrozenRuntime.name`: another one computes other last digits.
-        keep: Whether rows may be kept at all; otherwise they are rounded only.
+        keep: Whether rows may be kept at all; by default they are.
     """
-    dtype = "float32" if is_empty(base) else settings["bank_dtype"]
     about = {"preprocessing": preprocessing, "input_shape": list(base.input_shape[1:]), "runtime": runtime}
     return open_feature_cache(
         base={**describe_frozen_layers(base), **about},
         augmentation={name: settings[name] for name in (*AUGMENTATION, "augmentation_seed")},
         shapes=[tuple(tensor.shape[1:]) for tensor in base.outputs],
-        dtype=dtype,
         gigabytes=settings["feature_cache_gb"] if keep and not is_empty(base) else 0.0,
     )
 
@@ -68,7 +66,7 @@ class FeatureStream:
         run_base: From `compile_frozen_layers`.
         make_views: The `tf.data` chain: reads, augments and preprocesses.
         digests: SHA-256 of each training image's file.
-        cache: Rounds what comes out, and keeps it.
+        cache: Keeps what comes out.
     """
 
     def __init__(
@@ -133,14 +131,12 @@ def run_through(run_base: FrozenRuntime, images: Iterable[Any], digests: Sequenc
         run_base: From `compile_frozen_layers`.
         images: Batches of preprocessed images, in the order of the digests.
         digests: SHA-256 of each image's file.
-        cache: Rounds what comes out, and keeps it.
+        cache: Keeps what comes out.
 
     Returns:
-        Arrays `(n, ...)` of the feature cache's dtype, or float32 where it does not hold the values exactly.
+        float32 arrays `(n, ...)`.
     """
-    parts = [
-        [_shrink(array, cache.dtype) for array in rows] for rows in stream_through(run_base, images, digests, cache)
-    ]
+    parts = list(stream_through(run_base, images, digests, cache))
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
@@ -159,12 +155,6 @@ def _call(run_base: FrozenRuntime, images: Any, places: np.ndarray) -> Rows:
     return [np.asarray(tensor) for tensor in run_base(tf.gather(images, places))]
 
 
-def _shrink(array: np.ndarray, dtype: str) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        small = array.astype(dtype)
-    return small if np.array_equal(small, array) else array
-
-
 def make_feature_ds(rows: Rows, labels: Any, batch_size: int) -> tf.data.Dataset:
     """Returns kept features as batches for `fit` and `evaluate`.
 
@@ -178,7 +168,7 @@ def make_feature_ds(rows: Rows, labels: Any, batch_size: int) -> tf.data.Dataset
     def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
         for start in range(0, len(labels), batch_size):
             part = slice(start, start + batch_size)
-            yield tuple(array[part].astype(np.float32) for array in rows), labels[part]
+            yield tuple(array[part] for array in rows), labels[part]
 
     tensors = tuple(tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in rows)
     signature = (tensors, tf.TensorSpec((None, labels.shape[1]), tf.float32))

@@ -85,7 +85,7 @@ def network_of(trial: Trial) -> Hashable:
 def feature_cache_of(trial: Trial) -> Hashable:
     """Returns what the frozen layers' output for an image depends on: trainings of the same read the same rows."""
     settings = trial.settings
-    names = (*AUGMENTATION, "augmentation_seed", "preprocessing", LAYERS, "bank_dtype")
+    names = (*AUGMENTATION, "augmentation_seed", "preprocessing", LAYERS)
     # Random weights are other frozen layers for each seed.
     seed = settings["seed"] if settings["weights"] == RANDOM else None
     return (*(settings[name] for name in names), seed)

@@ -21,7 +21,7 @@ from scenebook.study.plan import CHANGEABLE, Variant
 FOLDER = "ablations/runs"
 
 _FORMAT = 1
-_OF_THE_NETWORK = ("backbone", "image_size", "augmentation_seed", "bank_dtype")
+_OF_THE_NETWORK = ("backbone", "image_size", "augmentation_seed")
 
 
 @dataclass(frozen=True)

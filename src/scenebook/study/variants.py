@@ -112,7 +112,7 @@ def measure_speed(task: Task) -> dict[str, Any]:
         "start": start,
         "base": _MEASURED / base_seconds,
         "tail": count / _time(lambda: tail.train_on_batch(rows, labels)),
-        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in base.outputs], settings["bank_dtype"], rows=1),
+        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in base.outputs], rows=1),
     }
 
 

@@ -51,7 +51,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make_settings(**changes: Any) -> dict[str, Any]:
-    given = {"image_size": SIDE, "epochs": 2, "batch_size": 8, "head_units": 8, "bank_dtype": "float32"}
+    given = {"image_size": SIDE, "epochs": 2, "batch_size": 8, "head_units": 8}
     return Settings(**{**given, **changes}).model_dump()
 
 

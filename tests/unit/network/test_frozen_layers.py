@@ -14,7 +14,7 @@ from keras import layers
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.network.backbones import build_backbone
 from scenebook.network.classifier import build_classifier
-from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty, list_stochastic, read_cut, split_frozen
+from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty, list_stochastic, split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
@@ -247,14 +247,3 @@ def test_the_digest_is_that_of_structure_and_weights_not_of_names() -> None:
     layer.set_weights([array + 1e-3 for array in layer.get_weights()])
     assert describe_frozen_layers(split_frozen(model).base)["digest"] != first["digest"]
     assert describe_frozen_layers(split_frozen(build_frozen(trained=20)).base)["digest"] != first["digest"]
-
-
-def test_the_sentence_on_the_cut_tells_of_rounding_and_of_layers_that_would_drop() -> None:
-    dropping, _ = split_frozen(build_head_with_dropout(frozen_dropout=True))
-    assert "1 layer" not in read_cut(dropping, "float32", kept=True)
-    assert "{stochastic} would drop" in read_cut(dropping, "float32", kept=True)
-    assert "rounded" not in read_cut(dropping, "float32", kept=True)
-    assert "rounded to {dtype}" in read_cut(dropping, "float16", kept=True)
-    assert "the whole network is trained" in read_cut(
-        split_frozen(build_frozen(trained=1000)).base, "float16", kept=True
-    )

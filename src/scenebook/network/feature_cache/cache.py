@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,6 @@ import numpy as np
 from filelock import FileLock
 
 from scenebook.core.progress import print_progress
-from scenebook.network.feature_cache.rounding import FLOAT16, FLOAT32, narrow_rows, widen_rows
 from scenebook.network.feature_cache.shard import Shard
 from scenebook.network.feature_cache.space import SUFFIX, Space, mark_used
 
@@ -25,24 +24,19 @@ _OPEN_SHARDS = 8
 class FeatureCache:
     """What the frozen layers put out for views of images, kept on disk; safe to use from many threads.
 
-    A *view* is the index of an epoch, or `None` for the image as it is. Numbers come out rounded as the feature cache's
-    dtype says, whether they were on disk or have just been computed, and also where nothing is kept.
+    A *view* is the index of an epoch, or `None` for the image as it is.
 
     Attributes:
-        dtype: `float16` or `float32`.
         found: How many rows were read from disk so far.
         written: How many rows were written.
-        wide: How many rows did not fit into float16 and were kept as float32.
         damaged: How many rows had a wrong checksum.
         stopped: Why nothing more is written, as a clause; empty while rows are written.
     """
 
     def __init__(
-        self, folder: Path, *, shapes: Sequence[tuple[int, ...]], dtype: str, gigabytes: float, key: str, views: str
+        self, folder: Path, *, shapes: Sequence[tuple[int, ...]], gigabytes: float, key: str, views: str
     ) -> None:
-        self.dtype = dtype
-        self._dtypes = list(dict.fromkeys((dtype, FLOAT32)))
-        self.found = self.written = self.wide = self.damaged = 0
+        self.found = self.written = self.damaged = 0
         self.stopped = "" if gigabytes > 0 else "feature_cache_gb is 0"
         self._folder, self._shapes, self._key, self._views = folder / key, list(shapes), key, views
         self._reads = gigabytes > 0
@@ -58,7 +52,7 @@ class FeatureCache:
             digests: SHA-256 of each image's file, 64 hexadecimal digits.
         """
         with self._mutex:
-            return self._find(view, _to_bytes(digests))[0] >= 0
+            return self._find(view, _to_bytes(digests)) >= 0
 
     def read(self, view: int | None, digests: Sequence[str]) -> list[np.ndarray] | None:
         """Returns the rows of these images in their order, float32 `(n, ...)` a tensor; `None` unless all are there.
@@ -71,24 +65,22 @@ class FeatureCache:
         return arrays if there.all() else None
 
     def write(self, view: int | None, digests: Sequence[str], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Keeps rows, as long as there is room, and returns them as a later `read` would.
+        """Keeps rows, as long as there is room, and returns them as a later `read` would, float32 `(n, ...)` a tensor.
 
         Args:
             view: Index of the epoch, or `None`.
             digests: SHA-256 of each image's file, 64 hexadecimal digits.
             arrays: float32 `(n, ...)` a tensor.
-
-        Returns:
-            float32 `(n, ...)` a tensor, rounded as the feature cache's dtype says.
         """
-        exact = [np.asarray(array, np.float32) for array in arrays]
-        if self.dtype == FLOAT32:
-            self._keep(view, digests, {FLOAT32: exact}, {FLOAT32: np.ones(len(digests), bool)})
-            return exact
-        halves, wide = narrow_rows(exact)
-        self._note_wide(int(wide.sum()))
-        self._keep(view, digests, {FLOAT16: halves, FLOAT32: exact}, {FLOAT16: ~wide, FLOAT32: wide})
-        return widen_rows(halves, wide, exact)
+        rows = [np.asarray(array, np.float32) for array in arrays]
+        with self._mutex:
+            if not self.stopped:
+                try:
+                    with self._locked():
+                        self._append(self._shard(view), _to_bytes(digests), rows)
+                except OSError as error:
+                    self._stop(f"writing failed: {error.strerror or error}")
+        return rows
 
     def fetch(self, view: int | None, digests: Sequence[str], compute: Compute) -> list[np.ndarray]:
         """Returns the rows of these images; those that are not on disk are computed, and kept.
@@ -138,32 +130,25 @@ class FeatureCache:
         """Returns the rows, with zeros where there are none, and which are there."""
         arrays = [np.zeros((len(digests), *shape), np.float32) for shape in self._shapes]
         with self._mutex:
-            places, is_wide = self._find(view, digests)
+            places = self._find(view, digests)
             there = places >= 0
-            for dtype in self._dtypes:
-                chosen = np.flatnonzero(there & (is_wide == (dtype != self.dtype)))
-                if len(chosen):
-                    intact = self._shard(view, dtype).read(places[chosen], arrays, chosen)
-                    there[chosen] = intact
-                    self._note_damage(int((~intact).sum()))
+            chosen = np.flatnonzero(there)
+            if len(chosen):
+                there[chosen] = self._shard(view).read(places[chosen], arrays, chosen)
+                self._note_damage(int((~there[chosen]).sum()))
             self.found += int(there.sum())
         return arrays, there
 
-    def _find(self, view: int | None, digests: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns where rows are, -1 for nowhere, and which of them lie in the file of wide rows."""
-        places, is_wide = np.full(len(digests), -1, np.int64), np.zeros(len(digests), bool)
+    def _find(self, view: int | None, digests: list[bytes]) -> np.ndarray:
+        """Returns where rows are, int64 `(n,)`, -1 for nowhere."""
         if not self._reads:
-            return places, is_wide
-        for dtype in self._dtypes:
-            shard = self._shard(view, dtype)
+            return np.full(len(digests), -1, np.int64)
+        shard = self._shard(view)
+        found = shard.find(digests)
+        if (found < 0).any() and shard.is_stale():
+            self._refresh(shard)
             found = shard.find(digests)
-            if (found < 0).any() and shard.is_stale():
-                self._refresh(shard)
-                found = shard.find(digests)
-            new = (found >= 0) & (places < 0)
-            places[new] = found[new]
-            is_wide[new] = dtype != self.dtype
-        return places, is_wide
+        return found
 
     def _refresh(self, shard: Shard) -> None:
         try:
@@ -173,29 +158,10 @@ class FeatureCache:
             # A cache that may only be read: a row that is just being written has a wrong checksum.
             shard.refresh()
 
-    def _keep(
-        self,
-        view: int | None,
-        digests: Sequence[str],
-        arrays: Mapping[str, Sequence[np.ndarray]],
-        chosen: Mapping[str, np.ndarray],
-    ) -> None:
-        """Writes the chosen rows of each dtype."""
-        with self._mutex:
-            if self.stopped:
-                return
-            try:
-                with self._locked():
-                    for dtype, rows in chosen.items():
-                        if rows.any() and not self.stopped:
-                            self._append(self._shard(view, dtype), _to_bytes(digests), arrays[dtype], rows)
-            except OSError as error:
-                self._stop(f"writing failed: {error.strerror or error}")
-
-    def _append(self, shard: Shard, digests: list[bytes], arrays: Sequence[np.ndarray], chosen: np.ndarray) -> None:
+    def _append(self, shard: Shard, digests: list[bytes], arrays: Sequence[np.ndarray]) -> None:
         shard.refresh()
         # Another process may have written some of them meanwhile.
-        new = np.flatnonzero(chosen & (shard.find(digests) < 0))
+        new = np.flatnonzero(shard.find(digests) < 0)
         reason = self._space.make_room(len(new) * shard.record_bytes, self._list_own_files())
         if reason:
             self._stop(reason)
@@ -203,18 +169,18 @@ class FeatureCache:
             shard.append([digests[place] for place in new], [array[new] for array in arrays])
             self.written += len(new)
 
-    def _shard(self, view: int | None, dtype: str) -> Shard:
-        name = f"{'plain' if view is None or not self._views else f'{view}-{self._views}'}-{dtype}{SUFFIX}"
+    def _shard(self, view: int | None) -> Shard:
+        name = f"{'plain' if view is None or not self._views else f'{view}-{self._views}'}{SUFFIX}"
         if name not in self._shards:
             while len(self._shards) >= _OPEN_SHARDS:
                 self._shards.pop(next(iter(self._shards)))
-            self._shards[name] = Shard(self._folder / name, self._shapes, dtype, f"{self._key} {name}")
+            self._shards[name] = Shard(self._folder / name, self._shapes, f"{self._key} {name}")
             mark_used(self._folder / name)
         return self._shards[name]
 
     def _list_own_files(self) -> set[Path]:
         """What this feature cache may need again: its own rows are never deleted for more of its own rows."""
-        names = [f"plain-*{SUFFIX}"] + ([f"*-{self._views}-*{SUFFIX}"] if self._views else [])
+        names = [f"plain{SUFFIX}"] + ([f"*-{self._views}{SUFFIX}"] if self._views else [])
         return {path for name in names for path in self._folder.glob(name)}
 
     @contextmanager
@@ -222,11 +188,6 @@ class FeatureCache:
         self._space.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._space.folder / "lock", thread_local=False):
             yield
-
-    def _note_wide(self, count: int) -> None:
-        if count and not self.wide:
-            print_progress("feature cache: values beyond float16's range; these rows are kept as float32")
-        self.wide += count
 
     def _note_damage(self, count: int) -> None:
         if count and not self.damaged:

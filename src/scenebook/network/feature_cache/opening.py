@@ -10,13 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import training_versions
 from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.cache import FeatureCache
-from scenebook.network.feature_cache.rounding import FLOAT16
 
 _FORMAT = 1
 
@@ -26,7 +23,6 @@ def open_feature_cache(
     base: Mapping[str, Any],
     augmentation: Mapping[str, Any],
     shapes: Sequence[tuple[int, ...]],
-    dtype: str = FLOAT16,
     gigabytes: float = 4.0,
     folder: Path | None = None,
 ) -> FeatureCache:
@@ -38,7 +34,6 @@ def open_feature_cache(
         augmentation: The ranges by their settings' names, and `augmentation_seed`. Where all ranges are zero, every
             view is the image as it is.
         shapes: The shapes of the tensors that the frozen layers put out, without the axis of the images.
-        dtype: `float16`, or `float32` for exact values.
         gigabytes: The most that all feature caches in the folder may take, in 10^9 bytes; 0: nothing is read or
             written.
         folder: Where feature caches lie; in the cache when it is not given.
@@ -46,23 +41,21 @@ def open_feature_cache(
     Returns:
         The feature cache. It closes itself as a context manager.
     """
-    # The dtype too: a feature cache of rounded numbers keeps some rows exactly, and must not take another feature
-    # cache's for them.
-    about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes], "dtype": dtype}
+    about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
     about["code"] = digest_frozen_code()
     moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
     views = _digest({**augmentation, "code": digest_augmentation_code()})[:12] if any(moves.values()) else ""
     folder = folder or cache_dir() / "feature_cache"
     cache = FeatureCache(
-        folder, shapes=shapes, dtype=dtype, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
+        folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about | _environment())[:20], views=views
     )
     cache.trim()
     return cache
 
 
-def estimate_bytes(shapes: Sequence[tuple[int, ...]], dtype: str, rows: int) -> int:
+def estimate_bytes(shapes: Sequence[tuple[int, ...]], rows: int) -> int:
     """Returns how many bytes a feature cache takes for so many rows, a row being one image in one view."""
-    return rows * np.dtype(dtype).itemsize * sum(math.prod(shape) for shape in shapes)
+    return rows * 4 * sum(math.prod(shape) for shape in shapes)
 
 
 def _environment() -> dict[str, Any]:

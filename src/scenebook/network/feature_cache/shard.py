@@ -15,31 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
-from scenebook.network.feature_cache.rounding import widen
-
 _DIGEST = 32
 _CHECKED = 36  # where the checksum ends
 _HEADER = 64  # a multiple of the cache line, so that values are aligned
 
 
 class Shard:
-    """The rows of one view in one dtype. Whoever appends holds the lock of the feature cache's folder.
+    """The float32 rows of one view. Whoever appends holds the lock of the feature cache's folder.
 
     Args:
         path: The file; it is made when something is first written.
         shapes: The shapes of the tensors, without the axis of the images.
-        dtype: `float16` or `float32`: what the values are stored as.
         key: What the rows belong to. Records that were written under another key count as damaged.
     """
 
-    def __init__(self, path: Path, shapes: Sequence[tuple[int, ...]], dtype: str, key: str) -> None:
+    def __init__(self, path: Path, shapes: Sequence[tuple[int, ...]], key: str) -> None:
         self.path = path
         self.shapes = [tuple(shape) for shape in shapes]
-        self.dtype = np.dtype(dtype)
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         self._bounds = list(zip([0, *ends], ends, strict=False))
-        self.record_bytes = _HEADER + self.dtype.itemsize * ends[-1]
-        self._start = zlib.crc32(f"{key} {self.dtype} {self.shapes}".encode())
+        self.record_bytes = _HEADER + 4 * ends[-1]
+        self._start = zlib.crc32(f"{key} {self.shapes}".encode())
         self._places: dict[bytes, int] = {}
         self._rows = 0
         self._file_id: tuple[int, int] | None = None
@@ -84,8 +80,7 @@ class Shard:
             record = records[place]
             intact[position] = self._check(record) == int.from_bytes(record[_DIGEST:_CHECKED].tobytes(), "little")
             for array, (start, end) in zip(flat, self._bounds, strict=True):
-                values = record[_HEADER:].view(self.dtype)[start:end]
-                array[row] = widen(values) if self.dtype == np.float16 else values
+                array[row] = record[_HEADER:].view(np.float32)[start:end]
             if not intact[position] and self._places.get(bytes(record[:_DIGEST])) == place:
                 del self._places[bytes(record[:_DIGEST])]
         self._release()
@@ -96,7 +91,7 @@ class Shard:
 
         Args:
             digests: 32 bytes an image.
-            arrays: Arrays `(n, ...)`, whose values fit into the dtype.
+            arrays: float32 `(n, ...)` a tensor.
 
         Raises:
             OSError: The disk is full, say. The rows that were there before still count.
@@ -105,7 +100,7 @@ class Shard:
         records[:, :_DIGEST] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST)
         records[:, _CHECKED:_HEADER] = 0
         for array, (start, end) in zip(arrays, self._bounds, strict=True):
-            records[:, _HEADER:].view(self.dtype)[:, start:end] = array.reshape(len(digests), -1)
+            records[:, _HEADER:].view(np.float32)[:, start:end] = array.reshape(len(digests), -1)
         for record in records:
             record[_DIGEST:_CHECKED] = np.frombuffer(self._check(record).to_bytes(4, "little"), np.uint8)
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -86,37 +86,6 @@ def list_stochastic(base: keras.Model) -> list[str]:
     return [layer.name for layer in base.layers if _draws(layer)]
 
 
-def read_cut(base: keras.Model, bank_dtype: str, *, kept: bool) -> str:
-    """Returns the sentences on the cut, for `say`: what goes from the frozen layers to the trainable layers.
-
-    Their fields: `tensors` (a count with its noun), `numbers`, `dtype`, `runtime` (what the frozen layers run in) and
-    `stochastic` (a count with its noun).
-
-    Args:
-        base: From `split_frozen`.
-        bank_dtype: The setting of that name.
-        kept: Whether a feature cache keeps them.
-    """
-    if is_empty(base):
-        return "With these settings nothing is frozen in front of what learns: the whole network is trained."
-    goes = "goes" if len(base.outputs) == 1 else "go"
-    told = (
-        f"[@fig:cut] shows the cut: {{tensors}} {goes} from the frozen layers to the trainable layers, "
-        "{numbers:,} numbers an image."
-    )
-    if kept:
-        told += " They are kept in a cache, for later runs that train on the same views."
-    if bank_dtype != "float32":
-        told += " They are rounded to {dtype}, whether they were kept or not, which takes half the room."
-    told += " The frozen layers run in {runtime}."
-    if list_stochastic(base):
-        told += (
-            " Of the frozen layers, {stochastic} would drop numbers at random in Keras' own `fit`; run by themselves, "
-            "nothing is dropped."
-        )
-    return told
-
-
 def _learns(operation: Any) -> bool:
     # `variables` holds moving averages and the state of random numbers, too.
     return isinstance(operation, keras.Layer) and operation.trainable and bool(operation.variables)

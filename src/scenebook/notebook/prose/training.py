@@ -55,3 +55,32 @@ def tell_history(*, best_epoch: int, epochs: int) -> str:
         "The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
         "over-fitting or chance, one run cannot tell."
     )
+
+
+def tell_cut(*, tensors: int, stochastic: int, empty: bool, kept: bool) -> str:
+    """Returns the sentences on the cut, for `say`: what goes from the frozen layers to the trainable layers.
+
+    Their fields: `tensors` (a count with its noun), `numbers`, `runtime` (what the frozen layers run in) and
+    `stochastic` (a count with its noun).
+
+    Args:
+        tensors: How many tensors the frozen layers put out.
+        stochastic: How many of the frozen layers drop at random in `fit`.
+        empty: Whether nothing is frozen in front of what learns.
+        kept: Whether a feature cache keeps the tensors.
+    """
+    if empty:
+        return "With these settings nothing is frozen in front of what learns: the whole network is trained."
+    told = (
+        f"[@fig:cut] shows the cut: {{tensors}} {'goes' if tensors == 1 else 'go'} from the frozen layers to the "
+        "trainable layers, {numbers:,} numbers an image."
+    )
+    if kept:
+        told += " They are kept in a cache, for later runs that train on the same views."
+    told += " The frozen layers run in {runtime}."
+    if stochastic:
+        told += (
+            " Of the frozen layers, {stochastic} would drop numbers at random in Keras' own `fit`; run by themselves, "
+            "nothing is dropped."
+        )
+    return told

@@ -15,7 +15,6 @@ import pytest
 
 from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.feature_cache.opening import estimate_bytes, open_feature_cache
-from scenebook.network.feature_cache.rounding import round_rows
 from scenebook.network.feature_cache.space import Space
 
 SHAPES = [(2, 3, 5), (7,)]
@@ -71,34 +70,19 @@ def the_file(folder: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_feature_cache(tmp_path: Path, dtype: str) -> None:
+def test_numbers_are_the_same_from_a_cold_a_warm_and_a_switched_off_feature_cache(tmp_path: Path) -> None:
     images = list(range(20))
-    off, computed_off = fetch_counted(open_at(tmp_path / "off", dtype=dtype, gigabytes=0), images)
-    cold, computed_cold = fetch_counted(open_at(tmp_path / "on", dtype=dtype), images)
-    warm, computed_warm = fetch_counted(open_at(tmp_path / "on", dtype=dtype), images)
+    off, computed_off = fetch_counted(open_at(tmp_path / "off", gigabytes=0), images)
+    cold, computed_cold = fetch_counted(open_at(tmp_path / "on"), images)
+    warm, computed_warm = fetch_counted(open_at(tmp_path / "on"), images)
     assert (computed_off, computed_cold, computed_warm) == (20, 20, 0)
     assert_same(cold, off)
     assert_same(warm, off)
     assert not (tmp_path / "off").exists()
 
 
-def test_exact_rows_are_not_found_by_a_feature_cache_of_rounded_ones(tmp_path: Path) -> None:
-    open_at(tmp_path, dtype="float32").write(0, digests_of([1]), rows_of([1]))
-    assert not open_at(tmp_path, dtype="float16").known(0, digests_of([1])).any()
-    assert open_at(tmp_path, dtype="float32").known(0, digests_of([1])).all()
-
-
-def test_float32_is_exact_and_float16_is_the_nearest_value(tmp_path: Path) -> None:
-    rows = rows_of([1, 2])
-    assert_same(open_at(tmp_path, dtype="float32").write(0, digests_of([1, 2]), rows), rows)
-    halves = [row.astype(np.float16).astype(np.float32) for row in rows]
-    assert_same(open_at(tmp_path).write(0, digests_of([1, 2]), rows), halves)
-    assert np.abs(halves[0] / rows[0] - 1).max() <= 2**-11
-
-
 def test_rows_are_found_in_any_order_and_in_part(tmp_path: Path) -> None:
-    feature_cache = open_at(tmp_path, dtype="float32")
+    feature_cache = open_at(tmp_path)
     feature_cache.write(0, digests_of([5, 1, 3]), rows_of([5, 1, 3]))
     assert list(feature_cache.known(0, digests_of([1, 2, 3]))) == [True, False, True]
     assert feature_cache.read(0, digests_of([1, 2, 3])) is None
@@ -110,17 +94,17 @@ def test_rows_are_found_in_any_order_and_in_part(tmp_path: Path) -> None:
 
 
 def test_every_view_and_the_image_as_it_is_have_rows_of_their_own(tmp_path: Path) -> None:
-    feature_cache = open_at(tmp_path, dtype="float32")
+    feature_cache = open_at(tmp_path)
     for view in (None, 0, 1, 12):
         assert feature_cache.read(view, digests_of([1])) is None
         feature_cache.write(view, digests_of([1]), rows_of([1], view))
     for view in (None, 0, 1, 12):
-        assert_same(open_at(tmp_path, dtype="float32").read(view, digests_of([1])), rows_of([1], view))
+        assert_same(open_at(tmp_path).read(view, digests_of([1])), rows_of([1], view))
 
 
 def test_without_augmentation_all_epochs_share_their_rows_with_the_image_as_it_is(tmp_path: Path) -> None:
-    open_at(tmp_path, dtype="float32").write(None, digests_of([1]), rows_of([1]))
-    assert_same(open_at(tmp_path, dtype="float32", augmentation=PLAIN).read(7, digests_of([1])), rows_of([1]))
+    open_at(tmp_path).write(None, digests_of([1]), rows_of([1]))
+    assert_same(open_at(tmp_path, augmentation=PLAIN).read(7, digests_of([1])), rows_of([1]))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +114,6 @@ def test_without_augmentation_all_epochs_share_their_rows_with_the_image_as_it_i
         {"base": {"digest": "abc", "image_size": 96}},
         {"augmentation": {**AUGMENTATION, "rotation_range": 21.0}},
         {"augmentation": {**AUGMENTATION, "augmentation_seed": 1}},
-        {"dtype": "float32"},
         {"shapes": [(7,), (2, 3, 5)]},
     ],
     ids=str,
@@ -139,21 +122,6 @@ def test_rows_are_not_found_under_other_settings(tmp_path: Path, changes: dict[s
     open_at(tmp_path).write(0, digests_of([1]), rows_of([1]))
     assert open_at(tmp_path).known(0, digests_of([1])).all()
     assert not open_at(tmp_path, **changes).known(0, digests_of([1])).any()
-
-
-def test_values_beyond_float16_are_kept_exactly_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = rows_of([1, 2, 3, 4])
-    rows[1][1, 0], rows[0][3, 0, 0, 0] = 1e6, np.inf
-    feature_cache = open_at(tmp_path)
-    written = feature_cache.write(0, digests_of([1, 2, 3, 4]), rows)
-    assert feature_cache.wide == 2
-    assert capsys.readouterr().err.count("beyond float16's range; these rows are kept as float32") == 1
-    for tensor, exact in zip(written, rows, strict=True):
-        np.testing.assert_array_equal(tensor[[1, 3]], exact[[1, 3]])
-        np.testing.assert_array_equal(tensor[[0, 2]], exact[[0, 2]].astype(np.float16).astype(np.float32))
-    assert_same(open_at(tmp_path).read(0, digests_of([1, 2, 3, 4])), written)
-    assert_same(round_rows(rows, "float16"), written)
-    assert np.isinf(written[0]).sum() == 1
 
 
 def test_a_row_that_is_no_number_survives(tmp_path: Path) -> None:
@@ -214,21 +182,21 @@ def test_rows_in_a_file_that_was_renamed_are_not_believed(tmp_path: Path) -> Non
 
 
 def test_full_feature_cache_keeps_what_it_has_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    limit = 2.5 * 10 * estimate_bytes(SHAPES, "float32", 1) / 1e9 + 30 * 64 / 1e9
-    feature_cache = open_at(tmp_path, dtype="float32", gigabytes=limit)
+    limit = 2.5 * 10 * estimate_bytes(SHAPES, 1) / 1e9 + 30 * 64 / 1e9
+    feature_cache = open_at(tmp_path, gigabytes=limit)
     for view in range(4):
         assert_same(fetch_counted(feature_cache, range(10), view)[0], rows_of(range(10), view))
     error = capsys.readouterr().err
     assert error.count("it has reached its limit of") == 1
     assert "what is not in it is computed each time" in error
     assert feature_cache.stopped
-    warm = open_at(tmp_path, dtype="float32", gigabytes=limit)
+    warm = open_at(tmp_path, gigabytes=limit)
     assert [fetch_counted(warm, range(10), view)[1] for view in range(4)] == [0, 0, 10, 10]
 
 
 def test_rows_that_were_not_used_for_longest_make_room_for_others(tmp_path: Path) -> None:
-    limit = 2.5 * (10 * 64 + estimate_bytes(SHAPES, "float32", 10)) / 1e9
-    options: dict[str, Any] = {"dtype": "float32", "gigabytes": limit}
+    limit = 2.5 * (10 * 64 + estimate_bytes(SHAPES, 10)) / 1e9
+    options: dict[str, Any] = {"gigabytes": limit}
     for name in ("old", "new"):
         fetch_counted(open_at(tmp_path, base={"digest": name}, **options), range(10))
     for number, file in enumerate(sorted(tmp_path.glob("*/*.rows"), key=lambda path: path.stat().st_mtime_ns)):
@@ -242,11 +210,11 @@ def test_rows_that_were_not_used_for_longest_make_room_for_others(tmp_path: Path
 
 def test_a_lower_limit_holds_from_the_next_opening_on(tmp_path: Path) -> None:
     for view in range(3):
-        fetch_counted(open_at(tmp_path, dtype="float32"), range(10), view)
+        fetch_counted(open_at(tmp_path), range(10), view)
         file = max(tmp_path.glob("*/*.rows"), key=lambda path: path.stat().st_mtime_ns)
         os.utime(file, (1000 + view, 1000 + view))
     limit = 1.5 * file.stat().st_size / 1e9
-    feature_cache = open_at(tmp_path, dtype="float32", gigabytes=limit)
+    feature_cache = open_at(tmp_path, gigabytes=limit)
     assert [fetch_counted(feature_cache, range(10), view)[1] for view in (2, 1, 0)] == [0, 10, 10]
     assert sum(file.stat().st_size for file in tmp_path.glob("*/*.rows")) <= limit * 1e9
 
@@ -266,7 +234,7 @@ def test_rows_that_another_process_deleted_are_written_anew(tmp_path: Path) -> N
     assert feature_cache.read(0, digests_of(range(5))) is not None
     the_file(tmp_path).unlink()
     assert fetch_counted(feature_cache, range(5, 8))[1] == 3
-    assert_same(open_at(tmp_path).read(0, digests_of(range(5, 8))), round_rows(rows_of(range(5, 8)), "float16"))
+    assert_same(open_at(tmp_path).read(0, digests_of(range(5, 8))), rows_of(range(5, 8)))
     assert not open_at(tmp_path).known(0, digests_of(range(5))).any()
 
 
@@ -277,7 +245,7 @@ def test_small_disk_means_computing_each_time_with_a_line_that_says_so(
     monkeypatch.setattr(
         "scenebook.network.feature_cache.space.shutil.disk_usage", lambda folder: usage(10**9, 10**9 - 1000, 1000)
     )
-    feature_cache = open_at(tmp_path, dtype="float32")
+    feature_cache = open_at(tmp_path)
     assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
     assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
     assert capsys.readouterr().err.count("the disk has only 0.0 GB left; what is not in it is computed each time") == 1
@@ -288,7 +256,7 @@ def test_folder_that_cannot_be_written_means_computing_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    feature_cache = open_at(tmp_path / "file", dtype="float32")
+    feature_cache = open_at(tmp_path / "file")
     for _ in range(2):
         assert_same(fetch_counted(feature_cache, range(5))[0], rows_of(range(5)))
     assert capsys.readouterr().err.count("writing failed") == 1
@@ -324,7 +292,7 @@ def test_several_processes_fill_one_feature_cache(tmp_path: Path) -> None:
     assert sum(written) == 120, "no row was written twice"
     feature_cache = open_at(tmp_path)
     for view in range(3):
-        assert_same(feature_cache.read(view, digests_of(range(40))), round_rows(rows_of(range(40), view), "float16"))
+        assert_same(feature_cache.read(view, digests_of(range(40))), rows_of(range(40), view))
 
 
 def test_threads_share_a_feature_cache(tmp_path: Path) -> None:
@@ -335,7 +303,7 @@ def test_threads_share_a_feature_cache(tmp_path: Path) -> None:
         for view in range(10):
             images = [(offset + 3 * step) % 10 for step in range(10)]
             received, _ = fetch_counted(feature_cache, images, view)
-            expected = round_rows(rows_of(images, view), "float16")
+            expected = rows_of(images, view)
             failed.extend(view for a, b in zip(received, expected, strict=True) if not np.array_equal(a, b))
 
     threads = [threading.Thread(target=work, args=(offset,)) for offset in range(4)]
