@@ -28,9 +28,10 @@ from scenebook.rendering.document import (
     Report,
     Section,
     Table,
+    fragment_of,
 )
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.outputs import ImageFinder, read_outputs
+from scenebook.rendering.outputs import find_images, read_outputs
 from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.sources import mark_values, tabulate_sources
 from scenebook.rendering.text import clean_text
@@ -65,18 +66,13 @@ class _Part:
     """One notebook, cell by cell: Markdown still to be read, and blocks."""
 
     name: str
+    folder: Path | None
     items: list[Fragment | Block] = field(default_factory=list)
     attachments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    finder: ImageFinder = field(default_factory=lambda: ImageFinder(None, None))
 
     def fragments(self) -> Iterable[Fragment]:
-        for item in self.items:
-            if isinstance(item, Fragment):
-                yield item
-            elif isinstance(item, Prose):
-                yield item.body
-            elif isinstance(item, (Figure, Table)):
-                yield item.caption
+        found = (item if isinstance(item, Fragment) else fragment_of(item) for item in self.items)
+        return filter(None, found)
 
 
 def assemble(
@@ -99,14 +95,15 @@ def assemble(
     """
     stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
     report = Report(front, stale=stale)
-    parts = [_read_cells(notebook, run_dir) for notebook in notebooks]
+    parts = [_read_cells(notebook) for notebook in notebooks]
     fragments = [fragment for part in parts for fragment in part.fragments()]
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
     for fragment in markdown.read([*fragments, given]):
         report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
     for part in parts:
         for fragment in part.fragments():
-            report.warnings += part.finder.resolve(fragment, part.attachments.get(fragment.origin.cell, {}))
+            attachments = part.attachments.get(fragment.origin.cell, {})
+            report.warnings += find_images(fragment, attachments, part.folder, run_dir)
     collector = _Collector(report)
     for part in parts:
         collector.add(part)
@@ -128,8 +125,8 @@ def title_of(notebook: NotebookNode) -> str:
     return ""
 
 
-def _read_cells(notebook: SourceNotebook, run_dir: Path | None) -> _Part:
-    part = _Part(notebook.name, finder=ImageFinder(notebook.folder, run_dir))
+def _read_cells(notebook: SourceNotebook) -> _Part:
+    part = _Part(notebook.name, notebook.folder)
     number = 0
     for cell in notebook.content.cells:
         tags = frozenset(cell.metadata.get("tags", ()))

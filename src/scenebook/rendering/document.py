@@ -194,6 +194,15 @@ class Output:
 Block = Heading | Prose | Figure | Table | Code | Output
 
 
+def fragment_of(block: Block) -> Fragment | None:
+    """Returns the Markdown of a block; code and what was printed have none."""
+    if isinstance(block, Heading):
+        return block.title
+    if isinstance(block, Prose):
+        return block.body
+    return block.caption if isinstance(block, (Figure, Table)) else None
+
+
 @dataclass
 class Section:
     """A heading of level 1 and everything up to the next one."""
@@ -275,11 +284,5 @@ class Report:
 
     def fragments(self) -> Iterator[Fragment]:
         """Yields every piece of Markdown in reading order."""
-        for block in self.blocks():
-            if isinstance(block, Heading):
-                yield block.title
-            elif isinstance(block, Prose):
-                yield block.body
-            elif isinstance(block, (Figure, Table)):
-                yield block.caption
+        yield from filter(None, map(fragment_of, self.blocks()))
         yield from (work.body for work in self.references)

@@ -21,13 +21,7 @@ _NAMES = {"fig": "Fig.", "tbl": "Table", "eq": "Eq.", "sec": "Section"}
 
 @dataclass(frozen=True)
 class Target:
-    """What a label names.
-
-    Args:
-        text: How a reference to it reads, as `Fig. 3`.
-        anchor: Its id on the page and its label in Typst.
-        origin: The cell that it stands in.
-    """
+    """What a label names: how a reference to it reads, its id on the page and label in Typst, and where it stands."""
 
     text: str
     anchor: str
@@ -95,24 +89,21 @@ class _Pass:
     def figure(self, figure: Figure) -> None:
         figure.number = self._count("fig")
         figure.anchor = self._anchor(figure.label or f"fig:{figure.number}")
-        if figure.label:
-            self._add(figure.label, figure.number, figure.anchor, figure.origin)
+        self._add(figure.label, figure.number, figure.anchor, figure.origin)
 
     def table(self, table: Table) -> None:
         number = self._count("tbl")
         table.ordinal = int(number)
         table.number = roman(table.ordinal) if self.ieee else number
         table.anchor = self._anchor(table.label or f"tbl:{number}")
-        if table.label:
-            self._add(table.label, table.number, table.anchor, table.origin)
+        self._add(table.label, table.number, table.anchor, table.origin)
 
     def equation(self, node: Node, origin: Origin) -> None:
         content = node["c"]
         if content["numbered"]:
             content["number"] = self._count("eq")
             content["anchor"] = self._anchor(content["label"] or f"eq:{content['number']}")
-            if content["label"]:
-                self._add(content["label"], f"({content['number']})", content["anchor"], origin)
+            self._add(content["label"], f"({content['number']})", content["anchor"], origin)
 
     def _count(self, kind: str) -> str:
         self.counts[kind] += 1
@@ -129,8 +120,8 @@ class _Pass:
 
     def _add(self, label: str, number: str, anchor: str, origin: Origin) -> None:
         known = self.targets.get(label)
-        if known is not None and origin.notebook in self.stale:
-            # Since the earlier run it has moved to another notebook.
+        if not label or (known is not None and origin.notebook in self.stale):
+            # It has no label, or has moved to another notebook since the earlier run.
             return
         if known is not None and known.origin.notebook not in self.stale:
             raise ReportError(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -23,8 +22,8 @@ from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.records import (
     ANY_RECORD,
     MIME,
+    BarItem,
     FigureRecord,
-    ImageItem,
     ImagesRecord,
     Record,
     SayRecord,
@@ -114,7 +113,7 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
     if isinstance(record, FigureRecord):
         images = [_image_of(data, record.alt)]
     else:
-        images = [_image(item) for item in record.items]
+        images = [_image_of({"image/jpeg": item.jpeg}, item.alt, item.caption, item.bars) for item in record.items]
     found = [image for image in images if image is not None]
     if not found or len(found) < len(images):
         raise ReportError(
@@ -125,18 +124,13 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
     return found
 
 
-def _image(item: ImageItem) -> ReportImage | None:
-    image = _image_of({"image/jpeg": item.jpeg}, item.alt, item.caption)
-    return dataclasses.replace(image, bars=tuple(item.bars)) if image else None
-
-
-def _image_of(data: Data, alt: str, caption: str = "") -> ReportImage | None:
+def _image_of(data: Data, alt: str, caption: str = "", bars: Sequence[BarItem] = ()) -> ReportImage | None:
     """Returns the best image of an output that can be read as an image."""
     for mime, suffix in IMAGE_TYPES:
         if mime in data:
             content = read_image(_joined(data[mime]), suffix)
             if content is not None:
-                return ReportImage(content, suffix, alt, caption)
+                return ReportImage(content, suffix, alt, caption, tuple(bars))
     return None
 
 
@@ -209,68 +203,56 @@ LARGEST_FILE = 20_000_000
 _SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
 
 
-class ImageFinder:
-    """Finds the images of one notebook's Markdown.
+def find_images(
+    fragment: Fragment, attachments: Mapping[str, Data], folder: Path | None, run_dir: Path | None
+) -> list[str]:
+    """Puts the images that a fragment names into its `images`: attachments of its cell, and files of the run.
 
     Args:
-        folder: The notebook's folder, which relative addresses start from; `None` when there is none.
+        fragment: Its tree has been read.
+        attachments: Of the cell, by name.
+        folder: The notebook's, which relative addresses start from.
         run_dir: No file outside of it is read.
+
+    Returns:
+        A warning for each image that is only named instead.
     """
+    warnings: list[str] = []
 
-    def __init__(self, folder: Path | None, run_dir: Path | None) -> None:
-        self._folder = folder
-        self._run_dir = run_dir.resolve() if run_dir is not None else None
-
-    def resolve(self, fragment: Fragment, attachments: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Puts the images of a fragment into its `images`. Returns a warning for each that is only named instead."""
-        warnings: list[str] = []
-
-        def change(nodes: list[Node]) -> list[Node]:
-            return [changed for node in nodes for changed in self._change(node, fragment, attachments, warnings)]
-
-        fragment.tree = map_lists(fragment.tree, change)
-        return warnings
-
-    def _change(
-        self, node: Node, fragment: Fragment, attachments: Mapping[str, Mapping[str, Any]], warnings: list[str]
-    ) -> list[Node]:
+    def show(node: Node) -> Node:
         if node["t"] != "Image":
-            return [node]
+            return node
         _, inlines, (address, _) = node["c"]
         address, alt = without_marks(address), without_marks(plain_text(inlines))
-        image = self._find(address, alt, attachments)
+        name = unquote(address)
+        described = alt or Path(name).name
+        if name.startswith("attachment:"):
+            image = _image_of(attachments.get(name.removeprefix("attachment:"), {}), described)
+        else:
+            image = _read_file(name, described, folder, run_dir)
         if image is None:
             warnings.append(
                 f"{fragment.origin}: the image {address!r} is not part of the run, so the report only names it."
             )
-            return [string(f"[image: {alt or address}]")]
+            return string(f"[image: {alt or address}]")
         fragment.images.append(image)
-        return [{"t": "ReportImage", "c": {"index": len(fragment.images) - 1}}]
+        return {"t": "ReportImage", "c": {"index": len(fragment.images) - 1}}
 
-    def _find(self, address: str, alt: str, attachments: Mapping[str, Mapping[str, Any]]) -> ReportImage | None:
-        name = unquote(address)
-        alt = alt or Path(name).name
-        if name.startswith("attachment:"):
-            data = attachments.get(name.removeprefix("attachment:"), {})
-            for mime, suffix in IMAGE_TYPES:
-                content = read_image(str(data[mime]), suffix) if mime in data else None
-                if content is not None:
-                    return ReportImage(content, suffix, alt)
-            return None
-        return self._read(name, alt)
+    fragment.tree = map_lists(fragment.tree, lambda nodes: [show(node) for node in nodes])
+    return warnings
 
-    def _read(self, name: str, alt: str) -> ReportImage | None:
-        kind = _SUFFIXES.get(Path(name).suffix.lower())
-        if kind is None or self._folder is None or self._run_dir is None or "://" in name:
+
+def _read_file(name: str, alt: str, folder: Path | None, run_dir: Path | None) -> ReportImage | None:
+    kind = _SUFFIXES.get(Path(name).suffix.lower())
+    if kind is None or folder is None or run_dir is None or "://" in name:
+        return None
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(run_dir.resolve()) or path.stat().st_size > LARGEST_FILE:
             return None
-        try:
-            path = (self._folder / name).resolve()
-            if not path.is_relative_to(self._run_dir) or path.stat().st_size > LARGEST_FILE:
-                return None
-            content = path.read_bytes()
-        except (OSError, ValueError):
-            return None
-        return ReportImage(content, kind, alt)
+        return ReportImage(path.read_bytes(), kind, alt)
+    except (OSError, ValueError):
+        return None
 
 
 def read_record(value: object, origin: Origin) -> Record:

@@ -160,9 +160,8 @@ def _is_taggable(source: str, root: Path) -> bool:
     part = root / "part.typ"
     without_links = source.replace("\n#show: report", "\n#show link: it => it.body\n#show: report", 1)
     part.write_text(without_links, encoding="utf-8")
-    compiler = typst.Compiler(str(part), root=str(root), font_paths=fonts(), sys_inputs=_inputs(0))
     try:
-        compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=0)
+        _compiler(part).compile(format="pdf", pdf_standards=STANDARD, timestamp=0)
     except typst.TypstError as error:
         return UNTAGGABLE not in error.message
     return True
@@ -173,15 +172,14 @@ def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes
     main = root / "main.typ"
     main.write_text(source, encoding="utf-8")
     room = _find_room_below(root) if END_OF_TEXT in source else 0
-    compiler = typst.Compiler(str(main), root=str(root), font_paths=fonts(), sys_inputs=_inputs(room))
-    result = compiler.compile(format="pdf", pdf_standards=standard, timestamp=0)
+    result = _compiler(main, room).compile(format="pdf", pdf_standards=standard, timestamp=0)
     if not isinstance(result, bytes):
         raise TypeError(f"expected one PDF, received {type(result).__name__}")
     return result
 
 
-def _inputs(room: int) -> dict[str, str]:
-    return {"room-below": str(room)}
+def _compiler(main: Path, room: int = 0) -> typst.Compiler:
+    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(), sys_inputs={"room-below": str(room)})
 
 
 def _find_room_below(root: Path) -> int:
@@ -192,9 +190,8 @@ def _find_room_below(root: Path) -> int:
     """
 
     def find_end(room: int) -> list[dict[str, int]]:
-        compiler = typst.Compiler(str(root / "main.typ"), root=str(root), font_paths=fonts(), sys_inputs=_inputs(room))
         try:
-            answer = compiler.query("<end-of-text>", field="value")
+            answer = _compiler(root / "main.typ", room).query("<end-of-text>", field="value")
         except RuntimeError:
             # What is wrong, compiling says.
             return []

@@ -26,13 +26,10 @@ class Provenance:
     Args:
         run: Its name.
         profile: The name of the profile that it started from.
-        settings: All settings, name to value.
         changed: Those that differ from the profile; `None` where the profile is not at hand.
         digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
         made: When the run was started.
-        versions: Of Python and the libraries.
-        machine: What it was made on.
         seconds: A notebook's name to the time that its stage took.
     """
 
