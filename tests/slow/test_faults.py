@@ -21,7 +21,7 @@ import pytest
 
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import FINISHED_FIT
-from scenebook.pipeline.manifest import stored_outcomes
+from scenebook.pipeline.planning import stored_outcomes
 
 from .project import TINY, Done, Project, end, wait_for
 

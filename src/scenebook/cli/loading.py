@@ -18,7 +18,7 @@ from scenebook.core.settings import (
 )
 from scenebook.data.images import source_name
 from scenebook.pipeline.checks import resolve_paths
-from scenebook.pipeline.manifest import load_manifest
+from scenebook.pipeline.manifest import check_version, load_manifest
 from scenebook.pipeline.settings_file import read_settings
 
 
@@ -46,6 +46,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     """
     kept = find_kept_run(arguments)
     if kept:
+        check_version(kept)
         profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
         path = find_profile(
@@ -65,11 +66,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
 
 
 def load_settings(run_dir: RunDirectory) -> Settings:
-    """Returns the settings that a run was made with.
-
-    Raises:
-        InputError: They cannot be read.
-    """
+    """Returns the settings that a run was made with, or raises `InputError` where they cannot be read."""
     run_dir.require(SETTINGS)
     return make_settings(read_settings(run_dir))
 

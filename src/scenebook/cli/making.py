@@ -20,8 +20,8 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
-from scenebook.pipeline.manifest import DONE, FAILED, STALE, StageOutcome, stored_outcomes
-from scenebook.pipeline.planning import check_stages
+from scenebook.pipeline.manifest import DONE, FAILED, STALE, StageOutcome, check_version
+from scenebook.pipeline.planning import check_stages, stored_outcomes
 from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.running import PipelineFailedError, explain_pipeline, run_pipeline
 
@@ -78,7 +78,9 @@ def _collect(arguments: argparse.Namespace, console: Console) -> tuple[Settings,
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
     """Renders the report of a run that is there."""
-    _render(open_run(arguments.run), console)
+    run_dir = open_run(arguments.run)
+    check_version(run_dir)
+    _render(run_dir, console)
     return 0
 
 

@@ -18,7 +18,8 @@ from scenebook.core.run_directory import MANIFEST, SETTINGS, default_build_dir, 
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
-from scenebook.pipeline.manifest import stored_outcomes
+from scenebook.pipeline.manifest import check_version
+from scenebook.pipeline.planning import stored_outcomes
 from scenebook.pipeline.report_key import find_report_changes
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     run_dir = open_run(arguments.run)
     images = open_images(arguments.images)
     check_run(run_dir)
+    check_version(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
         outcome = predict_folder(run_dir, images, report=report)

@@ -6,17 +6,14 @@ import errno
 import io
 import os
 import signal
-import threading
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import psutil
 
 from scenebook.core.environment import compute_environment
 from scenebook.core.errors import InputError, StageError
@@ -122,7 +119,7 @@ def execute_notebook(
         asked = list_touched(touched)
     if failure is None:
         failure = _find_unexecuted(partial)
-    kept = _is_readable(partial)
+    kept = bool(_read_cells(partial))
     if kept:
         partial.replace(target)
     else:
@@ -221,10 +218,6 @@ def _read_cells(notebook: Path) -> list[dict[str, Any]]:
         return []  # the disk was full
 
 
-def _is_readable(notebook: Path) -> bool:
-    return bool(_read_cells(notebook))
-
-
 def _find_failed(notebook: Path) -> int | None:
     """Returns the number of the cell that raised; papermill's own count leaves out the banners that it adds."""
     for number, cell in enumerate(_read_cells(notebook), start=1):
@@ -235,12 +228,8 @@ def _find_failed(notebook: Path) -> int | None:
 
 def _find_running(notebook: Path) -> int | None:
     """Returns the number of the cell that was started last."""
-    started = [
-        number
-        for number, cell in enumerate(_read_cells(notebook), start=1)
-        if cell.get("metadata", {}).get("papermill", {}).get("start_time")
-    ]
-    return started[-1] if started else None
+    metadata = [cell.get("metadata", {}).get("papermill", {}) for cell in _read_cells(notebook)]
+    return max((number for number, told in enumerate(metadata, start=1) if told.get("start_time")), default=None)
 
 
 def _find_unexecuted(notebook: Path) -> _Failure | None:
@@ -273,19 +262,16 @@ class _Log:
             self.file.flush()
 
 
-class _kernel_environment:
+@contextmanager
+def _kernel_environment(values: Mapping[str, str]) -> Iterator[None]:
     """Sets environment variables that a kernel inherits, and puts the old ones back."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = {**compute_environment(), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **values}
-        self._before: dict[str, str | None] = {}
-
-    def __enter__(self) -> None:
-        self._before = {name: os.environ.get(name) for name in self._values}
-        os.environ.update(self._values)
-
-    def __exit__(self, *error: object) -> None:
-        for name, value in self._before.items():
+    values = {**compute_environment(), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **values}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -307,31 +293,3 @@ class _StreamLog(io.TextIOBase):
             if line.startswith(MARK):
                 self._progress(line.removeprefix(MARK))
         return len(text)
-
-
-class PeakMemory:
-    """Measures the largest resident memory of all child processes together, twice a second."""
-
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> PeakMemory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        me = psutil.Process()
-        while not self._stop.wait(0.5):
-            total = 0
-            for child in me.children(recursive=True):
-                try:
-                    total += child.memory_info().rss
-                except psutil.Error:
-                    continue  # it ended between the two calls
-            self.peak_mb = max(self.peak_mb, round(total / 2**20, 1))

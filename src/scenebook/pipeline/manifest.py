@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import scenebook
-from scenebook.core.errors import InputError, SettingsError
-from scenebook.core.keys import Key, list_changes
+from scenebook.core.errors import InputError
+from scenebook.core.keys import Key
 from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file
 from scenebook.core.run_directory import MANIFEST, RunDirectory, project_root
 from scenebook.core.stages import KEPT, STAGES
-from scenebook.pipeline.settings_file import read_settings
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
+"""Which runs can be gone on with: what a format changes, code of an earlier one cannot read, or wrote otherwise."""
 
 ABSENT = "absent"
 """In place of the digest of a file that is not there."""
@@ -69,12 +69,17 @@ class Manifest:
 
     Raises:
         InputError: There is a manifest that cannot be read, or a newer version of scenebook wrote it.
+
+    What stages of a run of an older version were made from is forgotten, so that each of them runs again.
     """
 
     def __init__(self, run_dir: RunDirectory, profile: str) -> None:
         self.run_dir = run_dir
         self.profile = profile
         self.content = load_manifest(run_dir) or {"format": MANIFEST_FORMAT, "stages": {}, "files": {}}
+        if self.content["format"] < MANIFEST_FORMAT:
+            for entry in self.content["stages"].values():
+                entry["key"] = {}
 
     def begin(self) -> None:
         """Notes who writes this run from now on: commit, versions, machine and time."""
@@ -224,6 +229,22 @@ def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
     return dict(manifest)
 
 
+def check_version(run_dir: RunDirectory) -> None:
+    """Raises `InputError` where an older version of scenebook made a run: its files are not what this one reads."""
+    manifest = load_manifest(run_dir)
+    if manifest.get("format", MANIFEST_FORMAT) < MANIFEST_FORMAT:
+        raise InputError(
+            "Expected a run that was made by this version of scenebook.",
+            received={
+                "run": run_dir.name,
+                "made by": f"scenebook {manifest.get('scenebook', 'of an older version')}",
+                "format of its manifest": manifest["format"],
+            },
+            advice="`make report` with this RUN, and the PROFILE or DATA that it was made from, makes it again: every "
+            f"stage is run. Its commit ({manifest.get('commit', 'unknown')}) still reads it as it is.",
+        )
+
+
 _FIELDS = {field.name for field in fields(StageOutcome)} - {"name", "note"}
 
 
@@ -250,58 +271,3 @@ def _is_stage(entry: Any) -> bool:
         return False
     key = entry.setdefault("key", {})
     return isinstance(key, dict) and all(isinstance(part, dict) for part in key.values())
-
-
-def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
-    """Returns the outcomes that a run's manifest holds. What was made from something else than is there now is stale.
-
-    Raises:
-        InputError: There is no such run.
-    """
-    manifest = load_manifest(run_dir)
-    if not manifest.get("stages"):
-        raise InputError(
-            "Expected a run that was started before.",
-            received={"run": run_dir.name},
-            advice="`python -m scenebook report` makes one.",
-        )
-    try:
-        settings = read_settings(run_dir)
-    except SettingsError:
-        settings = {}  # lost or damaged: what the stages read is not known to have changed
-    outcomes: list[StageOutcome] = []
-    for name, entry in manifest["stages"].items():
-        outcome = StageOutcome(name=name, **entry)
-        if outcome.status == DONE:
-            changes = _list_changes(outcome, manifest["files"], settings)
-            broken = [earlier.name for earlier in outcomes if earlier.status != DONE]
-            if changes or broken:
-                why = (
-                    f"since then: {'; '.join(changes[:3])}"
-                    if changes
-                    else f"before stage {broken[0]} was started again"
-                )
-                outcome = replace(outcome, status=STALE, note=f"made {_tell_minute(outcome.started)}, {why}")
-        outcomes.append(outcome)
-    return outcomes
-
-
-def _tell_minute(started: str) -> str:
-    """Returns when something was started as people write it; what is no such time, as it is."""
-    try:
-        return datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except ValueError:
-        return started or "earlier"
-
-
-def _list_changes(
-    outcome: StageOutcome, files: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
-) -> list[str]:
-    """Compares what a stage was made from with what the run holds: settings, and files of other stages."""
-    read = outcome.key.get("settings", {})
-    inputs = {name: digest for name, digest in outcome.key.get("inputs", {}).items() if name != MANIFEST}
-    now = {
-        "settings": {name: settings.get(name) for name in read} if settings else read,
-        "inputs": {name: files[name]["sha256"] if name in files else ABSENT for name in inputs},
-    }
-    return list_changes({"settings": read, "inputs": inputs}, now)

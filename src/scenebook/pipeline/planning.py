@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from scenebook.core.errors import SettingsError
+from scenebook.core.errors import DatasetError, InputError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
-from scenebook.core.run_directory import MANIFEST, SETTINGS, project_root
-from scenebook.core.settings import Settings, check_names
+from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, project_root
+from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
 from scenebook.core.stages import STAGES
-from scenebook.pipeline.image_digests import compare_images, digest_images
-from scenebook.pipeline.manifest import ABSENT, Manifest
+from scenebook.data.digests import digest_contents, digest_listing
+from scenebook.data.finding import find_images
+from scenebook.data.images import FoundImages
+from scenebook.pipeline.manifest import ABSENT, DONE, FAILED, NOT_RUN, STALE, Manifest, StageOutcome, load_manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
+from scenebook.pipeline.settings_file import read_settings
 from scenebook.pipeline.stage_keys import make_key
 
 ALL = "all"
@@ -90,13 +94,13 @@ class Planner:
         entry = self._manifest.content["stages"].get(stage)
         if stage in self._force or ALL in self._force:
             return Decision(stage, ("asked for",), forced=True)
-        if entry is None or entry["status"] == "not run":
+        if entry is None or entry["status"] == NOT_RUN:
             return Decision(stage, (FIRST,))
-        if entry["status"] != "done":
-            told = f": {entry['reason']}" if entry["status"] == "failed" else ""
+        if entry["status"] != DONE:
+            told = f": {entry['reason']}" if entry["status"] == FAILED else ""
             return Decision(stage, (f"{entry['status']} last time{told}",))
         if not entry.get("key"):
-            return Decision(stage, ("run by a version that did not keep what it depends on",))
+            return Decision(stage, ("made by an older version of scenebook",))
         reasons = tuple(self._compare(stage, entry["key"], waiting))
         return Decision(stage, reasons, prose=not reasons and sha256_file(self._path_of(stage)) != entry["source"])
 
@@ -174,3 +178,100 @@ def shorten(reasons: tuple[str, ...], most: int = 3) -> str:
     """Returns reasons in one line; of more than `most`, the rest is counted."""
     rest = len(reasons) - most
     return "; ".join(reasons[:most]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def digest_images(settings: Settings, run_dir: RunDirectory) -> dict[str, str]:
+    """Returns the digests of a run's images: `listing`, by size, times and inode, and `contents`, by their bytes.
+
+    Drawn scenes have none: they follow from settings and code. So have images that are not there.
+    """
+    found = _find_run_images(settings, run_dir)
+    return {} if found is None else {"listing": digest_listing(found), "contents": digest_contents(found)}
+
+
+def compare_images(
+    settings: Settings, run_dir: RunDirectory, old: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the digest that a stage was run with and the present one, ready to be compared.
+
+    Only where the listing is another one, files are read.
+
+    Args:
+        settings: Of the run.
+        run_dir: The run.
+        old: What `digest_images` returned then.
+    """
+    found = _find_run_images(settings, run_dir)
+    if found is None or not old:
+        return ({}, {}) if found is None and not old else ({"contents": str(old.get("contents"))}, {"contents": "none"})
+    if digest_listing(found) == old.get("listing"):
+        return {}, {}
+    return {"contents": old.get("contents")}, {"contents": digest_contents(found)}
+
+
+def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages | None:
+    if settings.dataset == DRAWN_SCENES:
+        return None
+    try:
+        if settings.dataset != INTEL:
+            return find_images(Path(settings.dataset), class_map=settings.class_map)
+        # Where they were downloaded to, the data stage has found out.
+        root = run_dir.root / run_dir.read_json("data/classes.json")["root"]
+        return find_images(root, class_map=settings.class_map)
+    except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
+        return None
+
+
+def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
+    """Returns the outcomes that a run's manifest holds. What was made from something else than is there now is stale.
+
+    Raises:
+        InputError: There is no such run.
+    """
+    manifest = load_manifest(run_dir)
+    if not manifest.get("stages"):
+        raise InputError(
+            "Expected a run that was started before.",
+            received={"run": run_dir.name},
+            advice="`python -m scenebook report` makes one.",
+        )
+    try:
+        settings = read_settings(run_dir)
+    except SettingsError:
+        settings = {}  # lost or damaged: what the stages read is not known to have changed
+    outcomes: list[StageOutcome] = []
+    for name, entry in manifest["stages"].items():
+        outcome = StageOutcome(name=name, **entry)
+        if outcome.status == DONE:
+            changes = _list_outdated(outcome, manifest["files"], settings)
+            broken = [earlier.name for earlier in outcomes if earlier.status != DONE]
+            if changes or broken:
+                why = (
+                    f"since then: {'; '.join(changes[:3])}"
+                    if changes
+                    else f"before stage {broken[0]} was started again"
+                )
+                outcome = replace(outcome, status=STALE, note=f"made {_tell_minute(outcome.started)}, {why}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _tell_minute(started: str) -> str:
+    """Returns when something was started as people write it; what is no such time, as it is."""
+    try:
+        return datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return started or "earlier"
+
+
+def _list_outdated(
+    outcome: StageOutcome, files: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
+) -> list[str]:
+    """Compares what a stage was made from with what the run holds: settings, and files of other stages."""
+    read = outcome.key.get("settings", {})
+    inputs = {name: digest for name, digest in outcome.key.get("inputs", {}).items() if name != MANIFEST}
+    now = {
+        "settings": {name: settings.get(name) for name in read} if settings else read,
+        "inputs": {name: files[name]["sha256"] if name in files else ABSENT for name in inputs},
+    }
+    return list_changes({"settings": read, "inputs": inputs}, now)

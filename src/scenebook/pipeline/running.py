@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -14,19 +15,10 @@ from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import SETTINGS, RunDirectory, project_root, write_bytes
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
-from scenebook.pipeline.execution import PeakMemory, execute_notebook, explain_os_error
-from scenebook.pipeline.manifest import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    RUNNING,
-    Manifest,
-    StageOutcome,
-    stored_outcomes,
-    tell_time,
-)
+from scenebook.pipeline.execution import execute_notebook, explain_os_error
+from scenebook.pipeline.manifest import DONE, FAILED, INTERRUPTED, RUNNING, Manifest, StageOutcome, tell_time
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
-from scenebook.pipeline.planning import Decision, Planner, check_stages, plan, shorten
+from scenebook.pipeline.planning import Decision, Planner, check_stages, plan, shorten, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 
 
@@ -237,3 +229,31 @@ class _Runner:
         self._manifest.register(name, stage)
         entry["source"] = sha256_file(source.path)
         self._manifest.write()
+
+
+class PeakMemory:
+    """Measures the largest resident memory of all child processes together, twice a second."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(0.5):
+            total = 0
+            for child in me.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:
+                    continue  # it ended between the two calls
+            self.peak_mb = max(self.peak_mb, round(total / 2**20, 1))

@@ -15,6 +15,7 @@ from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.pipeline.compare import repeat
 from scenebook.pipeline.compare.repeat import Verification
+from scenebook.pipeline.manifest import MANIFEST_FORMAT
 from tests.unit.pipeline.compare.runs import write_settings
 
 
@@ -26,7 +27,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path / "runs"))
     run_dir = RunDirectory(tmp_path / "runs" / "real")
     write_settings(run_dir, {"dataset": "intel", "epochs": 3})
-    run_dir.write_json("manifest.json", {"format": 2, "profile": "paper", "stages": {}, "files": {}})
+    run_dir.write_json("manifest.json", {"format": MANIFEST_FORMAT, "profile": "paper", "stages": {}, "files": {}})
     return run_dir
 
 

@@ -15,8 +15,9 @@ from scenebook.core.settings import make_settings
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.execution import execute_notebook
-from scenebook.pipeline.manifest import Manifest, StageOutcome, load_manifest, stored_outcomes
+from scenebook.pipeline.manifest import Manifest, StageOutcome, load_manifest
 from scenebook.pipeline.notebooks import read_parameters
+from scenebook.pipeline.planning import stored_outcomes
 from scenebook.pipeline.running import PipelineFailedError, run_pipeline
 from tests.conftest import MakeFolder
 

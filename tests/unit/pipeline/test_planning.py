@@ -17,8 +17,8 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
 from scenebook.core.stages import STAGES
-from scenebook.pipeline.manifest import StageOutcome, stored_outcomes
-from scenebook.pipeline.planning import Decision
+from scenebook.pipeline.manifest import StageOutcome
+from scenebook.pipeline.planning import Decision, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.running import PipelineFailedError, explain_pipeline, run_pipeline
 
@@ -295,7 +295,7 @@ def test_a_run_has_one_writer_and_the_second_is_told_who(made: Made) -> None:
 
 
 def test_other_images_are_noticed_and_touched_ones_are_not(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
-    from scenebook.pipeline.image_digests import compare_images, digest_images
+    from scenebook.pipeline.planning import compare_images, digest_images
 
     root = make_folder({"cat": 2, "dog": 2})
     settings, run_dir = make_settings({"dataset": str(root)}), RunDirectory(tmp_path / "run")

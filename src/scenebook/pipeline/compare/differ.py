@@ -28,7 +28,7 @@ from scenebook.pipeline.compare.read import (
 )
 from scenebook.pipeline.settings_file import read_settings
 
-ABSENT = "(not there)"
+NOT_THERE = "(not there)"
 SECTIONS = ("modules", "cells")
 """Sections of a stage's key that say what code it runs: a digest by module, and by number of the notebook's cell."""
 BOOTSTRAP_SEED = 0
@@ -37,7 +37,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Change:
-    """A name whose value differs; `ABSENT` stands for the value of a run that does not know the name."""
+    """A name whose value differs; `NOT_THERE` stands for the value of a run that does not know the name."""
 
     name: str
     first: Any
@@ -188,7 +188,7 @@ def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
 
     20 and 20.0 are the same; 1 and true are not.
     """
-    pairs = {name: (first.get(name, ABSENT), second.get(name, ABSENT)) for name in {**first, **second}}
+    pairs = {name: (first.get(name, NOT_THERE), second.get(name, NOT_THERE)) for name in {**first, **second}}
     return [
         Change(name, one, other)
         for name, (one, other) in pairs.items()
@@ -207,9 +207,9 @@ def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> CodeDiff:
             continue
         for section in SECTIONS:
             changes = list_differing(*(key.get(section, {}) for key in keys))
-            changed = [change.name for change in changes if ABSENT not in (change.first, change.second)]
-            only_first = [change.name for change in changes if change.second == ABSENT]
-            only_second = [change.name for change in changes if change.first == ABSENT]
+            changed = [change.name for change in changes if NOT_THERE not in (change.first, change.second)]
+            only_first = [change.name for change in changes if change.second == NOT_THERE]
+            only_second = [change.name for change in changes if change.first == NOT_THERE]
             if changes:
                 stages.append(CodeChange(stage, section, changed, only_first, only_second))
     made_with = (

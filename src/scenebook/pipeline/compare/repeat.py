@@ -16,6 +16,7 @@ from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
 from scenebook.pipeline.compare.results import Pair, Row, compare_results, list_evaluated
 from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, Rule
+from scenebook.pipeline.manifest import check_version
 from scenebook.pipeline.running import Listener, PipelineFailedError, run_pipeline
 from scenebook.pipeline.settings_file import read_settings
 
@@ -150,10 +151,13 @@ def verify_run(
         What was found. A stage that fails is part of it.
 
     Raises:
-        InputError: There is no such run, its settings cannot be used, or the workspace has a run of that name.
+        InputError: There is no such run, an older version made it, its settings cannot be used, or the workspace has a
+            run of that name.
     """
     check_run_name(run_dir.name)
-    manifest, kept = read_manifest(run_dir), read_settings(run_dir)
+    manifest = read_manifest(run_dir)
+    check_version(run_dir)
+    kept = read_settings(run_dir)
     settings = check_settings(run_dir, trust, {**(changes or {}), **_NOT_REPEATED})
     again = _open_fresh(workspace / run_dir.name)
     problems = check_files(run_dir)

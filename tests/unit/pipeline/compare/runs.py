@@ -17,6 +17,7 @@ from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, write
 from scenebook.core.settings import make_settings
 from scenebook.evaluation.metrics.report import compute_confusion, compute_report
 from scenebook.evaluation.metrics.scores import compute_scores
+from scenebook.pipeline.manifest import MANIFEST_FORMAT
 
 CLASSES = ("cat", "dog")
 HOSTILE = "[red]x[/red]"
@@ -112,6 +113,12 @@ def write_manifest(run_dir: RunDirectory, **changes: Any) -> None:
         for path in paths
     }
     stages = {name: {"notebook": f"{name}.ipynb", "status": "done", "reason": ""} for name in ("data", "evaluation")}
-    content = {"format": 1, "scenebook": "0.1.0", "profile": "sample", "commit": "c0ffee", "stages": stages}
+    content = {
+        "format": MANIFEST_FORMAT,
+        "scenebook": "0.1.0",
+        "profile": "sample",
+        "commit": "c0ffee",
+        "stages": stages,
+    }
     content |= {"versions": library_versions(), "machine": machine(), "files": files}
     run_dir.write_json(MANIFEST, content | changes)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.differ import ABSENT, Change, CodeChange, diff_runs, list_differing
+from scenebook.pipeline.compare.differ import NOT_THERE, Change, CodeChange, diff_runs, list_differing
 from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import HOSTILE, make_run, make_splits, write_manifest, write_settings
 
@@ -37,8 +37,8 @@ def test_settings_that_differ_are_told_and_so_is_one_that_only_one_version_knows
     write_settings(other, values)
     changes = {change.name: change for change in diff_runs(run, other).settings or []}
     assert changes["epochs"] == Change("epochs", 16, 7)
-    assert changes["from_the_future"] == Change("from_the_future", ABSENT, True)
-    assert changes["seed"].second == ABSENT
+    assert changes["from_the_future"] == Change("from_the_future", NOT_THERE, True)
+    assert changes["seed"].second == NOT_THERE
     assert "rotation_range" not in changes, "20.0 and 20 are the same number"
 
 
