@@ -7,9 +7,9 @@ import inspect
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,8 +17,7 @@ import numpy as np
 from keras import applications, layers
 from keras.src.random import seed_generator
 
-from scenebook.core.cache import cache_dir, locked
-from scenebook.core.errors import DownloadError, InputError, SettingsError, WeightsError
+from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.settings import EMBEDDED, IMAGENET, RANDOM, check_weights_name
 from scenebook.network.embedded import (
@@ -28,14 +27,12 @@ from scenebook.network.embedded import (
     load_embedded_weights,
     preprocess_input,
 )
-from scenebook.network.weight_files import (
-    WEIGHTS_SITE,
-    call_download,
-    check_reachable,
-    keras_cache,
-    load_weights_file,
-    open_layers,
+from scenebook.network.imagenet_weights import (
+    application_builders,
+    download_imagenet,
+    find_download,
 )
+from scenebook.network.weight_files import load_weights_file, open_layers
 
 __all__ = [
     "Preprocessing",
@@ -82,16 +79,11 @@ class Preprocessing:
 
 def list_backbones() -> list[str]:
     """Returns the names that `build_backbone` takes: `embedded`, then those of `keras.applications`, sorted."""
-    return [EMBEDDED, *sorted(_application_builders())]
-
-
-def _application_builders() -> dict[str, Callable[..., keras.Model]]:
-    members = inspect.getmembers(applications, inspect.isfunction)
-    return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
+    return [EMBEDDED, *sorted(application_builders())]
 
 
 def _find_builder(backbone: str) -> Callable[..., keras.Model]:
-    builders = _application_builders()
+    builders = application_builders()
     if backbone not in builders:
         known = {name.lower(): name for name in list_backbones()}
         near = [known[name] for name in difflib.get_close_matches(backbone.lower(), known, n=3, cutoff=0.4)]
@@ -175,7 +167,7 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
         _find_builder(backbone)
     check_weights_name(backbone, weights)
     if weights == IMAGENET:
-        return _download_imagenet(backbone, image_size)
+        return download_imagenet(backbone, lambda: _call_builder(backbone, image_size, weights=IMAGENET))
     with seeded_weights(seed):
         base_model = _build_untrained(backbone, image_size)
     if weights == EMBEDDED:
@@ -232,50 +224,6 @@ def _check_minimum(backbone: str, image_size: int, minimum: int) -> None:
         )
 
 
-def _download_imagenet(backbone: str, image_size: int) -> keras.Model:
-    what = f"the ImageNet weights of {backbone}"
-
-    def build() -> keras.Model:
-        try:
-            return _call_builder(backbone, image_size, weights=IMAGENET)
-        except OSError as error:
-            file = _find_download(backbone)
-            if file and "truncated file" in str(error):  # Keras knows no checksum of MobileNet's files
-                file.unlink()
-            raise
-
-    try:
-        # Of two processes without the file, the second then finds the first one's.
-        lock = cache_dir() / "weights" / f"{backbone}.lock"
-        with nullcontext() if _find_download(backbone) else locked(lock, what):
-            if not _find_download(backbone):
-                check_reachable(WEIGHTS_SITE, what)
-            return call_download(build)
-    except SettingsError:
-        raise
-    except Exception as error:  # Keras raises a bare Exception, or whatever its h5 reader does
-        text = " ".join(str(error).split())
-        address = re.search(r"URL fetch failure on (\S+):", text)
-        reason = text.rpartition(" -- ")[2][:300].rstrip(".") + "."
-        raise WeightsError(
-            f"Expected to download {what}.",
-            received={"weights": IMAGENET},
-            advice=f"{error.explanation if isinstance(error, DownloadError) else reason} "
-            f"{_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
-        ) from error
-
-
-def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
-    """Returns how to place the weights by hand, on a machine without internet."""
-    file = f"{backbone}.weights.h5"
-    code = f"import keras; keras.applications.{backbone}(include_top=False).save_weights('{file}')"
-    kept = f" ({file_name})" if file_name else ""
-    return (
-        f'Without internet, run python -c "{code}" on another machine, copy {file} here, and name it: WEIGHTS={file}. '
-        f"Or copy what Keras keeps there in .keras/models{kept} into {keras_cache()}."
-    )
-
-
 def weights_digest(weights: str, backbone: str) -> str | None:
     """Returns the SHA-256 of the file that the weights came from.
 
@@ -285,24 +233,8 @@ def weights_digest(weights: str, backbone: str) -> str | None:
         return None
     if weights == EMBEDDED:
         return sha256_file(EMBEDDED_FILE)
-    file = _find_download(backbone) if weights == IMAGENET else Path(weights)
+    file = find_download(backbone) if weights == IMAGENET else Path(weights)
     return sha256_file(file) if file else None
-
-
-def _find_download(backbone: str) -> Path | None:
-    """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name."""
-    known = [_letters(name) for name in _application_builders()]
-    for file in sorted(keras_cache().glob("*.h5")):
-        name = _letters(file.stem)
-        # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.
-        owner = max((model for model in known if model in name), key=len, default="")
-        if "notop" in name and owner == _letters(backbone):
-            return file
-    return None
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def count_layers(model: keras.Model) -> int:

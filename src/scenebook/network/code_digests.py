@@ -23,6 +23,7 @@ WITHOUT_EFFECT = {
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
     "scenebook.data.user_tables": "which images there are: keys hold their digests",
     "scenebook.network.code_digests": "this list",
+    "scenebook.network.imagenet_weights": "how weights are downloaded: keys hold their digest",
 }
 """Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import queue
-import socket
-import sys
 import tempfile
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 import numpy as np
-import tenacity
 
-from scenebook.core.errors import DownloadError, SettingsError, WeightsError
+from scenebook.core.errors import WeightsError
 from scenebook.core.settings import WEIGHTS_SUFFIXES
-
-WEIGHTS_SITE = "https://storage.googleapis.com/"
-"""Where Keras downloads from."""
-
-SILENCE_SECONDS = 10.0
-DOWNLOAD_TRIES = 3
+from scenebook.network.imagenet_weights import keras_cache
 
 
 def load_weights_file(base_model: keras.Model, path: Path) -> None:
@@ -164,58 +150,3 @@ def open_layers(model: keras.Model) -> list[keras.layers.Layer]:
     for layer in model.layers:
         opened.extend(open_layers(layer) if isinstance(layer, keras.Model) else [layer])
     return opened
-
-
-def keras_cache() -> Path:
-    """Returns the folder into which Keras downloads weights."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-
-
-def call_download(build: Callable[[], keras.Model]) -> keras.Model:
-    """Calls one of Keras' builders that downloads its weights, with a time limit, and again after a failure.
-
-    Keras names, caches and checks what it downloads (`keras.utils.get_file`).
-
-    Args:
-        build: The call of the builder.
-
-    Raises:
-        Exception: What Keras raised the last time: a bare `Exception`, or whatever its reader of files does.
-    """
-    again = tenacity.Retrying(
-        retry=tenacity.retry_if_not_exception_type(SettingsError),
-        stop=tenacity.stop_after_attempt(DOWNLOAD_TRIES),
-        wait=tenacity.wait_exponential(0.5),
-        reraise=True,
-    )
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_SECONDS)  # urllib, which Keras downloads with, has none of its own
-    try:
-        with redirect_stdout(sys.stderr):  # a bar of progress is no part of a report
-            return again(build)
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def check_reachable(url: str, what: str) -> None:
-    """Raises `DownloadError` where a server does not answer within 10 s, the look-up of its name included."""
-    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(url, timeout=SILENCE_SECONDS):
-                answers.put("")
-        except urllib.error.HTTPError as error:
-            error.close()
-            answers.put("")  # an answer all the same
-        except OSError:
-            answers.put("there is no connection")
-
-    # A daemon: a look-up that hangs does not keep the program from ending.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        reason = answers.get(timeout=SILENCE_SECONDS)
-    except queue.Empty:
-        reason = f"there was no answer within {SILENCE_SECONDS:g} s"
-    if reason:
-        raise DownloadError(what, reason)

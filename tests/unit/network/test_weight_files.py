@@ -10,7 +10,8 @@ import pytest
 from keras import layers
 
 from scenebook.core.errors import WeightsError
-from scenebook.network.weight_files import keras_cache, load_weights_file
+from scenebook.network.imagenet_weights import keras_cache
+from scenebook.network.weight_files import load_weights_file
 
 
 def build_small(width: int = 4, *, name: str = "second") -> keras.Model:

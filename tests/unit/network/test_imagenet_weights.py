@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import WeightsError
-from scenebook.network import backbones, weight_files
+from scenebook.network import backbones, imagenet_weights
 from scenebook.network.backbones import build_backbone
 from tests.loopback import Loopback, serve
 
@@ -25,9 +25,9 @@ SIZE, FILE = 128, "mobilenet_1_0_128_tf_no_top.h5"
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(weight_files, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(imagenet_weights, "SILENCE_SECONDS", 1.0)
     with serve() as loopback:
-        monkeypatch.setattr(backbones, "WEIGHTS_SITE", loopback.url + "/")
+        monkeypatch.setattr(imagenet_weights, "WEIGHTS_SITE", loopback.url + "/")
         yield loopback
 
 
@@ -98,7 +98,7 @@ def test_a_server_that_refuses_is_named_without_its_address(mobilenet: Loopback,
 def test_without_a_network_the_error_says_what_to_copy(
     mobilenet: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backbones, "WEIGHTS_SITE", "http://127.0.0.1:1/")
+    monkeypatch.setattr(imagenet_weights, "WEIGHTS_SITE", "http://127.0.0.1:1/")
     started = time.monotonic()
     with pytest.raises(WeightsError, match=r"^Expected to download the ImageNet weights of MobileNet\.") as caught:
         build_backbone("MobileNet", image_size=SIZE, weights="imagenet")

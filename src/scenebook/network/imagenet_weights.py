@@ -1,0 +1,161 @@
+"""The ImageNet weights of `keras.applications`: which file they are in, and a download of it that ends."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import queue
+import re
+import socket
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path, PurePosixPath
+
+import keras
+import tenacity
+from keras import applications
+
+from scenebook.core.cache import cache_dir, locked
+from scenebook.core.errors import DownloadError, SettingsError, WeightsError
+from scenebook.core.settings import IMAGENET
+
+WEIGHTS_SITE = "https://storage.googleapis.com/"
+"""Where Keras downloads from."""
+
+SILENCE_SECONDS = 10.0
+DOWNLOAD_TRIES = 3
+
+
+def keras_cache() -> Path:
+    """Returns the folder into which Keras downloads weights."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def application_builders() -> dict[str, Callable[..., keras.Model]]:
+    """Returns the builders of `keras.applications` by the names of their models."""
+    members = inspect.getmembers(applications, inspect.isfunction)
+    return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
+
+
+def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.Model:
+    """Returns what a builder of Keras makes, which downloads its weights where Keras' cache does not hold them.
+
+    Args:
+        backbone: The name of the model.
+        build: The call of its builder.
+
+    Raises:
+        SettingsError: The builder cannot be called like this.
+        WeightsError: The weights cannot be downloaded or are damaged; the error says how to place them by hand.
+    """
+    what = f"the ImageNet weights of {backbone}"
+
+    def build_or_discard() -> keras.Model:
+        try:
+            return build()
+        except OSError as error:
+            file = find_download(backbone)
+            if file and "truncated file" in str(error):  # Keras knows no checksum of MobileNet's files
+                file.unlink()
+            raise
+
+    try:
+        # Of two processes without the file, the second then finds the first one's.
+        lock = cache_dir() / "weights" / f"{backbone}.lock"
+        with nullcontext() if find_download(backbone) else locked(lock, what):
+            if not find_download(backbone):
+                _check_reachable(WEIGHTS_SITE, what)
+            return _call_download(build_or_discard)
+    except SettingsError:
+        raise
+    except Exception as error:  # Keras raises a bare Exception, or whatever its h5 reader does
+        text = " ".join(str(error).split())
+        address = re.search(r"URL fetch failure on (\S+):", text)
+        reason = text.rpartition(" -- ")[2][:300].rstrip(".") + "."
+        raise WeightsError(
+            f"Expected to download {what}.",
+            received={"weights": IMAGENET},
+            advice=f"{error.explanation if isinstance(error, DownloadError) else reason} "
+            f"{_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
+        ) from error
+
+
+def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
+    """Returns how to place the weights by hand, on a machine without internet."""
+    file = f"{backbone}.weights.h5"
+    code = f"import keras; keras.applications.{backbone}(include_top=False).save_weights('{file}')"
+    kept = f" ({file_name})" if file_name else ""
+    return (
+        f'Without internet, run python -c "{code}" on another machine, copy {file} here, and name it: WEIGHTS={file}. '
+        f"Or copy what Keras keeps there in .keras/models{kept} into {keras_cache()}."
+    )
+
+
+def find_download(backbone: str) -> Path | None:
+    """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name."""
+    known = [_letters(name) for name in application_builders()]
+    for file in sorted(keras_cache().glob("*.h5")):
+        name = _letters(file.stem)
+        # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.
+        owner = max((model for model in known if model in name), key=len, default="")
+        if "notop" in name and owner == _letters(backbone):
+            return file
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _call_download(build: Callable[[], keras.Model]) -> keras.Model:
+    """Calls one of Keras' builders that downloads its weights, with a time limit, and again after a failure.
+
+    Keras names, caches and checks what it downloads (`keras.utils.get_file`).
+
+    Args:
+        build: The call of the builder.
+
+    Raises:
+        Exception: What Keras raised the last time: a bare `Exception`, or whatever its reader of files does.
+    """
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_not_exception_type(SettingsError),
+        stop=tenacity.stop_after_attempt(DOWNLOAD_TRIES),
+        wait=tenacity.wait_exponential(0.5),
+        reraise=True,
+    )
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)  # urllib, which Keras downloads with, has none of its own
+    try:
+        with redirect_stdout(sys.stderr):  # a bar of progress is no part of a report
+            return again(build)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _check_reachable(url: str, what: str) -> None:
+    """Raises `DownloadError` where a server does not answer within 10 s, the look-up of its name included."""
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=SILENCE_SECONDS):
+                answers.put("")
+        except urllib.error.HTTPError as error:
+            error.close()
+            answers.put("")  # an answer all the same
+        except OSError:
+            answers.put("there is no connection")
+
+    # A daemon: a look-up that hangs does not keep the program from ending.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        reason = answers.get(timeout=SILENCE_SECONDS)
+    except queue.Empty:
+        reason = f"there was no answer within {SILENCE_SECONDS:g} s"
+    if reason:
+        raise DownloadError(what, reason)
