@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import AUGMENTATION, make_settings
+from scenebook.core.yaml_files import read_yaml
 
 BASE = "base"
 NONE, CLAIMS, FULL = "none", "claims", "full"
@@ -108,25 +108,17 @@ def choose_variants(variants: Sequence[Variant], ablations: str) -> list[Variant
 
 
 def _read(path: Path) -> _Plan:
-    received = {"ablation_plan": str(path)}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("Expected a readable plan of variants.", received=received, advice=str(error)) from None
-    except yaml.YAMLError as error:
-        text = " ".join(str(error).split())
-        raise SettingsError("Expected a plan of variants in YAML.", received=received, advice=text) from None
-    try:
-        return _Plan.model_validate(content)
+        return _Plan.model_validate(read_yaml(path, "plan of variants", SettingsError)[0])
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4]) or "the file"
         rule = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
         if len(first["loc"]) > 4:  # of a choice of types pydantic names the first one's rule
-            rule = "a setting's value, or {times: factor} with a factor above 0, written 0.5 or 1.0e-3"
+            rule = "a setting's value, or {times: factor} with a factor above 0"
         raise SettingsError(
             f"Expected a valid entry at {where}: {rule}.",
-            received=received,
+            received={"ablation_plan": str(path)},
             advice="profiles/ablations.yaml says at its top how such a file is written.",
         ) from None
 

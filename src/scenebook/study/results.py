@@ -46,7 +46,8 @@ def tabulate(summaries: Sequence[Summary]) -> pd.DataFrame:
 
 
 def _list_numbers(summary: Summary) -> dict[str, Any]:
-    accuracies, gaps, found = summary.accuracies, summary.gaps, summary.comparison
+    # pandas' statistics of nothing are NaN.
+    accuracies, gaps, found = pd.Series(summary.accuracies), pd.Series(summary.gaps), summary.comparison
     first = summary.done[0] if summary.done else None
     return {
         "variant": summary.variant.name,
@@ -54,30 +55,22 @@ def _list_numbers(summary: Summary) -> dict[str, Any]:
         "changed": format_changes(summary.changes),
         "seeds": len(summary.done),
         "seeds_planned": summary.variant.seeds,
-        "val_accuracy": _mean(accuracies),
-        "val_accuracy_sd": _deviation(accuracies),
-        "val_accuracy_min": float(accuracies.min()) if len(accuracies) else np.nan,
-        "val_accuracy_max": float(accuracies.max()) if len(accuracies) else np.nan,
-        "gap": _mean(gaps),
-        "gap_sd": _deviation(gaps),
+        "val_accuracy": accuracies.mean(),
+        "val_accuracy_sd": accuracies.std(),
+        "val_accuracy_min": accuracies.min(),
+        "val_accuracy_max": accuracies.max(),
+        "gap": gaps.mean(),
+        "gap_sd": gaps.std(),
         **_list_bounds("difference", found.accuracy if found else None),
         "p": found.p if found else np.nan,
         **_list_bounds("gap_difference", found.gap if found else None),
         "images": found.images if found else sum(len(record.val_right) for record in summary.done),
-        "seconds": _mean(np.array([record.seconds for record in summary.done])),
+        "seconds": pd.Series([record.seconds for record in summary.done], dtype=float).mean(),
         "total_params": first.total_params if first else np.nan,
         "trainable_params": first.trainable_params if first else np.nan,
         "status": summary.status,
         "error": summary.error,
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else np.nan
-
-
-def _deviation(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
 
 
 def _list_bounds(name: str, score: Score | None) -> dict[str, float]:

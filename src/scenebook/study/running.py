@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,7 @@ def _measure(
     broken: dict[Hashable, str] = {}
     tasks = [_make_task(run_dir, trial) for trial in networks.values()]
     names = [f"speed of {trial.name}" for trial in networks.values()]
-    for outcome in run_tasks(cluster, measure_speed, tasks, names=names):
+    for outcome in run_tasks(cluster, partial(call_on_worker, "measure_speed"), tasks, names=names):
         network = list(networks)[outcome.position]
         if outcome.error:
             _log_failure(names[outcome.position], outcome)
@@ -122,7 +124,7 @@ def _fill(cluster: Cluster, run_dir: RunDirectory, one: Round, workers: int) -> 
             seconds.append(filling.seconds * len(part) / filling.epochs)
     if tasks:
         progress = SweepProgress(names, seconds, workers, print_progress, title="feature cache", noun="part")
-        for outcome in progress.follow(run_tasks, cluster, fill_feature_cache, tasks):
+        for outcome in progress.follow(run_tasks, cluster, partial(call_on_worker, "fill_feature_cache"), tasks):
             if outcome.error:
                 # The trainings compute then what is missing, or fail for the same reason and say so.
                 _log_failure(names[outcome.position], outcome)
@@ -134,7 +136,7 @@ def _train(cluster: Cluster, run_dir: RunDirectory, rounds: Sequence[Round], wor
     names, seconds = [one.trial.name for one in planned], [one.seconds for one in planned]
     tasks = [_make_task(run_dir, one.trial, keep_views=one.keep_views) for one in rounds[0].planned]
     progress = SweepProgress(names, seconds, workers, print_progress, done=done)
-    for outcome in progress.follow(run_tasks, cluster, train_variant, tasks):
+    for outcome in progress.follow(run_tasks, cluster, partial(call_on_worker, "train_variant"), tasks):
         trial = planned[outcome.position].trial
         if outcome.error:
             _log_failure(trial.name, outcome)
@@ -151,25 +153,6 @@ def _log_failure(name: str, outcome: TaskResult) -> None:
     print(outcome.details, file=sys.stderr)
 
 
-# A worker imports TensorFlow, the command does not: functions travel by their name, and are looked up there.
-
-
-def measure_speed(task: Task) -> dict[str, Any]:
-    """Runs `variants.measure_speed` on a worker."""
-    from scenebook.study import variants
-
-    return variants.measure_speed(task)
-
-
-def fill_feature_cache(task: Task) -> int:
-    """Runs `variants.fill_feature_cache` on a worker."""
-    from scenebook.study import variants
-
-    return variants.fill_feature_cache(task)
-
-
-def train_variant(task: Task) -> dict[str, Any]:
-    """Runs `variants.train_variant` on a worker."""
-    from scenebook.study import variants
-
-    return variants.train_variant(task)
+def call_on_worker(name: str, task: Task) -> Any:
+    """Calls a function of `variants` on a worker, which imports TensorFlow; the command does not."""
+    return getattr(importlib.import_module("scenebook.study.variants"), name)(task)
