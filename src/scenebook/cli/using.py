@@ -23,7 +23,7 @@ from scenebook.pipeline.planning import stored_outcomes
 from scenebook.pipeline.report_key import find_report_changes
 
 if TYPE_CHECKING:
-    from scenebook.inference.prediction import Outcome
+    from scenebook.inference.prediction import PredictionSummary
 
 
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
@@ -73,34 +73,34 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     check_version(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
-        outcome = predict_folder(run_dir, images, report=report)
-    rate = outcome.images / max(outcome.seconds, 1e-3)
-    console.print(Text(f"{count_noun(outcome.images, 'image')} in {outcome.seconds:.1f} s, {rate:.1f} a second"))
-    for warning in _describe_warnings(outcome):
+        summary = predict_folder(run_dir, images, report=report)
+    rate = summary.images / max(summary.seconds, 1e-3)
+    console.print(Text(f"{count_noun(summary.images, 'image')} in {summary.seconds:.1f} s, {rate:.1f} a second"))
+    for warning in _describe_warnings(summary):
         console.print(Text(f"warning: {warning}", style="yellow"))
-    for file in outcome.files:
-        console.print(Text(f"  {short(outcome.folder / file)}", style="bold"))
+    for file in summary.files:
+        console.print(Text(f"  {short(summary.folder / file)}", style="bold"))
     return 0
 
 
-def _describe_warnings(outcome: Outcome) -> list[str]:
+def _describe_warnings(summary: PredictionSummary) -> list[str]:
     """Returns what somebody has to know before using the predictions, as sentences."""
     warnings = []
-    if outcome.set_aside:
-        warnings.append(f"{count_noun(outcome.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
-    if outcome.unlike is None:
+    if summary.set_aside:
+        warnings.append(f"{count_noun(summary.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
+    if summary.unlike is None:
         warnings.append(
             "The run was made before features were kept with a run: make it again, to be told which images look "
             "unlike its training images."
         )
-    elif outcome.unlike:
+    elif summary.unlike:
         warnings.append(
-            f"{outcome.unlike:,} of {count_noun(outcome.images, 'image')} "
-            f"({outcome.unlike / outcome.images:.1%}) look unlike the training images: their mean distance to the "
-            f"10 nearest of them is above {outcome.threshold:.4f}, as it is for 1% of the run's "
-            f"{outcome.validation:,} validation images. What is predicted for these may well be meaningless, however "
+            f"{summary.unlike:,} of {count_noun(summary.images, 'image')} "
+            f"({summary.unlike / summary.images:.1%}) look unlike the training images: their mean distance to the "
+            f"10 nearest of them is above {summary.threshold:.4f}, as it is for 1% of the run's "
+            f"{summary.validation:,} validation images. What is predicted for these may well be meaningless, however "
             "sure the network is."
-            + (" So few of them draw that line only roughly." if outcome.validation < 100 else "")
+            + (" So few of them draw that line only roughly." if summary.validation < 100 else "")
         )
     return warnings
 

@@ -1,4 +1,4 @@
-"""Keeps libraries quiet while they start."""
+"""The error stream of the process, held back while libraries start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trained classifier and the pretrained features in one pass. This module imports TensorFlow."""
+"""The trained classifier and the pretrained features in one pass."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.network.backbones import load_preprocessing
 
@@ -20,11 +21,21 @@ class Network:
         run_dir: A run with a trained model.
         pretrained: The weights that the trained layers of the base model had before training, by layer; `None`: no
             features are computed.
+
+    Raises:
+        InputError: The model cannot be loaded.
     """
 
     def __init__(self, run_dir: RunDirectory, pretrained: Mapping[str, Sequence[np.ndarray]] | None) -> None:
         summary = run_dir.read_json("training/summary.json")
-        model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
+        try:
+            model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
+        except (ValueError, TypeError, OSError) as error:  # as of a layer that is called otherwise now
+            raise InputError(
+                "Expected a model that Keras can load.",
+                received={"run": run_dir.name, "model": MODEL},
+                advice=f"{' '.join(str(error).split())[:300]} Make the run again: `make report`.",
+            ) from None
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
         self.num_classes = int(model.output_shape[-1])
         self._preprocess = load_preprocessing(summary)

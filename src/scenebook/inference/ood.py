@@ -11,7 +11,7 @@ NEIGHBOURS = 10
 PERCENTILE = 99.0
 
 
-class Familiarity:
+class OodDetector:
     """Measures how far features are from those of the training images.
 
     The distance is the mean over the nearest training images, between features scaled to length 1 (after Sun, Ming,

@@ -23,7 +23,7 @@ from scenebook.network.features import FEATURES, PRETRAINED, load_features, load
 
 if TYPE_CHECKING:
     from scenebook.inference.model import Network
-    from scenebook.inference.ood import Familiarity
+    from scenebook.inference.ood import OodDetector
 
 NEEDED = ("training/model.keras", "training/summary.json", "data/classes.json")
 SHEETS = ("contact-sheet.jpg", "contact-sheet-least-sure.jpg", "contact-sheet-unlike.jpg")
@@ -33,7 +33,7 @@ BATCH_PIXELS = 64 * 224 * 224
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PredictionSummary:
     """What came of a folder.
 
     Attributes:
@@ -77,7 +77,7 @@ def check_run(run_dir: RunDirectory) -> None:
 
 def predict_folder(
     run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None] = lambda done, total: None
-) -> Outcome:
+) -> PredictionSummary:
     """Classifies all images of a folder, and writes `predictions/<folder>/` of the run (see `choose_target`).
 
     There are `predictions.csv`, a row an image in the order of their paths; `set-aside.csv`, a row a file that is no
@@ -93,7 +93,7 @@ def predict_folder(
     """
     total = count_images(images)
     class_names: list[str] = run_dir.read_json("data/classes.json")["classes"]
-    network, familiarity = _load(run_dir, class_names)
+    network, detector = _load(run_dir, class_names)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
     count = unlike = set_aside = 0
@@ -107,7 +107,7 @@ def predict_folder(
             if aside:
                 add_set_aside(pd.DataFrame([(item.path, item.reason) for item in aside], columns=["path", "reason"]))
             if batch:
-                table = _predict(batch, network, familiarity, class_names)
+                table = _predict(batch, network, detector, class_names)
                 add(table)
                 sheets.offer(batch, table)
                 unlike += int((table["unlike_training"] == "yes").sum())
@@ -120,19 +120,19 @@ def predict_folder(
             )
     seconds = time.monotonic() - started
     files = ["predictions.csv", "set-aside.csv", *sheets.write(run_dir, target)]
-    outcome = Outcome(
+    summary = PredictionSummary(
         run_dir.path(target),
         files,
         count,
         set_aside,
-        None if familiarity is None else unlike,
-        None if familiarity is None else familiarity.threshold,
-        0 if familiarity is None else familiarity.validation,
+        unlike if detector else None,
+        detector.threshold if detector else None,
+        detector.validation if detector else 0,
         seconds,
     )
-    facts = {"folder": str(images), "images": count, "set_aside": set_aside, "unlike_training": outcome.unlike}
-    run_dir.write_json(f"{target}/{FACTS}", {**facts, "threshold": outcome.threshold, "classes": sheets.counts})
-    return outcome
+    facts = {"folder": str(images), "images": count, "set_aside": set_aside, "unlike_training": summary.unlike}
+    run_dir.write_json(f"{target}/{FACTS}", {**facts, "threshold": summary.threshold, "classes": sheets.counts})
+    return summary
 
 
 def choose_target(run_dir: RunDirectory, images: Path) -> str:
@@ -147,14 +147,14 @@ def choose_target(run_dir: RunDirectory, images: Path) -> str:
     return target
 
 
-def _load(run_dir: RunDirectory, class_names: Sequence[str]) -> tuple[Network, Familiarity | None]:
+def _load(run_dir: RunDirectory, class_names: Sequence[str]) -> tuple[Network, OodDetector | None]:
     """Loads the network and, where the run kept features, what new images are compared with."""
-    from scenebook.inference.ood import Familiarity
+    from scenebook.inference.ood import OodDetector
 
     with hold_error_stream():
         network = _load_network(run_dir, class_names)
         network(np.zeros((1, *network.size, 3), dtype=np.uint8))  # what TensorFlow says, it says at the first image
-    return network, Familiarity(load_features(run_dir)) if _has_features(run_dir) else None
+    return network, OodDetector(load_features(run_dir)) if _has_features(run_dir) else None
 
 
 def _has_features(run_dir: RunDirectory) -> bool:
@@ -191,7 +191,7 @@ def _make_batches(images: Path, size: tuple[int, int]) -> Iterator[tuple[list[Re
 
 
 def _predict(
-    batch: Sequence[Read], network: Network, familiarity: Familiarity | None, class_names: Sequence[str]
+    batch: Sequence[Read], network: Network, detector: OodDetector | None, class_names: Sequence[str]
 ) -> pd.DataFrame:
     probs, vectors = network(np.stack([item.pixels for item in batch]))
     chosen = probs.argmax(axis=1)
@@ -203,10 +203,10 @@ def _predict(
             **{f"p_{name}": probs[:, index] for index, name in enumerate(class_names)},
         }
     )
-    if familiarity is None or vectors is None:
+    if detector is None or vectors is None:
         return table.assign(unlike_training="", distance=np.nan)
-    distances = familiarity.measure(vectors)
-    return table.assign(unlike_training=np.where(distances > familiarity.threshold, "yes", "no"), distance=distances)
+    distances = detector.measure(vectors)
+    return table.assign(unlike_training=np.where(distances > detector.threshold, "yes", "no"), distance=distances)
 
 
 class _Sheets:
