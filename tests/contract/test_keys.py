@@ -8,6 +8,7 @@ from scenebook.network.code_digests import WITHOUT_EFFECT, digest_training_code
 TRAINING = """
 core.settings
 data.decoding
+data.stored_pixels
 data.storing
 network.augmentation
 network.backbones

@@ -1,4 +1,7 @@
-"""What was found out about files in earlier runs: digest, size and measures of every image that has not changed."""
+"""What was found out about files in earlier runs, and whether a data set is still the one that a run was made from.
+
+Digest, size and measures of every image that has not changed are kept.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scenebook.data.images import Stamp
+import PIL
+
+from scenebook.core.cache import cache_dir
+from scenebook.core.provenance import sha256_bytes, sha256_lines
+from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES
+from scenebook.data.files import read_regular
+from scenebook.data.images import FoundImages, Stamp
+from scenebook.data.measuring import MEASURES_VERSION
 
 FILE = "facts-1.sqlite"
 KEPT_DAYS = 180
@@ -29,7 +39,7 @@ _USE = "UPDATE facts SET day = ? WHERE path = ? AND version = ? AND day < ?"
 
 
 class FactsCache:
-    """FileFacts by file: its absolute path, size, times and inode. Use it as a context.
+    """Facts by file: its absolute path, size, times and inode. Use it as a context.
 
     Losing it costs time, nothing else: where it cannot be read or written, everything is found out again.
 
@@ -120,3 +130,40 @@ def _key(root: Path, path: str) -> bytes:
 def _signed(stamp: Stamp) -> tuple[int, ...]:
     """SQLite's integers have a sign; inodes of some file systems need all 64 bits."""
     return tuple(number - 2**64 if number >= 2**63 else number for number in stamp)
+
+
+FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+"""Facts of files that another version found out are not used."""
+
+
+def digest_listing(found: FoundImages) -> str:
+    """Returns the SHA-256 of what was found, images by their path, size, times and inode. No file is read."""
+    return _digest(found, [str(image.stamp) for image in found.images])
+
+
+def digest_contents(found: FoundImages) -> str:
+    """Returns the SHA-256 of what was found, images by their path and their bytes.
+
+    An image that has not changed since an earlier run is not read: its digest is in the cache.
+    """
+    with FactsCache(cache_dir(), FACTS_VERSION) as cache:
+        facts = cache.find(found.root, ((image.path, image.stamp) for image in found.images))
+    digests = [
+        known["sha256"] if known else _digest_file(found.root / image.path)
+        for image, known in zip(found.images, facts, strict=True)
+    ]
+    return _digest(found, digests)
+
+
+def _digest_file(path: Path) -> str:
+    try:
+        return sha256_bytes(read_regular(path, MAX_BYTES))
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+def _digest(found: FoundImages, told: list[str]) -> str:
+    images = (
+        json.dumps([image.path, image.label, image.split, what]) for image, what in zip(found.images, told, strict=True)
+    )
+    return sha256_lines([*images, json.dumps([found.set_aside, found.ignored_folders, found.summary])])

@@ -13,7 +13,7 @@ import pandas as pd
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.data.images import FoundImages, SourceImage
-from scenebook.data.storing import IMAGES
+from scenebook.data.stored_pixels import IMAGES
 
 SPLITS = "data/splits.csv"
 COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")

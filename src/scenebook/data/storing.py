@@ -9,36 +9,28 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import PIL
-from numpy.lib import format as npy
 
 from scenebook.core.cache import cache_dir
-from scenebook.core.errors import DatasetError, MissingArtifactError
-from scenebook.core.provenance import sha256_bytes, sha256_lines
+from scenebook.core.errors import DatasetError
+from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
-from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES, MAX_MEGAPIXELS, decode, resize
-from scenebook.data.file_facts import FactsCache, FileFacts
+from scenebook.data.decoding import MAX_BYTES, MAX_MEGAPIXELS, decode, resize
+from scenebook.data.file_facts import FACTS_VERSION, FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
-from scenebook.data.measuring import MEASURES_VERSION, measure
+from scenebook.data.measuring import measure
+from scenebook.data.stored_pixels import IMAGES, MEASURES, StoredPixels, finish_array, start_array
 
-IMAGES = "data/images.npy"
-MEASURES = "data/measures.csv"
-_RECORD = "data/images.json"
 _CHUNK = 64
 _WORTH_PROCESSES = 3000
 """For fewer images, starting processes takes longer than they save. (Threads wait for one another: most of the time
 of a small image is spent in Python.)"""
-
-FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
-"""FileFacts of files that another version found out are not used."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def decode_images(
     with FactsCache(cache_dir(), FACTS_VERSION) as cache:
         facts = cache.find(found.root, ((image.path, image.stamp) for image in found.images))
         facts = [_within(known, max_megapixels) for known in facts]
-        earlier = _StoredPixels.open(run_dir, image_size)
+        earlier = StoredPixels.open(run_dir, image_size)
         if earlier.holds_exactly(facts):
             for image, known in zip(found.images, facts, strict=True):
                 _add_row(columns, image, known or {})
@@ -105,7 +97,7 @@ def decode_images(
         else:
             _check_room(file, total, image_size)
             with replacing(file) as temporary, temporary.open("wb") as output:
-                header = _start(output, image_size)
+                header = start_array(output, image_size)
                 work = _Work(found.root, image_size, max_megapixels)
                 results = _decode_all(found.images, facts, work, earlier, cache)
                 for done, (image, result) in enumerate(results, start=1):
@@ -115,11 +107,11 @@ def decode_images(
                         output.write(result.pixels)
                         _add_row(columns, image, result.facts)
                     report(done, total)
-                _finish(output, header, len(columns["path"]), image_size)
+                finish_array(output, header, len(columns["path"]), image_size)
     table = pd.DataFrame(columns)
     _check_readable(found, table)
     run_dir.write_csv(MEASURES, table.drop(columns=["label", "split"]))
-    _StoredPixels.record(run_dir, image_size, columns["sha256"])
+    StoredPixels.record(run_dir, image_size, columns["sha256"])
     return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
 
 
@@ -165,7 +157,7 @@ def _decode_all(
     images: Sequence[SourceImage],
     facts: Sequence[FileFacts | None],
     work: _Work,
-    earlier: _StoredPixels,
+    earlier: StoredPixels,
     cache: FactsCache,
 ) -> Iterator[tuple[SourceImage, _Decoded | str]]:
     """Yields images in order with their pixels and facts, or with the reason; a bounded number of them in memory."""
@@ -232,69 +224,6 @@ def _result_of(future: Future[list[tuple[bytes, FileFacts] | str]]) -> list[tupl
         ) from None
 
 
-class _StoredPixels:
-    """The pixels that an earlier execution of this run has left, by the digests of their files.
-
-    Attributes:
-        rows: The row of each digest.
-    """
-
-    def __init__(self, file: Path | None, digests: Sequence[str], row_bytes: int) -> None:
-        self.rows = {digest: row for row, digest in enumerate(digests)}
-        self._digests = digests
-        self._path = file
-        self._row_bytes = row_bytes
-        self._file: BinaryIO | None = None
-
-    @classmethod
-    def open(cls, run_dir: RunDirectory, image_size: int) -> _StoredPixels:
-        """Returns what is stored; nothing where it is of another size or version, or was changed since."""
-        file, row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
-        with suppress(OSError, ValueError, KeyError, MissingArtifactError):
-            record = run_dir.read_json(_RECORD)
-            digests = list(run_dir.read_csv(MEASURES)["sha256"])
-            if record == _describe(file, image_size, digests):
-                return cls(file, digests, row_bytes)
-        return cls(None, [], row_bytes)
-
-    @staticmethod
-    def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
-        """Writes down what the stored pixels are, so that a later execution can trust them."""
-        run_dir.write_json(_RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
-
-    def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
-        """Tells whether the stored pixels are those of these images, in this order."""
-        return len(facts) == len(self._digests) > 0 and all(
-            known is not None and known["sha256"] == digest for known, digest in zip(facts, self._digests, strict=True)
-        )
-
-    def __enter__(self) -> _StoredPixels:
-        # Opened before it is replaced; read, not mapped: mapped pages would count as this process's memory.
-        self._file = self._path.open("rb") if self._path is not None else None
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def read(self, row: int) -> bytes:
-        """Returns the pixels of a row."""
-        assert self._file is not None
-        self._file.seek(row * self._row_bytes - len(self._digests) * self._row_bytes, os.SEEK_END)
-        return self._file.read(self._row_bytes)
-
-
-def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
-    facts = file.stat()
-    return {
-        "version": FACTS_VERSION,
-        "image_size": image_size,
-        "bytes": facts.st_size,
-        "modified": facts.st_mtime_ns,
-        "images": sha256_lines(digests),
-    }
-
-
 def _within(facts: FileFacts | None, max_megapixels: int) -> FileFacts | None:
     return None if facts is None or facts["width"] * facts["height"] > max_megapixels * 1_000_000 else facts
 
@@ -302,25 +231,6 @@ def _within(facts: FileFacts | None, max_megapixels: int) -> FileFacts | None:
 def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: FileFacts) -> None:
     for name, value in {"path": image.path, "label": image.label, "split": image.split, **facts}.items():
         columns.setdefault(name, []).append(value)
-
-
-def _start(output: BinaryIO, image_size: int) -> int:
-    """Writes the header of an array without rows, and returns its length; numpy leaves room in it for their number."""
-    _write_header(output, 0, image_size)
-    return output.tell()
-
-
-def _finish(output: BinaryIO, header: int, count: int, image_size: int) -> None:
-    output.seek(0)
-    _write_header(output, count, image_size)
-    assert output.tell() == header, "the header of the array has grown over the first row"
-
-
-def _write_header(output: BinaryIO, count: int, image_size: int) -> None:
-    shape = (count, image_size, image_size, 3)
-    npy.write_array_header_1_0(
-        output, {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
-    )
 
 
 def _check_room(file: Path, count: int, image_size: int) -> None:

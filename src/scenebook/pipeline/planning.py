@@ -17,7 +17,7 @@ from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, proje
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
 from scenebook.core.stages import STAGES
-from scenebook.data.digests import digest_contents, digest_listing
+from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
 from scenebook.pipeline.manifest import ABSENT, DONE, FAILED, NOT_RUN, STALE, Manifest, StageOutcome, load_manifest

@@ -1,0 +1,103 @@
+"""The decoded images of a run as one array on disk: written row by row, and trusted again by a later execution."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from scenebook.core.errors import MissingArtifactError
+from scenebook.core.provenance import sha256_lines
+from scenebook.core.run_directory import RunDirectory
+from scenebook.data.file_facts import FACTS_VERSION, FileFacts
+
+IMAGES = "data/images.npy"
+MEASURES = "data/measures.csv"
+RECORD = "data/images.json"
+
+
+class StoredPixels:
+    """The pixels that an earlier execution of this run has left, by the digests of their files.
+
+    Attributes:
+        rows: The row of each digest.
+    """
+
+    def __init__(self, file: Path | None, digests: Sequence[str], row_bytes: int) -> None:
+        self.rows = {digest: row for row, digest in enumerate(digests)}
+        self._digests = digests
+        self._path = file
+        self._row_bytes = row_bytes
+        self._file: BinaryIO | None = None
+
+    @classmethod
+    def open(cls, run_dir: RunDirectory, image_size: int) -> StoredPixels:
+        """Returns what is stored; nothing where it is of another size or version, or was changed since."""
+        file, row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
+        with suppress(OSError, ValueError, KeyError, MissingArtifactError):
+            record = run_dir.read_json(RECORD)
+            digests = list(run_dir.read_csv(MEASURES)["sha256"])
+            if record == _describe(file, image_size, digests):
+                return cls(file, digests, row_bytes)
+        return cls(None, [], row_bytes)
+
+    @staticmethod
+    def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
+        """Writes down what the stored pixels are, so that a later execution can trust them."""
+        run_dir.write_json(RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
+
+    def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
+        """Tells whether the stored pixels are those of these images, in this order."""
+        return len(facts) == len(self._digests) > 0 and all(
+            known is not None and known["sha256"] == digest for known, digest in zip(facts, self._digests, strict=True)
+        )
+
+    def __enter__(self) -> StoredPixels:
+        # Opened before it is replaced; read, not mapped: mapped pages would count as this process's memory.
+        self._file = self._path.open("rb") if self._path is not None else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self, row: int) -> bytes:
+        """Returns the pixels of a row."""
+        assert self._file is not None
+        self._file.seek(row * self._row_bytes - len(self._digests) * self._row_bytes, os.SEEK_END)
+        return self._file.read(self._row_bytes)
+
+
+def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
+    facts = file.stat()
+    return {
+        "version": FACTS_VERSION,
+        "image_size": image_size,
+        "bytes": facts.st_size,
+        "modified": facts.st_mtime_ns,
+        "images": sha256_lines(digests),
+    }
+
+
+def start_array(output: BinaryIO, image_size: int) -> int:
+    """Writes the header of an array without rows, and returns its length; numpy leaves room in it for their number."""
+    _write_header(output, 0, image_size)
+    return output.tell()
+
+
+def finish_array(output: BinaryIO, header: int, count: int, image_size: int) -> None:
+    output.seek(0)
+    _write_header(output, count, image_size)
+    assert output.tell() == header, "the header of the array has grown over the first row"
+
+
+def _write_header(output: BinaryIO, count: int, image_size: int) -> None:
+    shape = (count, image_size, image_size, 3)
+    npy.write_array_header_1_0(
+        output, {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+    )
