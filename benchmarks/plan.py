@@ -18,7 +18,7 @@ class Measurement:
         title: What is measured, for people to read.
         function: `module:function` in this package; the function takes a `Job` and returns a number a quantity.
         quantities: The numbers that it yields: `rate`, and `memory` of trainings.
-        ours: Whether its process has the environment of a notebook's kernel; plain Keras has nobody's.
+        ours: Whether its process has the environment of a notebook's kernel; plain Keras has not.
         needs: A measurement that goes before it, once, and leaves it the feature cache.
         once: Whether it goes before others, once, instead of being repeated.
         package: An optional package that it takes.

@@ -51,21 +51,18 @@ class BytesProgress:
 
     Args:
         what: What is downloaded.
-        total: The size of the whole, in bytes, if it is known.
         start: How many bytes were there before.
         seconds: The time between two lines.
     """
 
-    def __init__(self, what: str, total: int | None, start: int = 0, seconds: float = 2.0) -> None:
+    def __init__(self, what: str, start: int = 0, seconds: float = 2.0) -> None:
         self._what = what
-        self._total = total
         self._seconds = seconds
         self._last = (time.monotonic(), start)
 
     def __call__(self, done: int) -> None:
         now, (then, before) = time.monotonic(), self._last
-        if now - then >= self._seconds or done == self._total:
+        if now - then >= self._seconds:
             self._last = (now, done)
-            of = f" of {self._total / 1e6:,.1f}" if self._total is not None else ""
             rate = (done - before) / 1e6 / max(now - then, 1e-3)
-            print_progress(f"{self._what}: {done / 1e6:,.1f}{of} MB, {rate:,.1f} MB/s")
+            print_progress(f"{self._what}: {done / 1e6:,.1f} MB, {rate:,.1f} MB/s")

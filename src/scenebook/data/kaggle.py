@@ -110,7 +110,7 @@ class _Download:
 
     def _watch(self, client: subprocess.Popen[str]) -> None:
         """Waits for the client, and reports what has come, for as long as more comes."""
-        report = BytesProgress(self._what, None, self._furthest)
+        report = BytesProgress(self._what, self._furthest)
         changed = time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The tables of an ablation study: all numbers, for `ablations/results.csv`, and a short one to be read. No TensorFlow.
+"""The tables of an ablation study: all numbers, for `ablations/results.csv`, and a short one to be read.
 
 Accuracies and gaps are shares in the first and percentages or percentage points in the second.
 """
@@ -40,7 +40,7 @@ def tabulate(summaries: Sequence[Summary]) -> pd.DataFrame:
     base: how many it has); `seconds` are those of one training, on average.
 
     Args:
-        summaries: From `summarize`.
+        summaries: From `summarize_variants`.
     """
     return pd.DataFrame([_list_numbers(summary) for summary in summaries], columns=list(COLUMNS))
 
@@ -95,7 +95,7 @@ def tabulate_shown(summaries: Sequence[Summary]) -> pd.DataFrame:
     """Returns the short table, as text but for whole numbers; variants that were not run are left out.
 
     Args:
-        summaries: From `summarize`.
+        summaries: From `summarize_variants`.
     """
     summaries = [summary for summary in summaries if summary.status != NOT_RUN]
     firsts = [summary.done[0] if summary.done else None for summary in summaries]

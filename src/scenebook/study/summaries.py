@@ -122,7 +122,7 @@ class Summary:
         return np.array([measure_gap(record) for record in self.done], dtype=np.float64)
 
 
-def summarize(variants: Sequence[Variant], records: Sequence[Record]) -> list[Summary]:
+def summarize_variants(variants: Sequence[Variant], records: Sequence[Record]) -> list[Summary]:
     """Returns a summary a variant, in their order.
 
     Args:

@@ -59,7 +59,7 @@ def judge_claims(summaries: Sequence[Summary], claims: Iterable[Claim]) -> list[
     be compared has no part in it.
 
     Args:
-        summaries: From `summarize`.
+        summaries: From `summarize_variants`.
         claims: Of the claims file; those without a `study` are left out.
     """
     judged = []

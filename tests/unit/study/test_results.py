@@ -6,7 +6,7 @@ import pytest
 
 from scenebook.core.run_directory import RunDirectory
 from scenebook.study.results import COLUMNS, format_changes, tabulate, tabulate_shown
-from scenebook.study.summaries import Summary, summarize
+from scenebook.study.summaries import Summary, summarize_variants
 from tests.unit.study.study import (
     DIVERGED,
     HOSTILE,
@@ -25,7 +25,7 @@ def summaries() -> list[Summary]:
     plan += [make_variant("failed", title=HOSTILE, seeds=1), make_variant("unrun")]
     records = [make_record("done", seed, validation=0.8 + 0.02 * seed, draw=1) for seed in range(3)]
     records += [*make_records("base"), *make_records("missing", seeds=2), make_record("single"), make_failed("failed")]
-    return summarize(plan, records)
+    return summarize_variants(plan, records)
 
 
 @pytest.fixture(scope="module")

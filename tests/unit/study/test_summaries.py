@@ -7,19 +7,19 @@ import pytest
 
 from scenebook.core.errors import ScenebookError
 from scenebook.evaluation.metrics.comparison import compare_paired
-from scenebook.study.summaries import Summary, summarize
+from scenebook.study.summaries import Summary, summarize_variants
 from tests.unit.study.study import make_base, make_failed, make_record, make_records, make_variant
 
 PLAN = [make_base(), make_variant("v", "epochs")]
 
 
 def summarize_one(*records: object) -> Summary:
-    return summarize(PLAN, [*make_records("base"), *records])[1]  # type: ignore[list-item]
+    return summarize_variants(PLAN, [*make_records("base"), *records])[1]  # type: ignore[list-item]
 
 
 def test_a_variant_is_compared_on_the_images_of_all_seeds_that_it_has() -> None:
     variant, base = make_records("v", seeds=2, validation=0.8, draw=1), make_records("base")
-    found = summarize(PLAN, [*reversed(base), *reversed(variant)])[1].comparison
+    found = summarize_variants(PLAN, [*reversed(base), *reversed(variant)])[1].comparison
     assert found is not None
     right, base_right = (np.concatenate([one.val_right for one in records[:2]]) for records in (variant, base))
     expected = compare_paired(right, base_right)
@@ -28,15 +28,15 @@ def test_a_variant_is_compared_on_the_images_of_all_seeds_that_it_has() -> None:
 
 
 def test_the_base_is_compared_with_nothing() -> None:
-    assert summarize(PLAN, make_records("base"))[0].comparison is None
-    assert summarize(PLAN, make_records("v"))[1].comparison is None
+    assert summarize_variants(PLAN, make_records("base"))[0].comparison is None
+    assert summarize_variants(PLAN, make_records("v"))[1].comparison is None
 
 
 def test_seeds_that_the_base_lacks_are_not_compared() -> None:
-    summaries = summarize(PLAN, [make_record("base", 2), *make_records("v")])
+    summaries = summarize_variants(PLAN, [make_record("base", 2), *make_records("v")])
     assert summaries[1].comparison is not None
     assert summaries[1].comparison.images == 150
-    assert summarize(PLAN, [make_record("base", 2), make_record("v", 0)])[1].comparison is None
+    assert summarize_variants(PLAN, [make_record("base", 2), make_record("v", 0)])[1].comparison is None
 
 
 def test_the_status_tells_what_is_missing() -> None:
@@ -60,14 +60,14 @@ def test_notes_and_errors_say_what_went_wrong() -> None:
 
 
 def test_records_of_variants_that_the_plan_lacks_are_left_out() -> None:
-    assert len(summarize(PLAN, [*make_records("base"), *make_records("other")])) == 2
+    assert len(summarize_variants(PLAN, [*make_records("base"), *make_records("other")])) == 2
 
 
 def test_other_images_for_the_same_seed_are_an_error() -> None:
     base, other = make_record("base"), make_record("v")
     moved = replace(other, val_paths=[*other.val_paths[1:], other.val_paths[0]])
     with pytest.raises(ScenebookError, match=r"the same images for the same seed\. Received: variant='v', seed=0"):
-        summarize(PLAN, [base, moved])
+        summarize_variants(PLAN, [base, moved])
 
 
 def test_what_the_test_leaves_to_chance_is_left_to_chance() -> None:
@@ -75,11 +75,11 @@ def test_what_the_test_leaves_to_chance_is_left_to_chance() -> None:
     base = make_record("base", validation=1)
     right = base.val_right.copy()
     right[:6] = False
-    found = summarize(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
+    found = summarize_variants(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
     assert found is not None
     assert found.accuracy_direction == -1
     right[5] = True
-    found = summarize(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
+    found = summarize_variants(PLAN, [base, replace(make_record("v", validation=1), val_right=right)])[1].comparison
     assert found is not None
     assert found.accuracy["high"] < 0
     assert found.p == pytest.approx(0.0625)

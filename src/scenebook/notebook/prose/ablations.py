@@ -1,6 +1,6 @@
 """The sentences on a study: what was run, what becomes of the paper's claims, what cannot be concluded.
 
-All of them take the summaries of `study.summaries.summarize`, and `claims` of the claims file. A sentence has fields
+All of them take the summaries of `summarize_variants`, and `claims` of the claims file. A sentence has fields
 for what it says of `ablations/results.csv`, and comes with their values, for `say`. A field on a variant begins with
 the variant's number in the plan, so that the sentences of several claims may stand together.
 """
@@ -31,7 +31,7 @@ def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     """Returns the sentences on what was run, or the one that nothing was, with their values, for `say`.
 
     Args:
-        summaries: From `summarize`.
+        summaries: From `summarize_variants`.
         stale: How many kept results belong to other settings and are left out.
     """
     run = [one for one in summaries if one.status != NOT_RUN]

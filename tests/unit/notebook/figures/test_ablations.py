@@ -6,7 +6,7 @@ import pytest
 from scenebook.core.errors import InputError
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationHistoriesDisplay, Histories
-from scenebook.study.summaries import summarize
+from scenebook.study.summaries import summarize_variants
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_history, make_records, make_variant
 
 
@@ -21,7 +21,7 @@ def make_panels(count: int, *, epochs: int = 8, seeds: int = 1, title: str = "va
 def test_a_panel_holds_means_seeds_and_the_base() -> None:
     plan = [make_base(2), make_variant("v", seeds=2)]
     records = [*make_records("base", seeds=2), *make_records("v", seeds=2, history=make_history(0.9, 0.5))]
-    display = AblationHistoriesDisplay.from_summaries(summarize(plan, records)).plot()
+    display = AblationHistoriesDisplay.from_summaries(summarize_variants(plan, records)).plot()
     base, variant = display.ax_
     assert [ax.get_title() for ax in display.ax_] == ["as the run (base)", "v"]
     assert len(base.get_lines()) == 6, "two means, two seeds of each"
@@ -49,7 +49,7 @@ def test_one_long_training_leaves_the_others_their_room() -> None:
 def test_failed_and_incomplete_variants_have_a_note_in_their_panel() -> None:
     plan = [make_base(), make_variant("failed"), make_variant("some"), make_variant("unrun")]
     records = [*make_records("base"), make_failed("failed"), *make_records("some", seeds=2)]
-    display = AblationHistoriesDisplay.from_summaries(summarize(plan, records)).plot()
+    display = AblationHistoriesDisplay.from_summaries(summarize_variants(plan, records)).plot()
     assert [[text.get_text() for text in ax.texts] for ax in display.ax_] == [[], ["diverged"], ["2 of 3 seeds"]]
     assert "; failed: diverged; some, 2 of 3 seeds: over 8 epochs validation " in display.describe()
 

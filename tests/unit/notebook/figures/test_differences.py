@@ -11,7 +11,7 @@ from scenebook.core.errors import InputError
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.differences import AblationDifferencesDisplay, Difference
-from scenebook.study.summaries import summarize
+from scenebook.study.summaries import summarize_variants
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_records, make_variant
 
 
@@ -55,7 +55,7 @@ def test_what_lies_far_outside_is_an_arrow_with_its_value() -> None:
 def test_a_study_is_drawn_without_its_base_and_with_its_failures() -> None:
     plan = [make_base(), make_variant("worse"), make_variant("failed"), make_variant("unrun")]
     records = [*make_records("base"), *make_records("worse", validation=0.7), make_failed("failed")]
-    display = AblationDifferencesDisplay.from_summaries(summarize(plan, records)).plot()
+    display = AblationDifferencesDisplay.from_summaries(summarize_variants(plan, records)).plot()
     assert [label.get_text() for label in display.ax_[0].get_yticklabels()] == ["worse", "failed"]
     assert display.rows[0].accuracy_shown
     assert "diverged" in [text.get_text() for text in display.ax_[0].texts]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scenebook.notebook.prose.ablations import tell_differences, tell_gaps, tell_limits, tell_study
-from scenebook.study.summaries import Summary, summarize
+from scenebook.study.summaries import Summary, summarize_variants
 from tests.unit.notebook.prose.test_study_claims import show
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_record, make_records, make_variant
 
@@ -14,7 +14,7 @@ def summaries() -> list[Summary]:
     plan += [make_variant("single", title=HOSTILE, seeds=1), make_variant("failed", seeds=1)]
     records = [*make_records("base"), *make_records("worse", train=1.0, validation=0.7), *make_records("same")]
     records += [make_record("missing", 1), make_record("single", train=0.6, validation=0.6), make_failed("failed")]
-    return summarize(plan, records)
+    return summarize_variants(plan, records)
 
 
 def test_what_was_run_is_told_and_what_was_not(summaries: list[Summary]) -> None:
@@ -33,7 +33,7 @@ def test_a_whole_study_has_nothing_missing(summaries: list[Summary]) -> None:
 
 def test_where_nothing_was_run_one_sentence_says_how() -> None:
     for plan in ([], [make_base(), make_variant("v")]):
-        told = show(tell_study(summarize(plan, [])))
+        told = show(tell_study(summarize_variants(plan, [])))
         assert told == "No ablation has been run with the settings of this run: `make ablations` does that."
     assert "this run (1 result of other settings left out): `make" in show(tell_study([], stale=1))
 
@@ -67,5 +67,5 @@ def test_of_many_intervals_some_are_said_to_miss() -> None:
     plan = [make_base(1), *(make_variant(f"v{number}", seeds=1) for number in range(5))]
     records = [make_record(variant.name) for variant in plan]
     assert "There are 10 intervals: of so many, one in twenty misses by chance." in show(
-        tell_limits(summarize(plan, records))
+        tell_limits(summarize_variants(plan, records))
     )

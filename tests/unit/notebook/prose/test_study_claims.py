@@ -13,7 +13,7 @@ from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REP
 from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_verdicts
 from scenebook.study.plan import Variant
 from scenebook.study.records import Record
-from scenebook.study.summaries import summarize
+from scenebook.study.summaries import summarize_variants
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_record, make_records, make_variant
 
 BASE = make_base()
@@ -30,7 +30,9 @@ def show(sentence: Sentence) -> str:
 
 def tell(variants: Sequence[Variant], *records: Record, base: bool = True) -> str:
     kept = [*records, *(make_records("base") if base else [])]
-    return " ".join(show(sentence) for sentence in tell_study_claims(summarize([BASE, *variants], kept), CLAIMS))
+    return " ".join(
+        show(sentence) for sentence in tell_study_claims(summarize_variants([BASE, *variants], kept), CLAIMS)
+    )
 
 
 def test_a_claim_that_is_reproduced_is_told_with_its_numbers() -> None:
@@ -99,13 +101,13 @@ def test_other_failures_and_missing_results_are_told() -> None:
     told = tell(plan, make_failed("block", error="MemoryError: {no} *room*."))
     assert "“block” failed in 1 of 3 seeds (MemoryError: {no} *room*). “stage” has not been run: make abl" in told
     assert "The base has no result" in tell(plan, *make_records("block"), base=False)
-    alone = summarize([BASE, *plan], [make_record("base", 1), make_record("block", 0)])
+    alone = summarize_variants([BASE, *plan], [make_record("base", 1), make_record("block", 0)])
     assert "“block” has no seed in common with the base." in show(tell_study_claims(alone, CLAIMS)[0])
 
 
 def test_titles_are_text_whatever_they_hold() -> None:
     variant = make_variant("v", "epochs", title=HOSTILE)
-    summaries = summarize([BASE, variant], [*make_records("base"), *make_records("v")])
+    summaries = summarize_variants([BASE, variant], [*make_records("base"), *make_records("v")])
     (sentence, values) = tell_study_claims(summaries, CLAIMS)[0]
     assert "\\*no\\* \\`\\$x\\^2\\$\\` \\{0\\}" in without_marks(fill(sentence, [values]).markdown)
     assert " ".join(HOSTILE.split()) in " ".join(tell_study_verdicts(summaries, CLAIMS)["epochs"]["sentence"].split())
@@ -115,7 +117,7 @@ def test_titles_are_text_whatever_they_hold() -> None:
 def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: float, verdict: str) -> None:
     plan = [BASE, make_variant("bare", "no-augmentation")]
     records = [*make_records("base"), *make_records("bare", validation=validation)]
-    run_dir.write_json(VERDICTS_FILE, tell_study_verdicts(summarize(plan, records), CLAIMS))
+    run_dir.write_json(VERDICTS_FILE, tell_study_verdicts(summarize_variants(plan, records), CLAIMS))
     listed = {claim.id: claim for claim in CLAIMS}
     measured = measure_run(listed["no-augmentation"], run_dir)
     assert measured is not None
@@ -128,11 +130,11 @@ def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: f
 def test_the_verdicts_of_each_variant_are_kept_and_are_json() -> None:
     plan = [BASE, make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     records = [*make_records("base"), *make_records("block", validation=0.95)]
-    found = tell_study_verdicts(summarize(plan, records), CLAIMS)["more-layers"]
+    found = tell_study_verdicts(summarize_variants(plan, records), CLAIMS)["more-layers"]
     assert found["variants"] == {"block": REPRODUCED, "stage": NOT_TESTED}
     assert found["measured"].startswith("block: accuracy +")
     json.dumps(found, allow_nan=False)
 
 
 def test_where_nothing_was_run_there_is_no_verdict() -> None:
-    assert tell_study_verdicts(summarize([BASE, make_variant("long", "epochs")], []), CLAIMS) == {}
+    assert tell_study_verdicts(summarize_variants([BASE, make_variant("long", "epochs")], []), CLAIMS) == {}
