@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -41,34 +40,25 @@ def print_table(
         title: In bold, above it.
         columns: Their headings.
         rows: A value a column; a `Text` is printed as it is.
-        right: The heading of a column whose numbers are aligned to the right.
+        right: The heading of a column of numbers.
     """
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(as_text(column), overflow="fold", justify="right" if column == right else "left")
     for row in rows:
         table.add_row(*(value if isinstance(value, Text) else as_text(value) for value in row))
-    with wrapped(console):
-        console.print(as_text(title, "bold"))
-        console.print(table)
-        console.print()
+    before = console.soft_wrap
+    console.soft_wrap = False  # tables fold what does not fit; the command line's lines do not
+    console.print(as_text(title, "bold"))
+    console.print(table)
+    console.print()
+    console.soft_wrap = before
 
 
 def print_lines(console: Console, lines: Iterable[object], style: str = "") -> None:
     """Prints a line each."""
     for line in lines:
         console.print(as_text(line, style))
-
-
-@contextmanager
-def wrapped(console: Console) -> Iterator[None]:
-    """Makes the console fold what does not fit, as tables need it; the command line's does not."""
-    before = console.soft_wrap
-    console.soft_wrap = False
-    try:
-        yield
-    finally:
-        console.soft_wrap = before
 
 
 def print_diff(console: Console, diff: RunsDiff) -> None:

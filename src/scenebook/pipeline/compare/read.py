@@ -1,4 +1,4 @@
-"""Reads files of a run that somebody else may have made or changed: what is wrong with one is an error in words."""
+"""Reads what is compared from runs that somebody else may have made: what is wrong with a file is an error in words."""
 
 from __future__ import annotations
 
