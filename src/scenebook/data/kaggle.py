@@ -85,7 +85,7 @@ class _Download:
     def attempt(self) -> Path:
         self.fruitless += 1
         with subprocess.Popen(
-            [sys.executable, "-m", __name__, self._handle],
+            [sys.executable, "-P", "-m", __name__, self._handle],  # -P: not what lies in the working folder
             stdin=subprocess.PIPE,  # closed when this process ends, however that happens
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
