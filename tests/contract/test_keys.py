@@ -25,6 +25,7 @@ network.frozen.cutting
 network.frozen.openvino_runtime
 network.frozen.running
 network.frozen.tensorflow_runtime
+network.graph
 network.inputs
 network.training
 network.weight_files

@@ -1,7 +1,6 @@
 """What a network consists of: its stages and one residual block, read from the model that was built.
 
-Nothing here imports Keras: a model is anything with `outputs`, whose tensors know the layer that made them. Layers that
-two models share are therefore read as *this* model calls them.
+Layers that two models share are read as *this* model calls them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.core.errors import ScenebookError
+from scenebook.network.graph import is_nested, trace_calls
 
 _NAMED_STAGE = re.compile(r"(?:^|_)(?P<stage>(?:conv|stage)_?\d+)_x?block_?\d+", re.IGNORECASE)
 _NAMED_BLOCK = re.compile(r"^(?P<block>(?:.*_)?x?block_?\d+[a-z]?)(?:_|$)", re.IGNORECASE)
@@ -146,7 +145,7 @@ def describe_network(model: Any) -> NetworkSummary:
     Raises:
         ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
     """
-    calls = _trace(model)
+    calls = [_Call(_summarize(call.operation, call.output), call.parents) for call in trace_calls(model)]
     last_spatial = max((number for number, call in enumerate(calls) if len(call.layer.output_shape) == 3), default=-1)
     inputs = [call.layer for call in calls if call.layer.kind == "InputLayer"]
     body = [call.layer for call in calls[: last_spatial + 1] if call.layer.kind != "InputLayer"]
@@ -160,67 +159,8 @@ def describe_network(model: Any) -> NetworkSummary:
 
 
 def _base_name(model: Any) -> str:
-    nested = [layer for layer in model.layers if _is_model(layer)]
+    nested = [layer for layer in model.layers if is_nested(layer)]
     return str((nested[0] if nested else model).name)
-
-
-def _is_model(operation: Any) -> bool:
-    return hasattr(operation, "layers") and hasattr(operation, "outputs")
-
-
-def _trace(model: Any) -> list[_Call]:
-    """Returns all calls from the inputs to the outputs, parents first, with nested models opened."""
-    try:
-        outputs = list(model.outputs)
-    except (AttributeError, TypeError):
-        raise ScenebookError(
-            f"Expected a built Sequential or functional model. Received: model={getattr(model, 'name', model)!r}. "
-            "Give it an input shape before it is described."
-        ) from None
-    calls: list[_Call] = []
-    _trace_tensors(outputs, calls, {})
-    return calls
-
-
-def _trace_tensors(outputs: Sequence[Any], calls: list[_Call], made: dict[tuple[int, int], int]) -> None:
-    """Appends the calls that `outputs` need. `made` maps a layer's call to its position in `calls`."""
-    # A stack of our own: networks are deeper than Python lets functions nest.
-    pending = [_key(tensor) for tensor in reversed(outputs)]
-    nodes = {_key(tensor): _node(tensor) for tensor in outputs}
-    while pending:
-        key = pending[-1]
-        if key in made:
-            pending.pop()
-            continue
-        parents = list(nodes[key].input_tensors)
-        missing = [tensor for tensor in parents if _key(tensor) not in made]
-        if missing:
-            nodes.update((_key(tensor), _node(tensor)) for tensor in missing)
-            pending.extend(_key(tensor) for tensor in reversed(missing))
-            continue
-        pending.pop()
-        made[key] = _append(nodes[key], tuple(made[_key(tensor)] for tensor in parents), calls)
-
-
-def _append(node: Any, parents: tuple[int, ...], calls: list[_Call]) -> int:
-    """Appends a layer's call, or all calls inside a nested model; returns the position of what it puts out."""
-    operation = node.operation
-    if not _is_model(operation):
-        calls.append(_Call(_summarize(operation, node.output_tensors[0]), parents))
-        return len(calls) - 1
-    made = {_key(tensor): parent for tensor, parent in zip(operation.inputs, parents, strict=True)}
-    _trace_tensors(operation.outputs, calls, made)
-    return made[_key(operation.outputs[0])]
-
-
-def _key(tensor: Any) -> tuple[int, int]:
-    history = tensor._keras_history
-    return id(history.operation), history.node_index
-
-
-def _node(tensor: Any) -> Any:
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
 
 
 def _summarize(operation: Any, output: Any) -> LayerSummary:

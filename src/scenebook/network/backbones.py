@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import applications, layers
+from keras import applications
 from keras.src.random import seed_generator
 
 from scenebook.core.errors import InputError, SettingsError
@@ -32,13 +32,11 @@ from scenebook.network.imagenet_weights import (
     download_imagenet,
     find_download,
 )
-from scenebook.network.weight_files import load_weights_file, open_layers
+from scenebook.network.weight_files import load_weights_file
 
 __all__ = [
     "Preprocessing",
     "build_backbone",
-    "count_layers",
-    "count_weight_layers",
     "list_backbones",
     "load_preprocessing",
     "preprocess_input",
@@ -46,18 +44,6 @@ __all__ = [
     "seeded_weights",
     "weights_digest",
 ]
-
-
-WEIGHT_LAYERS = (
-    layers.Dense,
-    layers.Conv1D,
-    layers.Conv2D,
-    layers.Conv3D,
-    layers.DepthwiseConv1D,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv1D,
-    layers.SeparableConv2D,
-)
 
 
 @dataclass(frozen=True)
@@ -235,33 +221,3 @@ def weights_digest(weights: str, backbone: str) -> str | None:
         return sha256_file(EMBEDDED_FILE)
     file = find_download(backbone) if weights == IMAGENET else Path(weights)
     return sha256_file(file) if file else None
-
-
-def count_layers(model: keras.Model) -> int:
-    """Counts Keras layers with nested models opened: 175 for ResNet50 without top, 178 with the paper's head.
-
-    A nested model's input layer stands for the outer one, so one is counted for both.
-    """
-    opened = open_layers(model)
-    inputs = [layer for layer in opened if isinstance(layer, layers.InputLayer)]
-    return len(opened) - max(0, len(inputs) - len(model.inputs))
-
-
-def count_weight_layers(model: keras.Model) -> int:
-    """Counts convolutions and dense layers on the main path, which is what the 50 in ResNet50 means.
-
-    The main path is the one with the most of them, from input to output. The convolutions of projection shortcuts run
-    beside it and do not count: ResNet50 has 53 convolutions and a dense layer, of which 4 are projections.
-    """
-    depths = {id(tensor): 0 for tensor in model.inputs}
-    for operation in getattr(model, "operations", model.layers):  # a Sequential lists its layers only
-        own = (
-            count_weight_layers(operation)
-            if isinstance(operation, keras.Model)
-            else isinstance(operation, WEIGHT_LAYERS)
-        )
-        for node in operation._inbound_nodes:  # Keras has no public name for the edges of a model
-            if node.input_tensors and all(id(tensor) in depths for tensor in node.input_tensors):
-                depth = own + max(depths[id(tensor)] for tensor in node.input_tensors)
-                depths.update((id(tensor), depth) for tensor in node.outputs)
-    return max(depths[id(tensor)] for tensor in model.outputs)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.data.splitting import SplitImages
-from scenebook.network.weight_files import open_layers
+from scenebook.network.graph import open_layers
 
 IMAGES = 256
 _BATCH = 32

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from scenebook.core.errors import SettingsError
-from scenebook.network.backbones import count_layers, count_weight_layers
+from scenebook.network.graph import count_layers, count_weight_layers
 
 
 def build_classifier(

@@ -13,6 +13,7 @@ import numpy as np
 
 from scenebook.core.errors import WeightsError
 from scenebook.core.settings import WEIGHTS_SUFFIXES
+from scenebook.network.graph import open_layers
 from scenebook.network.imagenet_weights import keras_cache
 
 
@@ -142,11 +143,3 @@ def check_shapes(expected: Mapping[str, tuple[str, Any]], found: Mapping[str, An
 
 def _show_shapes(shapes: Iterable[tuple[int, ...]]) -> str:
     return " and ".join("x".join(map(str, shape)) or "a scalar" for shape in shapes) or "missing"
-
-
-def open_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns a model's layers in their order; nested models are replaced by theirs."""
-    opened: list[keras.layers.Layer] = []
-    for layer in model.layers:
-        opened.extend(open_layers(layer) if isinstance(layer, keras.Model) else [layer])
-    return opened

@@ -14,12 +14,11 @@ from scenebook.core.provenance import sha256_file
 from scenebook.network import embedded
 from scenebook.network.backbones import (
     build_backbone,
-    count_layers,
-    count_weight_layers,
     list_backbones,
     preprocessing,
     weights_digest,
 )
+from scenebook.network.graph import count_layers, count_weight_layers
 from scenebook.pipeline.checks import list_keras_backbones
 
 

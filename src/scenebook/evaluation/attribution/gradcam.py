@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.core.errors import ScenebookError
+from scenebook.network.graph import find_node
 
 BATCH = 8
 """Images at a time: a model that is called keeps what each of its layers puts out until it is done."""
@@ -104,7 +105,7 @@ def split_at_last_places(model: keras.Model) -> tuple[Callable[[Any], Any], Call
 
 def _find_scores(model: keras.Model) -> tuple[Any, list[keras.layers.Layer]]:
     """Returns the tensor before the last layer, and that layer without its softmax."""
-    node = _node(model.outputs[0])
+    node = find_node(model.outputs[0])
     layer = node.operation
     activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
     if activation.lower() != "softmax":
@@ -126,12 +127,12 @@ def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
 def _cut(model: keras.Model, output: Any) -> tuple[list[Any], list[Any]] | None:
     """Returns the models before and after the cut on the way from the input to `output`; `None`: no place for it."""
     for tensor in _walk_back(output):
-        node = _node(tensor)
+        node = find_node(tensor)
         inner = _cut(node.operation, node.operation.outputs[0]) if _is_nested(node.operation) else None
         after = [] if tensor is output else [keras.Model(tensor, output)]
         if inner is not None:
             arrives = node.input_tensors[0]
-            before = [] if _node(arrives).is_input else [keras.Model(model.inputs[0], arrives)]
+            before = [] if find_node(arrives).is_input else [keras.Model(model.inputs[0], arrives)]
             return [*before, *inner[0]], [*inner[1], *after]
         if _has_places(tensor, node.operation):
             return [keras.Model(model.inputs[0], tensor)], after
@@ -160,7 +161,7 @@ def _walk_back(output: Any) -> Iterator[Any]:
         if len(frontier) == 1:
             yield next(iter(frontier.values()))
         farthest = max(frontier, key=lambda key: depths[key])
-        parents = _node(frontier.pop(farthest)).input_tensors
+        parents = find_node(frontier.pop(farthest)).input_tensors
         frontier.update((id(parent), parent) for parent in parents)
 
 
@@ -169,19 +170,13 @@ def _measure_depths(output: Any) -> dict[int, int]:
     depths: dict[int, int] = {}
     pending = [output]  # networks are deeper than Python lets functions nest
     while pending:
-        parents = _node(pending[-1]).input_tensors
+        parents = find_node(pending[-1]).input_tensors
         missing = [parent for parent in parents if id(parent) not in depths]
         if missing:
             pending.extend(missing)
         else:
             depths[id(pending.pop())] = 1 + max((depths[id(parent)] for parent in parents), default=-1)
     return depths
-
-
-def _node(tensor: Any) -> Any:
-    # Keras has no public name for the edges of a model.
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
 
 
 def _chain(steps: Sequence[Any]) -> Callable[[Any], Any]:

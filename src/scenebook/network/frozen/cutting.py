@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -18,6 +17,7 @@ import tensorflow as tf
 from keras import layers
 
 from scenebook.core.errors import InputError
+from scenebook.network.graph import is_graph, run_graph
 
 
 class Split(NamedTuple):
@@ -93,16 +93,6 @@ def _learns(operation: Any) -> bool:
 
 def _draws(layer: keras.Layer) -> bool:
     return len(layer.variables) > len(layer.weights)
-
-
-def is_graph(operation: Any) -> bool:
-    return isinstance(operation, keras.Sequential) or hasattr(operation, "_run_through_graph")
-
-
-def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
-    """Goes through a model's operations in order; Keras has no public name for that."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    return graph._run_through_graph(tensor, call_fn=call)
 
 
 def describe_frozen_layers(base: keras.Model) -> dict[str, Any]:

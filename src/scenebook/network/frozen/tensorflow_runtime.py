@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from scenebook.network.frozen.cutting import is_empty, run_graph
+from scenebook.network.frozen.cutting import is_empty
+from scenebook.network.graph import list_nodes, run_graph
 
 FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
 
@@ -78,7 +79,7 @@ def _build_graph(base: keras.Model) -> Any:
 
 def _fold_normalisations(base: keras.Model) -> tuple[dict[int, FoldedConvolution], set[int]]:
     """Returns kernel and bias of each convolution that a normalisation is folded into, and these normalisations."""
-    nodes = [node for depth in base._nodes_by_depth.values() for node in depth]
+    nodes = list_nodes(base)
     readers: dict[int, list[Any]] = {}
     for node in nodes:
         for tensor in node.input_tensors:

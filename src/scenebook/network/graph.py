@@ -1,0 +1,164 @@
+"""Keras' graph of a model: which call made a tensor, in which order calls are made, and models inside models.
+
+Keras has no public names for the edges of a model; what is used of its own lies here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from scenebook.core.errors import ScenebookError
+
+WEIGHT_LAYERS = (
+    layers.Dense,
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv1D,
+    layers.SeparableConv2D,
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer as a model calls it.
+
+    Attributes:
+        operation: The layer.
+        output: The first tensor that it puts out.
+        parents: Positions of the calls that it needs, in the list of all calls.
+    """
+
+    operation: Any
+    output: Any
+    parents: tuple[int, ...]
+
+
+def find_node(tensor: Any) -> Any:
+    """Returns the node that made a tensor: it has `operation`, `input_tensors` and `outputs`."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def list_nodes(model: keras.Model) -> list[Any]:
+    """Returns the nodes of a functional model; models nested in it are not opened."""
+    return [node for depth in model._nodes_by_depth.values() for node in depth]
+
+
+def is_graph(operation: Any) -> bool:
+    """Returns whether `run_graph` can go through an operation."""
+    return isinstance(operation, keras.Sequential) or hasattr(operation, "_run_through_graph")
+
+
+def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
+    """Goes through a model's operations in order.
+
+    Args:
+        model: Functional or Sequential, built.
+        tensor: What goes in.
+        call: Gets the operation and its arguments, and returns what it puts out.
+    """
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(tensor, call_fn=call)
+
+
+def open_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns a model's layers in their order; nested models are replaced by theirs."""
+    opened: list[keras.layers.Layer] = []
+    for layer in model.layers:
+        opened.extend(open_layers(layer) if isinstance(layer, keras.Model) else [layer])
+    return opened
+
+
+def trace_calls(model: Any) -> list[Call]:
+    """Returns all calls from the inputs to the outputs, parents first, with nested models opened.
+
+    Raises:
+        ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
+    """
+    try:
+        outputs = list(model.outputs)
+    except (AttributeError, TypeError):
+        raise ScenebookError(
+            f"Expected a built Sequential or functional model. Received: model={getattr(model, 'name', model)!r}. "
+            "Give it an input shape before it is described."
+        ) from None
+    calls: list[Call] = []
+    _trace_tensors(outputs, calls, {})
+    return calls
+
+
+def _trace_tensors(outputs: Sequence[Any], calls: list[Call], made: dict[tuple[int, int], int]) -> None:
+    """Appends the calls that `outputs` need. `made` maps a layer's call to its position in `calls`."""
+    # A stack of our own: networks are deeper than Python lets functions nest.
+    pending = list(reversed(outputs))
+    while pending:
+        tensor = pending[-1]
+        if _key(tensor) in made:
+            pending.pop()
+            continue
+        node = find_node(tensor)
+        missing = [parent for parent in node.input_tensors if _key(parent) not in made]
+        if missing:
+            pending.extend(reversed(missing))
+            continue
+        pending.pop()
+        made[_key(tensor)] = _append(node, tuple(made[_key(parent)] for parent in node.input_tensors), calls)
+
+
+def _append(node: Any, parents: tuple[int, ...], calls: list[Call]) -> int:
+    """Appends a layer's call, or all calls inside a nested model; returns the position of what it puts out."""
+    operation = node.operation
+    if not is_nested(operation):
+        calls.append(Call(operation, node.output_tensors[0], parents))
+        return len(calls) - 1
+    made = {_key(tensor): parent for tensor, parent in zip(operation.inputs, parents, strict=True)}
+    _trace_tensors(operation.outputs, calls, made)
+    return made[_key(operation.outputs[0])]
+
+
+def is_nested(operation: Any) -> bool:
+    """Returns whether an operation is a model with a graph of its own."""
+    return hasattr(operation, "layers") and hasattr(operation, "outputs")
+
+
+def _key(tensor: Any) -> tuple[int, int]:
+    history = tensor._keras_history
+    return id(history.operation), history.node_index
+
+
+def count_layers(model: keras.Model) -> int:
+    """Counts Keras layers with nested models opened: 175 for ResNet50 without top, 178 with the paper's head.
+
+    A nested model's input layer stands for the outer one, so one is counted for both.
+    """
+    opened = open_layers(model)
+    inputs = [layer for layer in opened if isinstance(layer, layers.InputLayer)]
+    return len(opened) - max(0, len(inputs) - len(model.inputs))
+
+
+def count_weight_layers(model: keras.Model) -> int:
+    """Counts convolutions and dense layers on the main path, which is what the 50 in ResNet50 means.
+
+    The main path is the one with the most of them, from input to output. The convolutions of projection shortcuts run
+    beside it and do not count: ResNet50 has 53 convolutions and a dense layer, of which 4 are projections.
+    """
+    depths = {id(tensor): 0 for tensor in model.inputs}
+    for operation in getattr(model, "operations", model.layers):  # a Sequential lists its layers only
+        own = (
+            count_weight_layers(operation)
+            if isinstance(operation, keras.Model)
+            else isinstance(operation, WEIGHT_LAYERS)
+        )
+        for node in operation._inbound_nodes:
+            if node.input_tensors and all(id(tensor) in depths for tensor in node.input_tensors):
+                depth = own + max(depths[id(tensor)] for tensor in node.input_tensors)
+                depths.update((id(tensor), depth) for tensor in node.outputs)
+    return max(depths[id(tensor)] for tensor in model.outputs)
