@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.network.graph import is_nested, trace_calls
-
 _NAMED_STAGE = re.compile(r"(?:^|_)(?P<stage>(?:conv|stage)_?\d+)_x?block_?\d+", re.IGNORECASE)
 _NAMED_BLOCK = re.compile(r"^(?P<block>(?:.*_)?x?block_?\d+[a-z]?)(?:_|$)", re.IGNORECASE)
 _MARGIN_KINDS = ("ZeroPadding2D", "Cropping2D")
@@ -145,6 +143,9 @@ def describe_network(model: Any) -> NetworkSummary:
     Raises:
         ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
     """
+    # Figures need the records of this module only, not Keras.
+    from scenebook.network.graph import is_nested, trace_calls
+
     calls = [_Call(_summarize(call.operation, call.output), call.parents) for call in trace_calls(model)]
     last_spatial = max((number for number, call in enumerate(calls) if len(call.layer.output_shape) == 3), default=-1)
     inputs = [call.layer for call in calls if call.layer.kind == "InputLayer"]
@@ -155,12 +156,8 @@ def describe_network(model: Any) -> NetworkSummary:
         *(_named_stages(body) or _resolution_stages(calls[: last_spatial + 1])),
         *(Stage(layer.name, "head", (layer,), 0) for layer in head),
     ]
-    return NetworkSummary(_base_name(model), tuple(stages), _last_residual_block(calls))
-
-
-def _base_name(model: Any) -> str:
-    nested = [layer for layer in model.layers if is_nested(layer)]
-    return str((nested[0] if nested else model).name)
+    name = str(next((layer for layer in model.layers if is_nested(layer)), model).name)
+    return NetworkSummary(name, tuple(stages), _last_residual_block(calls))
 
 
 def _summarize(operation: Any, output: Any) -> LayerSummary:
