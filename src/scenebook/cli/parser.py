@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import scenebook
-from scenebook.cli import checking, making, using
+from scenebook.cli import making, using
 from scenebook.cli.loading import environment
 from scenebook.core.stages import STAGES
 
@@ -80,12 +80,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=environment("TRUST") == "1",
         help="use a .keras file that the run names as its weights: only if you know who made it",
     )
-    sub.set_defaults(command=checking.verify)
+    sub.set_defaults(command=using.verify)
     text = "show two runs side by side: settings, data, code, and scores with paired intervals"
     sub = commands.add_parser("diff", help=text, description=text[0].upper() + text[1:] + ".")
     sub.add_argument("first", nargs="?", default=environment("A"), metavar="A", help="a run")
     sub.add_argument("second", nargs="?", default=environment("B"), metavar="B", help="the run it is compared with")
-    sub.set_defaults(command=checking.diff)
+    sub.set_defaults(command=using.diff)
     sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
     sub.set_defaults(command=using.params)
     return parser

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scenebook.cli import checking
+from scenebook.cli import using
 from scenebook.cli.loading import collect_settings, find_kept_run
 from scenebook.cli.parser import build_parser
 from scenebook.core.errors import InputError
@@ -79,7 +79,7 @@ def test_a_repetition_stays_only_where_it_is_not_the_same(
     # A real repetition takes minutes: tests/unit/pipeline/compare/test_verify.py makes one of small notebooks.
     monkeypatch.setattr(repeat, "verify_run", verify)
     console = Console(record=True, width=300)
-    assert checking.verify(build_parser().parse_args(["verify", "--run", kept.name]), console) == 1
+    assert using.verify(build_parser().parse_args(["verify", "--run", kept.name]), console) == 1
     assert made[0].exists() == stays
     assert (f"{made[0] / kept.name}" in console.export_text()) == stays
     if stays:
