@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from scenebook.core.sentences import as_utf8
 from scenebook.core.wording import format_share
@@ -56,3 +58,31 @@ def columns_for(count: int) -> int:
     """Returns how many of `count` images stand in a row: at most 6, and no row is much shorter than the others."""
     rows = -(-count // 6)
     return -(-count // max(rows, 1))
+
+
+def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, gap: int = 2) -> dict[str, np.ndarray]:
+    """Puts the images of each class together into one.
+
+    Args:
+        images: uint8 `(height, width, 3)`, all of one size.
+        labels: The class of each.
+        columns: Images in a row.
+        gap: White pixels between images.
+
+    Returns:
+        Class to uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, 3)`, all of one size; white where a
+        class has fewer images than another.
+    """
+    by_class: dict[str, list[np.ndarray]] = {}
+    for image, label in zip(images, labels, strict=True):
+        by_class.setdefault(label, []).append(image)
+    rows = -(-max(map(len, by_class.values()), default=0) // columns)
+    tiles = {}
+    for label, members in by_class.items():
+        height, width = members[0].shape[:2]
+        sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
+        for number, image in enumerate(members):
+            top, left = number // columns * (height + gap), number % columns * (width + gap)
+            sheet[top : top + height, left : left + width] = image
+        tiles[label] = sheet
+    return tiles

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import DatasetError
-from scenebook.evaluation.samples import find_samples, name_copies, select_one_per_class, select_per_class, tile
+from scenebook.evaluation.samples import find_samples, name_copies, select_one_per_class, select_per_class
+from scenebook.notebook.grids import tile
 from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
 from tests.conftest import MakeFolder
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
@@ -34,14 +34,8 @@ def compute_rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(m,)` in `[-1, 1]`, `m` at most `n`.
     """
-    flat = [maps.reshape(len(maps), -1) for maps in (one, other)]
-    varied = np.logical_and(*(np.ptp(maps, axis=1) > 0 for maps in flat))
-    if not varied.any():
-        return np.zeros(0)
-    ranks = [rankdata(maps[varied], axis=1) for maps in flat]
-    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    norm = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    return np.clip((first * second).sum(axis=1) / norm, -1, 1)
+    pairs = [(a.ravel(), b.ravel()) for a, b in zip(one, other, strict=True) if np.ptp(a) > 0 and np.ptp(b) > 0]
+    return np.array([spearmanr(a, b).statistic for a, b in pairs])
 
 
 def soften(images: np.ndarray) -> np.ndarray:

@@ -16,17 +16,10 @@ MOST_LISTED = 6
 
 def to_records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
     """Returns what `conclusion/claims.json` holds: a record a claim."""
+    names = ("reported", "measured", "interval", "verdict", "why")
     return [
-        {
-            "id": one.claim.id,
-            "claim": one.claim.statement,
-            "where": one.claim.where,
-            "reported": one.reported,
-            "measured": one.measured,
-            "interval": one.interval,
-            "verdict": one.verdict,
-            "why": one.why,
-        }
+        {"id": one.claim.id, "claim": one.claim.statement, "where": one.claim.where}
+        | {name: getattr(one, name) for name in names}
         for one in judged
     ]
 

@@ -70,11 +70,8 @@ def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[s
         ClaimsError: A measure leads to something that cannot be compared.
     """
     classes = run_dir.read_json("data/classes.json")
-    return [_judge(claim, claims.paper, run_dir, {**recipe, **_facts_of(classes)}) for claim in claims.claims]
-
-
-def _facts_of(classes: dict[str, Any]) -> dict[str, Any]:
-    return {"class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+    run = {**recipe, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+    return [_judge(claim, claims.paper, run_dir, run) for claim in claims.claims]
 
 
 def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any]) -> Judged:
