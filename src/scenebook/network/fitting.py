@@ -68,8 +68,8 @@ class Fit:
 def fit_variant(
     settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, *, num_classes: int,
     callbacks: Sequence[keras.callbacks.Callback] = (), keep_views: bool = True, predict: bool = False,
-    compile_frozen_layers: CompileFrozenLayers = compile_frozen_layers, run_dir: RunDirectory | None = None, checkpoint:
-        str = CHECKPOINT,
+    compile_frozen_layers: CompileFrozenLayers = compile_frozen_layers, run_dir: RunDirectory | None = None,
+    checkpoint: str = CHECKPOINT,
 ) -> Fit:  # fmt: skip
     """Trains a classifier as notebook 02 does; with its settings the history is the same.
 
@@ -203,14 +203,9 @@ def _make_batches(
 
 
 def repeat_training(
-    settings: Mapping[str, Any],
-    train: SplitImages,
-    validation: SplitImages,
-    test: SplitImages,
-    *,
-    num_classes: int,
-    run_dir: RunDirectory,
-) -> pd.DataFrame:
+    settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, test: SplitImages, *,
+    num_classes: int, run_dir: RunDirectory,
+) -> pd.DataFrame:  # fmt: skip
     """Trains with the seeds that follow on the run's own, and then looks at the test images.
 
     The images, their split and their views stay as they are: what differs are the head's first weights and the order

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.errors import ScenebookError, SettingsError, WeightsError
+from scenebook.core.backbone_names import BACKBONES
+from scenebook.core.errors import SettingsError, WeightsError
 from scenebook.core.settings import (
     DRAWN_SCENES,
-    EMBEDDED,
     INTEL,
     NAMED_WEIGHTS,
     WEIGHTS_SUFFIXES,
@@ -62,9 +60,8 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     check_runtime(settings.frozen_layers_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
-    known = [EMBEDDED, *list_keras_backbones()]
-    if settings.backbone not in known:
-        near = difflib.get_close_matches(settings.backbone, known, n=1, cutoff=0.3)
+    if settings.backbone not in BACKBONES:
+        near = difflib.get_close_matches(settings.backbone, BACKBONES, n=1, cutoff=0.3)
         raise SettingsError(
             "Expected backbone to be embedded or the name of a model in keras.applications.",
             received={"backbone": settings.backbone},
@@ -93,14 +90,3 @@ def _check_weights(path: Path) -> Path:
             received={"weights": str(path)},
         )
     return path.resolve()
-
-
-def list_keras_backbones() -> list[str]:
-    """Returns the names of all models in `keras.applications`, read from its source: importing it costs seconds."""
-    spec = importlib.util.find_spec("keras")
-    if spec is None or spec.origin is None:
-        raise ScenebookError("Expected keras to be installed. Run `make setup`.")
-    source = (Path(spec.origin).parent / "applications" / "__init__.py").read_text(encoding="utf-8")
-    imported = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
-    names = {alias.asname or alias.name for node in imported for alias in node.names}
-    return sorted(name for name in names if name[0].isupper())
