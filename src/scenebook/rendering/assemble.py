@@ -31,7 +31,7 @@ from scenebook.rendering.document import (
     fragment_of,
 )
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.outputs import find_images, read_outputs
+from scenebook.rendering.outputs import read_outputs, resolve_images
 from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.sources import mark_values, tabulate_sources
 from scenebook.rendering.text import clean_text
@@ -103,7 +103,7 @@ def assemble(
     for part in parts:
         for fragment in part.fragments():
             attachments = part.attachments.get(fragment.origin.cell, {})
-            report.warnings += find_images(fragment, attachments, part.folder, run_dir)
+            report.warnings += resolve_images(fragment, attachments, part.folder, run_dir)
     collector = _Collector(report)
     for part in parts:
         collector.add(part)

@@ -102,7 +102,7 @@ def read_bibliography(path: Path, cited: Collection[str] = ()) -> Bibliography:
     """
     source = _Source(path.name, _read_text(path))
     try:
-        answer = pandoc.run(tame(source.select(cited)), "biblatex", "json")
+        answer = pandoc.run_pandoc(tame(source.select(cited)), "biblatex", "json")
     except pandoc.PandocError as error:
         raise source.explain(str(error)) from None
     references = json.loads(answer)["meta"].get("references", {"c": []})["c"]

@@ -131,7 +131,7 @@ def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: 
     document = {"pandoc-api-version": pandoc.API_VERSION, "meta": meta, "blocks": blocks}
     options = ["--citeproc", f"--csl={_style_file(style)}"]
     try:
-        answer: list[Node] = json.loads(pandoc.run(json.dumps(document), "json", "json", options))["blocks"]
+        answer: list[Node] = json.loads(pandoc.run_pandoc(json.dumps(document), "json", "json", options))["blocks"]
     except pandoc.PandocError as error:
         raise ReportError("Expected pandoc to write the references.", received={"problem": str(error)[:300]}) from None
     if len(answer) != len(citations) + 1 or answer[-1]["t"] != "Div":

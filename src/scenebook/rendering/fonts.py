@@ -19,7 +19,7 @@ def fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, font_paths=[str(_FOLDER)])
 
 
-def text_width(text: str) -> float:
+def width_in_ems(text: str) -> float:
     """Returns the width of a text in ems, as the PDF's font for text sets it, near enough."""
     return 1.04 * sum(_advance(sign) for sign in text)
 

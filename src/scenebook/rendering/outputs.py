@@ -21,11 +21,11 @@ from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, 
 from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.records import (
     ANY_RECORD,
-    MIME,
+    RECORD_MIME,
+    AnyRecord,
     BarItem,
     FigureRecord,
     ImagesRecord,
-    Record,
     SayRecord,
     SourceRecord,
     TableRecord,
@@ -76,7 +76,7 @@ def _add_text(blocks: list[Block], text: str, origin: Origin) -> None:
 
 def read_data(data: Data, origin: Origin) -> Block | None:
     """Reads one output: the richest form that the report can show."""
-    if MIME in data:
+    if RECORD_MIME in data:
         return _read_record(data, origin)
     for read in (_read_image, _read_table, _read_markdown, _read_plain):
         block = read(data, origin)
@@ -86,7 +86,7 @@ def read_data(data: Data, origin: Origin) -> Block | None:
 
 
 def _read_record(data: Data, origin: Origin) -> Block:
-    record = read_record(data[MIME], origin)
+    record = read_record(data[RECORD_MIME], origin)
     if isinstance(record, SayRecord):
         sources = [
             (item.text, f"computed in {origin}: {item.source}" if item.computed else item.source)
@@ -203,7 +203,7 @@ LARGEST_FILE = 20_000_000
 _SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
 
 
-def find_images(
+def resolve_images(
     fragment: Fragment, attachments: Mapping[str, Data], folder: Path | None, run_dir: Path | None
 ) -> list[str]:
     """Puts the images that a fragment names into its `images`: attachments of its cell, and files of the run.
@@ -255,7 +255,7 @@ def _read_file(name: str, alt: str, folder: Path | None, run_dir: Path | None) -
         return None
 
 
-def read_record(value: object, origin: Origin) -> Record:
+def read_record(value: object, origin: Origin) -> AnyRecord:
     """Checks one record.
 
     Raises:

@@ -40,7 +40,9 @@ def _executable() -> str:
     return str(bundled) if bundled.is_file() else str(pypandoc.get_pandoc_path())
 
 
-def run(text: str, source: str, target: str, options: Sequence[str] = (), *, seconds: float = SECONDS_A_CALL) -> str:
+def run_pandoc(
+    text: str, source: str, target: str, options: Sequence[str] = (), *, seconds: float = SECONDS_A_CALL
+) -> str:
     """Converts text in one process that can read no file and open no connection.
 
     Raises:
@@ -91,7 +93,7 @@ def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     mark = "boundary" + _digest(sources)
     text = f"\n\n{mark}\n\n".join(sources)
     aside, back = _stand_ins(text)
-    answer = run(text.translate(aside), READER, "json", seconds=seconds).translate(back)
+    answer = run_pandoc(text.translate(aside), READER, "json", seconds=seconds).translate(back)
     trees: list[list[Node]] = [[]]
     for node in _blocks(answer):
         if node["t"] == "Para" and node["c"] == [{"t": "Str", "c": mark}]:
@@ -148,7 +150,7 @@ def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str]
     for tree in trees:
         blocks += [*tree, {"t": "RawBlock", "c": [target, mark]}]
     document = {"pandoc-api-version": API_VERSION, "meta": {}, "blocks": blocks}
-    answer = run(json.dumps(document), "json", target, options, seconds=seconds)
+    answer = run_pandoc(json.dumps(document), "json", target, options, seconds=seconds)
     pieces = answer.split(mark)
     if len(pieces) != len(trees) + 1:
         raise PandocError("pieces cannot be told apart")
@@ -176,7 +178,7 @@ Node = dict[str, Any]
 """A node of pandoc's document tree, as pandoc writes it to JSON."""
 
 
-Change = Callable[[list[Node]], list[Node]]
+TreeChange = Callable[[list[Node]], list[Node]]
 
 
 SPACE: Node = {"t": "Space"}
@@ -203,14 +205,14 @@ def raw_block(target: str, text: str) -> Node:
     return {"t": "RawBlock", "c": [target, text]}
 
 
-def map_lists(tree: list[Any], change: Change) -> list[Any]:
+def map_lists(tree: list[Any], change: TreeChange) -> list[Any]:
     """Applies `change` to every list of nodes, inner ones first."""
     inner = [_map_item(item, change) for item in tree]
     is_list_of_nodes = bool(inner) and all(isinstance(item, dict) and "t" in item for item in inner)
     return change(inner) if is_list_of_nodes else inner
 
 
-def _map_item(item: Any, change: Change) -> Any:
+def _map_item(item: Any, change: TreeChange) -> Any:
     if isinstance(item, list):
         return map_lists(item, change)
     if isinstance(item, dict) and isinstance(item.get("c"), list):

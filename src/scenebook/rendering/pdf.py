@@ -26,7 +26,7 @@ from scenebook.rendering.text import typst_literal, wrap_lines
 from scenebook.rendering.typst_fragments import (
     CODE_LINES,
     CODE_WIDTH,
-    MOST_IMAGES,
+    MAX_GRID_IMAGES,
     describe_grid,
     file_name,
     write_typst,
@@ -36,7 +36,7 @@ STANDARD: Literal["ua-1"] = "ua-1"
 UNTAGGABLE = "PDF/UA-1 error"
 LONGEST_APPENDIX = 400
 END_OF_TEXT = "#end-of-text()"
-LINE = 11
+LINE_HEIGHT = 11
 """Points; columns whose lengths differ by less are equally long."""
 
 
@@ -104,7 +104,7 @@ class ScenebookPDFExporter(ReportExporter):
         resources: dict[str, Any] = {
             "missing": missing,
             "longest_appendix": LONGEST_APPENDIX,
-            "most_images": MOST_IMAGES,
+            "most_images": MAX_GRID_IMAGES,
         }
         return self.template.render(report=report, resources=resources)
 
@@ -201,7 +201,7 @@ def _find_room_below(root: Path) -> int:
     if not plain:
         return 0
     fits, too_much = 0, 680
-    while too_much - fits > LINE:
+    while too_much - fits > LINE_HEIGHT:
         room = (fits + too_much) // 2
         fits, too_much = (room, too_much) if find_end(room) == plain else (fits, room)
     return fits

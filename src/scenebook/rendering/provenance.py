@@ -15,7 +15,7 @@ from scenebook.core.provenance import changed_settings, without_folders
 from scenebook.core.run_directory import MANIFEST, SETTINGS, project_root
 from scenebook.rendering.text import clean_text
 
-DIGITS = 12
+SHOWN_DIGITS = 12
 """Of a digest or a commit, where it only tells one from another."""
 
 
@@ -67,7 +67,7 @@ class Provenance:
         return _known(
             {
                 "settings changed": self._changes(),
-                "data digest": self.digest[:DIGITS],
+                "data digest": self.digest[:SHOWN_DIGITS],
                 "code commit": _short_commit(self.commit),
                 "time": f"{seconds:.0f} s for the whole notebook" if seconds is not None else "",
             }
@@ -147,4 +147,4 @@ def _as_typed(value: Any) -> str:
 
 def _short_commit(commit: str) -> str:
     name, dash, rest = commit.partition("-")
-    return name[:DIGITS] + dash + rest
+    return name[:SHOWN_DIGITS] + dash + rest

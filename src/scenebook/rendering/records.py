@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from scenebook.rendering.text import clean_text
 
-MIME = "application/vnd.scenebook+json"
+RECORD_MIME = "application/vnd.scenebook+json"
 LABEL_PATTERN = r"[a-z]+:[a-z0-9-]+"
 
 Text = Annotated[str, AfterValidator(clean_text)]
@@ -110,5 +110,5 @@ class SourceRecord(_Record):
     code: Text
 
 
-Record = FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord
-ANY_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+AnyRecord = FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord
+ANY_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])

@@ -22,10 +22,10 @@ from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
 from scenebook.rendering.text import clean_text
 
-FAILED = "failed"
-INTERRUPTED = frozenset({"running", "interrupted"})
+_FAILED = "failed"
+_INTERRUPTED = frozenset({"running", "interrupted"})
 """A stage that still is running while the report is rendered was stopped before it could say so."""
-INCOMPLETE = INTERRUPTED | {FAILED, "not run", "pending", "blocked", "missing"}
+INCOMPLETE = _INTERRUPTED | {_FAILED, "not run", "pending", "blocked", "missing"}
 """Statuses of a stage whose results the report lacks. With any other, its notebook is whole."""
 STALE = "stale"
 """The status of a stage whose notebook is whole, but of an earlier run."""
@@ -174,9 +174,9 @@ def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
 def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
     """Returns a sentence on what the report lacks, or nothing when every stage shows something."""
     lacking = [stage for stage in stages if not stage.is_whole and not stage.is_stale]
-    failed = [stage.name for stage in lacking if stage.status == FAILED]
-    stopped = [stage.name for stage in lacking if stage.status in INTERRUPTED]
-    absent = [stage.name for stage in lacking if stage.status != FAILED and stage.status not in INTERRUPTED]
+    failed = [stage.name for stage in lacking if stage.status == _FAILED]
+    stopped = [stage.name for stage in lacking if stage.status in _INTERRUPTED]
+    absent = [stage.name for stage in lacking if stage.status != _FAILED and stage.status not in _INTERRUPTED]
     fates = (
         (failed, "failed"),
         (stopped, "was interrupted" if len(stopped) == 1 else "were interrupted"),

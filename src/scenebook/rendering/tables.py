@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
 from scenebook.rendering.document import Table
-from scenebook.rendering.fonts import text_width
+from scenebook.rendering.fonts import width_in_ems
 from scenebook.rendering.text import clean_text
 
 _NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
@@ -136,8 +136,8 @@ def column_widths(table: Table, layout: str = "ieee") -> Markup:
     size, inset = (5.5, 5.0) if columns > 14 else (6.5, 5.0) if columns > 9 else (8.0, 8.0)
     line = ARTICLE_WIDTH if layout == "article" else PAGE_WIDTH if table.wide or table.is_long else COLUMN_WIDTH
     room = line - inset * columns
-    heads = [1.08 * size * text_width(cell) for cell in table.header]  # these are bold
-    widths = np.array([heads, *([size * text_width(cell) for cell in row] for row in rows)])
+    heads = [1.08 * size * width_in_ems(cell) for cell in table.header]  # these are bold
+    widths = np.array([heads, *([size * width_in_ems(cell) for cell in row] for row in rows)])
     if widths.max(axis=0).sum() <= room:
         return Markup("(" + "auto, " * columns + ")")
     words = [
@@ -190,4 +190,4 @@ def _count_lines(widths: np.ndarray, share: np.ndarray | float) -> np.ndarray:
 def _longest_word(cells: Iterable[str]) -> float:
     """Returns ems; a word that may break counts with its longest piece."""
     words = [word if len(word) <= LONG_WORD else word[:13] for cell in cells for word in cell.split()]
-    return max((text_width(word) for word in words), default=0.0)
+    return max((width_in_ems(word) for word in words), default=0.0)

@@ -148,7 +148,7 @@ def _is_display(node: Node) -> bool:
     return bool(node["t"] == "Equation" and node["c"]["display"])
 
 
-MOST_IMAGES = 48
+MAX_GRID_IMAGES = 48
 
 
 def describe_grid(figure: Figure) -> str:
@@ -157,7 +157,7 @@ def describe_grid(figure: Figure) -> str:
     A tagged PDF describes a figure once; readers are not led into it.
     """
     rows = []
-    for heading, images in figure.groups(MOST_IMAGES):
+    for heading, images in figure.groups(MAX_GRID_IMAGES):
         told = [_describe(image, figure.alt) for _, image in images]
         if any(told):
             rows.append(f"{heading}: " * bool(heading) + "; ".join(filter(None, told)))

@@ -24,7 +24,7 @@ from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance
-from scenebook.rendering.records import MIME
+from scenebook.rendering.records import RECORD_MIME
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 from .conftest import FRONT, page_of, part_of, pdf_text
@@ -38,7 +38,9 @@ Stage = StageNotebook | tuple[str, Path | None, str]
 
 
 def shown(record: dict[str, Any], **data: str) -> nbformat.NotebookNode:
-    return new_code_cell("show()", outputs=[new_output("display_data", {MIME: record, "text/plain": "x", **data})])
+    return new_code_cell(
+        "show()", outputs=[new_output("display_data", {RECORD_MIME: record, "text/plain": "x", **data})]
+    )
 
 
 def figure(name: str, *, wide: bool = False) -> nbformat.NotebookNode:

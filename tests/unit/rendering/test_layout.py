@@ -20,7 +20,7 @@ from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
-from scenebook.rendering.records import MIME
+from scenebook.rendering.records import RECORD_MIME
 
 from .tagged import Element, read_tagged
 
@@ -38,7 +38,7 @@ def jpeg() -> str:
 
 
 def shown(record: dict[str, Any]) -> nbformat.NotebookNode:
-    output = new_output("display_data", {MIME: record, "text/plain": "x"})
+    output = new_output("display_data", {RECORD_MIME: record, "text/plain": "x"})
     return new_code_cell("show()", outputs=[output])
 
 

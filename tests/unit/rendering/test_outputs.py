@@ -5,7 +5,7 @@ import pytest
 from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
 from scenebook.rendering.outputs import read_data, read_image, read_outputs
-from scenebook.rendering.records import MIME
+from scenebook.rendering.records import RECORD_MIME
 
 from .conftest import assembled
 
@@ -63,13 +63,13 @@ def test_a_broken_record_names_notebook_cell_and_field() -> None:
 def test_a_figure_without_its_image_names_the_label() -> None:
     record = {"kind": "figure", "label": "fig:x", "caption": "", "alt": ""}
     with pytest.raises(ReportError, match=r"image of a figure beside its record.*cell=3, label='fig:x'"):
-        read_data({MIME: record}, ORIGIN)
+        read_data({RECORD_MIME: record}, ORIGIN)
 
 
 def test_rows_of_another_length_are_made_to_fit() -> None:
     record = {"kind": "table", "label": "tbl:x", "caption": "", "header": ["a", "b"], "align": ["left"],
               "rows": [["1"], ["1", "2", "3"]]}  # fmt: skip
-    block = read_data({MIME: record}, ORIGIN)
+    block = read_data({RECORD_MIME: record}, ORIGIN)
     assert isinstance(block, Table)
     assert block.rows == [["1", ""], ["1", "2"]]
     assert block.align == ["left", "left"]

@@ -35,9 +35,9 @@ def test_pathological_markdown_is_read_in_time(source: str) -> None:
 
 def test_a_call_that_takes_too_long_is_ended() -> None:
     with pytest.raises(PandocError, match=r"no answer within 0\.001 s"):
-        pandoc.run("text", pandoc.READER, "json", seconds=0.001)
+        pandoc.run_pandoc("text", pandoc.READER, "json", seconds=0.001)
 
 
 def test_an_error_of_pandoc_is_told() -> None:
     with pytest.raises(PandocError, match="JSON"):
-        pandoc.run("no json", "json", "html")
+        pandoc.run_pandoc("no json", "json", "html")

@@ -8,7 +8,7 @@ from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.document import Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.pandoc import each_node, plain_text
-from scenebook.rendering.records import MIME
+from scenebook.rendering.records import RECORD_MIME
 
 FRONT = FrontMatter.model_validate({"title": "A title", "authors": [{"name": "Ada"}]})
 
@@ -20,7 +20,7 @@ def report_of(sentence: str, *sources: dict[str, object]) -> Report:
     record = {"kind": "say", "markdown": filled.markdown, "sources": used}
     cells = [
         v4.new_markdown_cell("## Results"),
-        v4.new_code_cell("", outputs=[v4.new_output("display_data", {MIME: record})]),
+        v4.new_code_cell("", outputs=[v4.new_output("display_data", {RECORD_MIME: record})]),
     ]
     return assemble([SourceNotebook("03", v4.new_notebook(cells=cells))], FRONT)
 
