@@ -106,7 +106,7 @@ def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, An
 
 
 def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns settings with the folders taken off absolute paths: they are nobody's business but the owner's."""
+    """Returns settings with the folders taken off absolute paths, which would show how the owner's disk is arranged."""
     return {
         name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for name, value in settings.items()

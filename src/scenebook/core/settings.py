@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.yaml_files import read_yaml
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
@@ -244,18 +245,7 @@ def load_profile(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            "Expected a readable profile.", received={"profile": str(path)}, advice=str(error)
-        ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(
-            "Expected a profile in YAML.", received={"profile": str(path)}, advice=" ".join(str(error).split())
-        ) from None
-    if values is None:
-        values = {}
+    values = read_yaml(path, "profile", SettingsError)[0] or {}
     if not isinstance(values, dict):
         raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
     check_names(values)

@@ -109,7 +109,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def show_setting(value: object) -> str:
-    """Returns a setting's value without the folders of a path: these are nobody's business but the owner's."""
+    """Returns a setting's value without the folders of a path, which would show how the owner's disk is arranged."""
     if value is None:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value).replace("\\", "/").rpartition("/")[2]

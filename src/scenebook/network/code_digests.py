@@ -13,6 +13,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.run_directory": "where files lie",
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",
+    "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",
     "scenebook.data.class_map": "which class an image is of: keys hold the labels",
     "scenebook.data.file_facts": "digests of files, which keys hold",
     "scenebook.data.files": "which images there are: keys hold their digests",

@@ -1,4 +1,4 @@
-"""The features of a run: what the pretrained backbone makes of each image, kept for later stages. No TensorFlow."""
+"""The features of a run: what the pretrained backbone makes of each image, kept for later stages."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ import pytest
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.samples import count_rows, select_cases
-from scenebook.notebook.figures.bars import bars_of
-from scenebook.notebook.grids import Bar
+from scenebook.notebook.grids import Bar, bars_of
 from scenebook.notebook.prose.samples import tell_cases, tell_error_maps
 
 NAMES = ["cat", "dog", "owl"]

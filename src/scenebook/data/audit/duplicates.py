@@ -184,7 +184,7 @@ def find_exact_duplicates(splits: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -> pd.DataFrame:
-    """Returns the pairs that do most harm: with two classes first, then with two splits, then the rest.
+    """Returns the most harmful pairs: with two classes first, then with two splits, then the rest.
 
     Of several pairs of one kind, those come first that look least alike: they are for a reader to judge.
 

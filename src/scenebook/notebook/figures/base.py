@@ -62,6 +62,6 @@ def _make_part(ax: Axes | None, size: tuple[float, float]) -> Any:
     """Returns a new figure, or a part of one that takes the place of the axes."""
     if ax is None:
         return plt.figure(figsize=size)
-    place = ax.get_subplotspec()
+    figure, place = ax.get_figure(root=True), ax.get_subplotspec()
     ax.remove()
-    return ax.get_figure(root=True).add_subfigure(place)  # type: ignore[union-attr, arg-type]
+    return figure.add_subfigure(place)  # type: ignore[union-attr, arg-type]

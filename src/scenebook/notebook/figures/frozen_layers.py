@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from scenebook.core.wording import count_noun
 from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
 from scenebook.notebook.figures.network import FROZEN, TRAINED
 
 _HEIGHT, _TOP, _BOX, _WIDTH, _CUT = 1.12, 0.2, 0.5, 1.22, 1.7  # inches
@@ -32,54 +33,49 @@ class Part:
     parameters: int
 
 
-class CutDisplay:
+@dataclass(eq=False)
+class CutDisplay(Display):
     """Frozen layers and trainable layers side by side, what goes between them, and how far the gradient comes back.
 
-    Args:
+    Attributes:
         base: The frozen part.
         tail: The part that is fit.
         shapes: The tensors between them, without the axis of the images.
-
-    Attributes:
-        base: As given.
-        tail: As given.
-        shapes: As given.
-        figure_: The figure, after `plot`.
-        ax_: Its axes, after `plot`, in inches from the top left corner.
+        ax_: The axes, after `plot`, in inches from the top left corner.
     """
 
-    figure_: Figure
-    ax_: Axes
+    base: Part
+    tail: Part
+    shapes: list[tuple[int, ...]]
 
-    def __init__(self, base: Part, tail: Part, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.base, self.tail, self.shapes = base, tail, list(shapes)
+    @classmethod
+    def from_parts(cls, base: Part, tail: Part, shapes: Sequence[tuple[int, ...]]) -> Self:
+        """Returns the display of both parts and of the tensors that pass between them."""
+        return cls(base, tail, list(shapes))
+
+    def describe(self) -> str:
+        return "Diagram: numbers go from frozen to trainable layers; the gradient of the loss comes back to the cut."
 
     @property
     def texts(self) -> list[str]:
         """All texts of the figure, after `plot`."""
         return [text.get_text() for text in self.ax_.texts]
 
-    def plot(self, ax: Axes | None = None) -> CutDisplay:
-        """Draws both parts.
+    def _size(self) -> tuple[float, float]:
+        return style.COLUMN_WIDTH, _HEIGHT
 
-        Args:
-            ax: Where to draw; by default a new figure as wide as a column.
-        """
-        with style.use():
-            ax = ax or style.make_axes(style.COLUMN_WIDTH, _HEIGHT)
-            ax.set(xlim=(0, style.COLUMN_WIDTH), ylim=(_HEIGHT, 0), aspect="equal")
-            ax.axis("off")
-            right = style.COLUMN_WIDTH - _WIDTH - 0.05
-            _draw_part(ax, 0.05, "frozen layers", self.base, FROZEN, "once for each view")
-            _draw_part(ax, right, "trainable layers", self.tail, TRAINED, "in every step")
-            middle = _TOP + _BOX / 2
-            _draw_arrow(ax, 0.05 + _WIDTH, right, middle, dashed=False)
-            for number, text in enumerate(self._describe_tensors()):
-                ax.text(_CUT, middle - 0.08 - 0.13 * number, text, ha="center", va="bottom", size=_SIZE)
-            self._draw_gradient(ax, right)
-            style.set_plain_text(ax)
-        self.figure_, self.ax_ = ax.figure, ax  # type: ignore[assignment]
-        return self
+    def _draw(self) -> None:
+        ax: Axes = self.ax_
+        ax.set(xlim=(0, style.COLUMN_WIDTH), ylim=(_HEIGHT, 0), aspect="equal")
+        ax.axis("off")
+        right = style.COLUMN_WIDTH - _WIDTH - 0.05
+        _draw_part(ax, 0.05, "frozen layers", self.base, FROZEN, "once for each view")
+        _draw_part(ax, right, "trainable layers", self.tail, TRAINED, "in every step")
+        middle = _TOP + _BOX / 2
+        _draw_arrow(ax, 0.05 + _WIDTH, right, middle, dashed=False)
+        for number, text in enumerate(self._describe_tensors()):
+            ax.text(_CUT, middle - 0.08 - 0.13 * number, text, ha="center", va="bottom", size=_SIZE)
+        self._draw_gradient(ax, right)
 
     def _describe_tensors(self) -> list[str]:
         if len(self.shapes) > _TENSORS:
