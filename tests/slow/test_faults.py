@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.stages import FINISHED_FIT
+from scenebook.core.run_files import FINISHED_FIT
 from scenebook.pipeline.planning import stored_outcomes
 
 from .project import TINY, Done, Project, end, wait_for

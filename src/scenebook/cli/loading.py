@@ -6,7 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from scenebook.core.run_directory import SETTINGS, RunDirectory, open_run, project_root, run_name_for
+from scenebook.core.run_directory import RunDirectory, open_run, project_root, run_name_for
+from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import (
     DRAWN_SCENES,
     INTEL,

@@ -15,7 +15,8 @@ from rich.text import Text
 from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import ReportError, ScenebookError
-from scenebook.core.run_directory import SETTINGS, RunDirectory, default_build_dir, open_run, project_root
+from scenebook.core.run_directory import RunDirectory, default_build_dir, open_run, project_root
+from scenebook.core.run_files import SETTINGS
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES

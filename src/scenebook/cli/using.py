@@ -17,7 +17,8 @@ from rich.text import Text
 from scenebook.cli.loading import short
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import MANIFEST, SETTINGS, default_build_dir, open_run, replacing
+from scenebook.core.run_directory import default_build_dir, open_run, replacing
+from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
@@ -135,7 +136,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
     try:
         with TerminalListener(console) as listener:
-            console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its settings.yaml"))
+            console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its {SETTINGS}"))
             verification = verify_run(
                 run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes or None
             )

@@ -21,11 +21,9 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.stages import STAGES, TEXT_COLUMNS
 
 BY_HAND = "by-hand"
-MANIFEST = "manifest.json"
 TOUCHED = "SCENEBOOK_TOUCHED"
 """Environment variable: a file to which the names of the files of a run go that a process has asked for, a line each.
 So the pipeline learns what a notebook has read."""
-SETTINGS = "settings.yaml"
 
 # A carriage return in a file's name is text: only a line feed ends a row.
 _CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}

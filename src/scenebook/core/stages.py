@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FINISHED_FIT = "training/fit.json"
-"""What a training was made from that has ended; without this file it is done again."""
+from scenebook.core.run_files import FINISHED_FIT, MODEL, SPLITS, STUDY_RECORDS, SUMMARY, TEST_PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ _ROWS = (
             *("path", "label", "split", "reason", "sha256"),
             *("phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored"),
         ),
-        bundled=("data/splits.csv",),
+        bundled=(SPLITS,),
         reads_images=True,
     ),
     Stage(
@@ -55,7 +54,7 @@ _ROWS = (
         kept=("training/checkpoint",),
         forgotten=(FINISHED_FIT, "training/checkpoint*.npz"),
         text_columns=("path", "label", "predicted"),
-        bundled=("training/model.keras", "training/summary.json", "training/test_predictions.csv"),
+        bundled=(MODEL, SUMMARY, TEST_PREDICTIONS),
     ),
     Stage(
         name="evaluation",
@@ -83,7 +82,7 @@ _ROWS = (
         name="ablations",
         notebook="05-ablations",
         less_memory="batch_size, head_units or image_size",
-        kept=("ablations/runs/",),
+        kept=(f"{STUDY_RECORDS}/",),
         text_columns=("variant", "title", "changed", "status", "error"),
     ),
     Stage(name="conclusion", notebook="06-conclusion", reads_repository=True),

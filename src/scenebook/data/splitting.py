@@ -12,10 +12,9 @@ import pandas as pd
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import IMAGES, SPLITS
 from scenebook.data.images import FoundImages, SourceImage
-from scenebook.data.stored_pixels import IMAGES
 
-SPLITS = "data/splits.csv"
 COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
 
 

@@ -14,11 +14,8 @@ from numpy.lib import format as npy
 from scenebook.core.errors import MissingArtifactError
 from scenebook.core.provenance import sha256_lines
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import IMAGES, IMAGES_RECORD, MEASURES
 from scenebook.data.file_facts import FACTS_VERSION, FileFacts
-
-IMAGES = "data/images.npy"
-MEASURES = "data/measures.csv"
-RECORD = "data/images.json"
 
 
 class StoredPixels:
@@ -40,7 +37,7 @@ class StoredPixels:
         """Returns what is stored; nothing where it is of another size or version, or was changed since."""
         file, row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
         with suppress(OSError, ValueError, KeyError, MissingArtifactError):
-            record = run_dir.read_json(RECORD)
+            record = run_dir.read_json(IMAGES_RECORD)
             digests = list(run_dir.read_csv(MEASURES)["sha256"])
             if record == _describe(file, image_size, digests):
                 return cls(file, digests, row_bytes)
@@ -49,7 +46,7 @@ class StoredPixels:
     @staticmethod
     def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
         """Writes down what the stored pixels are, so that a later execution can trust them."""
-        run_dir.write_json(RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
+        run_dir.write_json(IMAGES_RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
 
     def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
         """Tells whether the stored pixels are those of these images, in this order."""

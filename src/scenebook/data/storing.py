@@ -20,12 +20,13 @@ from scenebook.core.cache import cache_dir
 from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
+from scenebook.core.run_files import IMAGES, MEASURES
 from scenebook.data.decoding import MAX_BYTES, MAX_MEGAPIXELS, decode, resize
 from scenebook.data.file_facts import FACTS_VERSION, FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import measure
-from scenebook.data.stored_pixels import IMAGES, MEASURES, StoredPixels, finish_array, start_array
+from scenebook.data.stored_pixels import StoredPixels, finish_array, start_array
 
 _CHUNK = 64
 _WORTH_PROCESSES = 3000

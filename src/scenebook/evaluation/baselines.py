@@ -21,11 +21,12 @@ from threadpoolctl import threadpool_limits
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RECIPE, RENORMALISED_FEATURES, SPLITS
 from scenebook.core.settings import RANDOM
 from scenebook.core.wording import signed
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion
-from scenebook.network.features import RANDOM_FEATURES, RENORMALISED_FEATURES, load_features
+from scenebook.network.features import load_features
 
 _SIDE = 12
 """Height and width of the images whose pixels are learned from."""
@@ -75,10 +76,10 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
         run_dir: The run.
         splits: The content of `data/splits.csv`.
     """
-    stored = np.load(run_dir.require("data/images.npy"), mmap_mode="r", allow_pickle=False)
+    stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
     inputs = {"pixels": shrink(stored, splits["row"].to_numpy())}
     features = load_features(run_dir).align(splits["row"])
-    if run_dir.read_json("training/recipe.json")["weights"] == RANDOM:
+    if run_dir.read_json(RECIPE)["weights"] == RANDOM:
         return inputs | {"random_features": features}
     for kind, file in zip(RANDOM_KINDS, (RANDOM_FEATURES, RENORMALISED_FEATURES), strict=True):
         inputs[kind] = load_features(run_dir, file).align(splits["row"])
@@ -170,7 +171,7 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame) -> dict[str
     network = predictions.set_index("path")["predicted"].reindex(table["path"])
     if len(predictions) != len(table) or network.isna().any():
         raise ScenebookError(
-            f"Expected predictions of the test images in data/splits.csv. Received: images={len(table)}, "
+            f"Expected predictions of the test images in {SPLITS}. Received: images={len(table)}, "
             f"predictions={len(predictions)}. Run notebook 02 again."
         )
     said = {name: table[name] for name in (*NAMES, *RANDOM_KINDS) if name in table} | {"network": network}

@@ -9,9 +9,8 @@ import numpy as np
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import MODEL, SUMMARY
 from scenebook.network.backbones import load_preprocessing
-
-MODEL = "training/model.keras"
 
 
 class Network:
@@ -27,7 +26,7 @@ class Network:
     """
 
     def __init__(self, run_dir: RunDirectory, pretrained: Mapping[str, Sequence[np.ndarray]] | None) -> None:
-        summary = run_dir.read_json("training/summary.json")
+        summary = run_dir.read_json(SUMMARY)
         try:
             model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
         except (ValueError, TypeError, OSError) as error:  # as of a layer that is called otherwise now

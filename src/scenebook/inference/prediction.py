@@ -15,17 +15,18 @@ import pandas as pd
 from scenebook.core.errors import InputError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, run_name_for, write_bytes
+from scenebook.core.run_files import CLASSES, FEATURES, MODEL, PRETRAINED, SUMMARY
 from scenebook.core.wording import format_share
 from scenebook.inference.contact_sheet import Extremes, Sample, draw_sheet
 from scenebook.inference.error_stream import hold_error_stream
 from scenebook.inference.folder import Read, SetAside, count_images, read_images
-from scenebook.network.features import FEATURES, PRETRAINED, load_features, load_weights
+from scenebook.network.features import load_features, load_weights
 
 if TYPE_CHECKING:
     from scenebook.inference.model import Network
     from scenebook.inference.ood import OodDetector
 
-NEEDED = ("training/model.keras", "training/summary.json", "data/classes.json")
+NEEDED = (MODEL, SUMMARY, CLASSES)
 SHEETS = ("contact-sheet.jpg", "contact-sheet-least-sure.jpg", "contact-sheet-unlike.jpg")
 FACTS = "predictions.json"
 BATCH_PIXELS = 64 * 224 * 224
@@ -92,7 +93,7 @@ def predict_folder(
         InputError: There is no image, none can be read, or the run is not whole.
     """
     total = count_images(images)
-    class_names: list[str] = run_dir.read_json("data/classes.json")["classes"]
+    class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
     network, detector = _load(run_dir, class_names)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)

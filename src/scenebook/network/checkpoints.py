@@ -19,17 +19,14 @@ from scenebook.core.keys import Key, list_changes
 from scenebook.core.progress import print_progress
 from scenebook.core.provenance import sha256_bytes, sha256_file, sha256_lines, training_versions
 from scenebook.core.run_directory import RunDirectory, replacing
+from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT, MODEL
 from scenebook.core.source_code import digest_cell
-from scenebook.core.stages import FINISHED_FIT
 from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import weights_digest
 from scenebook.network.code_digests import digest_training_code
 from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
-
-CHECKPOINT = "training/checkpoint.npz"
-MODEL = "training/model.keras"
 
 _WITHOUT_EFFECT = frozenset({"feature_cache_gb", "seeds", "frozen_layers_runtime"})
 """Settings that change how long a training takes, or what follows it; which runtime it was counts, though."""

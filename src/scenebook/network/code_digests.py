@@ -11,6 +11,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.keys": "how keys are compared",
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
     "scenebook.core.run_directory": "where files lie",
+    "scenebook.core.run_files": "the same",
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",
     "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",

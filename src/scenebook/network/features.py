@@ -11,13 +11,7 @@ import pandas as pd
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
-
-FEATURES = "training/features.npz"
-RANDOM_FEATURES = "training/random_features.npz"
-"""The same of the backbone with random weights; not in a run whose weights are random anyway."""
-RENORMALISED_FEATURES = "training/renormalised_features.npz"
-"""The same of it once more, its batch normalisation estimated on training images."""
-PRETRAINED = "training/pretrained.npz"
+from scenebook.core.run_files import FEATURES, PRETRAINED, SPLITS
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Features:
         found = order[places] if len(order) else places
         if not len(order) or not np.array_equal(self.rows[found], wanted):
             raise ScenebookError(
-                f"Expected features of all images in data/splits.csv. Received: images={len(wanted)}, "
+                f"Expected features of all images in {SPLITS}. Received: images={len(wanted)}, "
                 f"features={len(self.rows)}. Run notebook 02 again."
             )
         return self.vectors[found]

@@ -18,12 +18,13 @@ import tensorflow as tf
 
 from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CHECKPOINT, OTHER_SEEDS
 from scenebook.core.settings import AUGMENTATION
 from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs, training
 from scenebook.network.augmentation import build_augmentation, make_view_seed
 from scenebook.network.backbones import Preprocessing, build_backbone, preprocessing, seeded_weights
-from scenebook.network.checkpoints import CHECKPOINT, Checkpoint, make_fit_key, make_seeds_key, read_kept
+from scenebook.network.checkpoints import Checkpoint, make_fit_key, make_seeds_key, read_kept
 from scenebook.network.classifier import build_classifier, check_trainable_base_layers
 from scenebook.network.feature_stream import (
     FeatureStream,
@@ -38,8 +39,6 @@ from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layer
 
 CompileFrozenLayers = Callable[[keras.Model, str], FrozenRuntime]
 
-OTHER_SEEDS = "training/other-seeds.json"
-"""What further seeds gave, and from what they were trained."""
 
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
 """Of each seed: the last epoch's row of its history, and the accuracy on the test images."""

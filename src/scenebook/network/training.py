@@ -19,6 +19,7 @@ import pandas as pd
 from scenebook.core.errors import DivergedError
 from scenebook.core.progress import CountProgress, print_progress
 from scenebook.core.run_directory import RunDirectory, replacing
+from scenebook.core.run_files import HISTORY, MODEL
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
 
@@ -39,7 +40,7 @@ class HistoryWriter(keras.callbacks.Callback):
         file: The table's path in the run.
     """
 
-    def __init__(self, run_dir: RunDirectory | None, file: str = "training/history.csv") -> None:
+    def __init__(self, run_dir: RunDirectory | None, file: str = HISTORY) -> None:
         super().__init__()
         self.run_dir = run_dir
         self.file = file
@@ -138,7 +139,7 @@ class PredictionProgress(keras.callbacks.Callback):
         self._report(self._done, self._total)
 
 
-def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = "training/model.keras") -> None:
+def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = MODEL) -> None:
     """Saves a model without its optimizer, in a form that loads in safe mode; equal models give equal bytes.
 
     A fresh model around the same layers has no optimizer to save; the momentum would double the file.

@@ -12,7 +12,8 @@ import scenebook
 from scenebook.core.errors import InputError
 from scenebook.core.keys import Key
 from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file
-from scenebook.core.run_directory import MANIFEST, RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_files import MANIFEST
 from scenebook.core.stages import KEPT, STAGES
 
 MANIFEST_FORMAT = 3

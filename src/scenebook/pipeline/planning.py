@@ -13,7 +13,8 @@ import yaml
 from scenebook.core.errors import DatasetError, InputError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
-from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_files import CLASSES, MANIFEST, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
 from scenebook.core.stages import STAGES
@@ -216,7 +217,7 @@ def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages |
         if settings.dataset != INTEL:
             return find_images(Path(settings.dataset), class_map=settings.class_map)
         # Where they were downloaded to, the data stage has found out.
-        root = run_dir.root / run_dir.read_json("data/classes.json")["root"]
+        root = run_dir.root / run_dir.read_json(CLASSES)["root"]
         return find_images(root, class_map=settings.class_map)
     except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
         return None

@@ -8,7 +8,8 @@ from typing import Any
 
 from scenebook.core.keys import list_changes
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
-from scenebook.core.run_directory import MANIFEST, RunDirectory, project_root, write_json
+from scenebook.core.run_directory import RunDirectory, project_root, write_json
+from scenebook.core.run_files import MANIFEST
 from scenebook.core.source_code import digest_modules
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.stage_keys import read_front_matter

@@ -12,7 +12,8 @@ import psutil
 
 from scenebook.core.errors import ScenebookError, StageError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import SETTINGS, RunDirectory, project_root, write_bytes
+from scenebook.core.run_directory import RunDirectory, project_root, write_bytes
+from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import execute_notebook, explain_os_error

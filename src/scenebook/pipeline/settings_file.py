@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.run_directory import SETTINGS, RunDirectory
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import SETTINGS
 
 _MOST_BYTES = 100_000
 _ADVICE = "`make report` with this RUN, and the PROFILE or DATA that it was made from, writes them again."

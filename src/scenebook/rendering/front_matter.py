@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from scenebook.core.errors import InputError, ReportError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import METRICS, RECIPE
 from scenebook.core.sentences import Filled, Sourced, fill, has_fields
 from scenebook.core.yaml_files import find_line, read_yaml
 from scenebook.rendering.text import clean_text
@@ -148,7 +149,7 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: 
     try:
         if not has_fields(text):
             return fill(text, ())
-        scores, recipe = run.read_json("evaluation/metrics.json"), run.read_json("training/recipe.json")
+        scores, recipe = run.read_json(METRICS), run.read_json(RECIPE)
         return fill(text, (collect_facts(run), scores, recipe))
     except ReportError:
         raise

@@ -12,7 +12,8 @@ import yaml
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.provenance import changed_settings, without_folders
-from scenebook.core.run_directory import MANIFEST, SETTINGS, project_root
+from scenebook.core.run_directory import project_root
+from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.rendering.text import clean_text
 
 SHOWN_DIGITS = 12

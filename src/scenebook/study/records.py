@@ -13,7 +13,8 @@ import pandas as pd
 
 from scenebook.core.errors import DivergedError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.study.trials import FOLDER, Trial
+from scenebook.core.run_files import STUDY_RECORDS
+from scenebook.study.trials import Trial
 
 DONE, FAILED = "done", "failed"
 
@@ -94,7 +95,7 @@ def remove_others(run_dir: RunDirectory, trials: Iterable[Trial]) -> int:
     """Removes the records that belong to none of these trials, and returns how many they were."""
     keys = {run_dir.path(trial.file): trial.key for trial in trials}
     removed = 0
-    for path in sorted(run_dir.path(FOLDER).glob("*.json")):
+    for path in sorted(run_dir.path(STUDY_RECORDS).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads(path.read_text(encoding="utf-8"))["key"] == keys.get(path):
                 continue
@@ -105,7 +106,7 @@ def remove_others(run_dir: RunDirectory, trials: Iterable[Trial]) -> int:
 
 def count_others(run_dir: RunDirectory, records: Sequence[Record]) -> int:
     """Returns how many kept records belong to other settings, images or versions than the run's."""
-    return len(list(run_dir.path(FOLDER).glob("*.json"))) - len(records)
+    return len(list(run_dir.path(STUDY_RECORDS).glob("*.json"))) - len(records)
 
 
 def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame) -> Record:

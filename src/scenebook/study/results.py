@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenebook.core.run_files import STUDY_RESULTS
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import count_noun, shorten, show_setting, signed
 from scenebook.evaluation.claims.verdicts import NOTHING
@@ -18,7 +19,6 @@ from scenebook.evaluation.metrics.intervals import Score
 from scenebook.study.records import FAILED
 from scenebook.study.summaries import NOT_RUN, Summary
 
-RESULTS_FILE = "ablations/results.csv"
 COLUMNS = (
     *("variant", "title", "changed", "seeds", "seeds_planned"),
     *("val_accuracy", "val_accuracy_sd", "val_accuracy_min", "val_accuracy_max", "gap", "gap_sd"),
@@ -155,7 +155,7 @@ def _show_whole(values: Sequence[float | None]) -> list[Any]:
 def collect_study_values(summaries: Sequence[Summary]) -> Sourced:
     """Returns what sentences say of variants, `v3_accuracy` for one of the fourth."""
     pairs = {
-        f"v{summary.number}_{name}": (value, f"{RESULTS_FILE}: {summary.variant.name}, {column}")
+        f"v{summary.number}_{name}": (value, f"{STUDY_RESULTS}: {summary.variant.name}, {column}")
         for summary in summaries
         for name, (value, column) in _list_values(summary).items()
     }

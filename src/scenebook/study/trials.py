@@ -15,10 +15,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from scenebook.core.provenance import sha256_lines, training_versions
+from scenebook.core.run_files import STUDY_RECORDS
 from scenebook.network.code_digests import digest_training_code
 from scenebook.study.plan import CHANGEABLE, Variant
-
-FOLDER = "ablations/runs"
 
 _FORMAT = 1
 _OF_THE_NETWORK = ("backbone", "image_size", "augmentation_seed")
@@ -50,7 +49,7 @@ class Trial:
     @property
     def file(self) -> str:
         """Where its record is kept in the run directory."""
-        return f"{FOLDER}/{self.variant.name}-{self.number}.json"
+        return f"{STUDY_RECORDS}/{self.variant.name}-{self.number}.json"
 
 
 @dataclass(frozen=True)

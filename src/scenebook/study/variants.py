@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CLASSES, SPLITS
 from scenebook.data.splitting import SplitImages, open_images
 from scenebook.network import fitting, training
 from scenebook.network.architecture import describe_network
@@ -136,8 +137,8 @@ def _open(task: Task) -> tuple[dict[str, Any], list[SplitImages], int]:
     # What the worker's last task has left behind.
     keras.backend.clear_session()
     run_dir = RunDirectory(task.run_dir)
-    class_names = run_dir.read_json("data/classes.json")["classes"]
-    splits = run_dir.read_csv("data/splits.csv")
+    class_names = run_dir.read_json(CLASSES)["classes"]
+    splits = run_dir.read_csv(SPLITS)
     parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (task.train, task.validation)]
     settings = dict(task.settings)
     if settings[LAYERS] in LAST:

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import RANDOM_FEATURES, RENORMALISED_FEATURES
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.baselines import (
     COMPARISONS,
@@ -25,7 +26,7 @@ from scenebook.evaluation.baselines import (
     tabulate_scores,
     tabulate_tests,
 )
-from scenebook.network.features import RANDOM_FEATURES, RENORMALISED_FEATURES, save_features
+from scenebook.network.features import save_features
 from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths
 
 CLASS_NAMES = ["<b>", "NA", "🌊 sea"]

@@ -15,10 +15,11 @@ import pytest
 
 from scenebook.core.keys import list_changes
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CHECKPOINT
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import fitting, training
-from scenebook.network.checkpoints import CHECKPOINT, Checkpoint, _digest_function, make_fit_key
+from scenebook.network.checkpoints import Checkpoint, _digest_function, make_fit_key
 from scenebook.network.frozen.cutting import split_frozen
 
 pytestmark = pytest.mark.usefixtures("clean_keras")

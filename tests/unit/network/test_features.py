@@ -7,7 +7,8 @@ import pytest
 
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.network.features import FEATURES, load_features, load_weights, save_features, save_weights
+from scenebook.core.run_files import FEATURES
+from scenebook.network.features import load_features, load_weights, save_features, save_weights
 
 
 def save_some(run_dir: RunDirectory) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import PER_CLASS, RECIPE, SELECTION, STUDY_VERDICTS
 from scenebook.evaluation.claims.schema import Claim
 
 NO_MEASURE = "none"
 ABLATION = "ablation"
 ARTIFACT = re.compile(r"(?P<file>[\w-]+(?:/[\w-]+)*\.json):(?P<path>[^\s.]+(?:\.[^\s.]+)*)")
-VERDICTS_FILE = "ablations/verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -96,28 +96,28 @@ def _as_measured(value: Any, claim: Claim) -> Measured | None:
 
 def _class_score(name: str) -> Callable[[RunDirectory, Claim], Measured | None]:
     def compute(run_dir: RunDirectory, claim: Claim) -> Measured | None:
-        score = run_dir.read_json("evaluation/per_class.json").get(claim.of, {}).get(name)
+        score = run_dir.read_json(PER_CLASS).get(claim.of, {}).get(name)
         return None if score is None else Measured(score["value"], score["low"], score["high"])
 
     return compute
 
 
 def _wrong_samples(run_dir: RunDirectory, claim: Claim) -> Measured:
-    selection = run_dir.read_csv("samples/selection.csv")
+    selection = run_dir.read_csv(SELECTION)
     wrong = selection[selection["label"] != selection["predicted"]]
     return Measured(", ".join(f"{row.label} as {row.predicted}" for row in wrong.itertuples()) or "none")
 
 
 def _drawn_range(run_dir: RunDirectory, claim: Claim) -> Measured:
     """Returns from where to where Keras, and with it this program, draws for a setting of augmentation."""
-    largest = run_dir.read_json("training/recipe.json")[claim.of]
+    largest = run_dir.read_json(RECIPE)[claim.of]
     low, high = (1 - largest, 1 + largest) if claim.of == "zoom_range" else (-largest, largest)
     return Measured(f"{low:g} to {high:g}".replace("-", "−"))
 
 
 def _ablation(run_dir: RunDirectory, claim: Claim) -> Measured | None:
     """Returns the verdict of the runs that change one setting at a time, where they were made."""
-    found = run_dir.read_json(VERDICTS_FILE).get(claim.id)
+    found = run_dir.read_json(STUDY_VERDICTS).get(claim.id)
     return found and Measured(found.get("measured", "–"), verdict=found["verdict"], why=found["sentence"])
 
 

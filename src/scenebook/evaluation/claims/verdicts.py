@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CLASSES
 from scenebook.core.settings import DRAWN_SCENES, RANDOM
 from scenebook.core.wording import show_setting
 from scenebook.evaluation.claims.measures import NO_MEASURE, Measured, explain_missing, measure_run
@@ -69,7 +70,7 @@ def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[s
     Raises:
         ClaimsError: A measure leads to something that cannot be compared.
     """
-    classes = run_dir.read_json("data/classes.json")
+    classes = run_dir.read_json(CLASSES)
     run = {**recipe, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
     return [_judge(claim, claims.paper, run_dir, run) for claim in claims.claims]
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from scenebook.core.run_files import STUDY_RECORDS, STUDY_RESULTS
 from scenebook.core.sentences import Sentence, Sourced, format_field
 from scenebook.core.wording import count_noun, join_names
 from scenebook.evaluation.claims.schema import Claim, StudyExpectation
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.study.plan import BASE
 from scenebook.study.records import FAILED
-from scenebook.study.results import RESULTS_FILE, collect_study_values, in_points, show_gap
+from scenebook.study.results import collect_study_values, in_points, show_gap
 from scenebook.study.summaries import INCOMPLETE, NOT_RUN, Comparison, Summary, has_base
 from scenebook.study.verdicts import Judgement, judge_claims, judge_variant, sort_parts
 
@@ -43,9 +44,9 @@ def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     differing = count_noun(sum(one.variant.name != BASE for one in run), "variant")
     held_out = len({path for record in made for path in record.val_paths})
     values = {
-        "variants": (differing, f"{RESULTS_FILE}: rows with a status other than {NOT_RUN}, without the base"),
-        "trainings": (count_noun(len(made), "training"), "ablations/runs: number of files"),
-        "held_out": (held_out, "ablations/runs: validation images of all seeds"),
+        "variants": (differing, f"{STUDY_RESULTS}: rows with a status other than {NOT_RUN}, without the base"),
+        "trainings": (count_noun(len(made), "training"), f"{STUDY_RECORDS}: number of files"),
+        "held_out": (held_out, f"{STUDY_RECORDS}: validation images of all seeds"),
     }
     text = (
         "The recipe of this run, the *base*, and {variants} of it make {trainings}. Over all seeds {held_out:,} "
@@ -70,12 +71,12 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
     compared = _list_compared(summaries)
     accuracy, gap = ([getattr(one, f"{name}_direction") for one in compared] for name in ("accuracy", "gap"))
     values: dict[str, tuple[Any, str]] = {
-        "compared": (count_noun(len(compared), "variant"), f"{RESULTS_FILE}: rows with a difference")
+        "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference")
     }
     for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided")):
-        values[name] = (accuracy.count(way), f"{RESULTS_FILE}: difference_low, difference_high, p")
+        values[name] = (accuracy.count(way), f"{STUDY_RESULTS}: difference_low, difference_high, p")
     for way, name in ((-1, "smaller"), (1, "larger")):
-        values[name] = (gap.count(way), f"{RESULTS_FILE}: gap_difference_low, gap_difference_high")
+        values[name] = (gap.count(way), f"{STUDY_RESULTS}: gap_difference_low, gap_difference_high")
     text = (
         "Of {compared}, the accuracy of {lower} is shown to be lower than the base's, and that of {higher} to be "
         "higher; for {undecided} that is undecided at this n. The over-fitting gap is shown to be larger for {larger} "
@@ -93,8 +94,8 @@ def tell_gaps(summaries: Sequence[Summary]) -> Sentence:
     ordered = sorted((one for one in summaries if one.done), key=lambda one: float(one.gaps.mean()))
     values = {}
     for end, summary in (("smallest", ordered[0]), ("largest", ordered[-1])):
-        values[end] = (summary.title, f"{RESULTS_FILE}: title of the {end} gap")
-        values[f"{end}_gap"] = (show_gap(summary), f"{RESULTS_FILE}: {summary.variant.name}, gap, times 100")
+        values[end] = (summary.title, f"{STUDY_RESULTS}: title of the {end} gap")
+        values[f"{end}_gap"] = (show_gap(summary), f"{STUDY_RESULTS}: {summary.variant.name}, gap, times 100")
     text = "The over-fitting gap is largest in “{largest}”, {largest_gap} points"
     if len(ordered) > 1:
         text += ", and smallest in “{smallest}”, {smallest_gap} points"
@@ -106,14 +107,14 @@ def tell_limits(summaries: Sequence[Summary]) -> Sentence:
     compared = _list_compared(summaries)
     single = sum(len(one.accuracies) == 1 for one in compared)
     values: dict[str, tuple[Any, str]] = {
-        "compared": (count_noun(len(compared), "variant"), f"{RESULTS_FILE}: rows with a difference"),
-        "intervals": (2 * len(compared), f"{RESULTS_FILE}: rows with a difference"),
-        "single": (single, f"{RESULTS_FILE}: rows with a difference and one seed"),
+        "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference"),
+        "intervals": (2 * len(compared), f"{STUDY_RESULTS}: rows with a difference"),
+        "single": (single, f"{STUDY_RESULTS}: rows with a difference and one seed"),
     }
     reaches = []
     for seeds in sorted({len(one.accuracies) for one in compared}, reverse=True):
         halves = [50 * (one.accuracy["high"] - one.accuracy["low"]) for one in compared if len(one.gaps) == seeds]
-        origin = f"{RESULTS_FILE}: median of half of difference_high less difference_low"
+        origin = f"{STUDY_RESULTS}: median of half of difference_high less difference_low"
         values[f"reach{seeds}"] = (float(np.median(halves)), origin)
         reaches.append(f"{{reach{seeds}:.1f}} with {count_noun(seeds, 'seed')}")
     sentences = [

@@ -10,12 +10,12 @@ from typing import Any
 
 from scipy import stats
 
+from scenebook.core.run_files import BASELINES
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import join_names, signed
 from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
-_FILE = "evaluation/baselines.json"
 _INPUTS = {
     "pixels": "pixels",
     "random_features": "random features",
@@ -36,7 +36,7 @@ def collect_baseline_points(results: Mapping[str, Any]) -> Sourced:
         for name in COMPARISONS
         if name in results
     }
-    return Sourced(points, origins={name: f"{_FILE}: {name.removesuffix('_points')}, times 100" for name in points})
+    return Sourced(points, origins={name: f"{BASELINES}: {name.removesuffix('_points')}, times 100" for name in points})
 
 
 def tell_comparison(results: Mapping[str, Any]) -> str:
@@ -126,9 +126,11 @@ def tell_strengths(results: Mapping[str, Any]) -> tuple[str, Sourced]:
             f" They also decided for {_INPUTS[better]}, so that random weights are given their best chance; with "
             f"{_INPUTS[other]} it would be {{{other}:.1%}}."
         )
-    origins = {f"{name}_c": f"{_FILE}: strengths.{name}" for name in results["strengths"]}
+    origins = {f"{name}_c": f"{BASELINES}: strengths.{name}" for name in results["strengths"]}
     values = {f"{name}_c": value for name, value in results["strengths"].items()}
-    return sentence, Sourced(values | {kind: results[kind] for kind in RANDOM_KINDS if kind in results}, _FILE, origins)
+    return sentence, Sourced(
+        values | {kind: results[kind] for kind in RANDOM_KINDS if kind in results}, BASELINES, origins
+    )
 
 
 def _difference(results: Mapping[str, Any], name: str, closing: str = "") -> str:

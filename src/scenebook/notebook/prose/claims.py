@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from scenebook.core.run_files import JUDGED_CLAIMS, RECIPE
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, show_setting
 from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, REPRODUCED, VERDICTS, Judged
 
-JUDGED_FILE = "conclusion/claims.json"
 _MOST_LISTED = 6
 _MANY_INTERVALS = 10
 
@@ -19,16 +19,16 @@ _MANY_INTERVALS = 10
 def tell_counts(judged: Sequence[Judged]) -> Sentence:
     """Returns the sentence on how many claims have which verdict."""
     counts = Counter(one.verdict for one in judged)
-    values, origins = {"n": len(judged)}, {"n": f"{JUDGED_FILE}: number of records"}
+    values, origins = {"n": len(judged)}, {"n": f"{JUDGED_CLAIMS}: number of records"}
     parts = []
     for number, verdict in enumerate(verdict for verdict in VERDICTS if counts[verdict]):
         values[f"v{number}"] = counts[verdict]
-        origins[f"v{number}"] = f"{JUDGED_FILE}: records whose verdict is {verdict}"
+        origins[f"v{number}"] = f"{JUDGED_CLAIMS}: records whose verdict is {verdict}"
         parts.append(f"{{v{number}}} {'is' if counts[verdict] == 1 else 'are'} {verdict}")
         alone = sum(one.verdict == REPRODUCED and not one.by_run for one in judged)
         if verdict == REPRODUCED and alone:
             values["alone"] = alone
-            origins["alone"] = f"{JUDGED_FILE}: records that are reproduced from the paper's own numbers"
+            origins["alone"] = f"{JUDGED_CLAIMS}: records that are reproduced from the paper's own numbers"
             parts[-1] += " ({alone} from the paper's own numbers alone)"
     return f"Of {{n}} {'claim' if len(judged) == 1 else 'claims'} {join_names(parts)}.", Sourced(
         values, origins=origins
@@ -54,7 +54,7 @@ def tell_paper(paper: Paper, recipe: dict[str, Any], file: str) -> Sentence:
     origins = {
         "title": f"{file}: paper.title",
         "settings": f"{file}: paper.recipe",
-        "changed": f"training/recipe.json, held against {file}: paper.recipe",
+        "changed": f"{RECIPE}, held against {file}: paper.recipe",
     }
     values = {"title": paper.title, "settings": len(paper.recipe), "changed": join_names(listed)}
     return text, Sourced(values, origins=origins)
@@ -112,7 +112,7 @@ def tell_remaining_claims(judged: Sequence[Judged], file: str) -> list[Sentence]
         for number, (clause, count) in enumerate(shared.most_common()):
             values |= {f"count{number}": count, f"why{number}": clause}
         parts = [f"{{count{number}}} because {{why{number}}}" for number in range(len(shared))]
-        origins = dict.fromkeys(values, f"{JUDGED_FILE}: verdict, why")
+        origins = dict.fromkeys(values, f"{JUDGED_CLAIMS}: verdict, why")
         sentences.append((f"Not comparable with the paper: {'; '.join(parts)}.", Sourced(values, origins=origins)))
     for why, members in _by_reason(one for one in judged if one.verdict == NOT_TESTED).items():
         named = [f"*{_field(one, 'claim')}*" for one in members[:_MOST_LISTED]]
@@ -120,7 +120,7 @@ def tell_remaining_claims(judged: Sequence[Judged], file: str) -> list[Sentence]
         cited = _cite(key for one in members for key in one.claim.source)
         reason, first = _field(members[0], "why"), members[0].claim.id
         values = collect_values(
-            members, file, **{reason.strip("{}"): (why.rstrip("."), f"{JUDGED_FILE}: {first}, why")}
+            members, file, **{reason.strip("{}"): (why.rstrip("."), f"{JUDGED_CLAIMS}: {first}, why")}
         )
         sentences.append((f"Not tested in this run: {join_names(named)}. {reason}{cited}.", values))
     return sentences
@@ -139,7 +139,7 @@ def tell_score_remarks(judged: Sequence[Judged], paper: Paper, file: str) -> lis
     if scores and paper.remark:
         sentences.append(("{remark}", Sourced({"remark": paper.remark}, origins={"remark": f"{file}: paper.remark"})))
     if scores >= _MANY_INTERVALS:
-        origins = {"scores": f"{JUDGED_FILE}: records with an interval that were compared"}
+        origins = {"scores": f"{JUDGED_CLAIMS}: records with an interval that were compared"}
         text = "{scores} scores were compared: of so many 95% intervals, one in twenty misses by chance."
         sentences.append((text, Sourced({"scores": scores}, origins=origins)))
     return sentences
@@ -160,7 +160,7 @@ def collect_values(judged: Iterable[Judged], file: str, **more: tuple[Any, str])
         for name, text in texts.items():
             field = _field(one, name).strip("{}")
             values[field] = text
-            origins[field] = f"{JUDGED_FILE if name == 'measured' else file}: {one.claim.id}, {name}"
+            origins[field] = f"{JUDGED_CLAIMS if name == 'measured' else file}: {one.claim.id}, {name}"
     return Sourced(values, origins=origins)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from scenebook.core.run_files import CLASSIFICATION_REPORT, CONFUSION_MATRIX, PER_CLASS, SPLITS
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import count_noun, format_share, join_names, name_file
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
@@ -27,10 +28,8 @@ _CONSEQUENCES = {
     "macro averages count all alike.",
     "validation": "The histories count the classes as often as they are among the validation images.",
 }
-_MATRIX_FILE = "evaluation/confusion_matrix.csv"
 _MANY = 200  # of so many images, tenths of a percent are told apart
 _MOST_EXTREMES = 3
-_REPORT_FILE = "evaluation/classification_report.csv"
 
 
 def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
@@ -79,7 +78,7 @@ def _tell_shares(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]
                 f"{{here:.1%}} of the {split} images and {{there:.1%}} of the training images{others}. "
                 f"{consequence}"
             )
-            origin = f"data/splits.csv: shares of that class in {split} and train"
+            origin = f"{SPLITS}: shares of that class in {split} and train"
             yield sentence, Sourced(values, origins=dict.fromkeys(values, origin))
 
 
@@ -96,7 +95,7 @@ def _tell_few(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not len(few):
         return
     values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": _FEW}
-    origins = dict.fromkeys(["least", "most"], "data/splits.csv: rows of a class whose split is test")
+    origins = dict.fromkeys(["least", "most"], f"{SPLITS}: rows of a class whose split is test")
     sized = "{least}" if values["least"] == values["most"] else "{least} to {most}"
     images = "image" if values["most"] == 1 else "images"
     which = "Each class has" if len(few) == len(counts) else "{few} {have}"
@@ -142,8 +141,8 @@ def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
         values["tied"] = "Another kind of error is" if tied == 1 else f"{tied:,} other kinds of error are"
         sentence += " {tied} as frequent as the last of these."
     sentence += " [@fig:confused] shows examples."
-    origins = {name: f"{_MATRIX_FILE}: row and column of these classes" for name in values if name[-1].isdigit()}
-    origins |= {"n": f"{_MATRIX_FILE}: sum", "errors": f"{_MATRIX_FILE}: sum off the diagonal"}
+    origins = {name: f"{CONFUSION_MATRIX}: row and column of these classes" for name in values if name[-1].isdigit()}
+    origins |= {"n": f"{CONFUSION_MATRIX}: sum", "errors": f"{CONFUSION_MATRIX}: sum off the diagonal"}
     return sentence, Sourced(values, origins=origins)
 
 
@@ -173,7 +172,7 @@ def tell_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tu
     )
     if any(score is None for of in class_scores.values() for score in of.values()):
         sentence += " Where a cell is empty, there is no image to take a share of."
-    origins = {"widest": f"evaluation/per_class.json: {kind} of that class"}
+    origins = {"widest": f"{PER_CLASS}: {kind} of that class"}
     return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
 
 
@@ -209,8 +208,8 @@ def tell_report(
             " Never predicted, and so without a precision: {never}. In the averages this counts as a precision of 0."
         )
     names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
-    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{_REPORT_FILE}, f1 of that class") | {
-        "k": f"{_REPORT_FILE}, support above 0"
+    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{CLASSIFICATION_REPORT}, f1 of that class") | {
+        "k": f"{CLASSIFICATION_REPORT}, support above 0"
     }
     return sentence, Sourced({**values, **names}, origins=origins)
 

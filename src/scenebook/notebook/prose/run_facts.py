@@ -10,7 +10,18 @@ import pandas as pd
 import yaml
 
 from scenebook.core.provenance import changed_settings, sha256_file
-from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_files import (
+    CLASSES,
+    CONFUSION_MATRIX,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    RECIPE,
+    SETTINGS,
+    SPLITS,
+)
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, is_augmented
 from scenebook.core.wording import count_noun
@@ -29,16 +40,16 @@ def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
     """
     file = run_dir.path(SETTINGS)
     settings = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {**settings, **run_dir.read_json("training/recipe.json"), **given}
+    return {**settings, **run_dir.read_json(RECIPE), **given}
 
 
 def collect_facts(run_dir: RunDirectory) -> Sourced:
     """Returns what sentences need to know of a run: its data, recipe, splits, accuracies and confusions."""
-    classes = run_dir.read_json("data/classes.json")
-    recipe = run_dir.read_json("training/recipe.json")
-    counts = run_dir.read_csv("data/splits.csv")["split"].value_counts()
-    history = run_dir.read_csv("training/history.csv").iloc[-1]
-    matrix = run_dir.read_matrix("evaluation/confusion_matrix.csv")
+    classes = run_dir.read_json(CLASSES)
+    recipe = run_dir.read_json(RECIPE)
+    counts = run_dir.read_csv(SPLITS)["split"].value_counts()
+    history = run_dir.read_csv(HISTORY).iloc[-1]
+    matrix = run_dir.read_matrix(CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
     facts = {
         "name": classes["name"],
@@ -54,16 +65,16 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
     }
     origins = {
-        "name": "data/classes.json: name",
-        "kind": "data/classes.json: kind",
-        "k": "data/classes.json: number of classes",
-        "backbone": "training/recipe.json: backbone, weights",
-        "epochs": "training/recipe.json: epochs",
-        "base_layers": "training/recipe.json: trainable_base_layers",
-        **{split: f"data/splits.csv: rows whose split is {split}" for split in splits},
-        "confusion": "evaluation/confusion_matrix.csv: largest cell off the diagonal",
-        "train_accuracy": "training/history.csv: accuracy in the last row",
-        "majority": "evaluation/confusion_matrix.csv: share of the largest row",
+        "name": f"{CLASSES}: name",
+        "kind": f"{CLASSES}: kind",
+        "k": f"{CLASSES}: number of classes",
+        "backbone": f"{RECIPE}: backbone, weights",
+        "epochs": f"{RECIPE}: epochs",
+        "base_layers": f"{RECIPE}: trainable_base_layers",
+        **{split: f"{SPLITS}: rows whose split is {split}" for split in splits},
+        "confusion": f"{CONFUSION_MATRIX}: largest cell off the diagonal",
+        "train_accuracy": f"{HISTORY}: accuracy in the last row",
+        "majority": f"{CONFUSION_MATRIX}: share of the largest row",
     }
     return Sourced(facts, origins=origins)
 
@@ -75,7 +86,7 @@ def collect_points(scores: Mapping[str, Any]) -> Sourced:
         scores: The content of `evaluation/metrics.json`.
     """
     points = {"ece_points": {bound: 100 * value for bound, value in scores["ece"].items()}} if "ece" in scores else {}
-    return Sourced(points, origins={"ece_points": "evaluation/metrics.json: ece, times 100"})
+    return Sourced(points, origins={"ece_points": f"{METRICS}: ece, times 100"})
 
 
 def tell_commonest_error(matrix: pd.DataFrame) -> str:
@@ -104,7 +115,7 @@ def name_backbone(backbone: str, weights: str) -> str:
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
     """Returns the trained weights and the sample images with size and SHA-256, a row a file."""
     rows = []
-    for file in ["training/model.keras", *selection["image"]]:
+    for file in [MODEL, *selection["image"]]:
         path: Path = run_dir.require(file)
         rows.append({"file": file, "bytes": path.stat().st_size, "SHA-256": sha256_file(path)})
     return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenebook.core.run_files import ERROR_MAPS, SAMPLES, TEST_PREDICTIONS
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import format_share, say_share
 from scenebook.evaluation.attribution.checks import compute_spread, enlarge
@@ -139,7 +140,7 @@ def tell_error_maps(predicted: np.ndarray, true: np.ndarray) -> tuple[str, Sourc
     same = sum(one == other for one, other in both)
     values = {"n": len(places), "both": len(both), "same": same}
     sentence = _tell_same_places(len(places), len(both), same)
-    return sentence, Sourced(values, origins=dict.fromkeys(values, "samples/error_maps.npz"))
+    return sentence, Sourced(values, origins=dict.fromkeys(values, ERROR_MAPS))
 
 
 def _tell_same_places(n: int, both: int, same: int) -> str:
@@ -174,7 +175,7 @@ def tell_cases(cases: pd.DataFrame, n: int) -> tuple[str, Sourced]:
         values |= {"label": worst["label"], "predicted": worst["predicted"]}
         values |= {"share": say_share(worst["confidence"]), "own": say_share(worst[f"p_{worst['label']}"])}
     sentence = f"{_tell_right(len(sure), unsure, values)} {_tell_wrong(values)}"
-    origins = dict.fromkeys(values, "samples/rows.csv") | {"n": "training/test_predictions.csv"}
+    origins = dict.fromkeys(values, SAMPLES) | {"n": TEST_PREDICTIONS}
     return sentence, Sourced(values, origins=origins)
 
 

@@ -11,14 +11,11 @@ import pandas as pd
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CLASSES, METRICS, PREDICTIONS, SPLITS
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean
 from scenebook.pipeline.compare.read import (
-    CLASSES,
     COLUMNS,
-    METRICS,
-    PREDICTIONS,
-    SPLITS,
     list_machine,
     load_tested,
     match_images,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import InputError, SettingsError
-from scenebook.core.run_directory import MANIFEST, RunDirectory
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import MANIFEST, PREDICTIONS, SPLITS
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.wording import join_names
 from scenebook.evaluation.metrics.calibration import compute_log_losses
@@ -22,11 +23,7 @@ from scenebook.pipeline.settings_file import read_settings
 
 _MOST_NAMES = 20
 _Content = TypeVar("_Content")
-SPLITS = "data/splits.csv"
-CLASSES = "data/classes.json"
 COLUMNS = ("path", "label", "split", "sha256")
-METRICS = "evaluation/metrics.json"
-PREDICTIONS = "evaluation/predictions.csv"
 
 
 def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from scenebook.core.errors import InputError
 from scenebook.core.provenance import library_versions, machine, sha256_file
-from scenebook.core.run_directory import MANIFEST, RunDirectory, check_run_name
+from scenebook.core.run_directory import RunDirectory, check_run_name
+from scenebook.core.run_files import MANIFEST
 from scenebook.core.settings import Settings
 from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest

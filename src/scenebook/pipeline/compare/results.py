@@ -11,19 +11,18 @@ import pandas as pd
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.wording import count_noun
-from scenebook.pipeline.compare.read import (
+from scenebook.core.run_files import (
     CLASSES,
-    COLUMNS,
+    CLASSIFICATION_REPORT,
+    CONFUSION_MATRIX,
+    HISTORY,
     METRICS,
     PREDICTIONS,
     SPLITS,
-    as_number,
-    is_number,
-    is_score,
-    read_mapping,
-    read_table,
+    TEST_PREDICTIONS,
 )
+from scenebook.core.wording import count_noun
+from scenebook.pipeline.compare.read import COLUMNS, as_number, is_number, is_score, read_mapping, read_table
 from scenebook.pipeline.compare.tolerances import (
     BOUNDS,
     DIFFERENT,
@@ -105,12 +104,12 @@ def compare_results(pair: Pair) -> list[Row]:
     named: dict[str, Compare] = {
         CLASSES: compare_digests,
         SPLITS: compare_splits,
-        "training/history.csv": compare_histories,
-        "training/test_predictions.csv": compare_predictions,
+        HISTORY: compare_histories,
+        TEST_PREDICTIONS: compare_predictions,
         METRICS: compare_scores,
         PREDICTIONS: compare_predictions,
-        "evaluation/confusion_matrix.csv": compare_confusions,
-        "evaluation/classification_report.csv": compare_reports,
+        CONFUSION_MATRIX: compare_confusions,
+        CLASSIFICATION_REPORT: compare_reports,
     }
     others = [file for file in list_evaluated(pair.first) if file not in named]
     compares = named | dict.fromkeys(others, compare_others)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import STUDY_VERDICTS
 from scenebook.core.sentences import Sentence, fill, without_marks
 from scenebook.evaluation.claims.loading import claims_path, load_claims
-from scenebook.evaluation.claims.measures import VERDICTS_FILE, measure_run
+from scenebook.evaluation.claims.measures import measure_run
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_verdicts
 from scenebook.study.plan import Variant
@@ -117,7 +118,7 @@ def test_titles_are_text_whatever_they_hold() -> None:
 def test_the_claims_read_what_a_study_wrote(run_dir: RunDirectory, validation: float, verdict: str) -> None:
     plan = [BASE, make_variant("bare", "no-augmentation")]
     records = [*make_records("base"), *make_records("bare", validation=validation)]
-    run_dir.write_json(VERDICTS_FILE, tell_study_verdicts(summarize_variants(plan, records), CLAIMS))
+    run_dir.write_json(STUDY_VERDICTS, tell_study_verdicts(summarize_variants(plan, records), CLAIMS))
     listed = {claim.id: claim for claim in CLAIMS}
     measured = measure_run(listed["no-augmentation"], run_dir)
     assert measured is not None

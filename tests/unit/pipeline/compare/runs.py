@@ -13,7 +13,8 @@ import pandas as pd
 import yaml
 
 from scenebook.core.provenance import library_versions, machine, sha256_bytes, sha256_file, sha256_lines
-from scenebook.core.run_directory import MANIFEST, SETTINGS, RunDirectory, write_bytes
+from scenebook.core.run_directory import RunDirectory, write_bytes
+from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import make_settings
 from scenebook.evaluation.metrics.report import compute_confusion, compute_report
 from scenebook.evaluation.metrics.scores import compute_scores

@@ -1,0 +1,47 @@
+"""Names of a run's files, relative to its folder. The first folder is the stage that writes the file."""
+
+from __future__ import annotations
+
+MANIFEST = "manifest.json"
+SETTINGS = "settings.yaml"
+
+CLASSES = "data/classes.json"
+SPLITS = "data/splits.csv"
+IMAGES = "data/images.npy"
+IMAGES_RECORD = "data/images.json"
+"""What the stored images were made from."""
+MEASURES = "data/measures.csv"
+
+RECIPE = "training/recipe.json"
+HISTORY = "training/history.csv"
+CHECKPOINT = "training/checkpoint.npz"
+FINISHED_FIT = "training/fit.json"
+"""What a training was made from that has ended; without this file it is done again."""
+MODEL = "training/model.keras"
+SUMMARY = "training/summary.json"
+TEST_PREDICTIONS = "training/test_predictions.csv"
+OTHER_SEEDS = "training/other-seeds.json"
+FEATURES = "training/features.npz"
+RANDOM_FEATURES = "training/random_features.npz"
+"""The same of the backbone with random weights; not in a run whose weights are random anyway."""
+RENORMALISED_FEATURES = "training/renormalised_features.npz"
+"""The same of it once more, its batch normalisation estimated on training images."""
+PRETRAINED = "training/pretrained.npz"
+
+METRICS = "evaluation/metrics.json"
+PER_CLASS = "evaluation/per_class.json"
+PREDICTIONS = "evaluation/predictions.csv"
+CONFUSION_MATRIX = "evaluation/confusion_matrix.csv"
+CLASSIFICATION_REPORT = "evaluation/classification_report.csv"
+BASELINES = "evaluation/baselines.json"
+
+SAMPLES = "samples/rows.csv"
+SELECTION = "samples/selection.csv"
+ERROR_MAPS = "samples/error_maps.npz"
+
+STUDY_RECORDS = "ablations/runs"
+"""A folder: one JSON file a training of a study."""
+STUDY_RESULTS = "ablations/results.csv"
+STUDY_VERDICTS = "ablations/verdicts.json"
+
+JUDGED_CLAIMS = "conclusion/claims.json"
