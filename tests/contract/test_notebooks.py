@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
+import scenebook
 from scenebook.core.run_directory import BY_HAND, project_root
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.st
 
 def load(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
+
+
+SOURCE = Path(scenebook.__file__).parents[1]
 
 
 def code_cells(path: Path) -> list[Any]:
@@ -153,3 +157,34 @@ def test_every_work_that_it_cites_is_in_the_bibliography(path: Path) -> None:
     cited = set(re.findall(r"@(?!fig:|tbl:|eq:|sec:)([\w:.+/-]*\w)", "".join(re.findall(r"\[@[^\]]*\]", sources))))
     works = (project_root() / "report" / "references.bib").read_text(encoding="utf-8")
     assert cited <= set(re.findall(r"(?m)^@\w+\{([^,\s]+),", works))
+
+
+def names_of(module: str) -> set[str]:
+    """Returns what a module of the package defines or imports, without importing it."""
+    tree = ast.parse(SOURCE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
+
+
+def test_what_it_takes_from_the_package_is_there(path: Path) -> None:
+    nodes = [node for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source))]
+    modules = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scenebook."):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if SOURCE.joinpath(*name.split(".")).with_suffix(".py").is_file():
+                    modules[alias.asname or alias.name] = name
+                else:
+                    assert alias.name in names_of(node.module), name
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert node.attr in names_of(modules[node.value.id]), f"{node.value.id}.{node.attr}"
