@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scenebook.core.errors import DatasetError
-from scenebook.data.class_map import ClassMap
 from scenebook.data.files import IMAGE_SUFFIXES, Tree, name_hidden
 from scenebook.data.image_list import read_list
 from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage
+from scenebook.data.user_tables import ClassMap
 
 MAX_CLASSES = 1000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scenebook.core.errors import DatasetError
-from scenebook.data.class_map import ClassMap
+from scenebook.data.user_tables import ClassMap
 
 LIST_SUFFIX = ".csv"
 SPLIT_FOLDERS = {

@@ -15,7 +15,6 @@ WITHOUT_EFFECT = {
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",
     "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",
-    "scenebook.data.class_map": "which class an image is of: keys hold the labels",
     "scenebook.data.file_facts": "digests of files, which keys hold",
     "scenebook.data.files": "which images there are: keys hold their digests",
     "scenebook.data.finding": "the same",
@@ -23,7 +22,7 @@ WITHOUT_EFFECT = {
     "scenebook.data.images": "the same",
     "scenebook.data.measuring": "what the audit looks at",
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
-    "scenebook.data.user_tables": "which images there are: keys hold their digests",
+    "scenebook.data.user_tables": "which images there are, and of which class: keys hold digests and labels",
     "scenebook.network.code_digests": "this list",
     "scenebook.network.imagenet_weights": "how weights are downloaded: keys hold their digest",
 }

@@ -17,9 +17,9 @@ from scenebook.core.settings import (
     check_runtime,
     check_weights_name,
 )
-from scenebook.data.class_map import ClassMap
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_folder, check_source
+from scenebook.data.user_tables import ClassMap
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 
 
