@@ -68,11 +68,11 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classifies a folder of unlabelled images with a finished run."""
     # TensorFlow's start-up notes are not for whoever classifies images; it reads this when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from scenebook.inference.folder import open_images
+    from scenebook.inference.folder import resolve_folder
     from scenebook.inference.prediction import check_run, predict_folder
 
     run_dir = open_run(arguments.run)
-    images = open_images(arguments.images)
+    images = resolve_folder(arguments.images)
     check_run(run_dir)
     check_version(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
@@ -83,7 +83,7 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     for warning in _describe_warnings(summary):
         console.print(Text(f"warning: {warning}", style="yellow"))
     for file in summary.files:
-        console.print(Text(f"  {short(summary.folder / file)}", style="bold"))
+        console.print(Text(f"  {short(file)}", style="bold"))
     return 0
 
 

@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,46 +18,28 @@ WAITING = 128
 """Images that are decoded ahead of the network."""
 
 
-@dataclass(frozen=True)
-class Read:
-    """An image that was read: its path below the folder, and uint8 `(height, width, 3)`."""
-
-    path: str
-    pixels: np.ndarray
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A file that is not classified, and why."""
-
-    path: str
-    reason: str
-
-
-def open_images(images: str | None) -> Path:
+def resolve_folder(images: str | None) -> Path:
     """Returns the absolute path of the folder.
 
     Raises:
         InputError: None was named, or it is no folder.
     """
+    expected = "Expected a folder of images to classify."
     if not images:
-        raise InputError(
-            "Expected a folder of images to classify.", advice="Name it: IMAGES=folder or --images FOLDER."
-        )
+        raise InputError(expected, advice="Name it: IMAGES=folder or --images FOLDER.")
     folder = Path(images).expanduser()
     if not folder.is_dir():
-        raise InputError(
-            "Expected a folder of images to classify.",
-            received={"images": images},
-            advice="There is a file of this name: put it into a folder."
-            if folder.exists()
-            else "There is no such folder.",
-        )
+        is_file = folder.exists()
+        advice = "There is a file of this name: put it into a folder." if is_file else "There is no such folder."
+        raise InputError(expected, received={"images": images}, advice=advice)
     return folder.resolve()
 
 
-def list_images(folder: Path) -> Iterator[str | SetAside]:
-    """Yields the paths of the images of a folder and of all folders in it, and what is set aside on the way."""
+def list_unlabelled(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yields the paths of the images of a folder and of all folders in it, each with "".
+
+    What is set aside on the way comes with the reason instead.
+    """
     tree = Tree(folder)
     waiting = [""]
     while waiting:
@@ -66,19 +47,19 @@ def list_images(folder: Path) -> Iterator[str | SetAside]:
         folders, images = tree.scan(here)
         prefix = f"{here}/" if here else ""
         waiting += [f"{prefix}{name}" for name in reversed(folders)]
-        yield from (SetAside(*found) for found in tree.set_aside)
+        yield from tree.set_aside
         tree.set_aside.clear()
-        yield from (f"{prefix}{name}" for name, _ in images)
+        yield from ((f"{prefix}{name}", "") for name, _ in images)
 
 
-def count_images(folder: Path) -> int:
-    """Returns how many images `list_images` finds.
+def count_unlabelled(folder: Path) -> int:
+    """Returns how many images `list_unlabelled` finds.
 
     Raises:
         InputError: There is none, or the folder cannot be read.
     """
     try:
-        count = sum(isinstance(found, str) for found in list_images(folder))
+        count = sum(not reason for _, reason in list_unlabelled(folder))
     except OSError as error:
         raise InputError(
             "Expected a folder that can be read.", received={"images": str(folder)}, advice=str(error.strerror)
@@ -88,27 +69,29 @@ def count_images(folder: Path) -> int:
     return count
 
 
-def read_images(folder: Path, size: tuple[int, int]) -> Iterator[Read | SetAside]:
-    """Yields every image decoded, in the order of `list_images`, and what is set aside.
+def read_images(folder: Path, size: tuple[int, int]) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Yields the path of every image with its pixels, uint8 `(height, width, 3)`, in the order of `list_unlabelled`.
+
+    What is set aside comes with the reason instead.
 
     Args:
         folder: The folder.
         size: `(height, width)` that the images are resized to.
     """
 
-    def work(path: str) -> Read | SetAside:
+    def work(path: str) -> tuple[str, np.ndarray | str]:
         try:
-            return Read(path, decode(folder / path, size))
+            return path, decode(folder / path, size)
         except OSError as error:
-            return SetAside(path, f"cannot be read: {' '.join(str(error).split())[:200]}")
+            return path, f"cannot be read: {' '.join(str(error).split())[:200]}"
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        ahead: deque[Future[Read | SetAside]] = deque()
-        for found in list_images(folder):
-            if isinstance(found, SetAside):
-                yield found
+        ahead: deque[Future[tuple[str, np.ndarray | str]]] = deque()
+        for path, reason in list_unlabelled(folder):
+            if reason:
+                yield path, reason
                 continue
-            ahead.append(pool.submit(work, found))
+            ahead.append(pool.submit(work, path))
             if len(ahead) >= WAITING:
                 yield ahead.popleft().result()
         while ahead:

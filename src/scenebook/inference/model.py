@@ -18,15 +18,13 @@ class Network:
 
     Args:
         run_dir: A run with a trained model.
-        pretrained: The weights that the trained layers of the base model had before training, by layer; `None`: no
-            features are computed.
+        pretrained: As for `add_features`; `None`: no features are computed.
 
     Raises:
         InputError: The model cannot be loaded.
     """
 
     def __init__(self, run_dir: RunDirectory, pretrained: Mapping[str, Sequence[np.ndarray]] | None) -> None:
-        summary = run_dir.read_json(SUMMARY)
         try:
             model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
         except (ValueError, TypeError, OSError) as error:  # as of a layer that is called otherwise now
@@ -37,7 +35,7 @@ class Network:
             ) from None
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
         self.num_classes = int(model.output_shape[-1])
-        self._preprocess = load_preprocessing(summary)
+        self._preprocess = load_preprocessing(run_dir.read_json(SUMMARY))
         self._model = model if pretrained is None else add_features(model, pretrained)
         self._has_features = pretrained is not None
 

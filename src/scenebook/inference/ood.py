@@ -7,8 +7,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from scenebook.network.features import Features
 
-NEIGHBOURS = 10
-PERCENTILE = 99.0
+_NEIGHBOURS = 10
+_PERCENTILE = 99.0
 
 
 class OodDetector:
@@ -18,9 +18,6 @@ class OodDetector:
     Zhu and Li, 2022, International Conference on Machine Learning, 20827-20840). The scaling matters: with it a plain
     grey image is far from photographs, without it near, because its features are small.
 
-    Args:
-        features: Of a run.
-
     Attributes:
         threshold: The distance that one validation image in a hundred exceeds.
         validation: How many validation images that was taken from.
@@ -28,9 +25,9 @@ class OodDetector:
 
     def __init__(self, features: Features) -> None:
         known = _scale(features.of("train"))
-        self._nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known)), algorithm="brute").fit(known)
+        self._nearest = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(known)), algorithm="brute").fit(known)
         held_out = features.of("validation")
-        self.threshold = float(np.percentile(self.measure(held_out), PERCENTILE))
+        self.threshold = float(np.percentile(self.measure(held_out), _PERCENTILE))
         self.validation = len(held_out)
 
     def measure(self, vectors: np.ndarray) -> np.ndarray:

@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from scenebook.core.errors import InputError
+from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, run_name_for, write_bytes
 from scenebook.core.run_files import CLASSES, FEATURES, MODEL, PRETRAINED, SUMMARY
 from scenebook.core.wording import format_share
 from scenebook.inference.contact_sheet import Extremes, Sample, draw_sheet
-from scenebook.inference.error_stream import hold_error_stream
-from scenebook.inference.folder import Read, SetAside, count_images, read_images
+from scenebook.inference.folder import count_unlabelled, read_images
 from scenebook.network.features import load_features, load_weights
 
 if TYPE_CHECKING:
     from scenebook.inference.model import Network
     from scenebook.inference.ood import OodDetector
 
-NEEDED = (MODEL, SUMMARY, CLASSES)
-SHEETS = ("contact-sheet.jpg", "contact-sheet-least-sure.jpg", "contact-sheet-unlike.jpg")
-FACTS = "predictions.json"
-BATCH_PIXELS = 64 * 224 * 224
+_RECORD = "predictions.json"
+_BATCH_PIXELS = 64 * 224 * 224
 """So many pixels in a batch, at most 64 images: what a network needs in memory grows with them."""
 
 
 @dataclass(frozen=True)
 class PredictionSummary:
-    """What came of a folder.
+    """What came of a folder: the files that were written, how many images were classified, and how many set aside.
 
     Attributes:
-        folder: Where the files are.
-        files: Their names.
-        images: How many images were classified.
-        set_aside: How many files were not.
         unlike: How many images look unlike the training images; `None` where the run keeps no features.
         threshold: The distance above which they do.
         validation: How many validation images the threshold was taken from.
         seconds: How long it took, without loading the network.
     """
 
-    folder: Path
-    files: list[str]
+    files: list[Path]
     images: int
     set_aside: int
     unlike: int | None
@@ -67,7 +63,7 @@ def check_run(run_dir: RunDirectory) -> None:
             received={"run": run_dir.name},
             advice=f"Runs with a trained model: {', '.join(known)}." if known else "`make report` makes one.",
         )
-    missing = [name for name in NEEDED if not run_dir.path(name).is_file()]
+    missing = [name for name in (MODEL, SUMMARY, CLASSES) if not run_dir.path(name).is_file()]
     if missing:
         raise InputError(
             "Expected a run with a trained model.",
@@ -92,48 +88,45 @@ def predict_folder(
     Raises:
         InputError: There is no image, none can be read, or the run is not whole.
     """
-    total = count_images(images)
+    total = count_unlabelled(images)
     class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
     network, detector = _load(run_dir, class_names)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
-    count = unlike = set_aside = 0
-    started = time.monotonic()
-    with (
-        run_dir.writing_csv(f"{target}/predictions.csv") as add,
-        run_dir.writing_csv(f"{target}/set-aside.csv") as add_set_aside,
-    ):
-        add_set_aside(pd.DataFrame(columns=["path", "reason"]))
-        for batch, aside in _make_batches(images, network.size):
-            if aside:
-                add_set_aside(pd.DataFrame([(item.path, item.reason) for item in aside], columns=["path", "reason"]))
-            if batch:
-                table = _predict(batch, network, detector, class_names)
-                add(table)
-                sheets.offer(batch, table)
-                unlike += int((table["unlike_training"] == "yes").sum())
+    count = unlike = 0
+    aside: list[tuple[str, str]] = []
+
+    def read() -> Iterator[tuple[str, np.ndarray]]:
+        for path, content in read_images(images, network.size):
+            if isinstance(content, str):
+                aside.append((path, content))
+            else:
+                yield path, content
+
+    most = max(1, min(64, _BATCH_PIXELS // (network.size[0] * network.size[1])))
+    stream, started = read(), time.monotonic()
+    with run_dir.writing_csv(f"{target}/predictions.csv") as add:
+        while batch := list(islice(stream, most)):
+            table = _predict(batch, network, detector, class_names)
+            add(table)
+            sheets.offer(batch, table)
+            unlike += int((table["unlike_training"] == "yes").sum())
             count += len(batch)
-            set_aside += len(aside)
-            report(min(total, count + set_aside), total)
+            report(min(total, count + len(aside)), total)
         if not count:
             raise InputError(
-                "Expected images that can be read.", received={"images": str(images), "set aside": set_aside}
+                "Expected images that can be read.", received={"images": str(images), "set aside": len(aside)}
             )
+    run_dir.write_csv(f"{target}/set-aside.csv", pd.DataFrame(aside, columns=["path", "reason"]))
     seconds = time.monotonic() - started
-    files = ["predictions.csv", "set-aside.csv", *sheets.write(run_dir, target)]
-    summary = PredictionSummary(
-        run_dir.path(target),
-        files,
-        count,
-        set_aside,
-        unlike if detector else None,
-        detector.threshold if detector else None,
-        detector.validation if detector else 0,
-        seconds,
-    )
-    facts = {"folder": str(images), "images": count, "set_aside": set_aside, "unlike_training": summary.unlike}
-    run_dir.write_json(f"{target}/{FACTS}", {**facts, "threshold": summary.threshold, "classes": sheets.counts})
-    return summary
+    names = ["predictions.csv", "set-aside.csv", *sheets.write(run_dir, target)]
+    counts = {"images": count, "set_aside": len(aside)}
+    found, threshold = (unlike, detector.threshold) if detector else (None, None)
+    record = {"folder": str(images), **counts, "unlike_training": found, "threshold": threshold}
+    run_dir.write_json(f"{target}/{_RECORD}", record | {"classes": sheets.sample.counts})
+    files = [run_dir.path(f"{target}/{name}") for name in names]
+    validation = detector.validation if detector else 0
+    return PredictionSummary(files, **counts, unlike=found, threshold=threshold, validation=validation, seconds=seconds)
 
 
 def choose_target(run_dir: RunDirectory, images: Path) -> str:
@@ -142,63 +135,64 @@ def choose_target(run_dir: RunDirectory, images: Path) -> str:
     Where another folder of this name was classified before, a digest of the path is appended: its predictions stay.
     """
     target = f"predictions/{run_name_for(images.name)}"
-    facts = f"{target}/{FACTS}"
-    if run_dir.path(facts).is_file() and run_dir.read_json(facts).get("images") != str(images):
+    record = f"{target}/{_RECORD}"
+    if run_dir.path(record).is_file() and run_dir.read_json(record).get("folder") != str(images):
         return f"{target}-{sha256_bytes(os.fsencode(images))[:8]}"
     return target
 
 
 def _load(run_dir: RunDirectory, class_names: Sequence[str]) -> tuple[Network, OodDetector | None]:
     """Loads the network and, where the run kept features, what new images are compared with."""
-    from scenebook.inference.ood import OodDetector
-
+    has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
     with hold_error_stream():
-        network = _load_network(run_dir, class_names)
+        from scenebook.inference.model import Network
+        from scenebook.inference.ood import OodDetector
+
+        network = Network(run_dir, load_weights(run_dir) if has_features else None)
+        if network.num_classes != len(class_names):
+            raise InputError(
+                "Expected a model for the classes of the run's data.",
+                received={"classes": len(class_names), "outputs of the model": network.num_classes},
+                advice="Run `make report` to its end again.",
+            )
         network(np.zeros((1, *network.size, 3), dtype=np.uint8))  # what TensorFlow says, it says at the first image
-    return network, OodDetector(load_features(run_dir)) if _has_features(run_dir) else None
+    return network, OodDetector(load_features(run_dir)) if has_features else None
 
 
-def _has_features(run_dir: RunDirectory) -> bool:
-    return all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
+@contextmanager
+def hold_error_stream() -> Iterator[None]:
+    """Holds back what is written to the process's error stream, by C++ libraries too, and shows it if they fail.
 
-
-def _load_network(run_dir: RunDirectory, class_names: Sequence[str]) -> Network:
-    from scenebook.inference.model import Network
-
-    network = Network(run_dir, load_weights(run_dir) if _has_features(run_dir) else None)
-    if network.num_classes != len(class_names):
-        raise InputError(
-            "Expected a model for the classes of the run's data.",
-            received={"classes": len(class_names), "outputs of the model": network.num_classes},
-            advice="Run `make report` to its end again.",
-        )
-    return network
-
-
-def _make_batches(images: Path, size: tuple[int, int]) -> Iterator[tuple[list[Read], list[SetAside]]]:
-    most = max(1, min(64, BATCH_PIXELS // (size[0] * size[1])))
-    batch: list[Read] = []
-    aside: list[SetAside] = []
-    for item in read_images(images, size):
-        if isinstance(item, Read):
-            batch.append(item)
-        else:
-            aside.append(item)
-        if len(batch) == most or len(aside) == most:
-            yield batch, aside
-            batch, aside = [], []
-    if batch or aside:
-        yield batch, aside
+    TensorFlow writes notes on processors and missing GPUs there before its log level counts.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        failed = False
+        try:
+            yield
+        except Exception as error:
+            failed = not isinstance(error, ScenebookError)
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            if failed:
+                held.seek(0)
+                os.write(2, held.read())
 
 
 def _predict(
-    batch: Sequence[Read], network: Network, detector: OodDetector | None, class_names: Sequence[str]
+    batch: Sequence[tuple[str, np.ndarray]], network: Network, detector: OodDetector | None, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    probs, vectors = network(np.stack([item.pixels for item in batch]))
+    paths, pixels = zip(*batch, strict=True)
+    probs, vectors = network(np.stack(pixels))
     chosen = probs.argmax(axis=1)
     table = pd.DataFrame(
         {
-            "path": [item.path for item in batch],
+            "path": paths,
             "class": [class_names[index] for index in chosen],
             "confidence": probs[np.arange(len(probs)), chosen],
             **{f"p_{name}": probs[:, index] for index, name in enumerate(class_names)},
@@ -214,39 +208,31 @@ class _Sheets:
     """Chooses what the contact sheets show while the images pass by, and draws them."""
 
     def __init__(self, class_names: Sequence[str]) -> None:
-        self._sample = Sample(class_names)
+        self.sample = Sample(class_names)
         self._least_sure = Extremes()
         self._unlike = Extremes()
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many images were given each class."""
-        return self._sample.counts
-
-    def offer(self, batch: Sequence[Read], table: pd.DataFrame) -> None:
+    def offer(self, batch: Sequence[tuple[str, np.ndarray]], table: pd.DataFrame) -> None:
         """Shows a batch and its predictions."""
-        rows = zip(batch, table["class"], table["confidence"], table["unlike_training"], table["distance"], strict=True)
-        for item, name, confidence, unlike, distance in rows:
-            lines = (item.path.rsplit("/", 1)[-1], name, format_share(confidence))
-            self._sample.offer(name, item.pixels, *lines)
-            self._least_sure.offer(-float(confidence), item.pixels, *lines)
+        columns = (table[name] for name in ("class", "confidence", "unlike_training", "distance"))
+        for (path, pixels), name, confidence, unlike, distance in zip(batch, *columns, strict=True):
+            lines = (path.rsplit("/", 1)[-1], name, format_share(confidence))
+            self.sample.offer(name, pixels, *lines)
+            self._least_sure.offer(-float(confidence), pixels, *lines)
             if unlike == "yes":
-                self._unlike.offer(float(distance), item.pixels, *lines, f"distance {distance:.3f}")
+                self._unlike.offer(float(distance), pixels, *lines, f"distance {distance:.3f}")
 
     def write(self, run_dir: RunDirectory, target: str) -> list[str]:
         """Writes the sheets, removes those of an earlier call that there is nothing for now, and returns the names."""
-        titles = (
-            "A sample of each class, drawn at random",
-            "Those of which the network is least sure",
-            "Those that look least like the training images",
+        sheets = (
+            ("contact-sheet.jpg", "A sample of each class, drawn at random", self.sample.tiles()),
+            ("contact-sheet-least-sure.jpg", "Those of which the network is least sure", self._least_sure.tiles()),
+            ("contact-sheet-unlike.jpg", "Those that look least like the training images", self._unlike.tiles()),
         )
-        written = []
-        kept = (self._sample.tiles(), self._least_sure.tiles(), self._unlike.tiles())
-        for file, title, tiles in zip(SHEETS, titles, kept, strict=True):
+        for file, title, tiles in sheets:
             path = run_dir.path(f"{target}/{file}")
             if tiles:
                 write_bytes(path, draw_sheet(title, tiles))
-                written.append(file)
             else:
                 path.unlink(missing_ok=True)
-        return written
+        return [file for file, _, tiles in sheets if tiles]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.inference.contact_sheet import MOST, Extremes, Sample, draw_sheet, make_tile
+from scenebook.inference.contact_sheet import MOST_TILES, Extremes, Sample, draw_sheet, make_tile
 
 
 def image(value: int = 0) -> np.ndarray:
@@ -22,8 +22,8 @@ def test_the_sample_shows_every_class_equally_often_and_at_most_a_page(classes: 
     for number in range(classes * 40):
         sample.offer(names[number % classes], image(), names[number % classes])
     shown = [tile.lines[0] for tile in sample.tiles()]
-    assert len(shown) == min(classes, MOST) * max(1, MOST // classes)
-    assert len(set(shown)) == min(classes, MOST)
+    assert len(shown) == min(classes, MOST_TILES) * max(1, MOST_TILES // classes)
+    assert len(set(shown)) == min(classes, MOST_TILES)
 
 
 def test_the_sample_is_drawn_from_all_images_not_from_the_first() -> None:
@@ -39,14 +39,14 @@ def test_the_largest_values_are_kept_the_largest_first() -> None:
     extremes = Extremes()
     for value in np.random.default_rng(0).permutation(500):
         extremes.offer(float(value), image(), str(value))
-    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(499, 499 - MOST, -1))
+    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(499, 499 - MOST_TILES, -1))
 
 
 def test_equal_values_are_no_error() -> None:
     extremes = Extremes()
-    for number in range(2 * MOST):
+    for number in range(2 * MOST_TILES):
         extremes.offer(0.5, image(), str(number))
-    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(MOST))
+    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(MOST_TILES))
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,6 @@ def test_names_do_not_run_into_the_next_image() -> None:
 
 
 def test_a_full_page_has_six_rows_of_ten() -> None:
-    page = Image.open(io.BytesIO(draw_sheet("title", [make_tile(image(), "a", "b", "c")] * MOST)))
+    page = Image.open(io.BytesIO(draw_sheet("title", [make_tile(image(), "a", "b", "c")] * MOST_TILES)))
     assert page.width == 10 * 170 + 10
     assert page.height < 1500

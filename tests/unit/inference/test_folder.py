@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import InputError
-from scenebook.inference.folder import WAITING, Read, SetAside, count_images, list_images, open_images, read_images
+from scenebook.inference.folder import WAITING, count_unlabelled, list_unlabelled, read_images, resolve_folder
 from tests.conftest import write_image
 
 
 def test_images_in_folders_and_beside_them_are_found_in_order(tmp_path: Path) -> None:
     for name in ("b/2.png", "b/1.png", "a/deep/er/1.JPG", "z.png", "b.png", ".hidden.png", ".git/1.png"):
         write_image(tmp_path / name)
-    assert list(list_images(tmp_path)) == ["b.png", "z.png", "a/deep/er/1.JPG", "b/1.png", "b/2.png"]
-    assert count_images(tmp_path) == 5
+    found = [path for path, _ in list_unlabelled(tmp_path)]
+    assert found == [
+        "b.png",
+        "z.png",
+        "a/deep/er/1.JPG",
+        "b/1.png",
+        "b/2.png",
+    ]
+    assert count_unlabelled(tmp_path) == 5
 
 
 def test_what_cannot_be_read_is_set_aside_with_the_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -27,10 +34,10 @@ def test_what_cannot_be_read_is_set_aside_with_the_reason_and_the_rest_goes_on(t
     (tmp_path / "notes.txt").write_text("no image")
     outside = write_image(tmp_path.parent / f"{tmp_path.name}-outside.png")
     (tmp_path / "link.png").symlink_to(outside)
-    read = list(read_images(tmp_path, (20, 24)))
-    assert {item.path for item in read if isinstance(item, Read)} == {"1.png", "3.png"}
-    assert all(item.pixels.shape == (20, 24, 3) for item in read if isinstance(item, Read))
-    reasons = {item.path: item.reason for item in read if isinstance(item, SetAside)}
+    read = dict(read_images(tmp_path, (20, 24)))
+    reasons = {path: content for path, content in read.items() if isinstance(content, str)}
+    shapes = {path: np.shape(content) for path, content in read.items() if path not in reasons}
+    assert shapes == dict.fromkeys(["1.png", "3.png"], (20, 24, 3))
     assert reasons.keys() == {"2.png", "notes.txt", "link.png"}
     assert "leaves the folder" in reasons["link.png"]
     assert "cannot be read" in reasons["2.png"]
@@ -41,7 +48,7 @@ def test_odd_names_are_only_names(tmp_path: Path) -> None:
     names = ["<b>.png", "$(x).png", "a\nb.png", "海.png", "'\".png", os.fsdecode(b"\xff.png")]
     for name in names:
         write_image(tmp_path / name)
-    assert {item.path for item in read_images(tmp_path, (8, 8)) if isinstance(item, Read)} == set(names)
+    assert {path for path, content in read_images(tmp_path, (8, 8)) if not isinstance(content, str)} == set(names)
 
 
 def test_only_a_few_images_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,17 +71,17 @@ def test_only_a_few_images_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("images", [None, ""])
 def test_no_folder_is_an_error_that_says_how_to_name_one(images: str | None) -> None:
     with pytest.raises(InputError, match="IMAGES=folder or --images FOLDER"):
-        open_images(images)
+        resolve_folder(images)
 
 
 def test_a_missing_folder_and_a_file_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no such folder"):
-        open_images(str(tmp_path / "none"))
+        resolve_folder(str(tmp_path / "none"))
     with pytest.raises(InputError, match="put it into a folder"):
-        open_images(str(write_image(tmp_path / "1.png")))
+        resolve_folder(str(write_image(tmp_path / "1.png")))
 
 
 def test_a_folder_without_a_image_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(InputError, match="count=0"):
-        count_images(tmp_path)
+        count_unlabelled(tmp_path)

@@ -34,7 +34,7 @@ def test_a_run_without_a_model_is_an_error(run_dir: RunDirectory) -> None:
 def test_predictions_of_another_folder_of_the_same_name_stay(run_dir: RunDirectory, tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "photos", tmp_path / "b" / "photos"
     assert choose_target(run_dir, first) == "predictions/photos"
-    run_dir.write_json("predictions/photos/predictions.json", {"images": str(first)})
+    run_dir.write_json("predictions/photos/predictions.json", {"folder": str(first)})
     assert choose_target(run_dir, first) == "predictions/photos"
     assert choose_target(run_dir, second).startswith("predictions/photos-")
 

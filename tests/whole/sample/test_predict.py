@@ -15,6 +15,7 @@ from PIL import Image
 from scenebook.cli import main
 from scenebook.core.run_directory import RunDirectory
 from scenebook.data.audit.labels import find_label_issues
+from scenebook.inference.prediction import choose_target
 from scenebook.network.features import load_features
 from tests.processes import Finished, run_command
 
@@ -75,6 +76,12 @@ def test_noise_is_unlike_the_training_images_and_nearly_no_test_image_is(
     assert ((table["distance"] > facts["threshold"]) == (table["unlike_training"] == "yes")).all()
     assert facts["unlike_training"] == (table["unlike_training"] == "yes").sum()
     assert f"warning: {facts['unlike_training']} of 301 images" in predicted.output
+
+
+def test_the_same_folder_is_predicted_into_the_same_place(
+    folder: Path, outcome: RunDirectory, predicted: Finished
+) -> None:
+    assert predicted.run_dir.path(choose_target(predicted.run_dir, folder.resolve())) == outcome.root
 
 
 def test_what_is_no_image_is_set_aside_and_counted(outcome: RunDirectory, predicted: Finished) -> None:
