@@ -10,7 +10,7 @@ from typing import Any
 Key = dict[str, dict[str, Any]]
 """Section to name to value: `settings` (values), `cells` (number among the code cells, to digest), `modules` (digests),
 `versions`, `files` (setting that names a file, to the file's digest), `images` (digests), `inputs` (files of the run
-to their digests), `network` (digests)."""
+to their digests), `rows` (stages to digests of their rows in the table of stages), `network` (digests)."""
 
 CELLS = "cells"
 
@@ -24,6 +24,7 @@ _NOUNS = {
     "files": "file of ",
     "images": "images: ",
     "inputs": "",
+    "rows": "row of stage ",
     "network": "",
 }
 

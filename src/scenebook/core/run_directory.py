@@ -18,7 +18,7 @@ import pandas as pd
 import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.sentences import Sourced
-from scenebook.core.stages import STAGES, TEXT_COLUMNS
+from scenebook.core.stages import STAGES
 
 BY_HAND = "by-hand"
 TOUCHED = "SCENEBOOK_TOUCHED"
@@ -221,12 +221,14 @@ class RunDirectory:
         return Sourced(content, relative) if isinstance(content, dict) else content
 
     def read_csv(self, relative: str) -> pd.DataFrame:
-        """Reads a table that another stage wrote. Text columns stay text: a class `NA` is not a missing value."""
-        path = self.require(relative)
+        """Reads a table that a stage wrote. Its text columns stay text: a class `NA` is not a missing value."""
+        path, folder = self.require(relative), relative.split("/")[0]
+        # A table that no stage wrote, such as one of predictions, has columns like those of any stage.
+        rows = [STAGES[folder]] if folder in STAGES else STAGES.values()
+        texts = {column for row in rows for column in row.text_columns}
         columns = list(pd.read_csv(path, nrows=0, **_READ).columns)
-        text = [name for name in columns if name in TEXT_COLUMNS]
-        numeric = {name: [""] for name in columns if name not in TEXT_COLUMNS}
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str), na_values=numeric, **_READ)
+        dtypes = {name: str for name in columns if name in texts}
+        return pd.read_csv(path, dtype=dtypes, na_values={name: [""] for name in columns if name not in texts}, **_READ)
 
 
 def open_run(run: str, *, runs_dir: Path | None = None) -> RunDirectory:

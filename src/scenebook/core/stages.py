@@ -60,7 +60,7 @@ _ROWS = (
         name="evaluation",
         notebook="03-evaluation",
         text_columns=(
-            *("path", "label", "class", "predicted", "suggested"),
+            *("path", "label", "class", "split", "predicted", "suggested"),
             *(
                 "majority",
                 "pixels",
@@ -93,6 +93,3 @@ STAGES = {stage.name: stage for stage in _ROWS}
 
 KEPT = tuple(file for stage in _ROWS for file in stage.kept)
 """How files begin that some stage keeps from one execution to the next."""
-
-TEXT_COLUMNS = frozenset(column for stage in _ROWS for column in stage.text_columns)
-"""Columns that are text in every table of a run."""

@@ -24,7 +24,7 @@ from scenebook.data.images import FoundImages
 from scenebook.pipeline.manifest import ABSENT, DONE, FAILED, NOT_RUN, STALE, Manifest, StageOutcome, load_manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.settings_file import read_settings
-from scenebook.pipeline.stage_keys import make_key
+from scenebook.pipeline.stage_keys import digest_rows, make_key
 
 ALL = "all"
 FIRST = "not run yet"
@@ -106,7 +106,8 @@ class Planner:
         return Decision(stage, reasons, prose=not reasons and sha256_file(self._path_of(stage)) != entry["source"])
 
     def _compare(self, stage: str, old: Key, waiting: Collection[str]) -> list[str]:
-        new = make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
+        new = make_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
+        new["rows"] = digest_rows(stage, old.get("inputs", {}))
         reasons = list_changes(old, new)
         if STAGES[stage].reads_images:
             before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
@@ -122,7 +123,7 @@ class Planner:
     def prepare_key(self, stage: str) -> Key:
         """Returns the key of a stage that is about to run, but for what it will read: code may be edited meanwhile."""
         read_module.cache_clear()
-        return make_key(self.notebook_of(stage), self._parameters[stage], self.settings)
+        return make_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
 
     def complete_key(self, stage: str, key: Key, touched: Collection[str]) -> Key:
         """Returns the key of a stage that has just run.
@@ -133,8 +134,9 @@ class Planner:
             touched: The files of the run that it has asked for, to read or to write them.
         """
         images = {"images": digest_images(self.settings, self._manifest.run_dir)} if STAGES[stage].reads_images else {}
-        others = (name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name))
-        return {**key, **images, "inputs": {name: self._digest_now(name) for name in sorted(others)}}
+        others = [name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name)]
+        inputs = {name: self._digest_now(name) for name in sorted(others)}
+        return {**key, **images, "inputs": inputs, "rows": digest_rows(stage, inputs)}
 
     def _is_own(self, stage: str, name: str) -> bool:
         return self._manifest.producer_of(name) == stage or self._manifest.run_dir.path(name).is_dir()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,18 @@ from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
+STAGES_MODULE = "scenebook.core.stages"
+"""Its table counts row by row: a new stage is no reason to run the others again."""
+_NO_RESULT = ("less_memory", "bundled")
+"""What rows say that no result depends on."""
 _ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
 
 
-def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
-    """Returns a stage's key but for images and inputs, which are known when it has run.
+def make_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
+    """Returns a stage's key but for images, inputs and rows, which are known when it has run.
 
     Args:
+        stage: Its name.
         notebook: The stage's notebook.
         parameters: The settings that it reads, by their names.
         settings: All of the run, with absolute paths.
@@ -35,13 +41,24 @@ def make_key(notebook: NotebookFile, parameters: Mapping[str, Any], settings: Se
         # A file that lies elsewhere now is the same file.
         "settings": {name: value for name, value in parameters.items() if name not in files or value is None},
         "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
-        "modules": digest_modules(code),
+        "modules": digest_modules(code, without=[STAGES_MODULE]),
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
         "files": files,
     }
-    if any(stage.reads_repository and stage.notebook == notebook.path.stem for stage in STAGES.values()):
+    if STAGES[stage].reads_repository:
         key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
+
+
+def digest_rows(stage: str, inputs: Iterable[str]) -> dict[str, str]:
+    """Digests what a stage's results depend on in the table of stages.
+
+    That is its own row, and of the stages whose files it reads, which columns of their tables are text.
+    """
+    own = {name: value for name, value in asdict(STAGES[stage]).items() if name not in _NO_RESULT}
+    others = {STAGES[name] for name in (file.split("/")[0] for file in inputs) if name in STAGES}
+    rows = {other.name: repr(other.text_columns) for other in others} | {stage: repr(own)}
+    return {name: sha256_lines([row]) for name, row in sorted(rows.items())}
 
 
 def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -16,7 +16,7 @@ from scenebook.core.errors import RunHeldError, SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
-from scenebook.core.stages import STAGES
+from scenebook.core.stages import STAGES, Stage
 from scenebook.pipeline.manifest import StageOutcome
 from scenebook.pipeline.planning import Decision, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
@@ -175,11 +175,51 @@ def test_code_of_the_package_counts_but_not_its_comments(
 
     try:
         assert ask_with(f"# a comment\n{text.replace('The run directory', 'The folder of a run')}") == {}
+        stages = package / "core" / "stages.py"
+        stages.write_text(stages.read_text(encoding="utf-8") + "\nNEW = 1\n", encoding="utf-8")
+        assert ask_with(text) == {}, "of the table of stages, rows count"
         asked = ask_with(text.replace('BY_HAND = "by-hand"', 'BY_HAND = "by-foot"'))
         assert asked["data"][0].startswith("code of scenebook.core.run_directory: ")
         assert list(asked) == list(STAGES)
     finally:
         read_module.cache_clear()
+
+
+@pytest.fixture
+def stages() -> Iterator[dict[str, Stage]]:
+    """The table of stages, to be changed; it is put back, in its order."""
+    before = dict(STAGES)
+    yield STAGES
+    STAGES.clear()
+    STAGES.update(before)
+
+
+def test_a_new_stage_is_no_reason_to_run_the_others(made: Made, stages: dict[str, Stage]) -> None:
+    later = {name: stages.pop(name) for name in list(stages)[1:]}
+    stages |= {"checks": Stage("checks", "07-checks", text_columns=("label", "epochs")), **later}
+    shutil.copy(made.notebooks / "01-data.ipynb", made.notebooks / "07-checks.ipynb")
+    assert made.ask() == {"checks": ("not run yet",)}
+
+
+def test_a_changed_row_of_a_stage_runs_it_and_how_its_tables_are_read_runs_those_that_read_them(
+    made: Made, stages: dict[str, Stage]
+) -> None:
+    stages["samples"] = replace(stages["samples"], kept=("samples/kept",))
+    asked = made.ask()
+    assert list(asked) == ["samples"]
+    assert asked["samples"][0].startswith("row of stage samples: ")
+    stages["samples"] = replace(stages["samples"], kept=(), bundled=(), less_memory="epochs")
+    assert made.ask() == {}
+    stages["training"] = replace(stages["training"], text_columns=("label",))
+    asked = made.ask()
+    assert list(asked) == ["training", "evaluation", "ablations"]
+    assert asked["evaluation"][0].startswith("row of stage training: ")
+
+
+def test_another_notebook_of_a_stage_runs_it(made: Made, stages: dict[str, Stage]) -> None:
+    shutil.copy(made.notebooks / "04-visual-samples.ipynb", made.notebooks / "04-samples.ipynb")
+    stages["samples"] = replace(stages["samples"], notebook="04-samples")
+    assert list(made.ask()) == ["samples"]
 
 
 @pytest.mark.parametrize(
