@@ -15,7 +15,7 @@ from scenebook.evaluation.metrics.intervals import AVERAGES, SCORES, Score, aver
 _RATIO = 1.25
 _BY_ROUNDING = 2
 MOST_KINDS = 3
-"""Kinds of error, as glacier taken for mountain, that a sentence names."""
+"""Kinds of error, as glacier classified as mountain, that a sentence names."""
 
 
 def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:

@@ -92,7 +92,7 @@ class ConfusionDisplay(Display):
 
     def describe(self) -> str:
         errors = "; ".join(
-            f"{true} taken for {predicted} {count} times"
+            f"{true} classified as {predicted} {count} times"
             for true, predicted, count in list_confusions(pd.DataFrame(self.matrix, columns=self.class_names))
         )
         return (

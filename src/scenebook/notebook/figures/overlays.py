@@ -8,7 +8,7 @@ from PIL import Image
 
 from scenebook.evaluation.attribution.checks import enlarge
 
-SIDE = 360
+OVERLAY_SIDE = 360
 """Longest side of an overlay in pixels: maps are smooth, and small images are enlarged so that they look it."""
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _MOST_OPAQUE = 0.8
@@ -26,7 +26,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, *, scale: bool = True) -> np
         scale: Whether a strip at the right shows the colours, the maximum on top.
 
     Returns:
-        uint8 `(height', width', 3)`; the image's longest side is `SIDE`.
+        uint8 `(height', width', 3)`; the image's longest side is `OVERLAY_SIDE`.
     """
     base = _resize(image)
     values = enlarge(heatmap, (base.shape[0], base.shape[1]))
@@ -36,7 +36,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, *, scale: bool = True) -> np
 
 def _resize(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
-    factor = SIDE / max(height, width)
+    factor = OVERLAY_SIDE / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
@@ -51,6 +51,6 @@ def _paint(grey: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _scale(height: int) -> np.ndarray:
     """Returns a white gap and a strip of the colours on middle grey, uint8 `(height, width, 3)`."""
-    values = np.repeat(np.linspace(1, 0, height)[:, None], SIDE // 30, axis=1)
+    values = np.repeat(np.linspace(1, 0, height)[:, None], OVERLAY_SIDE // 30, axis=1)
     strip = _paint(np.full(values.shape, 160.0), values)
-    return np.hstack([np.full((height, SIDE // 60, 3), 255, dtype=np.uint8), strip])
+    return np.hstack([np.full((height, OVERLAY_SIDE // 60, 3), 255, dtype=np.uint8), strip])

@@ -42,7 +42,7 @@ SHADES = "Blues"
 LEAST_CONTRAST = 4.5
 """Of text on its background (WCAG 2.1, level AA)."""
 
-SETTINGS: Any = {
+_LOOK: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": FONT_SIZE,
@@ -91,13 +91,13 @@ SETTINGS: Any = {
 
 def apply() -> None:
     """Makes this the look of all figures drawn from now on; notebooks do so once."""
-    mpl.rcParams.update(SETTINGS)
+    mpl.rcParams.update(_LOOK)
 
 
 @contextmanager
 def use() -> Iterator[None]:
     """Makes this the look of the figures drawn inside `with use():`."""
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(_LOOK):
         yield
 
 

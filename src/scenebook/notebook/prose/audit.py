@@ -11,7 +11,7 @@ from scenebook.core.wording import count_noun, format_share, join_names, name_fi
 from scenebook.data.audit.labels import FOLDS
 
 Sentences = list[tuple[str, dict[str, Any]]]
-MOST_NAMES = 12
+_MOST_NAMES = 12
 _LABEL_CHARACTERS = 24
 
 
@@ -161,8 +161,8 @@ _TOLD = {"colour": "The average colour of an image", "size": "The width and heig
 
 
 def _name_some(names: list[str]) -> str:
-    rest = [f"{len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
-    return join_names(names[:MOST_NAMES] + rest)
+    rest = [f"{len(names) - _MOST_NAMES:,} more"] if len(names) > _MOST_NAMES else []
+    return join_names(names[:_MOST_NAMES] + rest)
 
 
 def caption_label_issue(issue: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ def tell_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], results
         scores: The content of `evaluation/metrics.json`.
         results: The content of `evaluation/baselines.json`.
     """
-    leak = tell_duplicates(scores)
+    leak = _tell_duplicates(scores)
     interval = "For further such images, the 95% interval says {accuracy.low:.1%} to {accuracy.high:.1%}."
     also = "" if facts["base_layers"] == "0 layers" else ", with its last {base_layers} trained too,"
     return " ".join(
@@ -127,11 +127,11 @@ def tell_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
         f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
         f"It learns from {{train:,}} images over {{epochs}} {views}. On {{test:,}} test images, used only after "
         "training, its accuracy is {accuracy:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}). "
-        + " ".join([*tell_duplicates(scores), "{confusion}"])
+        + " ".join([*_tell_duplicates(scores), "{confusion}"])
     )
 
 
-def tell_duplicates(scores: Mapping[str, Any]) -> list[str]:
+def _tell_duplicates(scores: Mapping[str, Any]) -> list[str]:
     """Returns the sentence on test images that are no new ones; none where all of them are new."""
     if "n_without_duplicates" not in scores:
         return []

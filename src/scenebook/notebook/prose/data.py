@@ -11,7 +11,7 @@ from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.core.wording import count_noun, join_names
 from scenebook.data.images import LIST_SUFFIX, FoundImages
 
-MOST = 12
+_MOST_LISTED = 12
 """So many names are listed in a sentence; of more, the rest is counted."""
 
 
@@ -71,8 +71,8 @@ def tell_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
 def _list(texts: Iterable[str]) -> str:
     """Joins with semicolons: the texts may hold commas."""
     texts = list(texts)
-    rest = [f"and {len(texts) - MOST:,} more"] if len(texts) > MOST else []
-    return "; ".join(texts[:MOST] + rest)
+    rest = [f"and {len(texts) - _MOST_LISTED:,} more"] if len(texts) > _MOST_LISTED else []
+    return "; ".join(texts[:_MOST_LISTED] + rest)
 
 
 def tell_imbalance(counts: pd.DataFrame) -> str:

@@ -131,7 +131,7 @@ def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
         values[f"share_{i}"] = compute_proportion(count, of)
         digits = ".0%" if of < _MANY else ".1%"
         parts.append(
-            f"{{true_{i}}} taken for {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "
+            f"{{true_{i}}} classified as {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "
             f"interval {{share_{i}.low:{digits}}} to {{share_{i}.high:{digits}}})"
         )
     sentence = "Of {n:,} test images, {errors:,} {off} off the diagonal of [@fig:confusion]. "
@@ -157,8 +157,10 @@ def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
 
 
 def tell_error(row: Mapping[str, Any]) -> str:
-    """Returns the caption of an image that was taken for another class. Plain text."""
-    return f"{name_file(row['path'])}: {row['label']} taken for {row['predicted']} ({format_share(row['confidence'])})"
+    """Returns the caption of an image that was classified as another class. Plain text."""
+    return (
+        f"{name_file(row['path'])}: {row['label']} classified as {row['predicted']} ({format_share(row['confidence'])})"
+    )
 
 
 def tell_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tuple[str, Mapping[str, Any]]:

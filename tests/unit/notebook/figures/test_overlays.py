@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenebook.notebook.figures.overlays import SIDE, overlay
+from scenebook.notebook.figures.overlays import OVERLAY_SIDE, overlay
 from scenebook.notebook.figures.style import contrast
 
 
@@ -15,7 +15,11 @@ def image(height: int, width: int) -> np.ndarray:
 def test_an_overlay_keeps_the_shape_of_its_image_at_a_size_for_print(height: int, width: int) -> None:
     made = overlay(image(height, width), np.ones((5, 5), np.float32), scale=False)
     assert made.dtype == np.uint8
-    assert made.shape == (round(height * SIDE / max(height, width)), round(width * SIDE / max(height, width)), 3)
+    assert made.shape == (
+        round(height * OVERLAY_SIDE / max(height, width)),
+        round(width * OVERLAY_SIDE / max(height, width)),
+        3,
+    )
 
 
 def test_where_there_is_no_evidence_the_image_is_grey() -> None:
