@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         job = make_job(settings, Path(folder), images=images, epochs=1 if large else 2)
         count, size = len(job.load_train()), settings.image_size
         text = f"{settings.backbone}, {size} by {size} pixels, batches of {settings.batch_size}: {count:,} images"
-        console.print(Text(f"{text}, timed passes: {job.settings['epochs']}"))
+        console.print(Text(f"{text}, timed passes: {job.settings.epochs}"))
         about = {
             "machine": machine,
             "versions": list_versions(),
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
                 "only": [measurement.name for measurement in measurements] if arguments.only else [],
             },
             "images": count,
-            "settings": without_folders(job.settings),
+            "settings": without_folders(job.settings.model_dump()),
         }
         results: dict[str, Any] = {}
 

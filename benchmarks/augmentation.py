@@ -9,7 +9,6 @@ import tensorflow as tf
 from benchmarks.clocks import measure_rate
 from benchmarks.job import Job
 from benchmarks.keras_plain import build_generator
-from scenebook.core.settings import AUGMENTATION
 from scenebook.network.augmentation import build_augmentation, make_view_seed
 from scenebook.network.feature_stream import make_keys
 
@@ -34,11 +33,10 @@ def measure_ours(job: Job) -> dict[str, float]:
     """`build_augmentation` on uint8 batches, the drawing of random numbers included."""
     # Systems without a way to keep a process to one core: OpenCV is the only one here that starts threads.
     cv2.setNumThreads(1)
-    train, batch_size = job.load_train(), job.settings["batch_size"]
+    train, batch_size = job.load_train(), job.settings.batch_size
     originals = train.stored[train.rows]
-    ranges = {name: job.settings[name] for name in AUGMENTATION}
-    augment = build_augmentation(**ranges)
-    seeds = make_view_seed(job.settings["augmentation_seed"], tf.constant(make_keys(train.digests)), 0)
+    augment = build_augmentation(**job.settings.augmentation)
+    seeds = make_view_seed(job.settings.augmentation_seed, tf.constant(make_keys(train.digests)), 0)
     starts = range(0, len(train), batch_size)
     batches = [
         (tf.constant(originals[start : start + batch_size]), seeds[start : start + batch_size]) for start in starts

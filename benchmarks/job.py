@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from scenebook.core.run_directory import RunDirectory, write_json
-from scenebook.core.settings import DRAWN_SCENES, Settings
+from scenebook.core.settings import DRAWN_SCENES, Settings, make_settings
 from scenebook.data.finding import find_images
 from scenebook.data.scenes.drawing import CLASS_NAMES
 from scenebook.data.sources import prepare_dataset
@@ -27,12 +25,12 @@ class Job:
     """What a measurement gets.
 
     Attributes:
-        settings: All settings of a run, by their names; `epochs` is the number of timed passes.
+        settings: All settings of a run; `epochs` is the number of timed passes.
         class_names: The classes.
         folder: Where this job is kept.
     """
 
-    settings: dict[str, Any]
+    settings: Settings
     class_names: list[str]
     folder: Path
 
@@ -82,8 +80,8 @@ def make_job(settings: Settings, folder: Path, *, images: int, epochs: int) -> J
     train = np.flatnonzero(splits["split"] == "train")
     kept = train[np.linspace(0, len(train), min(images, len(train)), endpoint=False, dtype=np.int64)]
     write_splits(run_dir, splits.iloc[kept])
-    job = Job({**settings.model_dump(), "epochs": epochs}, list(found.class_names), folder)
-    write_json(folder / _JOB, {**dataclasses.asdict(job), "folder": str(folder)})
+    job = Job(settings.updated({"epochs": epochs}), list(found.class_names), folder)
+    write_json(folder / _JOB, {"settings": job.settings.model_dump(), "class_names": job.class_names})
     return job
 
 
@@ -95,4 +93,4 @@ def _count_needed(images: int, settings: Settings) -> int:
 def load_job(folder: Path) -> Job:
     """Returns the job that `make_job` left in a folder."""
     content = json.loads((folder / _JOB).read_text(encoding="utf-8"))
-    return Job(**{**content, "folder": folder})
+    return Job(make_settings(content["settings"]), content["class_names"], folder)

@@ -6,7 +6,6 @@ images. No determinism, no environment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
-from scenebook.core.settings import AUGMENTATION
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing
 
@@ -25,46 +24,46 @@ ImageDataGenerator = tf.keras.preprocessing.image.ImageDataGenerator
 def measure(job: Job) -> dict[str, float]:
     """Trains over the timed epochs; the model has taken two steps before, so that everything is traced."""
     settings = job.settings
-    train, batch_size = job.load_train(), settings["batch_size"]
+    train, batch_size = job.load_train(), settings.batch_size
     x, y = read_arrays(train, job.num_classes)
     model = build_classifier(settings, job.num_classes)
     augmented = build_generator(settings)
     model.fit(augmented.flow(x[: 2 * batch_size], y[: 2 * batch_size], batch_size=batch_size), verbose=0)
     batches = augmented.flow(x, y, batch_size=batch_size)
-    seconds = take_seconds(lambda: model.fit(batches, epochs=settings["epochs"], verbose=0))
-    return {"rate": len(train) * settings["epochs"] / seconds, "memory": read_memory_peak()}
+    seconds = take_seconds(lambda: model.fit(batches, epochs=settings.epochs, verbose=0))
+    return {"rate": len(train) * settings.epochs / seconds, "memory": read_memory_peak()}
 
 
-def build_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Model:
+def build_classifier(settings: Settings, num_classes: int) -> keras.Model:
     """Builds and compiles the classifier of these settings, all but the last layers of its base model frozen."""
     base_model = build_backbone(
-        settings["backbone"], image_size=settings["image_size"], weights=settings["weights"], seed=settings["seed"]
+        settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
     )
-    for layer in base_model.layers[: len(base_model.layers) - settings["trainable_base_layers"]]:
+    for layer in base_model.layers[: len(base_model.layers) - settings.trainable_base_layers]:
         layer.trainable = False
     flatten, average = keras.layers.Flatten, keras.layers.GlobalAveragePooling2D
     model = keras.Sequential(
         [
             base_model,
-            flatten() if settings["head_pooling"] == "flatten" else average(),
-            keras.layers.Dense(settings["head_units"], activation="relu"),
+            flatten() if settings.head_pooling == "flatten" else average(),
+            keras.layers.Dense(settings.head_units, activation="relu"),
             keras.layers.Dense(num_classes, activation="softmax"),
         ]
     )
     # Keras 3 writes the old SGD(decay=...) so.
     schedule = keras.optimizers.schedules.InverseTimeDecay(
-        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+        settings.learning_rate, decay_steps=1, decay_rate=settings.decay
     )
-    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
     model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def build_generator(settings: Mapping[str, Any]) -> Any:
+def build_generator(settings: Settings) -> Any:
     """Builds the legacy class with these settings' ranges; it does the preprocessing, too, image by image."""
     return ImageDataGenerator(
-        **{name: settings[name] for name in AUGMENTATION},
-        preprocessing_function=preprocessing(settings["backbone"], settings["preprocessing"]).function,
+        **settings.augmentation,
+        preprocessing_function=preprocessing(settings.backbone, settings.preprocessing).function,
     )
 
 

@@ -132,16 +132,16 @@ def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
         job: The job.
         changes: Settings that differ from the job's.
     """
-    settings = {**job.settings, **changes}
-    training.initialize_determinism(settings["seed"])
+    settings = job.settings.updated(changes)
+    training.initialize_determinism(settings.seed)
     train = job.load_train()
     base, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
     schedule = keras.optimizers.schedules.InverseTimeDecay(
-        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+        settings.learning_rate, decay_steps=1, decay_rate=settings.decay
     )
-    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
     tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    run_base = compile_frozen_layers(base, settings["frozen_layers_runtime"])
+    run_base = compile_frozen_layers(base, settings.frozen_layers_runtime)
     labels = tf.one_hot(train.labels, job.num_classes)
     with open_stream(base, run_base, settings, train) as stream:
-        yield Training(labels, tail, stream, settings["epochs"], settings["batch_size"], settings["seed"])
+        yield Training(labels, tail, stream, settings.epochs, settings.batch_size, settings.seed)

@@ -22,6 +22,7 @@ from benchmarks.results import divide, format_number, print_results, summarize, 
 from benchmarks.running import Outcome, run_measurements
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import project_root
+from scenebook.core.settings import make_settings
 
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -127,7 +128,7 @@ def run_two(measurements: list[plan.Measurement], job: Job) -> tuple[dict[str, O
 
 def test_a_process_that_fails_is_told_with_its_last_words_and_the_others_go_on(tmp_path: Path) -> None:
     # There is no job in the folder.
-    job = Job({}, [], tmp_path)
+    job = Job(make_settings({}), [], tmp_path)
     outcomes, lines = run_two(plan.select_measurements(["plain", "warm"]), job)
     assert outcomes["plain"].numbers == [None, None]
     assert "job.json" in outcomes["plain"].error
@@ -137,7 +138,7 @@ def test_a_process_that_fails_is_told_with_its_last_words_and_the_others_go_on(t
 
 def test_what_is_not_installed_is_left_out(tmp_path: Path) -> None:
     measurement = dataclasses.replace(plan.find_measurement("streaming-openvino"), package="no_such_package")
-    outcomes, _ = run_two([measurement], Job({}, [], tmp_path))
+    outcomes, _ = run_two([measurement], Job(make_settings({}), [], tmp_path))
     row = tabulate_measurements(outcomes)["streaming-openvino.rate"]
     assert row["left_out"] == "no_such_package is not installed"
     assert row["median"] is None

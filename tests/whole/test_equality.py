@@ -23,8 +23,8 @@ def test_training_the_tail_is_training_the_model(trained: int, sizes: list[int],
 
 def test_numbers_do_not_depend_on_what_the_feature_cache_holds() -> None:
     settings = make_settings()
-    _, exact = fit_whole_model(settings["trainable_base_layers"])
-    fits = [fit_tail({**settings, "feature_cache_gb": feature_cache_gb}) for feature_cache_gb in (0, 1, 1)]
+    _, exact = fit_whole_model(settings.trainable_base_layers)
+    fits = [fit_tail(settings.updated({"feature_cache_gb": feature_cache_gb})) for feature_cache_gb in (0, 1, 1)]
     for fit in fits[1:]:
         pd.testing.assert_frame_equal(fit.history.drop(columns="seconds"), fits[0].history.drop(columns="seconds"))
     np.testing.assert_allclose(fits[0].history["loss"], exact["loss"], rtol=1e-3)

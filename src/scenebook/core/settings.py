@@ -29,6 +29,12 @@ AUGMENTATION = (
     "horizontal_flip",
 )
 """The settings of augmentation, an operation each; all of them off: every view is the image as it is."""
+TRAINING = (
+    *(*AUGMENTATION, "augmentation_seed", "image_size"),
+    *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units"),
+    *("epochs", "batch_size", "learning_rate", "decay", "momentum", "seed"),
+)
+"""The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
 NAMED_WEIGHTS = (IMAGENET, EMBEDDED, RANDOM)
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
@@ -111,6 +117,16 @@ class Settings(BaseModel):
         None, min_length=1, description="YAML file of the claims that the run is held against; none: report/claims.yaml"
     )
 
+    @property
+    def augmentation(self) -> dict[str, Any]:
+        """The settings of augmentation, by their names."""
+        return {name: getattr(self, name) for name in AUGMENTATION}
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether any of the six operations is on."""
+        return any(self.augmentation.values())
+
     def updated(self, changes: Mapping[str, Any]) -> Settings:
         """Returns a copy with `changes` applied and everything checked again."""
         return make_settings({**self.model_dump(), **changes})
@@ -164,11 +180,6 @@ def check_weights_name(backbone: str, weights: str) -> None:
             received={"backbone": backbone, "weights": weights},
             advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
         )
-
-
-def is_augmented(settings: Mapping[str, Any]) -> bool:
-    """Returns whether any of the six operations is on."""
-    return any(settings[name] for name in AUGMENTATION)
 
 
 def check_runtime(frozen_layers_runtime: str) -> None:

@@ -20,6 +20,7 @@ from scenebook.core.progress import print_progress
 from scenebook.core.provenance import sha256_bytes, sha256_file, sha256_lines, training_versions
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT, MODEL
+from scenebook.core.settings import TRAINING, Settings
 from scenebook.core.source_code import digest_cell
 from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
@@ -28,12 +29,9 @@ from scenebook.network.code_digests import digest_training_code
 from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
 
-_WITHOUT_EFFECT = frozenset({"feature_cache_gb", "seeds", "frozen_layers_runtime"})
-"""Settings that change how long a training takes, or what follows it; which runtime it was counts, though."""
-
 
 def make_fit_key(
-    settings: Mapping[str, Any],
+    settings: Settings,
     train: SplitImages,
     validation: SplitImages,
     *,
@@ -45,7 +43,7 @@ def make_fit_key(
     """Returns what a training depends on: with an equal key it would give the same network.
 
     Args:
-        settings: The settings, by their names.
+        settings: The settings.
         train: The training images.
         validation: The validation images.
         base: From `split_frozen`.
@@ -54,13 +52,13 @@ def make_fit_key(
         feeds: Functions outside this package that make the batches: what they do counts as well.
     """
     return {
-        "settings": {name: value for name, value in settings.items() if name not in _WITHOUT_EFFECT | {"weights"}},
+        "settings": settings.model_dump(include=set(TRAINING)),
         "images": {"training": _digest_images(train), "validation": _digest_images(validation)},
         "network": {
             "base": describe_frozen_layers(base)["digest"],
             "tail": _digest_config(tail.get_config()),
             "optimizer and loss": _digest_config(tail.get_compile_config()),
-            "weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"],
+            "weights": weights_digest(settings.weights, settings.backbone) or settings.weights,
             "runtime": runtime,
             "first weights": _digest_arrays(tail.get_weights()),
             **{name: digest for feed in feeds for name, digest in _digest_function(feed).items()},
@@ -70,18 +68,17 @@ def make_fit_key(
     }
 
 
-def make_seeds_key(settings: Mapping[str, Any], parts: Sequence[SplitImages]) -> Key:
+def make_seeds_key(settings: Settings, parts: Sequence[SplitImages]) -> Key:
     """Returns what the trainings from further seeds depend on, which are made by this package alone.
 
     Args:
-        settings: The settings, by their names.
+        settings: The settings.
         parts: The training, validation and test images.
     """
-    left_out = _WITHOUT_EFFECT - {"seeds"} | {"weights"}
     return {
-        "settings": {name: value for name, value in settings.items() if name not in left_out},
+        "settings": settings.model_dump(include={*TRAINING, "seeds"}),
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
-        "network": {"weights": weights_digest(settings["weights"], settings["backbone"]) or settings["weights"]},
+        "network": {"weights": weights_digest(settings.weights, settings.backbone) or settings.weights},
         "modules": digest_training_code(),
         "versions": training_versions(),
     }

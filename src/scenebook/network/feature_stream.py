@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from scenebook.core.settings import AUGMENTATION
+from scenebook.core.settings import Settings
 from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.feature_cache.opening import open_feature_cache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
@@ -37,13 +37,13 @@ def make_keys(digests: Sequence[str]) -> np.ndarray:
 
 
 def open_base_cache(
-    base: keras.Model, settings: Mapping[str, Any], *, preprocessing: str, runtime: str, keep: bool = True
+    base: keras.Model, settings: Settings, *, preprocessing: str, runtime: str, keep: bool = True
 ) -> FeatureCache:
     """Opens the feature cache of what the frozen layers put out.
 
     Args:
         base: From `split_frozen`. Of one that is empty nothing is kept.
-        settings: The settings of augmentation, and `feature_cache_gb`, by their names.
+        settings: Those of augmentation and `feature_cache_gb` count.
         preprocessing: The name of the backbone's input transformation.
         runtime: What the frozen layers run in, `FrozenRuntime.name`: another one computes other last digits.
         keep: Whether rows may be kept at all; by default they are.
@@ -51,9 +51,9 @@ def open_base_cache(
     about = {"preprocessing": preprocessing, "input_shape": list(base.input_shape[1:]), "runtime": runtime}
     return open_feature_cache(
         base={**describe_frozen_layers(base), **about},
-        augmentation={name: settings[name] for name in (*AUGMENTATION, "augmentation_seed")},
+        augmentation={**settings.augmentation, "augmentation_seed": settings.augmentation_seed},
         shapes=[tuple(tensor.shape[1:]) for tensor in base.outputs],
-        gigabytes=settings["feature_cache_gb"] if keep and not is_empty(base) else 0.0,
+        gigabytes=settings.feature_cache_gb if keep and not is_empty(base) else 0.0,
     )
 
 

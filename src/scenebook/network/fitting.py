@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,7 @@ import tensorflow as tf
 from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, OTHER_SEEDS
-from scenebook.core.settings import AUGMENTATION
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs, training
 from scenebook.network.augmentation import build_augmentation, make_view_seed
@@ -65,7 +66,7 @@ class Fit:
 
 
 def fit_variant(
-    settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, *, num_classes: int,
+    settings: Settings, train: SplitImages, validation: SplitImages, *, num_classes: int,
     callbacks: Sequence[keras.callbacks.Callback] = (), keep_views: bool = True, predict: bool = False,
     compile_frozen_layers: CompileFrozenLayers = compile_frozen_layers, run_dir: RunDirectory | None = None,
     checkpoint: str = CHECKPOINT,
@@ -73,7 +74,7 @@ def fit_variant(
     """Trains a classifier as notebook 02 does; with its settings the history is the same.
 
     Args:
-        settings: The settings of augmentation, model, training and feature cache, by their names.
+        settings: The settings of the run, or of a variant.
         train: The training images.
         validation: The validation images.
         num_classes: The number of classes.
@@ -89,18 +90,18 @@ def fit_variant(
     Raises:
         DivergedError: The loss is no finite number.
     """
-    training.initialize_determinism(settings["seed"])
+    training.initialize_determinism(settings.seed)
     model = build_frozen_classifier(settings, num_classes)
     base, tail = split_frozen(model)
     schedule = keras.optimizers.schedules.InverseTimeDecay(
-        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+        settings.learning_rate, decay_steps=1, decay_rate=settings.decay
     )
-    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
     tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    batch_size, preprocess_input = settings["batch_size"], _find_preprocessing(settings)
-    options = {"num_classes": num_classes, "batch_size": batch_size, "preprocess_input": preprocess_input}
+    batch_size, preprocess_input = settings.batch_size, _find_preprocessing(settings)
+    make_ds = partial(inputs.make_ds, num_classes=num_classes, batch_size=batch_size, preprocess_input=preprocess_input)
     writer = training.HistoryWriter(None)
-    run_base = compile_frozen_layers(base, settings["frozen_layers_runtime"])
+    run_base = compile_frozen_layers(base, settings.frozen_layers_runtime)
     first_epoch, keeping = 0, list(callbacks)
     if run_dir is not None:
         key = make_fit_key(settings, train, validation, base=base, tail=tail, runtime=run_base.name)
@@ -110,15 +111,15 @@ def fit_variant(
         open_base_cache(base, settings, preprocessing=preprocess_input.name, runtime=run_base.name) as cache,
         open_stream(base, run_base, settings, train, keep_views=keep_views) as stream,
     ):
-        val_images = (images for images, _ in inputs.make_ds(validation, **options))
+        val_images = (images for images, _ in make_ds(validation))
         val_rows = run_through(run_base, val_images, validation.digests, cache)
         val_ds = make_feature_ds(val_rows, tf.one_hot(validation.labels, num_classes), batch_size)
-        if first_epoch < settings["epochs"]:
+        if first_epoch < settings.epochs:
             tail.fit(
                 _make_batches(settings, train, stream, num_classes, first_epoch),
                 validation_data=val_ds,
                 initial_epoch=first_epoch,
-                epochs=settings["epochs"],
+                epochs=settings.epochs,
                 steps_per_epoch=math.ceil(len(train) / batch_size),
                 callbacks=[writer, training.StopOnNonFiniteLoss(), training.ProgressLines(), *keeping],
                 shuffle=False,
@@ -126,7 +127,7 @@ def fit_variant(
             )
         if not predict:
             return Fit(model, writer.history, run_base.name)
-        images = (images for images, _ in inputs.make_ds(train, **options))
+        images = (images for images, _ in make_ds(train))
         rows = stream_through(run_base, images, train.digests, cache)
         train_probs = np.concatenate([np.asarray(tail(tensors, training=False)) for tensors in rows])
         return Fit(model, writer.history, run_base.name, train_probs, tail.predict(val_ds, verbose=0))
@@ -136,7 +137,7 @@ def fit_variant(
 def open_stream(
     base: keras.Model,
     run_base: FrozenRuntime,
-    settings: Mapping[str, Any],
+    settings: Settings,
     images: SplitImages,
     *,
     keep_views: bool = True,
@@ -146,7 +147,6 @@ def open_stream(
     Args:
         base: From `split_frozen`.
         run_base: From `compile_frozen_layers`.
-        settings: The settings of augmentation, preprocessing and feature cache, by their names.
         images: Whose views.
         keep_views: Whether the feature cache keeps them.
     """
@@ -157,52 +157,52 @@ def open_stream(
         yield FeatureStream(run_base, _make_chain(settings, images), images.digests, cache)
 
 
-def build_frozen_classifier(settings: Mapping[str, Any], num_classes: int) -> keras.Sequential:
+def build_frozen_classifier(settings: Settings, num_classes: int) -> keras.Sequential:
     """Builds the classifier of these settings, all but the last `trainable_base_layers` of its base model frozen.
 
     Raises:
         SettingsError: The base model has fewer layers.
     """
     base_model = build_backbone(
-        settings["backbone"], image_size=settings["image_size"], weights=settings["weights"], seed=settings["seed"]
+        settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
     )
-    check_trainable_base_layers(base_model, settings["trainable_base_layers"])
-    for layer in base_model.layers[: len(base_model.layers) - settings["trainable_base_layers"]]:
+    check_trainable_base_layers(base_model, settings.trainable_base_layers)
+    for layer in base_model.layers[: len(base_model.layers) - settings.trainable_base_layers]:
         layer.trainable = False
-    with seeded_weights(settings["seed"]):
+    with seeded_weights(settings.seed):
         return build_classifier(
-            base_model, num_classes=num_classes, head_units=settings["head_units"], pooling=settings["head_pooling"]
+            base_model, num_classes=num_classes, head_units=settings.head_units, pooling=settings.head_pooling
         )
 
 
-def _find_preprocessing(settings: Mapping[str, Any]) -> Preprocessing:
-    return preprocessing(settings["backbone"], settings["preprocessing"])
+def _find_preprocessing(settings: Settings) -> Preprocessing:
+    return preprocessing(settings.backbone, settings.preprocessing)
 
 
-def _make_chain(settings: Mapping[str, Any], train: SplitImages) -> Any:
-    augment = build_augmentation(**{name: settings[name] for name in AUGMENTATION})
+def _make_chain(settings: Settings, train: SplitImages) -> Any:
+    augment = build_augmentation(**settings.augmentation)
     read, preprocess_input = inputs.make_reader(train), _find_preprocessing(settings)
     keys = tf.constant(make_keys(train.digests))
 
     def make_batch(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        seeds = make_view_seed(settings["augmentation_seed"], tf.gather(keys, positions), epoch)
+        seeds = make_view_seed(settings.augmentation_seed, tf.gather(keys, positions), epoch)
         return preprocess_input(augment(read(positions), seeds))
 
     return lambda asked: asked.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
 def _make_batches(
-    settings: Mapping[str, Any], train: SplitImages, stream: FeatureStream, num_classes: int, first_epoch: int
+    settings: Settings, train: SplitImages, stream: FeatureStream, num_classes: int, first_epoch: int
 ) -> Iterator[tuple[tuple[Any, ...], tf.Tensor]]:
     labels = tf.one_hot(train.labels, num_classes)
-    for epoch in range(first_epoch, settings["epochs"]):
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings["seed"], epoch])
-        for positions, rows in stream.batches(order, epoch, settings["batch_size"]):
+    for epoch in range(first_epoch, settings.epochs):
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings.seed, epoch])
+        for positions, rows in stream.batches(order, epoch, settings.batch_size):
             yield tuple(rows), tf.gather(labels, positions)
 
 
 def repeat_training(
-    settings: Mapping[str, Any], train: SplitImages, validation: SplitImages, test: SplitImages, *,
+    settings: Settings, train: SplitImages, validation: SplitImages, test: SplitImages, *,
     num_classes: int, run_dir: RunDirectory,
 ) -> pd.DataFrame:  # fmt: skip
     """Trains with the seeds that follow on the run's own, and then looks at the test images.
@@ -211,7 +211,7 @@ def repeat_training(
     of the images; and the backbone, where its weights are random.
 
     Args:
-        settings: The settings of augmentation, model, training and feature cache, and `seeds`, by their names.
+        settings: The settings of the run; `seeds` says how many seeds there are.
         train: The training images.
         validation: The validation images.
         test: The test images; nothing of them is used before the last training is over.
@@ -222,18 +222,22 @@ def repeat_training(
     Returns:
         A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
     """
-    if settings["seeds"] == 1:
+    if settings.seeds == 1:
         return pd.DataFrame(columns=SEED_COLUMNS)
     key = make_seeds_key(settings, [train, validation, test])
     if (kept := read_kept(run_dir, OTHER_SEEDS, key)) is not None:
         return pd.DataFrame(kept, columns=SEED_COLUMNS)
-    options = {"batch_size": settings["batch_size"], "preprocess_input": _find_preprocessing(settings)}
-    test_ds = inputs.make_ds(test, num_classes=num_classes, **options)
-    rows = []
+    test_ds = inputs.make_ds(
+        test,
+        num_classes=num_classes,
+        batch_size=settings.batch_size,
+        preprocess_input=_find_preprocessing(settings),
+    )
+    rows: list[dict[str, Any]] = []
     with TemporaryDirectory(prefix="scenebook-") as folder:
-        for number in range(1, settings["seeds"]):
-            changed = {**settings, "seed": settings["seed"] + number}
-            print_progress(f"training with seed {changed['seed']}, {number + 1} of {settings['seeds']}")
+        for number in range(1, settings.seeds):
+            changed = settings.model_copy(update={"seed": settings.seed + number})
+            print_progress(f"training with seed {changed.seed}, {number + 1} of {settings.seeds}")
             fit = fit_variant(
                 changed,
                 train,
@@ -244,10 +248,10 @@ def repeat_training(
             )
             # On disk: many models of many million weights do not fit into memory together.
             fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
-            rows.append({"seed": changed["seed"], **_read_last(fit.history)})
+            rows.append({"seed": changed.seed, **_read_last(fit.history)})
         for number, row in enumerate(rows, start=1):
             training.initialize_determinism(row["seed"])
-            model = build_frozen_classifier({**settings, "seed": row["seed"]}, num_classes)
+            model = build_frozen_classifier(settings.model_copy(update={"seed": row["seed"]}), num_classes)
             model.load_weights(Path(folder) / f"{number}.weights.h5")
             row["test_accuracy"] = float((model.predict(test_ds, verbose=0).argmax(axis=1) == test.labels).mean())
     run_dir.write_json(OTHER_SEEDS, {"key": key, "rows": rows})

@@ -53,7 +53,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
         from scenebook.study.plan import load_plan, plan_path
         from scenebook.study.verdicts import check_claims
 
-        variants = load_plan(plan_path(changes.get("ablation_plan")), settings.model_dump())
+        variants = load_plan(plan_path(changes.get("ablation_plan")), settings)
         # The project's plan goes with the project's claims: of another paper's claims it tests what it can.
         if settings.ablation_plan is not None:
             check_claims(variants, claims)

@@ -11,20 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import AUGMENTATION, make_settings
+from scenebook.core.settings import TRAINING, Settings
 from scenebook.core.yaml_files import read_yaml
 
 BASE = "base"
 NONE, CLAIMS, FULL = "none", "claims", "full"
 """Values of the setting `ablations`."""
 
-CHANGEABLE = (
-    *AUGMENTATION,
-    *("preprocessing", "trainable_base_layers", "head_pooling", "head_units"),
-    *("epochs", "batch_size", "learning_rate", "decay", "momentum"),
-)
+CHANGEABLE = tuple(name for name in TRAINING if name not in ("backbone", "image_size", "augmentation_seed", "seed"))
 """Settings that a variant may change; the images and the backbone are the same for all of a study."""
 
+LAYERS = "trainable_base_layers"
 LAST = ("last block", "last stage")
 """Values of `trainable_base_layers` that only the built network can turn into a number."""
 
@@ -52,6 +49,15 @@ class Variant:
     direction: str
     seeds: int
 
+    def apply_to(self, settings: Settings) -> Settings:
+        """Returns the run's settings with the change, but for `trainable_base_layers` that are one of `LAST`.
+
+        Raises:
+            SettingsError: A value is wrong.
+        """
+        known = {name: value for name, value in self.change.items() if not (name == LAYERS and value in LAST)}
+        return settings.updated(known)
+
 
 class _Times(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -78,7 +84,7 @@ def plan_path(ablation_plan: str | None) -> Path:
     return Path(ablation_plan) if ablation_plan else project_root() / "profiles" / "ablations.yaml"
 
 
-def load_plan(path: Path, settings: Mapping[str, Any]) -> list[Variant]:
+def load_plan(path: Path, settings: Settings) -> list[Variant]:
     """Reads the variants of a study, the base first.
 
     Args:
@@ -123,28 +129,24 @@ def _read(path: Path) -> _Plan:
         ) from None
 
 
-def _resolve(entry: _Entry, settings: Mapping[str, Any], path: Path) -> Variant:
+def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
     change = {}
     for name, wanted in entry.change.items():
-        value = _multiply(settings[name], wanted.times) if isinstance(wanted, _Times) else wanted
-        if value != settings[name]:
+        value = _multiply(getattr(settings, name), wanted.times) if isinstance(wanted, _Times) else wanted
+        if value != getattr(settings, name):
             change[name] = value
-    # What only the network can tell is checked when it is built.
-    checked = {name: value for name, value in change.items() if not (name == LAYERS and value in LAST)}
+    seeds = entry.seeds or (_SEEDS_OF_A_CLAIM if entry.claim else 1)
+    direction = ("opposite" if entry.opposite else "forward") if entry.claim else ""
+    variant = Variant(entry.name, entry.title, change, entry.claim, direction, seeds)
     try:
-        make_settings({**settings, **checked})
+        variant.apply_to(settings)
     except SettingsError as error:
         raise SettingsError(
             f"In the plan {path.name}, variant {entry.name}: {error.expected}",
             received=error.received,
             advice=error.advice,
         ) from None
-    seeds = entry.seeds or (_SEEDS_OF_A_CLAIM if entry.claim else 1)
-    direction = ("opposite" if entry.opposite else "forward") if entry.claim else ""
-    return Variant(entry.name, entry.title, change, entry.claim, direction, seeds)
-
-
-LAYERS = "trainable_base_layers"
+    return variant
 
 
 def _multiply(value: Any, factor: float) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from scenebook.core.progress import describe_seconds, print_progress
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.settings import NAMED_WEIGHTS
+from scenebook.core.settings import NAMED_WEIGHTS, Settings
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks
@@ -45,7 +45,7 @@ def list_pending(trials: Sequence[Trial], records: Sequence[Record]) -> list[Tri
 def run_study(
     run_dir: RunDirectory,
     trials: Sequence[Trial],
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     trainable_params: int,
     done: int,
@@ -67,7 +67,7 @@ def run_study(
     """
     if not trials:
         return
-    must_see = [run_dir.root, *([] if settings["weights"] in NAMED_WEIGHTS else [Path(settings["weights"])])]
+    must_see = [run_dir.root, *([] if settings.weights in NAMED_WEIGHTS else [Path(settings.weights)])]
     task_gb = _WORKER_GB + _BYTES_A_WEIGHT * trainable_params / 1e9
     with open_cluster(scheduler, tasks=len(trials), task_gb=task_gb, must_see=must_see) as cluster:
         started, workers = time.monotonic(), max(1, cluster.count_workers())
@@ -81,10 +81,11 @@ def run_study(
             if network_of(trial) in broken:
                 write_record(run_dir, trial, {"error": broken[network_of(trial)]})
                 done += 1
-        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings["feature_cache_gb"])
+        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb)
         print_progress(
             f"ablations: {count_noun(len(possible), 'training')} to do, {done} done; that takes about "
-            f"{describe_seconds(estimate_seconds(rounds, workers))}, and {describe_feature_cache(rounds, settings)}"
+            f"{describe_seconds(estimate_seconds(rounds, workers))}, and "
+            f"{describe_feature_cache(rounds, settings.feature_cache_gb)}"
         )
         for number, one in enumerate(rounds):
             _fill(cluster, run_dir, one, workers)
@@ -145,7 +146,9 @@ def _train(cluster: Cluster, run_dir: RunDirectory, rounds: Sequence[Round], wor
 
 def _make_task(run_dir: RunDirectory, trial: Trial, *, train: np.ndarray | None = None, **more: Any) -> Task:
     fold = trial.fold
-    return Task(run_dir.root, dict(trial.settings), fold.train if train is None else train, fold.validation, **more)
+    return Task(
+        run_dir.root, trial.settings, trial.layers, fold.train if train is None else train, fold.validation, **more
+    )
 
 
 def _log_failure(name: str, outcome: TaskResult) -> None:

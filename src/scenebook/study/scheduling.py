@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from scenebook.core.settings import AUGMENTATION, RANDOM, is_augmented
-from scenebook.study.plan import BASE, LAYERS
+from scenebook.core.settings import RANDOM
+from scenebook.study.plan import BASE
 from scenebook.study.trials import Trial
 
 
@@ -79,16 +78,17 @@ class Round:
 
 def network_of(trial: Trial) -> Hashable:
     """Returns what a training's speed depends on."""
-    return tuple(trial.settings[name] for name in (LAYERS, "head_pooling", "head_units", "batch_size"))
+    settings = trial.settings
+    return trial.layers, settings.head_pooling, settings.head_units, settings.batch_size
 
 
 def feature_cache_of(trial: Trial) -> Hashable:
     """Returns what the frozen layers' output for an image depends on: trainings of the same read the same rows."""
     settings = trial.settings
-    names = (*AUGMENTATION, "augmentation_seed", "preprocessing", LAYERS)
     # Random weights are other frozen layers for each seed.
-    seed = settings["seed"] if settings["weights"] == RANDOM else None
-    return (*(settings[name] for name in names), seed)
+    seed = settings.seed if settings.weights == RANDOM else None
+    views = (*settings.augmentation.values(), settings.augmentation_seed)
+    return *views, settings.preprocessing, trial.layers, seed
 
 
 def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, feature_cache_gb: float) -> list[Round]:
@@ -113,7 +113,7 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, fe
         epoch_bytes = len(images) * speed.row_bytes
         # All images as they are, too: they are kept for the over-fitting gap.
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
-        shared = is_augmented(first.settings) and (len(group) > 1 or first.variant.name == BASE)
+        shared = first.settings.is_augmented and (len(group) > 1 or first.variant.name == BASE)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
         kept = min(fitting, _count_shared_epochs(group)) if shared else 0
         needed = min(room, plain_bytes + kept * epoch_bytes)
@@ -125,7 +125,7 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, fe
             rounds[-1].fillings.append(Filling(first, images, kept, seconds))
         for trial in group:
             estimated = _estimate(trial, speeds[network_of(trial)], kept)
-            rounds[-1].planned.append(Planned(trial, estimated, shared or not is_augmented(trial.settings)))
+            rounds[-1].planned.append(Planned(trial, estimated, shared or not trial.settings.is_augmented))
     for one in rounds:
         one.planned.sort(key=lambda planned: -planned.seconds)
     return rounds
@@ -133,15 +133,15 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, fe
 
 def _count_shared_epochs(group: Sequence[Trial]) -> int:
     """Returns how many epochs at least two trainings have; of one training alone, all that it has."""
-    epochs = sorted((trial.settings["epochs"] for trial in group), reverse=True)
+    epochs = sorted((trial.settings.epochs for trial in group), reverse=True)
     return int(epochs[min(1, len(epochs) - 1)])
 
 
 def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
     """Returns the seconds of a training, of which `kept` epochs are in the feature cache."""
-    epochs, images = trial.settings["epochs"], len(trial.fold.train)
+    epochs, images = trial.settings.epochs, len(trial.fold.train)
     # Without augmentation the first epoch's images are those of all others.
-    computed = 1 if not is_augmented(trial.settings) else max(0, epochs - kept) + 1
+    computed = 1 if not trial.settings.is_augmented else max(0, epochs - kept) + 1
     passes = (epochs + 1) * images / speed.tail
     return speed.start + computed * images / speed.base + passes
 
@@ -156,15 +156,15 @@ def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
     return total
 
 
-def describe_feature_cache(rounds: Sequence[Round], settings: Mapping[str, Any]) -> str:
+def describe_feature_cache(rounds: Sequence[Round], feature_cache_gb: float) -> str:
     """Returns how much of the disk the feature cache takes at most, as a clause."""
     needed = sum(one.cache_bytes for one in rounds) / 1e9
-    if settings["feature_cache_gb"] == 0:
+    if feature_cache_gb == 0:
         return "nothing is kept in the feature cache (feature_cache_gb is 0)"
-    if needed <= settings["feature_cache_gb"]:
+    if needed <= feature_cache_gb:
         return f"the feature cache takes up to {needed:.1f} GB"
     return (
         f"the feature cache would take {needed:.1f} GB and may take "
-        f"{settings['feature_cache_gb']:g} (feature_cache_gb): it is filled and "
+        f"{feature_cache_gb:g} (feature_cache_gb): it is filled and "
         f"emptied in {len(rounds)} rounds"
     )

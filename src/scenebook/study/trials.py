@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.run_files import STUDY_RECORDS
+from scenebook.core.settings import TRAINING, Settings
 from scenebook.network.code_digests import digest_training_code
-from scenebook.study.plan import CHANGEABLE, Variant
+from scenebook.study.plan import LAYERS, Variant
 
 _FORMAT = 1
-_OF_THE_NETWORK = ("backbone", "image_size", "augmentation_seed")
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,26 @@ class Trial:
     Attributes:
         variant: The variant.
         number: Which of the variant's seeds, from 0.
-        settings: All settings of the training, `seed` among them; `trainable_base_layers` may be one of `LAST`.
+        settings: All settings of the training but its `layers`, `seed` among them.
         fold: The images.
         key: SHA-256 of what the outcome depends on.
     """
 
     variant: Variant
     number: int
-    settings: Mapping[str, Any]
+    settings: Settings
     fold: Fold
     key: str
 
     @property
     def name(self) -> str:
         """For people to read."""
-        return f"{self.variant.title}, seed {self.settings['seed']}" if self.variant.seeds > 1 else self.variant.title
+        return f"{self.variant.title}, seed {self.settings.seed}" if self.variant.seeds > 1 else self.variant.title
+
+    @property
+    def layers(self) -> int | str:
+        """How many of the backbone's last layers are trained, or one of `plan.LAST`."""
+        return cast("int | str", self.variant.change.get(LAYERS, self.settings.trainable_base_layers))
 
     @property
     def file(self) -> str:
@@ -58,7 +63,8 @@ class Task:
 
     Attributes:
         run_dir: The run directory.
-        settings: All settings of the training; `trainable_base_layers` may be one of `plan.LAST`.
+        settings: All settings of the training but its `layers`.
+        layers: How many of the backbone's last layers are trained, or one of `plan.LAST`.
         train: Rows of `data/splits.csv` that are trained on, int64 `(n,)`.
         validation: Rows that are evaluated on, int64 `(m,)`.
         keep_views: Whether a feature cache keeps the augmented views.
@@ -66,7 +72,8 @@ class Task:
     """
 
     run_dir: Path
-    settings: Mapping[str, Any]
+    settings: Settings
+    layers: int | str
     train: np.ndarray
     validation: np.ndarray
     keep_views: bool = True
@@ -74,7 +81,7 @@ class Task:
 
 
 def list_trials(
-    variants: Sequence[Variant], settings: Mapping[str, Any], folds: Sequence[Fold], weights_sha256: str | None
+    variants: Sequence[Variant], settings: Settings, folds: Sequence[Fold], weights_sha256: str | None
 ) -> list[Trial]:
     """Returns every training that the variants ask for, those of one variant together.
 
@@ -87,19 +94,20 @@ def list_trials(
     code = sha256_lines(digest_training_code().values())
     trials = []
     for variant in variants:
+        changed = variant.apply_to(settings)
         for number in range(variant.seeds):
             fold = folds[number % len(folds)]
-            changed = {**settings, **variant.change, "seed": settings["seed"] + number}
+            seeded = changed.model_copy(update={"seed": settings.seed + number})
             about = {
                 "format": _FORMAT,
-                "settings": {name: changed[name] for name in (*CHANGEABLE, *_OF_THE_NETWORK, "seed")},
+                "settings": {**seeded.model_dump(include=set(TRAINING)), **variant.change},
                 "weights": weights_sha256,
                 "images": fold.digest,
                 "versions": training_versions(),
                 "code": code,
             }
             key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-            trials.append(Trial(variant, number, changed, fold, key))
+            trials.append(Trial(variant, number, seeded, fold, key))
     return trials
 
 

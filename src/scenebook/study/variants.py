@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ import tensorflow as tf
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, SPLITS
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages, open_images
 from scenebook.network import fitting, training
 from scenebook.network.architecture import describe_network
@@ -21,7 +21,7 @@ from scenebook.network.classifier import count_parameters
 from scenebook.network.feature_cache.opening import estimate_bytes
 from scenebook.network.frozen.cutting import describe_frozen_layers, split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
-from scenebook.study.plan import LAST, LAYERS
+from scenebook.study.plan import LAYERS
 from scenebook.study.records import pack
 from scenebook.study.trials import Task
 
@@ -57,7 +57,7 @@ def train_variant(task: Task) -> dict[str, Any]:
     assert fit.train_probs is not None
     assert fit.val_probs is not None
     return {
-        "settings": settings,
+        "settings": settings.model_dump(),
         "history": fit.history.to_dict("list"),
         **_score("train", fit.train_probs, train.labels),
         **_score("val", fit.val_probs, validation.labels),
@@ -74,11 +74,11 @@ def fill_feature_cache(task: Task) -> int:
         How many rows the feature cache has of these.
     """
     settings, (train, _), num_classes = _open(task)
-    training.initialize_determinism(settings["seed"])
+    training.initialize_determinism(settings.seed)
     base, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
-    with fitting.open_stream(base, compile_once(base, settings["frozen_layers_runtime"]), settings, train) as stream:
+    with fitting.open_stream(base, compile_once(base, settings.frozen_layers_runtime), settings, train) as stream:
         for epoch in task.epochs:
-            for _ in stream.batches(stream.list_missing(epoch), epoch, settings["batch_size"]):
+            for _ in stream.batches(stream.list_missing(epoch), epoch, settings.batch_size):
                 pass
         return sum(len(train) - len(stream.list_missing(epoch)) for epoch in task.epochs)
 
@@ -92,10 +92,10 @@ def measure_speed(task: Task) -> dict[str, Any]:
     """
     started = time.perf_counter()
     settings, (train, _), num_classes = _open(task)
-    training.initialize_determinism(settings["seed"])
+    training.initialize_determinism(settings.seed)
     model = fitting.build_frozen_classifier(settings, num_classes)
     base, tail = split_frozen(model)
-    run_base = compile_once(base, settings["frozen_layers_runtime"])
+    run_base = compile_once(base, settings.frozen_layers_runtime)
     with fitting.open_stream(base, run_base, settings, train, keep_views=False) as stream:
 
         def stream_some() -> Any:
@@ -104,8 +104,8 @@ def measure_speed(task: Task) -> dict[str, Any]:
         tensors = stream_some()
         start = time.perf_counter() - started
         base_seconds = _time(stream_some)
-    tail.compile(keras.optimizers.SGD(settings["learning_rate"], momentum=0.9), "categorical_crossentropy")
-    count = settings["batch_size"]
+    tail.compile(keras.optimizers.SGD(settings.learning_rate, momentum=0.9), "categorical_crossentropy")
+    count = settings.batch_size
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
     labels = tf.one_hot(np.resize(train.labels, count), num_classes)
     tail.train_on_batch(rows, labels)
@@ -133,36 +133,34 @@ def _time(do: Any) -> float:
     return time.perf_counter() - started
 
 
-def _open(task: Task) -> tuple[dict[str, Any], list[SplitImages], int]:
+def _open(task: Task) -> tuple[Settings, list[SplitImages], int]:
     # What the worker's last task has left behind.
     keras.backend.clear_session()
     run_dir = RunDirectory(task.run_dir)
     class_names = run_dir.read_json(CLASSES)["classes"]
     splits = run_dir.read_csv(SPLITS)
     parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (task.train, task.validation)]
-    settings = dict(task.settings)
-    if settings[LAYERS] in LAST:
-        settings[LAYERS] = count_last_layers(settings, settings[LAYERS])
-    return settings, parts, len(class_names)
+    layers = task.layers if isinstance(task.layers, int) else count_last_layers(task.settings, task.layers)
+    return task.settings.model_copy(update={LAYERS: layers}), parts, len(class_names)
 
 
-def count_last_layers(settings: Mapping[str, Any], what: str) -> int:
+def count_last_layers(settings: Settings, what: str) -> int:
     """Returns how many of the backbone's last layers its last residual block, or its last stage, are.
 
     Args:
-        settings: `backbone` and `image_size`, by their names.
+        settings: `backbone` and `image_size` count.
         what: `last block` or `last stage`.
 
     Raises:
         InputError: The backbone has no residual block.
     """
-    base_model = build_backbone(settings["backbone"], image_size=settings["image_size"], weights="random")
+    base_model = build_backbone(settings.backbone, image_size=settings.image_size, weights="random")
     network = describe_network(base_model)
     if what == "last block":
         if network.block is None:
             raise InputError(
                 "Expected a backbone with residual blocks.",
-                received={"backbone": settings["backbone"], LAYERS: what},
+                received={"backbone": settings.backbone, LAYERS: what},
                 advice="Name a number of layers in a plan of your own.",
             )
         layers = {layer.name for layer in network.block.layers}

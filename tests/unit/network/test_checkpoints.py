@@ -44,7 +44,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / "cache"))
 
 
-def make_settings(**changes: Any) -> dict[str, Any]:
+def make_settings(**changes: Any) -> Settings:
     given = {
         "image_size": SIDE,
         "epochs": 4,
@@ -53,7 +53,7 @@ def make_settings(**changes: Any) -> dict[str, Any]:
         "feature_cache_gb": 0,
         "frozen_layers_runtime": "tensorflow",
     }
-    return Settings(**{**given, **changes}).model_dump()
+    return Settings(**{**given, **changes})
 
 
 class Killed(Exception):
@@ -78,7 +78,7 @@ class KilledInEpoch(keras.callbacks.Callback):
             raise Killed
 
 
-def fit(settings: dict[str, Any], run_dir: RunDirectory | None, callback: KilledInEpoch) -> fitting.Fit:
+def fit(settings: Settings, run_dir: RunDirectory | None, callback: KilledInEpoch) -> fitting.Fit:
     return fitting.fit_variant(settings, TRAIN, VALIDATION, num_classes=CLASSES, callbacks=[callback], run_dir=run_dir)
 
 
@@ -115,7 +115,7 @@ def keep(run_dir: RunDirectory, **changes: Any) -> tuple[keras.Sequential, Check
     training.initialize_determinism(0)
     model = fitting.build_frozen_classifier(settings, CLASSES)
     base, tail = split_frozen(model)
-    tail.compile(keras.optimizers.SGD(settings["learning_rate"], momentum=0.9), loss="categorical_crossentropy")
+    tail.compile(keras.optimizers.SGD(settings.learning_rate, momentum=0.9), loss="categorical_crossentropy")
     history = training.HistoryWriter(run_dir)
     key = make_fit_key(settings, TRAIN, VALIDATION, base=base, tail=tail, runtime="TensorFlow", feeds=[make_batches])
     return model, Checkpoint(run_dir, model, tail, history, key), history

@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.settings import AUGMENTATION, Settings
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import fitting, inputs, training
 from scenebook.network.augmentation import build_augmentation, make_view_seed
@@ -50,40 +50,41 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def make_settings(**changes: Any) -> dict[str, Any]:
+def make_settings(**changes: Any) -> Settings:
     given = {"image_size": SIDE, "epochs": 2, "batch_size": 8, "head_units": 8}
-    return Settings(**{**given, **changes}).model_dump()
+    return Settings(**{**given, **changes})
 
 
 @functools.cache
 def fit_whole_model(trained: int) -> tuple[list[np.ndarray], dict[str, list[float]]]:
     """Weights and history of the same training as plain Keras writes it: one model, `fit` on augmented images."""
     settings = make_settings(trainable_base_layers=trained)
-    training.initialize_determinism(settings["seed"])
+    training.initialize_determinism(settings.seed)
     model = fitting.build_frozen_classifier(settings, CLASSES)
-    preprocess_input = preprocessing(settings["backbone"])
-    augment = build_augmentation(**{name: settings[name] for name in AUGMENTATION})
+    preprocess_input = preprocessing(settings.backbone)
+    augment = build_augmentation(**settings.augmentation)
     read, keys, labels = inputs.make_reader(TRAIN), make_keys(TRAIN.digests), tf.one_hot(TRAIN.labels, CLASSES)
-    size = settings["batch_size"]
+    size = settings.batch_size
 
     def make_batches() -> Any:
-        for epoch in range(settings["epochs"]):
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(TRAIN)), seed=[settings["seed"], epoch])
+        for epoch in range(settings.epochs):
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(TRAIN)), seed=[settings.seed, epoch])
             for start in range(0, len(TRAIN), size):
                 batch = order[start : start + size]
-                seeds = make_view_seed(settings["augmentation_seed"], tf.gather(keys, batch), epoch)
+                seeds = make_view_seed(settings.augmentation_seed, tf.gather(keys, batch), epoch)
                 yield preprocess_input(augment(read(batch), seeds)), tf.gather(labels, batch)
 
     schedule = keras.optimizers.schedules.InverseTimeDecay(
-        settings["learning_rate"], decay_steps=1, decay_rate=settings["decay"]
+        settings.learning_rate, decay_steps=1, decay_rate=settings.decay
     )
-    optimizer = keras.optimizers.SGD(schedule, momentum=settings["momentum"])
+    optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
     model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    options = {"num_classes": CLASSES, "batch_size": size, "preprocess_input": preprocess_input}
     history = model.fit(
         make_batches(),
-        validation_data=inputs.make_ds(VALIDATION, **options),
-        epochs=settings["epochs"],
+        validation_data=inputs.make_ds(
+            VALIDATION, num_classes=CLASSES, batch_size=size, preprocess_input=preprocess_input
+        ),
+        epochs=settings.epochs,
         steps_per_epoch=math.ceil(len(TRAIN) / size),
         shuffle=False,
         verbose=0,
@@ -91,7 +92,7 @@ def fit_whole_model(trained: int) -> tuple[list[np.ndarray], dict[str, list[floa
     return model.get_weights(), history.history
 
 
-def fit_tail(settings: dict[str, Any]) -> fitting.Fit:
+def fit_tail(settings: Settings) -> fitting.Fit:
     return fitting.fit_variant(settings, TRAIN, VALIDATION, num_classes=CLASSES)
 
 
@@ -100,7 +101,7 @@ def check_the_tail(trained: int, sizes: list[int], runtime: str) -> None:
     settings = make_settings(trainable_base_layers=trained, frozen_layers_runtime=runtime)
     weights, expected = fit_whole_model(trained)
     for feature_cache_gb in sizes:
-        fit = fit_tail({**settings, "feature_cache_gb": feature_cache_gb})
+        fit = fit_tail(settings.updated({"feature_cache_gb": feature_cache_gb}))
         for name, values in expected.items():
             np.testing.assert_allclose(fit.history[name], values, rtol=1e-4)
         # Moving averages of the batch normalisation among them.
@@ -133,7 +134,7 @@ def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
         thread.join()
 
 
-def make_stream(settings: dict[str, Any], train: SplitImages) -> tuple[FeatureStream, Any, list[int]]:
+def make_stream(settings: Settings, train: SplitImages) -> tuple[FeatureStream, Any, list[int]]:
     training.initialize_determinism(0)
     base, _ = split_frozen(fitting.build_frozen_classifier(settings, CLASSES))
     run = Counted(base)
@@ -211,7 +212,7 @@ def test_other_seeds_are_trained_first_and_tested_afterwards(run_dir: RunDirecto
     settings = make_settings(seeds=2, epochs=1)
     others = fitting.repeat_training(settings, TRAIN, VALIDATION, TEST, num_classes=CLASSES, run_dir=run_dir)
     assert others["seed"].tolist() == [1]
-    fit = fit_tail({**settings, "seed": 1})
+    fit = fit_tail(settings.updated({"seed": 1}))
     assert others["val_loss"][0] == fit.history["val_loss"].iloc[-1]
     images = preprocessing("embedded")(TEST.stored.astype(np.float32))
     right = fit.model.predict(images, verbose=0).argmax(axis=1) == TEST.labels

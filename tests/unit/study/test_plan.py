@@ -16,8 +16,8 @@ from scenebook.study.verdicts import check_claims
 CLAIMS = load_claims(claims_path(None)).claims
 
 
-def settings(**changes: Any) -> dict[str, Any]:
-    return Settings(**changes).model_dump()
+def settings(**changes: Any) -> Settings:
+    return Settings(**changes)
 
 
 def load(tmp_path: Path, text: str, **changes: Any) -> list[Any]:

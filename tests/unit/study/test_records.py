@@ -23,14 +23,14 @@ VARIANT = Variant("hot", "hot *and* {wild}", {"learning_rate": 0.01}, "learning-
 
 
 def make_trials(weights: str | None = "a" * 64, **changes: Any) -> list[Trial]:
-    settings = Settings(**changes).model_dump()
+    settings = Settings(**changes)
     folds = make_folds(SPLITS, 2, seed=0)
     return list_trials([make_base(2), VARIANT], settings, folds, weights)
 
 
 def make_outcome(trial: Trial) -> dict[str, Any]:
     return {
-        "settings": dict(trial.settings),
+        "settings": trial.settings.model_dump(),
         "history": {"epoch": [1], "loss": [0.5], "accuracy": [0.8], "val_loss": [0.6], "val_accuracy": [0.7],
                     "learning_rate": [0.01], "seconds": [1.0]},
         "train_loss": 0.4, "train_accuracy": 0.9, "val_loss": 0.6, "val_accuracy": 0.5,
@@ -54,7 +54,7 @@ def test_a_record_comes_back_as_it_was(run_dir: RunDirectory) -> None:
 
 def test_each_seed_has_its_own_seed_and_fold() -> None:
     trials = make_trials()
-    assert [trial.settings["seed"] for trial in trials] == [0, 1, 0, 1]
+    assert [trial.settings.seed for trial in trials] == [0, 1, 0, 1]
     assert trials[0].fold is trials[2].fold
     assert trials[0].fold is not trials[1].fold
     assert len({trial.key for trial in trials}) == 4

@@ -22,7 +22,7 @@ SPEED = Speed(start=1.0, base=10.0, tail=100.0, row_bytes=1_000_000)
 
 
 def make_trials(*variants: Variant, **changes: Any) -> list[Trial]:
-    settings = Settings(**{"epochs": 2, **changes}).model_dump()
+    settings = Settings(**{"epochs": 2, **changes})
     return list_trials(variants, settings, make_folds(SPLITS, 2, seed=0), None)
 
 
@@ -66,7 +66,7 @@ def test_of_what_does_not_fit_at_all_as_many_epochs_are_kept_as_do() -> None:
 def test_without_a_feature_cache_nothing_is_filled_in() -> None:
     (one,) = plan(make_base(2), LONGER, feature_cache_gb=0)
     assert one.fillings == []
-    assert "nothing is kept" in describe_feature_cache([one], {"feature_cache_gb": 0})
+    assert "nothing is kept" in describe_feature_cache([one], 0)
 
 
 def test_random_weights_share_nothing_between_seeds() -> None:
@@ -85,8 +85,8 @@ def test_more_workers_are_faster_but_not_than_the_longest_training() -> None:
 
 def test_the_room_that_the_feature_cache_takes_is_told() -> None:
     rounds = plan(make_base(2), feature_cache_gb=8)
-    assert describe_feature_cache(rounds, {"feature_cache_gb": 8}) == "the feature cache takes up to 0.2 GB"
+    assert describe_feature_cache(rounds, 8) == "the feature cache takes up to 0.2 GB"
     rounds = plan(make_base(2), DEEPER, feature_cache_gb=0.3)
-    assert describe_feature_cache(rounds, {"feature_cache_gb": 0.3}) == (
+    assert describe_feature_cache(rounds, 0.3) == (
         "the feature cache would take 0.5 GB and may take 0.3 (feature_cache_gb): it is filled and emptied in 2 rounds"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenebook.core.settings import RANDOM, is_augmented
+from scenebook.core.settings import RANDOM, make_settings
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
 
@@ -122,7 +122,7 @@ def tell_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
         scores: The content of `evaluation/metrics.json`.
     """
     how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
-    views = "with augmentation" if is_augmented(recipe) else "without augmentation"
+    views = "with augmentation" if make_settings(recipe).is_augmented else "without augmentation"
     return (
         f"A classifier for {{k}} classes of {{kind}} (data set *{{name}}*) is trained {how} {{backbone}}. "
         f"It learns from {{train:,}} images over {{epochs}} {views}. On {{test:,}} test images, used only after "

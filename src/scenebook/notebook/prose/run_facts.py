@@ -23,7 +23,7 @@ from scenebook.core.run_files import (
     SPLITS,
 )
 from scenebook.core.sentences import Sourced
-from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, is_augmented
+from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, make_settings
 from scenebook.core.wording import count_noun
 from scenebook.evaluation.metrics.report import list_confusions
 
@@ -61,7 +61,7 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         **splits,
         "confusion": tell_commonest_error(matrix),
         "train_accuracy": float(history["accuracy"]),
-        "augmented": is_augmented(recipe),
+        "augmented": make_settings(recipe).is_augmented,
         "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
     }
     origins = {
