@@ -15,7 +15,7 @@ from tests.unit.study.test_folds import make_splits
 
 SPLITS = make_splits()  # 81 images that are not test: 72 and 9
 LONGER = Variant("longer", "longer", {"epochs": 6}, "epochs", "forward", 2)
-PLAIN = Variant("plain", "plain", dict.fromkeys(AUGMENTATION, 0), None, "", 1)
+PLAIN = Variant("plain", "plain", {**dict.fromkeys(AUGMENTATION, 0), "horizontal_flip": False}, None, "", 1)
 STILL = Variant("still", "still", {"rotation_range": 0}, None, "", 1)
 DEEPER = Variant("deeper", "deeper", {"trainable_base_layers": "last stage"}, "more-layers", "forward", 2)
 SPEED = Speed(start=1.0, base=10.0, tail=100.0, row_bytes=1_000_000)
