@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.data.scenes.canvas import Canvas, Colour, Field, Grey, centred, mix, stretch
+from scenebook.data.scenes.canvas import Canvas, Colour, Field, Grey, centred, mix, paint_sky, stretch
 from scenebook.data.scenes.objects import paint_birds, paint_conifer, paint_hut, paint_stones
-from scenebook.data.scenes.sky import paint_sky
 
 SNOW: Colour = (247, 250, 252)
 SNOW_SHADE: Colour = (128, 156, 194)
@@ -17,12 +16,10 @@ DARK: Colour = (26, 28, 40)
 
 
 def paint_alpine(canvas: Canvas, ice: float) -> None:
-    """Peaks above a valley.
+    """Peaks above a valley, of which `ice` tells how much is under snow and ice.
 
-    Args:
-        canvas: What is painted on, with its light and random numbers.
-        ice: How much of the land is under snow and ice: 0 is a bare peak over a green valley, 1 a white one over a
-            valley filled with ice. Everything that differs between glacier and mountain follows from it.
+    0 is a bare peak over a green valley, 1 a white one over a valley filled with ice. Everything that differs between
+    glacier and mountain follows from it.
     """
     foot = canvas.between(0.58, 0.74)
     paint_sky(canvas, foot)
@@ -43,11 +40,7 @@ def paint_alpine(canvas: Canvas, ice: float) -> None:
 
 
 def paint_range(canvas: Canvas, foot: float, top: float, rock: Colour, ice: float, grain: Grey, depth: float) -> Field:
-    """One range of peaks from `top` down to `foot`, snow above a snow line that `ice` lowers.
-
-    Returns:
-        Its outline, float32 `(side,)`.
-    """
+    """One range of peaks from `top` down to `foot`, snow above a line that `ice` lowers. Returns its outline."""
     line = summits(canvas, foot, top)
     mask = canvas.rows >= line
     grey = faces(canvas, line, grain, foot - top)

@@ -1,4 +1,4 @@
-"""What every scene is painted with: a canvas, a light, noise and outlines.
+"""What every scene is painted with: a canvas, noise and outlines, a light, and the sky.
 
 Images have to be the same on every machine, so nothing here calls a transcendental function: random numbers come from
 `Generator.random` and `Generator.integers`, noise is made of integers, and outlines of sums and products.
@@ -7,7 +7,7 @@ Images have to be the same on every machine, so nothing here calls a transcenden
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -56,25 +56,17 @@ def vary(rng: np.random.Generator, colour: Colour, spread: int) -> Colour:
     return red, green, blue
 
 
-@dataclass
 class Canvas:
     """A square canvas, the light on it, and the random numbers of one image.
 
     Positions are fractions of the side, (0, 0) at the top left. Arrays are `(side, side)`.
     """
 
-    rng: np.random.Generator
-    side: int
-    mood: Mood
-    image: Image.Image = field(init=False)
-    pen: ImageDraw.ImageDraw = field(init=False)
-    rows: Field = field(init=False)
-    columns: Field = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.image = Image.new("RGB", (self.side, self.side))
+    def __init__(self, rng: np.random.Generator, side: int, mood: Mood) -> None:
+        self.rng, self.side, self.mood = rng, side, mood
+        self.image = Image.new("RGB", (side, side))
         self.pen = ImageDraw.Draw(self.image)
-        steps = np.arange(self.side, dtype=np.float32) / np.float32(self.side)
+        steps = np.arange(side, dtype=np.float32) / np.float32(side)
         self.rows, self.columns = steps[:, None], steps[None, :]
 
     def between(self, low: float, high: float) -> float:
@@ -101,12 +93,9 @@ class Canvas:
         return mix((red, green, blue), self.mood.sky_low, min(1.0, self.mood.haze * depth))
 
     def noise(self, rows: int, columns: int, octaves: int = 2) -> Grey:
-        """Smooth random grey, uint8 `(side, side)`, about 128 on average.
+        """Smooth random grey, about 128 on average, of so many blobs from top to bottom and from left to right.
 
-        Args:
-            rows: Number of blobs from top to bottom.
-            columns: Number of blobs from left to right.
-            octaves: Layers, each twice as fine and half as strong as the one before.
+        Each of the `octaves` layers is twice as fine and half as strong as the one before.
         """
         # Painted at the half of the canvas that is kept in the end, and enlarged once.
         half = (self.side // 2, self.side // 2)
@@ -119,14 +108,9 @@ class Canvas:
         return np.asarray(grey.resize((self.side, self.side), Image.Resampling.BILINEAR))
 
     def outline(self, heights: Sequence[float], rough: float) -> Field:
-        """Broken line through given heights, by midpoint displacement.
+        """Broken line through heights at equal steps, by midpoint displacement: its height in each column, `(side,)`.
 
-        Args:
-            heights: Height at equal steps from left to right, as fractions of the side.
-            rough: How far midpoints are moved at most in the first round, as a fraction of the side; halved each round.
-
-        Returns:
-            Height in each column, float32 `(side,)`.
+        Midpoints are moved by up to `rough`, a fraction of the side, in the first round, and half as far in each further.
         """
         line = np.array(heights, dtype=np.float64)
         while len(line) < self.side:
@@ -137,29 +121,18 @@ class Canvas:
         return line[np.arange(self.side) * (len(line) - 1) // (self.side - 1)].astype(np.float32)
 
     def moved(self, grey: Grey, rows: Field, columns: Field) -> Grey:
-        """Grey whose pixels are taken from other places, the nearest pixel of the canvas each.
-
-        Args:
-            grey: uint8 `(side, side)`.
-            rows: Row from which each pixel is taken, as a fraction of the side; with `columns`, `(side, side)`.
-            columns: Column from which each pixel is taken.
-        """
+        """Grey whose pixels are taken from other places: from these rows and columns, fractions of the side."""
         last = self.side - 1
         taken = np.clip(rows * self.side, 0, last).astype(np.intp) * self.side
         return grey.take(taken + np.clip(columns * self.side, 0, last).astype(np.intp))
 
     def paint(self, mask: Mask, grey: Grey, dark: Colour, light: Colour) -> None:
-        """Paint where the mask is set: `dark` where `grey` is 0, `light` where it is 255.
-
-        Args:
-            mask: bool or uint8 opacity, `(side, side)`.
-            grey: Texture, uint8 `(side, side)`.
-            dark: Colour of black.
-            light: Colour of white.
-        """
+        """Paint where the mask is set, or as opaque as it says: `dark` where `grey` is 0, `light` where it is 255."""
         opacity = mask.astype(np.uint8) * 255 if mask.dtype == np.bool_ else mask
+        steps = np.arange(256)[:, None]
+        colours = (np.array(dark) * (255 - steps) + np.array(light) * steps) // 255
         texture = Image.fromarray(grey)
-        texture.putpalette(palette(dark, light))
+        texture.putpalette(colours.astype(np.uint8).tobytes())
         self.image.paste(texture.convert("RGB"), mask=Image.fromarray(opacity))
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
@@ -194,7 +167,55 @@ def centred(grey: Grey) -> Field:
     return (grey.astype(np.float32) - np.float32(127.5)) / np.float32(255)
 
 
-def palette(dark: Colour, light: Colour) -> bytes:
-    """The 256 colours from `dark` to `light`, as Pillow's palettes want them."""
-    steps = np.arange(256)[:, None]
-    return ((np.array(dark) * (255 - steps) + np.array(light) * steps) // 255).astype(np.uint8).tobytes()
+MOODS = (
+    Mood((62, 124, 200), (188, 216, 236), (1.0, 1.0, 0.97), haze=0.30, clouds=0.35, lamps=0.02),
+    Mood((84, 82, 140), (246, 176, 120), (0.94, 0.77, 0.70), haze=0.40, clouds=0.45, lamps=0.35),
+    Mood((132, 142, 156), (204, 208, 210), (0.84, 0.87, 0.90), haze=0.42, clouds=0.75, lamps=0.12),
+    Mood((178, 186, 194), (214, 216, 214), (0.88, 0.90, 0.90), haze=0.66, clouds=0.30, lamps=0.12),
+)
+
+
+def draw_mood(rng: np.random.Generator) -> Mood:
+    """Light of one image: one of the four moods, drawn some way towards another."""
+    first, second = (MOODS[int(position)] for position in rng.integers(len(MOODS), size=2))
+    share = 0.45 * float(rng.random())
+
+    def between(low: float, high: float) -> float:
+        return low + (high - low) * share
+
+    red, green, blue = (between(a, b) for a, b in zip(first.light, second.light, strict=True))
+    return Mood(
+        vary(rng, mix(first.sky_top, second.sky_top, share), 16),
+        vary(rng, mix(first.sky_low, second.sky_low, share), 16),
+        (red, green, blue),
+        haze=between(first.haze, second.haze) * (0.6 + 0.5 * float(rng.random())),
+        clouds=between(first.clouds, second.clouds) * (0.3 + 1.2 * float(rng.random())),
+        lamps=between(first.lamps, second.lamps),
+    )
+
+
+def paint_sky(canvas: Canvas, horizon: float) -> None:
+    """Fill the canvas with sky: a gradient down to the horizon, perhaps a sun, and clouds."""
+    mood = canvas.mood
+    fall = np.clip(canvas.rows / horizon, 0, 1) + 0 * canvas.columns
+    wash = (canvas.noise(2, 3, 1).astype(np.int16) - 128) // 10
+    everywhere = np.full((canvas.side, canvas.side), 255, dtype=np.uint8)
+    canvas.paint(everywhere, np.clip(fall * 255 + wash, 0, 255).astype(np.uint8), mood.sky_top, mood.sky_low)
+    if mood.haze < 0.5 and canvas.chance(0.4):
+        paint_sun(canvas, horizon)
+    level = int(200 - 120 * min(1.0, mood.clouds))
+    billows = canvas.noise(5, 2, 3)
+    cloud = (stretch(billows, level, min(255, level + 60)).astype(np.uint16) * 5 // 6).astype(np.uint8)
+    bright = mix(mood.sky_low, (255, 255, 255), 0.6)
+    canvas.paint(cloud, billows, bright, mix(mood.sky_low, mood.sky_top, 0.35))
+
+
+def paint_sun(canvas: Canvas, horizon: float) -> None:
+    """A pale disc with a halo, anywhere above the horizon."""
+    height = canvas.between(0.2, 0.85)
+    centre, radius = (canvas.between(0.1, 0.9), horizon * height), canvas.between(0.03, 0.055)
+    behind = mix(canvas.mood.sky_top, canvas.mood.sky_low, height)
+    glow = mix(canvas.mood.sky_low, (255, 236, 190), 0.5)
+    for ring, share in ((2.6, 0.35), (1.8, 0.6)):
+        canvas.disc(centre, radius * ring, mix(behind, glow, share))
+    canvas.disc(centre, radius, mix((255, 244, 210), canvas.mood.sky_low, 0.25))

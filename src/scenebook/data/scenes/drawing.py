@@ -16,7 +16,6 @@ or of streets between high houses. Forest and sea have painters to themselves.
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -28,11 +27,9 @@ from PIL import Image
 
 from scenebook.core.errors import InputError
 from scenebook.data.scenes.alpine import paint_alpine
-from scenebook.data.scenes.canvas import Canvas
-from scenebook.data.scenes.coast import paint_sea
-from scenebook.data.scenes.sky import draw_mood
+from scenebook.data.scenes.canvas import Canvas, draw_mood
+from scenebook.data.scenes.sea_and_forest import paint_forest, paint_sea
 from scenebook.data.scenes.town import paint_town
-from scenebook.data.scenes.woods import paint_forest
 
 Painter = Callable[[Canvas, float], None]
 
@@ -58,7 +55,7 @@ def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDA
     Args:
         class_name: One of `CLASS_NAMES`.
         seed: Seed of the whole series, 0 or more.
-        index: Number of the image in its class, 0 or more; it does not matter how many are painted.
+        index: Number of the image in its class, 0 or more.
         size: Side of the image in pixels.
 
     Returns:
@@ -82,11 +79,7 @@ def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDA
 
 
 def finish(canvas: Canvas, size: int) -> NDArray[np.uint8]:
-    """Tilt the camera a little, cut off the margin, average down to `size`, and add grain.
-
-    Returns:
-        uint8 `(size, size, 3)`.
-    """
+    """Tilt the camera a little, cut off the margin, average down to `size`, and add grain."""
     side, target = canvas.side, SUPERSAMPLING * size
     margin = (side - target) // 2
     slope = canvas.between(-0.07, 0.07)
@@ -110,13 +103,6 @@ def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, see
     The folder appears whole or not at all: it is written beside its place under another name and then renamed. Drawn
     scenes that are there already are replaced.
 
-    Args:
-        folder: Where the images go.
-        train_per_class: Number of training images of each class.
-        test_per_class: Number of test images of each class.
-        seed: Seed of the series, 0 or more.
-        size: Side of the images in pixels.
-
     Raises:
         InputError: There is something in the folder that is not drawn scenes.
     """
@@ -135,17 +121,11 @@ def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, see
             for position in range(counts[split]):
                 image = draw_scene(class_name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
                 Image.fromarray(image).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
-        replace_folder(folder, partial)
+        if folder.exists():  # moved aside first, because no system renames onto a full folder
+            old = folder.rename(partial.with_suffix(".old"))
+            partial.rename(folder)
+            shutil.rmtree(old)
+        else:
+            partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def replace_folder(folder: Path, new: Path) -> None:
-    """Rename `new` to `folder`; what was there is moved aside first, because no system renames onto a full folder."""
-    if folder.exists():
-        old = new.with_suffix(".old")
-        os.replace(folder, old)
-        os.replace(new, folder)
-        shutil.rmtree(old)
-    else:
-        os.replace(new, folder)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenebook.data.scenes.canvas import Canvas, Colour, Point, mix
+from scenebook.data.scenes.canvas import Canvas, Colour, Point, mix, paint_sky
 from scenebook.data.scenes.objects import paint_birds, paint_person, paint_round_tree
-from scenebook.data.scenes.sky import paint_sky
 
 WALLS: tuple[Colour, ...] = (
     (206, 176, 132), (168, 92, 74), (222, 208, 184), (150, 152, 156), (196, 148, 128), (128, 146, 160), (178, 166, 148),
@@ -60,13 +59,10 @@ class House:
 
 
 def paint_town(canvas: Canvas, road: float) -> None:
-    """A street between house fronts, closed by one more front.
+    """A street between house fronts, closed by one more front after as much road as `road` says.
 
-    Args:
-        canvas: What is painted on, with its light and random numbers.
-        road: How far the street runs before a front closes it: at 0 that front fills the image above a strip of road,
-            at 1 it is far away between two rows of houses. Everything that differs between buildings and street
-            follows from it.
+    At 0 that front fills the image above a strip of road, at 1 it is far away between two rows of houses. Everything
+    that differs between buildings and street follows from it.
     """
     centre = (canvas.between(0.36, 0.64), canvas.between(0.52, 0.64))
     view = View(centre, canvas.between(0.26, 0.42), 0.06 + 0.74 * (1 - road) * (1 - road))
