@@ -16,8 +16,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from scenebook.data.audit import alignment
-from scenebook.data.audit.hashes import Candidates, Hashes, find_candidates
+from scenebook.data.audit.similarity import SIDE, compare_detail, find_candidates, make_thumbnail
 
 LARGE_SHARE = 0.01
 LARGE_MINIMUM = 20
@@ -51,55 +50,38 @@ def find_duplicates(
     """Finds exact and near duplicates.
 
     Args:
-        table: label, sha256, and the hashes of `dataset.measuring`; the row at position i belongs to `images[i]`.
+        table: label, sha256, and the hashes of `measuring.measure`; the row at position i belongs to `images[i]`.
         images: uint8 `(n or more, height, width, 3)`, may be memory-mapped.
         report: Called with the number of images compared and the number in all.
     """
-    firsts, unit = _first_of_equal_files(table["sha256"].to_numpy())
-    candidates = find_candidates(Hashes.of(table.iloc[firsts]), report=report)
-    found = Candidates(firsts[candidates.first], firsts[candidates.second], candidates.mirrored)
+    unit, _ = pd.factorize(table["sha256"])
+    firsts = np.unique(unit, return_index=True)[1]
+    candidates = find_candidates(table.iloc[firsts], report=report)
+    candidates = candidates.assign(first=firsts[candidates["first"]], second=firsts[candidates["second"]])
     copies = np.flatnonzero(firsts[unit] != np.arange(len(table)))
     exact = pd.DataFrame(
         {"first": firsts[unit[copies]], "second": copies, "exact": True, "mirrored": False, "similarity": 1.0}
     )
-    pairs = pd.concat([exact, _confirm(found, images)], ignore_index=True)
+    pairs = pd.concat([exact, _confirm(candidates, images)], ignore_index=True)
     group, large = _make_groups(pairs, table["label"].to_numpy())
     return DuplicateGroups(group, pairs, large)
 
 
-def _first_of_equal_files(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the position of the first file of each content, ascending, and for each file the index into these."""
-    codes, _ = pd.factorize(digests)
-    _, firsts = np.unique(codes, return_index=True)
-    return firsts, codes
-
-
-def _confirm(candidates: Candidates, images: np.ndarray) -> pd.DataFrame:
+def _confirm(candidates: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
     """Returns the candidates that are the same image, as rows of `DuplicateGroups.pairs`."""
-    rows = np.unique(np.concatenate([candidates.first, candidates.second]))
-    thumbnails = np.empty((len(rows), alignment.SIDE, alignment.SIDE), dtype=np.uint8)
+    rows, places = np.unique(candidates[["first", "second"]], return_inverse=True)
+    thumbnails = np.empty((len(rows), SIDE, SIDE), dtype=np.uint8)
     for position, row in enumerate(rows):
-        thumbnails[position] = alignment.make_thumbnail(images[row])
+        thumbnails[position] = make_thumbnail(images[row])
         if position % _PAGES == 0:
             _release_pages(images)
-    similarity = np.zeros(len(candidates), dtype=np.float32)
+    mirrored, similarity = candidates["mirrored"].to_numpy(), np.zeros(len(candidates))
     for start in range(0, len(candidates), _BATCH):
         batch = slice(start, start + _BATCH)
-        first = thumbnails[np.searchsorted(rows, candidates.first[batch])]
-        second = thumbnails[np.searchsorted(rows, candidates.second[batch])]
-        turned = candidates.mirrored[batch]
-        second[turned] = second[turned][:, :, ::-1]
-        similarity[batch] = alignment.compare(first, second)
-    same = similarity > 0
-    pairs = pd.DataFrame(
-        {
-            "first": candidates.first[same],
-            "second": candidates.second[same],
-            "exact": False,
-            "mirrored": candidates.mirrored[same],
-            "similarity": similarity[same].astype(float),
-        }
-    )
+        first, second = thumbnails[places[batch, 0]], thumbnails[places[batch, 1]]
+        second[mirrored[batch]] = second[mirrored[batch]][:, :, ::-1]
+        similarity[batch] = compare_detail(first, second)
+    pairs = candidates.assign(exact=False, similarity=similarity)[similarity > 0]
     # A symmetrical image may be like another one and like its mirror image: what is more alike counts.
     order = ["first", "second", "similarity", "mirrored"]
     return pairs.sort_values(order, ascending=[True, True, False, True]).drop_duplicates(["first", "second"])
@@ -171,16 +153,15 @@ def _describe_group(members: pd.DataFrame, *, large: bool) -> dict[str, Any]:
 
 def find_exact_duplicates(splits: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns groups of files with the same bytes: their paths, and whether they straddle splits or classes."""
-    groups = []
-    for _, rows in splits[splits.duplicated("sha256", keep=False)].groupby("sha256", sort=False):
-        groups.append(
-            {
-                "paths": list(rows["path"]),
-                "across_splits": bool(rows["split"].nunique() > 1),
-                "across_classes": bool(rows["label"].nunique() > 1),
-            }
-        )
-    return groups
+    copies = splits[splits.duplicated("sha256", keep=False)]
+    return [
+        {
+            "paths": list(rows["path"]),
+            "across_splits": bool(rows["split"].nunique() > 1),
+            "across_classes": bool(rows["label"].nunique() > 1),
+        }
+        for _, rows in copies.groupby("sha256", sort=False)
+    ]
 
 
 def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -> pd.DataFrame:

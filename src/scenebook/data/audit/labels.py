@@ -110,9 +110,6 @@ def compute_probabilities(
         groups: int `(n,)`: copies of one image have the same number.
         held: bool `(n,)`: training and validation images.
         seed: Seed of the folds.
-
-    Returns:
-        float64 `(n, num_classes)`.
     """
     points = _reduce(vectors, held, seed)
     folds = assign_folds(labels[held], groups[held], seed=seed)

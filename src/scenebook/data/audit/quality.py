@@ -51,7 +51,7 @@ def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
     """Applies all checks.
 
     Args:
-        splits: width, height, and the measures of `dataset.measuring`.
+        splits: width, height, and the measures of `measuring.measure`.
     """
     empty = EMPTY - splits["entropy"]
     checks = {

@@ -9,7 +9,6 @@ import pandas as pd
 
 from scenebook.data.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
 from scenebook.data.audit.quality import QualityFindings, find_odd_sizes, list_odd_images
-from scenebook.data.audit.shortcuts import Giveaway
 
 
 def audit_images(
@@ -19,7 +18,7 @@ def audit_images(
     *,
     duplicates: DuplicateGroups,
     odd: QualityFindings,
-    giveaways: Sequence[Giveaway],
+    giveaways: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """Collects all findings, ready for `data/audit.json`.
 
@@ -44,18 +43,15 @@ def audit_images(
         "odd_sizes": find_odd_sizes(splits).to_dict("records"),
         "odd_images": list_odd_images(splits, odd),
         "common_traits": list(odd.common),
-        "giveaways": [giveaway.to_json() for giveaway in giveaways],
+        "giveaways": list(giveaways),
         "classes_missing_in_test": [str(label) for label in counts.index[counts["test"] == 0]],
     }
-
-
-SPLIT_NAMES = ("train", "validation", "test")
 
 
 def count_images(splits: pd.DataFrame) -> pd.DataFrame:
     """Returns the images a class (rows) a split (columns `train`, `validation`, `test`); 0 where there are none."""
     counts = pd.crosstab(splits["label"], splits["split"])
-    return counts.reindex(columns=list(SPLIT_NAMES), fill_value=0)
+    return counts.reindex(columns=["train", "validation", "test"], fill_value=0)
 
 
 def compute_imbalance(counts: pd.DataFrame) -> float:

@@ -7,13 +7,12 @@ classifier is trained that sees nothing but three numbers of colour, or two of s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-FOLDS = 5
+_FOLDS = 5
 FEWEST = 20
 """Images a class. Of fewer, a rank statistic says little."""
 MOST_IMAGES = 10_000
@@ -25,28 +24,7 @@ are green, so only a class that outranks 19 of 20 others by it is remarkable. Si
 three of four is remarkable already."""
 
 
-@dataclass(frozen=True)
-class Giveaway:
-    """How well one kind of feature tells the classes.
-
-    Attributes:
-        feature: `colour` or `size`.
-        balanced_accuracy: Share of right answers, each class counting alike; in `[0, 1]`.
-        chance: What guessing reaches, one over the number of classes.
-        classes: AUC, the area under the receiver operating characteristic, of each class that is above the limit.
-    """
-
-    feature: str
-    balanced_accuracy: float
-    chance: float
-    classes: dict[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the content as JSON has it."""
-        return dict(vars(self))
-
-
-def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[Giveaway]:
+def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     """Cross-validates a classifier of each kind of feature on the training images.
 
     Args:
@@ -55,7 +33,10 @@ def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[Giveaway]:
         seed: Seed of the folds and of the trees.
 
     Returns:
-        A record a kind; none for sizes that hardly differ, and none at all where no two classes have enough images.
+        A record a kind, for `data/audit.json`; none for sizes that hardly differ, and none at all where no two classes
+        have enough images. It holds feature (`colour` or `size`), balanced_accuracy (the share of right answers, each
+        class counting alike, in `[0, 1]`), chance (what guessing reaches), and classes: the AUC, the area under the
+        receiver operating characteristic, of each class that is above the limit.
     """
     table = splits[splits["split"] == "train"]
     if "group" in table.columns:
@@ -72,18 +53,18 @@ def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[Giveaway]:
     found = []
     for feature, columns in FEATURES.items():
         if table.groupby(columns).size().max() < SAME_SIZE_SHARE * len(table):
-            found.append(_judge(feature, table[columns].to_numpy(dtype=float), table["label"].to_numpy(), seed))
+            found.append(_classify(feature, table[columns].to_numpy(dtype=float), table["label"].to_numpy(), seed))
     return found
 
 
-def _judge(feature: str, values: np.ndarray, labels: np.ndarray, seed: int) -> Giveaway:
+def _classify(feature: str, values: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, Any]:
     # Importing scikit-learn takes most of a second, which the command line does not have.
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     trees = ExtraTreesClassifier(25, min_samples_leaf=5, class_weight="balanced", random_state=seed)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     probs = cross_val_predict(trees, values, labels, cv=folds, method="predict_proba")
     names, counts = np.unique(labels, return_counts=True)
     classes = {}
@@ -92,7 +73,12 @@ def _judge(feature: str, values: np.ndarray, labels: np.ndarray, seed: int) -> G
         if area - 1.96 * _auc_error(area, counts[index], len(labels) - counts[index]) >= LIMITS[feature]:
             classes[str(name)] = round(area, 4)
     accuracy = float(balanced_accuracy_score(labels, names[probs.argmax(axis=1)]))
-    return Giveaway(feature, round(accuracy, 4), 1 / len(names), classes)
+    return {
+        "feature": feature,
+        "balanced_accuracy": round(accuracy, 4),
+        "chance": 1 / len(names),
+        "classes": classes,
+    }
 
 
 def _auc_error(area: float, positives: int, negatives: int) -> float:

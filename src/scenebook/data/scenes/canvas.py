@@ -110,7 +110,7 @@ class Canvas:
     def outline(self, heights: Sequence[float], rough: float) -> Field:
         """Broken line through heights at equal steps, by midpoint displacement: its height in each column, `(side,)`.
 
-        Midpoints are moved by up to `rough`, a fraction of the side, in the first round, and half as far in each further.
+        Midpoints are moved by up to `rough`, a fraction of the side, in the first round, then half as far each time.
         """
         line = np.array(heights, dtype=np.float64)
         while len(line) < self.side:

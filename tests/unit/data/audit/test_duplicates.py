@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from scenebook.data.audit import hashes
 from scenebook.data.audit.duplicates import DuplicateGroups, find_seen_in_training, list_groups, select_pairs
+from scenebook.data.audit.similarity import MOST_PARTNERS, find_candidates
 from scenebook.data.scenes.drawing import CLASS_NAMES, draw_scene
 from scenebook.notebook.prose.audit import caption_pairs
 from tests.unit.data.audit.images import CHANGES, find, make_photograph, pair_set, save_jpeg
@@ -45,8 +45,7 @@ def test_a_million_pairs_of_different_images_hold_no_false_one() -> None:
 def test_images_that_agree_only_in_their_large_areas_are_different() -> None:
     images = [make_photograph(seed, like=99) for seed in range(40)]
     table, found = find(images)
-    close = hashes.find_candidates(hashes.Hashes.of(table))
-    assert len(close) > 100
+    assert len(find_candidates(table)) > 100
     assert found.pairs.empty
 
 
@@ -68,6 +67,13 @@ def test_gradients_without_detail_are_not_compared() -> None:
     assert found.pairs.empty
 
 
+def hash_table(*hashes: np.ndarray) -> pd.DataFrame:
+    names = ("phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored")
+    return pd.DataFrame(
+        {name: [f"{value:016x}" for value in column] for name, column in zip(names, hashes, strict=True)}
+    )
+
+
 def test_the_search_by_hashes_is_exact() -> None:
     rng = np.random.default_rng(0)
     whole = rng.integers(0, 2**63, 300, dtype=np.uint64)
@@ -81,15 +87,15 @@ def test_the_search_by_hashes_is_exact() -> None:
     plain = near(whole, whole, 14) | near(inner, whole, 12) | near(whole, inner, 12)
     turned = near(whole, mirrored, 14) | near(inner, mirrored, 12) | near(whole, inner_mirrored, 12)
     expected = {(*pair, False) for pair in plain} | {(*pair, True) for pair in turned}
-    found = hashes.find_candidates(hashes.Hashes(whole, mirrored, inner, inner_mirrored))
-    assert set(zip(found.first.tolist(), found.second.tolist(), found.mirrored.tolist(), strict=True)) == expected
+    found = find_candidates(hash_table(whole, mirrored, inner, inner_mirrored))
+    assert set(found[["first", "second", "mirrored"]].itertuples(index=False, name=None)) == expected
     assert len(found) == len(expected)
 
 
 def test_thousands_of_equal_hashes_do_not_make_millions_of_pairs() -> None:
     equal = np.zeros(3000, dtype=np.uint64)
-    found = hashes.find_candidates(hashes.Hashes(equal, equal, equal, equal))
-    assert len(found) <= 3000 * hashes.MOST_PARTNERS
+    found = find_candidates(hash_table(equal, equal, equal, equal))
+    assert len(found) <= 3000 * MOST_PARTNERS
 
 
 def test_a_group_that_is_too_large_is_reported_and_not_kept_together() -> None:

@@ -19,14 +19,14 @@ def table() -> pd.DataFrame:
 
 
 def named(splits: pd.DataFrame) -> dict[str, list[str]]:
-    return {giveaway.feature: list(giveaway.classes) for giveaway in find_giveaways(splits, seed=0)}
+    return {giveaway["feature"]: list(giveaway["classes"]) for giveaway in find_giveaways(splits, seed=0)}
 
 
 def test_nothing_is_given_away_where_nothing_differs(table: pd.DataFrame) -> None:
     assert named(table) == {"colour": [], "size": []}
     (colour, _) = find_giveaways(table, seed=0)
-    assert colour.chance == 0.25
-    assert colour.balanced_accuracy == pytest.approx(0.25, abs=0.08)
+    assert colour["chance"] == 0.25
+    assert colour["balanced_accuracy"] == pytest.approx(0.25, abs=0.08)
 
 
 def test_a_class_of_its_own_colour_is_named(table: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Whether two images are the same one: laid over each other, and compared in what they show in detail.
+"""Which images are the same: pairs with similar perceptual hashes, laid over each other and compared in their detail.
 
 Two photographs of a beach agree in their large areas, sky above sea, and in nothing else. So what is compared is the
 detail, after the areas have served to find out how one image must be shifted and stretched to lie on the other.
@@ -6,9 +6,23 @@ detail, after the areas have served to find out how one image must be shifted an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy import ndimage
+
+RADIUS = 14
+"""Largest Hamming distance of two images that are candidates, of 64 bits. Copies that were saved or scaled anew lie
+within it; of pairs of different photographs 1 in 10,000."""
+INNER_RADIUS = 12
+"""The same where one of both is cut by 5 % on each side before: a copy that was cut on all sides may be further away
+than `RADIUS`, but is near to what its original is without its edges."""
+MOST_PARTNERS = 64
+"""Candidates an image at most, the closest ones: thousands of images that are nearly equal must not make millions of
+pairs."""
+_ROWS, _COLUMNS = 128, 4096  # a tile of distances fits into the processor's cache
 
 SIDE = 48
 """Height and width of the grey images that are compared, in pixels; of 96 pixels, a copy at scale 0.5 has as many."""
@@ -24,13 +38,79 @@ _DETAIL_SIGMA = 2.0
 _STRETCH, _SHIFT = 0.15, 4.0
 
 
+def find_candidates(
+    table: pd.DataFrame, *, report: Callable[[int, int], None] = lambda done, total: None
+) -> pd.DataFrame:
+    """Compares the hashes of every image with those of every other one and its mirror image. The search is exact.
+
+    Args:
+        table: The hashes that `measuring.measure` returns, a row an image.
+        report: Called with the number of images done and the number in all.
+
+    Returns:
+        A row a pair: first, second (positions in the table, first below second), and mirrored: the second one is like
+        the first one's mirror image. A pair may stand there twice, mirrored and not.
+    """
+    names = ("phash", "phash_mirrored", "phash_inner", "phash_inner_mirrored")
+    hashes = (np.array([int(text, 16) for text in table[name]], dtype=np.uint64) for name in names)
+    whole, mirrored, inner, inner_mirrored = hashes
+    comparisons = (
+        (whole, whole, RADIUS, False),
+        (whole, mirrored, RADIUS, True),
+        (inner, whole, INNER_RADIUS, False),
+        (whole, inner, INNER_RADIUS, False),
+        (inner, mirrored, INNER_RADIUS, True),
+        (whole, inner_mirrored, INNER_RADIUS, True),
+    )
+    columns = ["first", "second", "distance", "mirrored"]
+    parts = [pd.DataFrame(columns=columns, dtype=np.int64)]
+    for start in range(0, len(table), _ROWS):
+        rows = slice(start, start + _ROWS)
+        hits = [
+            np.column_stack([*hit, np.full(len(hit[0]), turned)])
+            for mine, others, radius, turned in comparisons
+            for hit in _compare_hashes(mine, rows, others, radius)
+        ]
+        if hits:
+            found = pd.DataFrame(np.concatenate(hits), columns=columns)
+            found = found.sort_values(["first", "distance", "second", "mirrored"])
+            found = found.drop_duplicates(["first", "second", "mirrored"])
+            parts.append(found.groupby("first").head(MOST_PARTNERS))
+        report(min(start + _ROWS, len(table)), len(table))
+    pairs = pd.concat(parts, ignore_index=True).drop(columns="distance")
+    return pairs.astype({"mirrored": bool})
+
+
+def _compare_hashes(
+    hashes: np.ndarray, rows: slice, others: np.ndarray, radius: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yields first, second and distance of the close pairs of these rows, tile by tile."""
+    mine = hashes[rows, None]
+    numbers = np.arange(rows.start, rows.start + len(mine))[:, None]
+    for left in range(rows.start, len(others), _COLUMNS):
+        distances = np.bitwise_count(mine ^ others[None, left : left + _COLUMNS])
+        width = distances.shape[1]
+        if left < rows.start + len(mine):
+            distances[numbers >= np.arange(left, left + width)] = 255
+        hits = np.flatnonzero(distances <= radius)
+        if len(hits) > len(mine) * MOST_PARTNERS:
+            # So many that sorting out the closest later would take all memory.
+            closest = np.argsort(distances, axis=1, kind="stable")[:, :MOST_PARTNERS]
+            hits = (np.arange(len(mine))[:, None] * width + closest)[
+                np.take_along_axis(distances, closest, axis=1) <= radius
+            ]
+        if len(hits):
+            first, second = np.divmod(hits, width)
+            yield first + rows.start, second + left, distances[first, second]
+
+
 def make_thumbnail(image: np.ndarray) -> np.ndarray:
     """Returns uint8 `(48, 48)`: an image, uint8 `(height, width, 3)`, in grey."""
     grey = Image.fromarray(image).convert("L")
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def compare_detail(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns how alike the images of each pair are: 0 for different ones, else the correlation of their detail.
 
     Args:
@@ -42,13 +122,13 @@ def compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     alike = np.zeros(len(first), dtype=np.float32)
     a, b = first.astype(np.float32), second.astype(np.float32)
-    small_a, small_b = _halve(a), _halve(b)
+    small_a, small_b = (images.reshape(-1, SIDE // 2, 2, SIDE // 2, 2).mean(axis=(2, 4)) for images in (a, b))
     # Most candidates differ even in their large areas, which are where they are without being aligned.
     close = np.flatnonzero(_correlate(_smooth(small_a, 1.5), _smooth(small_b, 1.5)) >= WHOLE)
     if not len(close):
         return alike
     a, b = a[close], b[close]
-    warps = _align(small_a[close], small_b[close], _identity(len(close)), steps=4)
+    warps = _align(small_a[close], small_b[close], np.zeros((len(close), 4), dtype=np.float32), steps=4)
     nearer = np.flatnonzero(_correlate(a, _warp(b, warps)) >= WHOLE - 0.1)
     if not len(nearer):
         return alike
@@ -62,26 +142,17 @@ def compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return alike
 
 
-def _identity(n: int) -> np.ndarray:
-    """Returns float32 `(n, 4)`: stretch less 1 and shift in pixels of the full side, across and down; all 0."""
-    return np.zeros((n, 4), dtype=np.float32)
-
-
 def _align(a: np.ndarray, b: np.ndarray, warps: np.ndarray, *, steps: int) -> np.ndarray:
     """Improves the warps that lay each `b` on its `a`, in a few Gauss-Newton steps (Lucas and Kanade, 1981).
 
-    Gain and offset are fitted along, so that a copy may be brighter.
-
-    Args:
-        a: float32 `(n, side, side)`.
-        b: float32 `(n, side, side)`.
-        warps: float32 `(n, 4)`, see `_identity`.
-        steps: How many.
+    Gain and offset are fitted along, so that a copy may be brighter. A warp, a row of float32 `(n, 4)`, is the stretch
+    less 1 and the shift in pixels of the full side, across and down.
     """
     n, side = len(a), a.shape[1]
     unit = SIDE / side
     a, b = _normalise(a), _normalise(b)
-    inside = _inside_mask(side)
+    inside = np.zeros((1, side, side), dtype=np.float32)
+    _inside(inside)[:] = 1
     place = (np.arange(side, dtype=np.float32) - (side - 1) / 2) * unit
     across, down = np.gradient(a, axis=2) * inside / unit, np.gradient(a, axis=1) * inside / unit
     terms = [across * place, across, down * place[:, None], down, a * inside, np.broadcast_to(inside, a.shape)]
@@ -111,11 +182,6 @@ def _sample(stretch: np.ndarray, shift: np.ndarray, side: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(places[:, :, None] - pixels))
 
 
-def _halve(images: np.ndarray) -> np.ndarray:
-    n, side, _ = images.shape
-    return images.reshape(n, side // 2, 2, side // 2, 2).mean(axis=(2, 4))
-
-
 def _smooth(images: np.ndarray, sigma: float) -> np.ndarray:
     return ndimage.gaussian_filter(images, (0, sigma, sigma), mode="nearest", truncate=3)
 
@@ -129,12 +195,6 @@ def _normalise(images: np.ndarray) -> np.ndarray:
 def _inside(images: np.ndarray) -> np.ndarray:
     margin = _MARGIN * images.shape[1] // SIDE
     return images[:, margin:-margin, margin:-margin]
-
-
-def _inside_mask(side: int) -> np.ndarray:
-    mask = np.zeros((1, side, side), dtype=np.float32)
-    _inside(mask)[:] = 1
-    return mask
 
 
 def _correlate(a: np.ndarray, b: np.ndarray) -> np.ndarray:
