@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,10 +177,10 @@ def plan(planner: Planner) -> list[Decision]:
     return decisions
 
 
-def shorten(reasons: tuple[str, ...], most: int = 3) -> str:
-    """Returns reasons in one line; of more than `most`, the rest is counted."""
-    rest = len(reasons) - most
-    return "; ".join(reasons[:most]) + (f"; and {rest} more" if rest > 0 else "")
+def join_reasons(reasons: Sequence[str]) -> str:
+    """Returns reasons in one line; of more than three, the rest is counted."""
+    rest = len(reasons) - 3
+    return "; ".join(reasons[:3]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def digest_images(settings: Settings, run_dir: RunDirectory) -> dict[str, str]:

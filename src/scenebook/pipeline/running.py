@@ -19,7 +19,7 @@ from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
 from scenebook.pipeline.manifest import DONE, FAILED, INTERRUPTED, RUNNING, Manifest, StageOutcome, tell_time
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
-from scenebook.pipeline.planning import Decision, Planner, check_stages, plan, shorten, stored_outcomes
+from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons, plan, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 
 
@@ -141,7 +141,7 @@ class _Runner:
             self._listener.stage_skipped(stage, number, len(STAGES))
             return
         self._begin()
-        reason = shorten(decision.reasons)
+        reason = join_reasons(decision.reasons)
         outcome = StageOutcome(stage, f"{STAGES[stage].notebook}.ipynb", RUNNING, reason, started=tell_time())
         # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
         self._manifest.record(outcome)

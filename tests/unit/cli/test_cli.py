@@ -74,7 +74,7 @@ def test_a_repetition_stays_only_where_it_is_not_the_same(
     def verify(run_dir: RunDirectory, *, workspace: Path, **options: Any) -> Verification:
         (workspace / run_dir.name).mkdir()
         made.append(workspace)
-        return Verification(run_dir.name, workspace / run_dir.name, [], [], failure=failure)
+        return Verification(run_dir.name, workspace / run_dir.name, {}, [], failure=failure)
 
     # A real repetition takes minutes: tests/unit/pipeline/compare/test_verify.py makes one of small notebooks.
     monkeypatch.setattr(repeat, "verify_run", verify)

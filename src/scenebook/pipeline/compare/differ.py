@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from scenebook.core.run_files import CLASSES, METRICS, PREDICTIONS, SPLITS
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean
 from scenebook.pipeline.compare.read import (
-    COLUMNS,
+    SPLIT_COLUMNS,
     list_machine,
     load_tested,
     match_images,
@@ -26,8 +26,8 @@ from scenebook.pipeline.compare.read import (
 from scenebook.pipeline.settings_file import read_settings
 
 NOT_THERE = "(not there)"
-SECTIONS = ("modules", "cells")
-"""Sections of a stage's key that say what code it runs: a digest by module, and by number of the notebook's cell."""
+_SECTIONS = ("modules", "cells")
+"""Of a stage's key: digests of the code that it runs, by module and by number of the notebook's cell."""
 BOOTSTRAP_SEED = 0
 _Result = TypeVar("_Result")
 
@@ -42,28 +42,17 @@ class Change:
 
 
 @dataclass(frozen=True)
-class CodeChange:
-    """Code of a stage that differs: names of modules or cells, by `section`, that differ or that one run lacks."""
-
-    stage: str
-    section: str
-    changed: list[str]
-    only_first: list[str]
-    only_second: list[str]
-
-
-@dataclass(frozen=True)
 class CodeDiff:
     """What two runs were made with.
 
     Attributes:
         made_with: Commit, scenebook's version, the libraries' versions and the machine, where they differ.
-        stages: The modules and cells that differ, by stage.
+        stages: Code that differs: stage, `modules` or `cells`, their names, and how: `differ` or in which run only.
         unknown: Stages whose code at least one run does not tell: an older version made it, or they were not run.
     """
 
     made_with: list[Change]
-    stages: list[CodeChange]
+    stages: list[tuple[str, str, list[str], str]]
     unknown: list[str]
 
 
@@ -89,7 +78,7 @@ class PairedScores:
     """Two runs on the test images that both have under the same label. Differences are the second less the first.
 
     Attributes:
-        n: How many images these are; all else is `None` where there are none.
+        n: How many images these are; where there are none, the differences are `None`.
         n_first: Test images of the first run; of the second, `n_second`.
         other_label: Test images of both runs that have another label in each: these are not compared.
         accuracy: The difference of the accuracy, with Tango's interval.
@@ -103,10 +92,10 @@ class PairedScores:
     n_second: int
     other_label: int
     accuracy: Score | None = None
-    p: float | None = None
-    method: str | None = None
-    only_first: int | None = None
-    only_second: int | None = None
+    p: float = 1.0
+    method: str = ""
+    only_first: int = 0
+    only_second: int = 0
     log_loss: Score | None = None
 
 
@@ -140,11 +129,16 @@ def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
     Raises:
         InputError: One of them is no run.
     """
-    runs, manifests = (first, second), (read_manifest(first), read_manifest(second))
+    sides = {"A": (first, read_manifest(first)), "B": (second, read_manifest(second))}
     notes: list[str] = []
 
     def attempt(compare: Callable[[RunDirectory, RunDirectory], _Result], *files: str) -> _Result | None:
-        missing = _list_missing(runs, manifests, files)
+        missing = []
+        for side, (run_dir, manifest) in sides.items():
+            for file in [file for file in files if not (run_dir.root / file).is_file()]:
+                stage = file.split("/")[0]
+                status = manifest["stages"].get(stage, {}).get("status", "not in the manifest")
+                missing.append(f"{side} ({run_dir.name}) has no {file}. Its stage {stage}: {status}.")
         notes.extend(note for note in missing if note not in notes)
         if missing:
             return None
@@ -159,25 +153,11 @@ def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
         second.name,
         settings=attempt(lambda one, other: list_differing(read_settings(one), read_settings(other))),
         images=attempt(diff_images, SPLITS, CLASSES),
-        code=diff_code(*manifests),
+        code=diff_code(*(manifest for _, manifest in sides.values())),
         scores=attempt(diff_scores, METRICS),
         paired=attempt(pair_scores, SPLITS, PREDICTIONS),
         notes=notes,
     )
-
-
-def _list_missing(
-    runs: Sequence[RunDirectory], manifests: Sequence[Mapping[str, Any]], files: Sequence[str]
-) -> list[str]:
-    """Returns a sentence for each of the files that a run lacks, with what became of the stage that writes it."""
-    sentences = []
-    for side, run_dir, manifest in zip("AB", runs, manifests, strict=True):
-        for file in files:
-            if not (run_dir.root / file).is_file():
-                stage = file.split("/")[0]
-                status = manifest["stages"].get(stage, {}).get("status", "not in the manifest")
-                sentences.append(f"{side} ({run_dir.name}) has no {file}. Its stage {stage}: {status}.")
-    return sentences
 
 
 def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Change]:
@@ -195,20 +175,19 @@ def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
 
 def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> CodeDiff:
     """Compares two manifests, as `read_manifest` returns them."""
-    stages: list[CodeChange] = []
+    stages = []
     unknown = []
     for stage in {**first["stages"], **second["stages"]}:
         keys = [manifest["stages"].get(stage, {}).get("key", {}) for manifest in (first, second)]
-        if not all(any(section in key for section in SECTIONS) for key in keys):
+        if not all(any(section in key for section in _SECTIONS) for key in keys):
             unknown.append(stage)
             continue
-        for section in SECTIONS:
-            changes = list_differing(*(key.get(section, {}) for key in keys))
-            changed = [change.name for change in changes if NOT_THERE not in (change.first, change.second)]
-            only_first = [change.name for change in changes if change.second == NOT_THERE]
-            only_second = [change.name for change in changes if change.first == NOT_THERE]
-            if changes:
-                stages.append(CodeChange(stage, section, changed, only_first, only_second))
+        for section in _SECTIONS:
+            named: dict[str, list[str]] = {"differ": [], "only in A": [], "only in B": []}
+            for change in list_differing(*(key.get(section, {}) for key in keys)):
+                how = "only in B" if change.first == NOT_THERE else "differ"
+                named["only in A" if change.second == NOT_THERE else how].append(change.name)
+            stages += [(stage, section, names, how) for how, names in named.items() if names]
     made_with = (
         {name: manifest[name] for name in ("commit", "scenebook", "profile") if name in manifest}
         | list_machine(manifest)
@@ -224,7 +203,7 @@ def diff_images(first: RunDirectory, second: RunDirectory) -> ImagesDiff:
         ScenebookError: One of these files is missing or cannot be read.
     """
     facts = list_differing(_open_classes(first), _open_classes(second))
-    one, other = (read_table(run_dir, SPLITS, COLUMNS)[list(COLUMNS)] for run_dir in (first, second))
+    one, other = (read_table(run_dir, SPLITS, SPLIT_COLUMNS)[list(SPLIT_COLUMNS)] for run_dir in (first, second))
     matched, only_first, only_second = match_images(one, other)
 
     def where_differs(column: str) -> list[str]:
@@ -238,13 +217,10 @@ def diff_images(first: RunDirectory, second: RunDirectory) -> ImagesDiff:
         "in another split": where_differs("split"),
         "under another label": where_differs("label"),
     }
-    return ImagesDiff(facts, _count_differences(one, other), len(matched), sets)
-
-
-def _count_differences(first: pd.DataFrame, second: pd.DataFrame) -> list[tuple[str, str, int, int]]:
-    counts = pd.concat([table.groupby(["split", "label"]).size() for table in (first, second)], axis=1, sort=True)
-    counts = counts.fillna(0).astype(int)
-    return [(*names, int(a), int(b)) for names, (a, b) in zip(counts.index, counts.to_numpy(), strict=True) if a != b]
+    sizes = pd.concat([table.groupby(["split", "label"]).size() for table in (one, other)], axis=1, sort=True)
+    sizes = sizes.fillna(0).astype(int)
+    counts = [(*names, int(a), int(b)) for names, (a, b) in zip(sizes.index, sizes.to_numpy(), strict=True) if a != b]
+    return ImagesDiff(facts, counts, len(matched), sets)
 
 
 def _open_classes(run_dir: RunDirectory) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from scenebook.evaluation.metrics.intervals import RESAMPLES, Score
 from scenebook.pipeline.compare.differ import BOOTSTRAP_SEED, Change, CodeDiff, ImagesDiff, PairedScores, RunsDiff
 from scenebook.pipeline.compare.read import as_number
 from scenebook.pipeline.compare.repeat import Verification
-from scenebook.pipeline.compare.tolerances import EQUAL, FEWEST, LEAST_LOSS, LOSS, SHARE, WITHIN
+from scenebook.pipeline.compare.tolerances import EQUAL, LEAST_LOSS, LOSS, MIN_IMAGES, SHARE, WITHIN
+from scenebook.pipeline.planning import join_reasons
 
 _MOST_NAMES = 3
 _SIDES = ("A", "B")
 _STYLES = {EQUAL: "", WITHIN: "cyan"}
 _FAILED = "red"
-_MOST_CHANGES = 3
 
 
 def as_text(value: object, style: str = "") -> Text:
@@ -88,7 +88,11 @@ def _print_images(console: Console, images: ImagesDiff) -> None:
     _print_changes(console, "data", images.facts)
     if images.counts:
         print_table(console, "images by split and class", ("split", "class", *_SIDES), images.counts)
-    rows = [(what, f"{len(paths):,}", _name_some(paths)) for what, paths in images.sets.items() if paths]
+    rows = []
+    for what, paths in images.sets.items():
+        more = f" and {len(paths) - _MOST_NAMES:,} more" if len(paths) > _MOST_NAMES else ""
+        if paths:
+            rows.append((what, f"{len(paths):,}", ", ".join(paths[:_MOST_NAMES]) + more))
     print_lines(console, [f"{count_noun(images.common, 'image')} in both"])
     if rows:
         print_table(console, "other images", ("which", "images", "such as"), rows, right="images")
@@ -98,16 +102,7 @@ def _print_images(console: Console, images: ImagesDiff) -> None:
 
 def _print_code(console: Console, code: CodeDiff) -> None:
     _print_changes(console, "code and versions", code.made_with)
-    rows = [
-        (change.stage, change.section, ", ".join(names), how)
-        for change in code.stages
-        for names, how in (
-            (change.changed, "differ"),
-            (change.only_first, "only in A"),
-            (change.only_second, "only in B"),
-        )
-        if names
-    ]
+    rows = [(stage, section, ", ".join(names), how) for stage, section, names, how in code.stages]
     if rows:
         print_table(console, "code by stage", ("stage", "what", "names", "how"), rows)
     if code.unknown:
@@ -128,7 +123,7 @@ def _print_paired(console: Console, paired: PairedScores) -> None:
         ("accuracy, B less A", _write_difference(paired.accuracy), "Tango's score interval"),
         ("only A is right", f"{paired.only_first:,}", ""),
         ("only B is right", f"{paired.only_second:,}", ""),
-        ("p", _write_p(paired.p), f"McNemar's test, {paired.method}"),
+        ("p", "below 0.001" if paired.p < 0.001 else f"{paired.p:.3f}", f"McNemar's test, {paired.method}"),
         (
             "log loss, B less A",
             _write_difference(paired.log_loss),
@@ -144,21 +139,13 @@ def _write_difference(score: Score) -> str:
     return f"{signed(score['value'], 3)} ({signed(score['low'], 3)} to {signed(score['high'], 3)})"
 
 
-def _write_p(p: float | None) -> str:
-    return "below 0.001" if p is not None and p < 0.001 else f"{p:.3f}"
-
-
-def _name_some(paths: Sequence[str]) -> str:
-    more = len(paths) - _MOST_NAMES
-    return ", ".join(paths[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def print_verification(console: Console, verification: Verification) -> None:
     """Prints the problems of files, the table of comparisons, notes, and the closing sentence."""
     print_lines(console, [f"run {verification.run}, and its repetition", ""], "bold")
     if verification.problems:
-        rows = [(problem.path, problem.problem) for problem in verification.problems]
-        print_table(console, "files that are not as the manifest says", ("file", "problem"), rows)
+        print_table(
+            console, "files that are not as the manifest says", ("file", "problem"), verification.problems.items()
+        )
     else:
         print_lines(console, ["files: all are as the manifest says", ""])
     table = [
@@ -188,19 +175,11 @@ def write_verdict(verification: Verification) -> str:
         if verification.failed_rows:
             broken.append(f"{len(verification.failed_rows):,} of {len(verification.rows):,} comparisons do not hold")
         start = f"Not passed: {join_names(broken)}"
-    return f"{start}; {_name_rule(verification)}."
-
-
-def _name_rule(verification: Verification) -> str:
-    if verification.same_machine:
-        return "all had to be equal, as the machine and all versions are those of the run"
-    return (
-        f"a tolerance applied (scores {SHARE:g} or {FEWEST} images, losses {LOSS:.0%} or {LEAST_LOSS:g}), as the run "
-        f"was made on another machine or with other versions: {_name_changes(verification.machine)}"
-    )
-
-
-def _name_changes(changes: Sequence[Change]) -> str:
-    named = [f"{change.name} {change.first} there, {change.second} here" for change in changes[:_MOST_CHANGES]]
-    more = len(changes) - _MOST_CHANGES
-    return "; ".join(named) + (f"; and {more} more" if more > 0 else "")
+    rule = "all had to be equal, as the machine and all versions are those of the run"
+    if verification.machine:
+        changes = [f"{change.name} {change.first} there, {change.second} here" for change in verification.machine]
+        rule = (
+            f"a tolerance applied (scores {SHARE:g} or {MIN_IMAGES} images, losses {LOSS:.0%} or {LEAST_LOSS:g}), as "
+            f"the run was made on another machine or with other versions: {join_reasons(changes)}"
+        )
+    return f"{start}; {rule}."

@@ -1,4 +1,4 @@
-"""Reads what is compared from runs that somebody else may have made: what is wrong with a file is an error in words."""
+"""Files of runs that somebody else may have made, read and matched: what is wrong with one is an error in words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
@@ -23,7 +24,9 @@ from scenebook.pipeline.settings_file import read_settings
 
 _MOST_NAMES = 20
 _Content = TypeVar("_Content")
-COLUMNS = ("path", "label", "split", "sha256")
+SPLIT_COLUMNS = ("path", "label", "split", "sha256")
+"""Columns of the list of images that are compared."""
+_WEIGHTS = ("support", "n")
 
 
 def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:
@@ -81,12 +84,8 @@ def _reading(run_dir: RunDirectory, relative: str, read: Callable[[], _Content])
         raise InputError(
             f"Expected {relative} to be readable.",
             received={"run": run_dir.name, "file": relative},
-            advice=_in_one_line(error),
+            advice=" ".join(f"{type(error).__name__}: {error}".split())[:300],
         ) from None
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def check_settings(run_dir: RunDirectory, trust: bool, changes: Mapping[str, Any] | None = None) -> Settings:
@@ -130,11 +129,11 @@ def load_tested(run_dir: RunDirectory) -> pd.DataFrame:
     Raises:
         ScenebookError: A file is missing or cannot be used.
     """
-    splits = read_table(run_dir, SPLITS, COLUMNS)
+    splits = read_table(run_dir, SPLITS, SPLIT_COLUMNS)
     predictions = read_table(run_dir, PREDICTIONS, ("path", "label", "predicted"))
     tested = splits.loc[splits["split"] == "test", ["path", "sha256"]]
-    losses = _measure_losses(run_dir, predictions)
-    table = predictions[["path", "label", "predicted"]].assign(log_loss=losses).merge(tested, on="path")
+    predictions["log_loss"] = _measure_losses(run_dir, predictions)
+    table = predictions[["path", "label", "predicted", "log_loss"]].merge(tested, on="path")
     if len(table) != len(predictions) or len(table) != len(tested) or table["path"].duplicated().any():
         raise InputError(
             f"Expected in {PREDICTIONS} the test images of {SPLITS}, each once.",
@@ -148,24 +147,20 @@ def _measure_losses(run_dir: RunDirectory, predictions: pd.DataFrame) -> np.ndar
     """Returns the log loss of each image, float `(n,)`."""
     class_names = [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
     unknown = sorted({*predictions["label"]} - {*class_names})
-    if unknown:
-        raise _unusable(run_dir, f"There is none for {join_names(unknown[:3])}.")
     try:
+        if unknown:
+            raise ValueError(f"There is none for {join_names(unknown[:3])}.")
         probs, positions = as_arrays(predictions, class_names)
-    except ValueError as error:  # a probability that is no number
-        raise _unusable(run_dir, str(error)) from None
-    losses = compute_log_losses(probs, positions)
-    if not np.isfinite(losses).all() or not ((probs >= 0) & (probs <= 1)).all():
-        raise _unusable(run_dir, "A probability lies outside 0 to 1, or is missing.")
+        losses = compute_log_losses(probs, positions)
+        if not np.isfinite(losses).all() or not ((probs >= 0) & (probs <= 1)).all():
+            raise ValueError("A probability lies outside 0 to 1, or is missing.")
+    except ValueError as error:  # of as_arrays: a probability that is no number
+        raise InputError(
+            "Expected a probability for each class that occurs as a label.",
+            received={"run": run_dir.name, "file": PREDICTIONS},
+            advice=str(error),
+        ) from None
     return losses
-
-
-def _unusable(run_dir: RunDirectory, advice: str) -> InputError:
-    return InputError(
-        "Expected a probability for each class that occurs as a label.",
-        received={"run": run_dir.name, "file": PREDICTIONS},
-        advice=advice,
-    )
 
 
 def list_machine(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +203,55 @@ def _pair_up(first: pd.DataFrame, second: pd.DataFrame, keys: list[str]) -> pd.D
     return numbered[0].merge(numbered[1], left_on=sides[0], right_on=sides[1]).drop(columns="turn")
 
 
+def compare_tables(first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, float]:
+    """Compares two tables of the same columns, rows by their path, or by their place where there is none.
+
+    Returns:
+        How many rows only one of them has, or have another text (in the column in which most have); and the largest
+        mean difference of a column of numbers: absolute where all lie in `[0, 1]`, else as a share of the column's
+        largest one. A row counts by its images where a column says how many it stands for.
+    """
+    most = max(len(first), len(second))
+    if "path" in first and not first["path"].duplicated().any() and not second["path"].duplicated().any():
+        common = first["path"][first["path"].isin(second["path"])]
+        most = len(first) + len(second) - len(common)
+        first, second = (table.set_index("path", drop=False).loc[common] for table in (first, second))
+    length = min(len(first), len(second))
+    first, second = (table.iloc[:length].reset_index(drop=True) for table in (first, second))
+    numeric = [name for name in first if is_numeric_dtype(first[name]) and is_numeric_dtype(second[name])]
+    others = [name for name in first if name not in numeric]
+    texts = max((int((first[name].astype(str) != second[name].astype(str)).sum()) for name in others), default=0)
+    weights = next((first[name].to_numpy(float) for name in _WEIGHTS if name in numeric), np.ones(length))
+    numbers = max((_mean_difference(first[name], second[name], weights) for name in numeric), default=0.0)
+    return most - length + texts, numbers
+
+
+def list_differences(first: pd.Series, second: pd.Series) -> np.ndarray:
+    """Returns the absolute differences of two columns, float `(n,)`.
+
+    What is missing in both, or the same text in both, differs by 0; what is missing in one, or is another text, by
+    infinity.
+    """
+    if not all(is_numeric_dtype(column) for column in (first, second)):
+        return np.where(first.astype(str).to_numpy() == second.astype(str).to_numpy(), 0.0, np.inf)
+    one, other = (column.to_numpy(dtype=float, na_value=np.nan) for column in (first, second))
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        return np.where(same, 0.0, np.nan_to_num(np.abs(one - other), nan=np.inf))
+
+
+def _mean_difference(first: pd.Series, second: pd.Series, weights: np.ndarray) -> float:
+    differences = list_differences(first, second)
+    known = first.to_numpy(dtype=float, na_value=np.nan)
+    largest = float(np.nanmax(np.abs(known))) if np.isfinite(known).any() else 0.0
+    scale = 1.0 if np.all((known >= 0) & (known <= 1) | np.isnan(known)) else largest
+    if not differences.any():
+        return 0.0
+    if not np.isfinite(differences).all() or weights.sum() <= 0:
+        return float("inf")
+    return float((differences * weights).sum() / weights.sum() / scale)
+
+
 def as_number(value: Any) -> str:
     """Returns a score with its interval, `0.912 (0.880 to 0.940)`, or a number, or a dash for none."""
     if is_score(value):
@@ -223,6 +267,6 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
-def is_score(value: Any) -> bool:
+def is_score(value: Any) -> TypeGuard[dict[str, float]]:
     """Tells whether a value of a JSON file is a score with its bounds."""
     return isinstance(value, dict) and all(is_number(value.get(part)) for part in ("value", "low", "high"))

@@ -15,30 +15,18 @@ from scenebook.core.run_files import MANIFEST
 from scenebook.core.settings import Settings
 from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
-from scenebook.pipeline.compare.results import Pair, Row, compare_results, list_evaluated
-from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, Rule
+from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, ResultRow, compare_results, list_evaluated
 from scenebook.pipeline.manifest import check_version
 from scenebook.pipeline.running import Listener, PipelineFailedError, run_pipeline
 from scenebook.pipeline.settings_file import read_settings
 
-_PREDICTED = "predictions"
-"""The folder that `predict` writes to: no stage's, and so not in the manifest."""
+_EXCEPTED = (MANIFEST, "predictions")
+"""What is not in the manifest: `predict` writes to the folder, and is no stage."""
 _NOT_REPEATED = {"ablations": "none", "ablation_plan": None}
 
 
-@dataclass(frozen=True)
-class FileProblem:
-    """A file of a run, by its path below it, and in what it is not as its manifest says, as a clause."""
-
-    path: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
-
-
-def check_files(run_dir: RunDirectory) -> list[FileProblem]:
-    """Returns what is wrong with a run's files, sorted by path. Every byte is read.
+def check_files(run_dir: RunDirectory) -> dict[str, str]:
+    """Returns what is wrong with a run's files, as a clause each, by path, sorted. Every byte is read.
 
     Each file of the manifest must be there with its SHA-256, and each file that is there must be in the manifest. Of
     the latter, hidden ones and those of `predictions/` are excepted, and the manifest itself.
@@ -47,23 +35,20 @@ def check_files(run_dir: RunDirectory) -> list[FileProblem]:
         InputError: There is no such run, or its manifest is not one.
     """
     listed = read_manifest(run_dir)["files"]
-    problems = [
-        FileProblem(path, problem) for path, entry in listed.items() if (problem := _check_listed(run_dir, path, entry))
-    ]
-    problems += [problem for problem in _find_unlisted(run_dir.root) if problem.path not in listed]
-    return sorted(problems, key=lambda problem: problem.path)
+    problems = {path: _check_listed(run_dir.root, path, entry) for path, entry in listed.items()}
+    problems |= {path: "is not in the manifest" for path in _list_files(run_dir.root) if path not in listed}
+    return {path: problem for path, problem in sorted(problems.items()) if problem}
 
 
-def _check_listed(run_dir: RunDirectory, relative: str, entry: Mapping[str, Any]) -> str:
+def _check_listed(root: Path, relative: str, entry: Mapping[str, Any]) -> str:
     """Returns what is wrong with a file, or nothing. What lies outside the run is never opened."""
     try:
-        path = (run_dir.root / relative).resolve()
-        inside = path.is_relative_to(run_dir.root.resolve())
-        there = inside and path.is_file()
+        path = (root / relative).resolve()
+        if not path.is_relative_to(root.resolve()):
+            return "leads out of the run"
+        there = path.is_file()
     except (OSError, ValueError, RuntimeError):  # a name that no file can have, or links in a circle
-        inside, there = True, False
-    if not inside:
-        return "leads out of the run"
+        there = False
     if not there:
         return "is missing"
     try:
@@ -73,19 +58,17 @@ def _check_listed(run_dir: RunDirectory, relative: str, entry: Mapping[str, Any]
     return "" if digest == entry.get("sha256") else "is not the file that was written: its SHA-256 differs"
 
 
-def _find_unlisted(root: Path) -> Iterator[FileProblem]:
-    """Yields every file of a run that a manifest would have to list, as if it did not."""
+def _list_files(root: Path) -> Iterator[str]:
+    """Yields every file of a run that a manifest has to list, and links to folders, which are not followed."""
     for folder, folders, files in os.walk(root):
         place = Path(folder).relative_to(root)
         folders[:] = [name for name in folders if not _is_excepted(place / name)]
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in (*files, *links):
-            if not _is_excepted(place / name):
-                yield FileProblem((place / name).as_posix(), "is not in the manifest")
+        yield from ((place / name).as_posix() for name in (*files, *links) if not _is_excepted(place / name))
 
 
 def _is_excepted(path: Path) -> bool:
-    return path.name.startswith(".") or path.as_posix() in (MANIFEST, _PREDICTED)
+    return path.name.startswith(".") or path.as_posix() in _EXCEPTED
 
 
 @dataclass(frozen=True)
@@ -95,7 +78,7 @@ class Verification:
     Attributes:
         run: The run's name.
         repetition: The folder of the run that was made to compare with.
-        problems: Files that are not as the manifest says.
+        problems: Files that are not as the manifest says: from `check_files`.
         rows: The comparisons.
         machine: What differs between the run's machine and versions and these; nothing: no difference is accepted.
         failure: Why the repetition ended early, if it did.
@@ -104,19 +87,14 @@ class Verification:
 
     run: str
     repetition: Path
-    problems: list[FileProblem]
-    rows: list[Row]
+    problems: dict[str, str]
+    rows: list[ResultRow]
     machine: list[Change] = field(default_factory=list)
     failure: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
-    def same_machine(self) -> bool:
-        """Whether the machine and all versions are those of the run."""
-        return not self.machine
-
-    @property
-    def failed_rows(self) -> list[Row]:
+    def failed_rows(self) -> list[ResultRow]:
         """The comparisons that are neither equal nor within the tolerance."""
         return [row for row in self.rows if row.status not in (EQUAL, WITHIN)]
 
@@ -158,9 +136,16 @@ def verify_run(
     check_run_name(run_dir.name)
     manifest = read_manifest(run_dir)
     check_version(run_dir)
-    kept = read_settings(run_dir)
-    settings = check_settings(run_dir, trust, {**(changes or {}), **_NOT_REPEATED})
-    again = _open_fresh(workspace / run_dir.name)
+    kept, changes = read_settings(run_dir), changes or {}
+    settings = check_settings(run_dir, trust, {**changes, **_NOT_REPEATED})
+    again = RunDirectory(workspace / run_dir.name)
+    # In an older run, stages would be skipped instead of repeated.
+    if again.root.exists() and (not again.root.is_dir() or any(again.root.iterdir())):
+        raise InputError(
+            "Expected a folder for the repetition that is not there yet, or is empty.",
+            received={"folder": str(again.root)},
+            advice="Name another workspace.",
+        )
     problems = check_files(run_dir)
     failure = ""
     try:
@@ -169,30 +154,16 @@ def verify_run(
     except PipelineFailedError as error:
         failure = str(error)
     other_machine = list_differing(list_machine(manifest), {**machine(), **library_versions()})
-    return Verification(
-        run_dir.name,
-        again.root,
-        problems,
-        compare_results(Pair(run_dir, again, Rule(same_machine=not other_machine))),
-        other_machine,
-        failure,
-        [
-            *_note_settings(kept, settings, changes or {}),
-            *_note_commits(manifest, read_manifest(again)),
-            *_note_new_tables(run_dir, again),
-        ],
-    )
-
-
-def _open_fresh(root: Path) -> RunDirectory:
-    """Returns a run directory that holds nothing: in an older run, stages would be skipped instead of repeated."""
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise InputError(
-            "Expected a folder for the repetition that is not there yet, or is empty.",
-            received={"folder": str(root)},
-            advice="Name another workspace.",
+    rows = compare_results(run_dir, again, same_machine=not other_machine)
+    notes = _note_settings(kept, settings, changes)
+    before, now = (str(content.get("commit", "unknown")) for content in (manifest, read_manifest(again)))
+    if before != now or now.endswith("-dirty") or now == "unknown":
+        notes.append(
+            f"The run was made at commit {before}, its repetition at {now}: a difference can come from the code."
         )
-    return RunDirectory(root)
+    if new := [file for file in list_evaluated(again) if file not in list_evaluated(run_dir)]:
+        notes.append(f"Only this checkout writes these, so that nothing is compared: {', '.join(new)}.")
+    return Verification(run_dir.name, again.root, problems, rows, other_machine, failure, notes)
 
 
 def _note_settings(kept: Mapping[str, Any], settings: Settings, changes: Mapping[str, Any]) -> list[str]:
@@ -207,16 +178,3 @@ def _note_settings(kept: Mapping[str, Any], settings: Settings, changes: Mapping
     if replaced:
         notes.append(f"Not the run's own settings, as asked for: {', '.join(replaced)}.")
     return notes
-
-
-def _note_commits(manifest: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    before, now = (str(content.get("commit", "unknown")) for content in (manifest, new))
-    if before == now and not now.endswith("-dirty") and now != "unknown":
-        return []
-    return [f"The run was made at commit {before}, its repetition at {now}: a difference can come from the code."]
-
-
-def _note_new_tables(run_dir: RunDirectory, again: RunDirectory) -> list[str]:
-    before = list_evaluated(run_dir)
-    new = [file for file in list_evaluated(again) if file not in before]
-    return [f"Only this checkout writes these, so that nothing is compared: {', '.join(new)}."] if new else []

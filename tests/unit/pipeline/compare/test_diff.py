@@ -10,7 +10,7 @@ from rich.console import Console
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.differ import NOT_THERE, Change, CodeChange, diff_runs, list_differing
+from scenebook.pipeline.compare.differ import NOT_THERE, Change, diff_runs, list_differing
 from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import HOSTILE, make_run, make_splits, write_manifest, write_settings
 
@@ -123,8 +123,10 @@ def test_code_that_differs_is_told_by_stage(tmp_path: Path) -> None:
     code = diff_runs(*runs).code
     assert code.made_with == [Change("commit", "commit 0", "commit 1"), Change("keras", "3.0", "3.1")]
     assert code.stages == [
-        CodeChange("data", "modules", ["scenebook.audit"], ["scenebook.old"], ["scenebook.new"]),
-        CodeChange("data", "cells", ["2"], [], []),
+        ("data", "modules", ["scenebook.audit"], "differ"),
+        ("data", "modules", ["scenebook.old"], "only in A"),
+        ("data", "modules", ["scenebook.new"], "only in B"),
+        ("data", "cells", ["2"], "differ"),
     ]
     assert code.unknown == ["training"], "an older manifest has no key"
 

@@ -17,13 +17,13 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.compare.differ import Change
 from scenebook.pipeline.compare.print import print_verification, write_verdict
-from scenebook.pipeline.compare.repeat import FileProblem, Verification, verify_run
-from scenebook.pipeline.compare.results import Row
+from scenebook.pipeline.compare.repeat import Verification, verify_run
+from scenebook.pipeline.compare.tolerances import ResultRow
 from tests.unit.pipeline.compare.runs import HOSTILE, make_run, write_manifest, write_settings
 
 COPY = "shutil.copytree({source!r}, Path(os.environ['SCENEBOOK_RUNS'], run, {stage!r}))"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-ROW = Row("evaluation/metrics.json: accuracy", "0.9", "0.9", "none", "equal")
+ROW = ResultRow("evaluation/metrics.json: accuracy", "0.9", "0.9", "none", "equal")
 
 
 class Silent:
@@ -78,8 +78,8 @@ def test_a_run_that_gives_the_same_again_passes_and_one_changed_number_is_found(
     options = {"trust": False, "listener": heard, "notebooks_dir": notebooks}
     verification = verify_run(run, workspace=tmp_path / "work", **options)  # type: ignore[arg-type]
     assert heard.ended == list(STAGES)
-    assert (verification.problems, verification.failed_rows, verification.failure) == ([], [], "")
-    assert verification.same_machine
+    assert (verification.problems, verification.failed_rows, verification.failure) == ({}, [], "")
+    assert not verification.machine
     assert verification.passed
     again = RunDirectory(tmp_path / "work" / "pets")
     assert verification.repetition == again.root
@@ -105,7 +105,7 @@ def test_a_stage_that_fails_is_told_with_what_could_be_compared(
     verification = verify_run(run, trust=False, listener=Silent(), workspace=tmp_path / "work", notebooks_dir=notebooks)
     assert not verification.passed
     assert "Stage 'training' failed in cell" in verification.failure
-    assert [problem.path for problem in verification.problems] == ["data/splits.csv"]
+    assert list(verification.problems) == ["data/splits.csv"]
     assert verification.machine[0].first == "Plan9 mips"
     statuses = {row.what: row.status for row in verification.rows}
     assert statuses["data/classes.json: digest"] == "equal"
@@ -127,17 +127,17 @@ def test_weights_that_could_hold_code_are_refused_before_anything_runs(run: RunD
 
 
 def make_verification(**changes: Any) -> Verification:
-    facts: dict[str, Any] = {"run": "pets", "repetition": Path("work/pets"), "problems": [], "rows": [ROW]}
+    facts: dict[str, Any] = {"run": "pets", "repetition": Path("work/pets"), "problems": {}, "rows": [ROW]}
     return Verification(**facts | changes)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"problems": [FileProblem("data/splits.csv", "is missing")]},
+        {"problems": {"data/splits.csv": "is missing"}},
         {"failure": "Stage 'data' failed"},
-        {"rows": [ROW, Row("data/splits.csv", "1", "2", "none", "different")]},
-        {"rows": [Row("data/splits.csv", "there", "missing", "none", "missing")]},
+        {"rows": [ROW, ResultRow("data/splits.csv", "1", "2", "none", "different")]},
+        {"rows": [ResultRow("data/splits.csv", "there", "missing", "none", "missing")]},
         {"rows": []},
     ],
 )
@@ -151,7 +151,7 @@ def test_whatever_is_wrong_a_run_does_not_pass(changes: dict[str, Any]) -> None:
 def test_the_closing_sentence_names_the_rule_and_why() -> None:
     same = make_verification()
     assert write_verdict(same).endswith("all had to be equal, as the machine and all versions are those of the run.")
-    near = Row("training/history.csv: loss", "1", "1.01", "5%", "within")
+    near = ResultRow("training/history.csv: loss", "1", "1.01", "5%", "within")
     machine = [Change("keras", "3.14", "3.15")]
     other = make_verification(rows=[ROW, near], machine=machine)
     assert other.passed
@@ -160,14 +160,14 @@ def test_the_closing_sentence_names_the_rule_and_why() -> None:
         "(scores 0.02 or 2 images, losses 5% or 0.01), as the run was made on another machine or with other versions:"
         " keras 3.14 there, 3.15 here."
     )
-    far = make_verification(rows=[Row("x", "1", "2", "none", "different")])
+    far = make_verification(rows=[ResultRow("x", "1", "2", "none", "different")])
     assert write_verdict(far).startswith("Not passed: 1 of 1 comparisons do not hold; all had to be equal")
 
 
 def test_hostile_text_stays_text(console: Console) -> None:
-    problem = FileProblem(f"{HOSTILE}\x1b[2J\udcff", "is missing")
-    row = Row(HOSTILE, "[b]1[/b]", "\x1b]0;t\x07", "none", "different")
-    print_verification(console, make_verification(problems=[problem], rows=[row], notes=[HOSTILE], failure=HOSTILE))
+    problems = {f"{HOSTILE}\x1b[2J\udcff": "is missing"}
+    row = ResultRow(HOSTILE, "[b]1[/b]", "\x1b]0;t\x07", "none", "different")
+    print_verification(console, make_verification(problems=problems, rows=[row], notes=[HOSTILE], failure=HOSTILE))
     printed = console.export_text()
     assert printed.count(HOSTILE) == 4
     assert "[b]1[/b]" in printed

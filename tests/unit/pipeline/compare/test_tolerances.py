@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.compare.results import Pair, Row, compare_results
-from scenebook.pipeline.compare.tolerances import Rule
+from scenebook.pipeline.compare.tolerances import ResultRow, compare_results
 from tests.unit.pipeline.compare.runs import make_predictions, make_run, make_splits, write_results
 
 Change = Callable[[pd.DataFrame], None]
-SAME, OTHER = Rule(same_machine=True), Rule(same_machine=False)
+SAME, OTHER = True, False
 PROBS = "training/test_predictions.csv: probabilities"
 HISTORY = "training/history.csv"
 
@@ -27,12 +26,12 @@ def again(tmp_path: Path) -> RunDirectory:
     return make_run(tmp_path / "again" / "pets")
 
 
-def compare(run: RunDirectory, again: RunDirectory, rule: Rule) -> dict[str, Row]:
-    return {row.what: row for row in compare_results(Pair(run, again, rule))}
+def compare(run: RunDirectory, again: RunDirectory, same: bool) -> dict[str, ResultRow]:
+    return {row.what: row for row in compare_results(run, again, same_machine=same)}
 
 
-def find_unequal(run: RunDirectory, again: RunDirectory, rule: Rule) -> dict[str, str]:
-    return {what: row.status for what, row in compare(run, again, rule).items() if row.status != "equal"}
+def find_unequal(run: RunDirectory, again: RunDirectory, same: bool) -> dict[str, str]:
+    return {what: row.status for what, row in compare(run, again, same).items() if row.status != "equal"}
 
 
 def change(run_dir: RunDirectory, relative: str, edit: Change) -> None:
@@ -48,9 +47,9 @@ def set_value(row: int, column: str, value: Any) -> Change:
     return edit
 
 
-@pytest.mark.parametrize("rule", [SAME, OTHER])
-def test_equal_results_are_equal_row_by_row(run: RunDirectory, again: RunDirectory, rule: Rule) -> None:
-    rows = compare(run, again, rule)
+@pytest.mark.parametrize("same", [SAME, OTHER])
+def test_equal_results_are_equal_row_by_row(run: RunDirectory, again: RunDirectory, same: bool) -> None:
+    rows = compare(run, again, same)
     assert {row.status for row in rows.values()} == {"equal"}
     files = {row.what.split(":")[0] for row in rows.values()}
     compared = {"data/classes.json", "data/splits.csv", HISTORY, "training/test_predictions.csv"}
@@ -137,16 +136,16 @@ def test_an_epoch_less_is_different(run: RunDirectory, again: RunDirectory) -> N
     assert find_unequal(run, again, OTHER) == {HISTORY: "different"}
 
 
-@pytest.mark.parametrize("rule", [SAME, OTHER])
-def test_other_images_are_different_on_any_machine(run: RunDirectory, again: RunDirectory, rule: Rule) -> None:
+@pytest.mark.parametrize("same", [SAME, OTHER])
+def test_other_images_are_different_on_any_machine(run: RunDirectory, again: RunDirectory, same: bool) -> None:
     splits = make_splits()
     splits.loc[7, "sha256"] = "0" * 64
     write_results(again, splits, make_predictions(splits))
-    assert find_unequal(run, again, rule) == {
+    assert find_unequal(run, again, same) == {
         "data/classes.json: digest": "different",
         "data/splits.csv": "different",
     }
-    assert "1 lines only in the run, 1 only in its repetition" in compare(run, again, rule)["data/splits.csv"].found
+    assert "1 lines only in the run, 1 only in its repetition" in compare(run, again, same)["data/splits.csv"].found
 
 
 def test_a_count_has_to_be_equal_anywhere(run: RunDirectory, again: RunDirectory) -> None:
