@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from scenebook.core.sentences import as_utf8
-from scenebook.rendering.text import strip_terminal_codes
+from scenebook.rendering.outputs import strip_terminal_codes
 
 from ..unit.rendering.hostile import NAMED, on_page
 from .conftest import HEIGHT, PAGES, SCREENS, WIDTHS, OpenPage, serve

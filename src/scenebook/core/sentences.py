@@ -16,6 +16,7 @@ NUMBER_DIGITS = "\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdd7\ufdd8\ufdd9\ufdda\ufddb"
 """Behind `VALUE_BEGINS`, the digits of the value's number: pandoc moves footnotes, so that order would not tell it."""
 _MARKS = re.compile("[\ufdd0-\ufddb]")
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _MISSING = object()
 
 
@@ -185,3 +186,13 @@ def as_utf8(text: str) -> str:
     Linux keeps such bytes as lone surrogates of one range; names of Windows may hold those of any.
     """
     return _OTHER_SURROGATES.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def clean_text(text: str) -> str:
+    """Returns text that can be written as UTF-8 and shown.
+
+    What is no UTF-8 in a file's name becomes replacement signs, control characters other than newline and tab go, and
+    line ends become newlines.
+    """
+    text = as_utf8(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROLS.sub("", text)

@@ -1,7 +1,7 @@
 """The executed notebooks of a run as one HTML page and one PDF, through nbconvert.
 
 `report.render_report` is the way in. Its parts, in the order in which a report passes through them: `front_matter`
-(title block, abstract), `assemble` with `outputs`, `records`, `tables` and `markdown` (notebooks to a report as data,
-see `document`), `sources` (where numbers come from), `provenance` (how all was made), `numbering` (one pass for both
-files), `citations` with `bibliography` (the works that are cited), then `html` and `pdf`, the exporters.
+(title block, abstract), `assemble` with `outputs`, `records` and `markdown` (notebooks to a report as data, see
+`document`), `provenance` (how all was made), `numbering` (passes over the whole of it), `citations` with `bibliography`
+(the works that are cited), then `html` and `pdf` with `typst_source`, the exporters.
 """

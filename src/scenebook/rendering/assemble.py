@@ -12,7 +12,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from scenebook.core.sentences import Filled
+from scenebook.core.sentences import Filled, clean_text
 from scenebook.rendering import markdown
 from scenebook.rendering.document import (
     APPENDIX,
@@ -31,10 +31,10 @@ from scenebook.rendering.document import (
     fragment_of,
 )
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.outputs import read_outputs, resolve_images
+from scenebook.rendering.markdown import resolve_images
+from scenebook.rendering.numbering import mark_values, tabulate_sources
+from scenebook.rendering.outputs import read_outputs
 from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
-from scenebook.rendering.sources import mark_values, tabulate_sources
-from scenebook.rendering.text import clean_text
 
 SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "repository")
 """Sections of these names come in this order. Any other follows the one that stood before it; the appendix is last."""
@@ -242,7 +242,7 @@ def _split_at_headings(fragment: Fragment) -> Iterable[Block]:
 
 def _prose(fragment: Fragment, tree: list[Node]) -> Prose:
     tree = map_lists(tree, _demote_headings)
-    return Prose(Fragment(fragment.source, fragment.origin, tree=tree, images=fragment.images))
+    return Prose(Fragment(fragment.source, fragment.origin, tree=tree))
 
 
 def _demote_headings(nodes: list[Node]) -> list[Node]:
@@ -260,7 +260,7 @@ def _heading(fragment: Fragment, node: Node) -> Heading:
         label = inlines.pop()["c"][2:-1]
         while inlines and inlines[-1]["t"] == "Space":
             inlines.pop()
-    title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines, images=fragment.images)
+    title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines)
     return Heading(level - 1, title, plain_text(inlines), label)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.errors import ReportError
+from scenebook.core.sentences import clean_text
 from scenebook.rendering import pandoc
 from scenebook.rendering.pandoc import Node, plain_text
-from scenebook.rendering.text import clean_text
 
 LARGEST = 20_000_000
 """Bytes of a file. A library of ten thousand works with their abstracts has about as many."""

@@ -70,14 +70,13 @@ class Fragment:
         origin: The cell that it stands in.
         inline: A caption or a heading: one line, no paragraphs.
         tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
-            (of works), and `ReportImage`, an index of `images`.
+            (of works), and `ReportImage`.
     """
 
     source: str
     origin: Origin
     inline: bool = False
     tree: list[Node] = field(default_factory=list)
-    images: list[ReportImage] = field(default_factory=list)
     html: Markup = field(default_factory=Markup)
     typst: Markup = field(default_factory=Markup)
 

@@ -1,9 +1,11 @@
-"""What both nbconvert exporters share: our templates, and a report made of a notebook that is rendered alone."""
+"""What the HTML and the PDF exporter share: templates, a notebook rendered alone, and how fragments are written."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import jinja2
 from nbconvert.exporters.exporter import Exporter
@@ -12,12 +14,17 @@ from nbformat import NotebookNode
 from traitlets import List, Unicode, default
 
 from scenebook.core.run_directory import project_root
+from scenebook.rendering import pandoc
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.citations import load_bibliography, resolve_citations
-from scenebook.rendering.document import Report
-from scenebook.rendering.front_matter import FrontMatter, load_front_matter
-from scenebook.rendering.numbering import Target, number_report
+from scenebook.rendering.document import Fragment, Report, ReportImage
+from scenebook.rendering.front_matter import load_front_matter
+from scenebook.rendering.numbering import Target, number_report, text_without_target
+from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, map_lists, raw, string
 from scenebook.rendering.provenance import read_provenance
+
+Formula = tuple[str, bool]
+"""An equation's TeX, and whether it is set on a line of its own."""
 
 
 def template_folder() -> Path:
@@ -47,12 +54,7 @@ class ReportExporter(TemplateExporter):
         return environment
 
     def from_report(self, report: Report, targets: dict[str, Target]) -> str | bytes:
-        """Renders a numbered report.
-
-        Args:
-            report: What to render. Warnings are added to it.
-            targets: Label to what it names.
-        """
+        """Renders a numbered report, and adds warnings to it. `targets` maps a label to what it names."""
         raise NotImplementedError
 
     def from_notebook_node(  # type: ignore[override]
@@ -64,7 +66,9 @@ class ReportExporter(TemplateExporter):
         folder = Path(metadata["path"]) if metadata.get("path") else None
         name = metadata.get("name") or "notebook"
         run_dir = folder.resolve().parent if folder is not None else None
-        report = assemble([SourceNotebook(name, nb, folder)], self._front_matter_of(nb, name), run_dir=run_dir)
+        given = load_front_matter(Path(self.front_matter or project_root() / "report" / "front-matter.yaml"))
+        front = given.model_copy(update={"title": title_of(nb) or name, "abstract": None})
+        report = assemble([SourceNotebook(name, nb, folder)], front, run_dir=run_dir)
         if run_dir is not None:
             report.provenance = read_provenance(run_dir)
         targets = number_report(report)
@@ -74,7 +78,105 @@ class ReportExporter(TemplateExporter):
             self.log.warning(warning)
         return content, resources
 
-    def _front_matter_of(self, nb: NotebookNode, name: str) -> FrontMatter:
-        path = Path(self.front_matter) if self.front_matter else project_root() / "report" / "front-matter.yaml"
-        given = load_front_matter(path)
-        return given.model_copy(update={"title": title_of(nb) or name, "abstract": None})
+
+def convert_equations(report: Report, target: Literal["html", "typst"]) -> dict[Formula, str]:
+    """Converts every distinct equation of a report once, to MathML or Typst, in one call of pandoc.
+
+    Returns:
+        The converted equations. Those that pandoc does not understand are left out, with a warning of the report.
+    """
+    equations = [
+        (fragment, formula_of(node))
+        for fragment in report.fragments()
+        for node in each_node(fragment.tree)
+        if node["t"] == "Equation"
+    ]
+    formulas = sorted({formula for _, formula in equations})
+    kinds = {True: {"t": "DisplayMath"}, False: {"t": "InlineMath"}}
+    trees = [[{"t": "Para", "c": [{"t": "Math", "c": [kinds[display], tex]}]}] for tex, display in formulas]
+    options = ["--mathml"] if target == "html" else []
+    results = pandoc.in_batches(
+        trees, lambda batch, seconds: pandoc.write_trees(batch, target, options, seconds), lambda _: ""
+    )
+    written = [result.removeprefix("<p>").removesuffix("</p>").strip() for result in results]
+    # Where pandoc does not understand TeX, it writes the source as text.
+    known = zip(formulas, written, strict=True)
+    converted = {formula: text for formula, text in known if text.startswith(("<math", "$"))}
+    report.warnings += [
+        f"{fragment.origin}: the equation {formula[0]!r} cannot be read, so its source is shown."
+        for fragment, formula in equations
+        if formula not in converted and target == "html"
+    ]
+    return converted
+
+
+def formula_of(node: Node) -> Formula:
+    """Returns what tells one equation from another."""
+    return node["c"]["tex"], node["c"]["display"]
+
+
+@dataclass
+class FragmentWriter:
+    """Writes fragments: turns the nodes of ours in them into nodes that pandoc writes, and calls it.
+
+    Args:
+        targets: Label to what it names.
+        equations: As `convert_equations` returns them.
+    """
+
+    targets: dict[str, Target]
+    equations: dict[Formula, str]
+    target: ClassVar[Literal["html", "typst"]]
+    options: ClassVar[Sequence[str]] = ()
+
+    def write_equation(self, content: dict[str, Any], source: str | None) -> str:
+        """Returns an equation in the target's language; `source` is `None` for one that could not be converted."""
+        raise NotImplementedError
+
+    def write_image(self, image: ReportImage) -> str:
+        """Returns an image in the target's language."""
+        raise NotImplementedError
+
+    def write_text(self, text: str) -> str:
+        """Returns plain text in the target's language: what becomes of a fragment that pandoc cannot write."""
+        raise NotImplementedError
+
+    def change(self, nodes: list[Node]) -> list[Node]:
+        """Changes one list of nodes."""
+        return [changed for node in nodes for changed in self.change_node(node)]
+
+    def change_node(self, node: Node) -> list[Node]:
+        """Changes one node into those that stand for it."""
+        kind, content = node["t"], node.get("c", {})
+        if kind == "Equation":
+            return [raw(self.target, self.write_equation(content, self.equations.get(formula_of(node))))]
+        if kind == "Reference":
+            return map_lists(self._link_labels(content["labels"]), self.change)
+        if kind == "Citation":
+            return map_lists(content["shown"], self.change)
+        return [raw(self.target, self.write_image(content))] if kind == "ReportImage" else [node]
+
+    def _link_labels(self, labels: list[str]) -> list[Node]:
+        line: list[Node] = []
+        for position, label in enumerate(labels):
+            if position:
+                line += [SPACE, string("and"), SPACE] if position == len(labels) - 1 else [string(","), SPACE]
+            target = self.targets.get(label)
+            if target is None:
+                line.append(string(text_without_target(label)))
+            else:
+                line.append({"t": "Link", "c": [NO_ATTRIBUTES, [string(target.text)], [f"#{target.anchor}", ""]]})
+        return line
+
+    def write(self, fragments: Sequence[Fragment]) -> list[str]:
+        """Returns what fragments are in the target's language, with one call of pandoc."""
+        trees = [map_lists(fragment.tree, self.change) for fragment in fragments]
+        pieces = [
+            ([{"t": "Plain", "c": tree}] if fragment.inline else tree, fragment)
+            for fragment, tree in zip(fragments, trees, strict=True)
+        ]
+        return pandoc.in_batches(
+            pieces,
+            lambda batch, seconds: pandoc.write_trees([tree for tree, _ in batch], self.target, self.options, seconds),
+            lambda piece: self.write_text(pandoc.plain_text(piece[1].tree)),
+        )

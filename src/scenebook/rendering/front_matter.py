@@ -12,9 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from scenebook.core.errors import InputError, ReportError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import METRICS, RECIPE
-from scenebook.core.sentences import Filled, Sourced, fill, has_fields
+from scenebook.core.sentences import Filled, Sourced, clean_text, fill, has_fields
 from scenebook.core.yaml_files import find_line, read_yaml
-from scenebook.rendering.text import clean_text
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 

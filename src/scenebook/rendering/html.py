@@ -16,16 +16,46 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 from traitlets import default
 
+from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
-from scenebook.rendering.exporter import ReportExporter, template_folder
-from scenebook.rendering.fragments import FragmentWriter, convert_equations, write_fragments
-from scenebook.rendering.numbering import Target
-from scenebook.rendering.pandoc import plain_text
-from scenebook.rendering.sources import TITLE
-from scenebook.rendering.text import clean_text
+from scenebook.rendering.exporter import FragmentWriter, ReportExporter, convert_equations, template_folder
+from scenebook.rendering.numbering import TITLE, Target
 
 _SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
 _LONG_WORD = re.compile(r"\S{25,}")
+_MATHS_TAGS = {
+    "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
+    "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable",
+    "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "merror",
+}  # fmt: skip
+_TAGS = _MATHS_TAGS | {
+    "p", "br", "hr", "em", "strong", "sub", "sup", "del", "u", "code", "pre", "blockquote", "ul", "ol", "li", "a",
+    "img", "span", "table", "thead", "tbody", "tr", "th", "td", "aside",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href", "class", "id", "role", "aria-label"},
+    "aside": {"id", "role", "class"},
+    "code": {"class"},
+    "img": {"src", "alt"},
+    "li": {"id"},
+    "ol": {"start", "type"},
+    "span": {"class", "id", "title"},
+    "td": {"class"},
+    "th": {"class", "scope"},
+    "math": {"display", "xmlns"},
+    "annotation": {"encoding"},
+    "mi": {"mathvariant"},
+    "mo": {"stretchy", "form", "fence", "separator", "largeop", "movablelimits", "accent", "minsize", "maxsize"},
+    "mover": {"accent"},
+    "munder": {"accentunder"},
+    "mspace": {"width", "height", "depth"},
+    "mstyle": {"displaystyle", "scriptlevel", "mathvariant"},
+    "mtext": {"mathvariant"},
+    "mfrac": {"linethickness"},
+    "mtd": {"class"},
+}
+_SIDE = re.compile(r'(?: columnalign="\w+")? style="text-align: (left|right|center);?[^"]*"')
+_HEADER_CELL = re.compile(r"<th(?=[ >])")
 
 
 class ScenebookHTMLExporter(ReportExporter):
@@ -44,14 +74,16 @@ class ScenebookHTMLExporter(ReportExporter):
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()
-        environment.filters.update(
-            breakable=breakable, data_uri=data_uri, python=highlight_python, shown_width=shown_width
-        )
+        filters = {"breakable": breakable, "data_uri": data_uri, "python": highlight_python, "shown_width": shown_width}
+        environment.filters.update(filters)
         return environment
 
     def from_report(self, report: Report, targets: dict[str, Target]) -> str:
         """Renders a numbered report as one page."""
-        write_html(report, targets)
+        fragments = list(report.fragments())
+        written = _HTMLWriter(targets, convert_equations(report, "html")).write(fragments)
+        for fragment, text in zip(fragments, written, strict=True):
+            fragment.html = clean_html(text)
         style = (template_folder() / "html" / "style.css").read_text(encoding="utf-8")
         include_code = not (self.exclude_input or self.exclude_code_cell)
         boxed = match_code(report) if include_code else {}
@@ -61,7 +93,6 @@ class ScenebookHTMLExporter(ReportExporter):
             "include_code": include_code,
             "boxed_code": boxed,
             "boxed_cells": {block.origin for block in boxed.values()},
-            "provenance": report.provenance,
             "sources_title": TITLE,
         }
         page = self.template.render(report=report, resources=resources)
@@ -108,49 +139,6 @@ def highlight_python(source: str) -> Markup:
     return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n"))
 
 
-_MATHS_TAGS = {
-    "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
-    "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable",
-    "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "merror",
-}  # fmt: skip
-
-
-_TAGS = _MATHS_TAGS | {
-    "p", "br", "hr", "em", "strong", "sub", "sup", "del", "u", "code", "pre", "blockquote", "ul", "ol", "li", "a",
-    "img", "span", "table", "thead", "tbody", "tr", "th", "td", "aside",
-}  # fmt: skip
-
-
-_ATTRIBUTES = {
-    "a": {"href", "class", "id", "role", "aria-label"},
-    "aside": {"id", "role", "class"},
-    "code": {"class"},
-    "img": {"src", "alt"},
-    "li": {"id"},
-    "ol": {"start", "type"},
-    "span": {"class", "id", "title"},
-    "td": {"class"},
-    "th": {"class", "scope"},
-    "math": {"display", "xmlns"},
-    "annotation": {"encoding"},
-    "mi": {"mathvariant"},
-    "mo": {"stretchy", "form", "fence", "separator", "largeop", "movablelimits", "accent", "minsize", "maxsize"},
-    "mover": {"accent"},
-    "munder": {"accentunder"},
-    "mspace": {"width", "height", "depth"},
-    "mstyle": {"displaystyle", "scriptlevel", "mathvariant"},
-    "mtext": {"mathvariant"},
-    "mfrac": {"linethickness"},
-    "mtd": {"class"},
-}
-
-
-_SIDE = re.compile(r'(?: columnalign="\w+")? style="text-align: (left|right|center);?[^"]*"')
-
-
-_HEADER_CELL = re.compile(r"<th(?=[ >])")
-
-
 def clean_html(text: str) -> Markup:
     """Returns HTML with nothing in it but the tags and attributes of the allow-list."""
     text = _HEADER_CELL.sub('<th scope="col"', _SIDE.sub(r' class="\1"', text))
@@ -182,6 +170,7 @@ def data_uri(image: ReportImage) -> str:
 
 class _HTMLWriter(FragmentWriter):
     target = "html"
+    options = ("--mathml", "--syntax-highlighting=none", "--reference-location=block")
 
     def write_equation(self, content: dict[str, Any], source: str | None) -> str:
         shown = source or f'<code class="tex">{html.escape(content["tex"])}</code>'
@@ -194,21 +183,5 @@ class _HTMLWriter(FragmentWriter):
     def write_image(self, image: ReportImage) -> str:
         return f'<img src="{data_uri(image)}" alt="{html.escape(image.alt)}">'
 
-
-def write_html(report: Report, targets: dict[str, Target]) -> None:
-    """Fills `html` of every fragment of a numbered report: written by pandoc, then cleaned by an allow-list.
-
-    Args:
-        report: Numbered.
-        targets: Label to what it names.
-    """
-    equations = convert_equations(report, "html")
-    fragments = list(report.fragments())
-    written = write_fragments(
-        fragments,
-        lambda fragment: _HTMLWriter(fragment, targets, equations),
-        ["--mathml", "--syntax-highlighting=none", "--reference-location=block"],
-        lambda fragment: html.escape(plain_text(fragment.tree)),
-    )
-    for fragment, text in zip(fragments, written, strict=True):
-        fragment.html = clean_html(text)
+    def write_text(self, text: str) -> str:
+        return html.escape(text)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
 
-from scenebook.core.sentences import without_marks
+from scenebook.core.sentences import clean_text, without_marks
 from scenebook.rendering import pandoc
-from scenebook.rendering.document import Fragment
-from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, inlines_of, map_lists, string
-from scenebook.rendering.text import clean_text
+from scenebook.rendering.document import Fragment, ReportImage
+from scenebook.rendering.outputs import Data, image_of
+from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, inlines_of, map_lists, plain_text, string
 
+LARGEST_FILE = 20_000_000
+_SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
 REFERENCE_SCHEME = "scenebook-reference:"
 _KEY = r"[A-Za-z0-9_](?:[\w.:/+-]{0,98}[\w+])?"
 _LOCATOR = r"(?:(?!\n[ \t]*\n)[^][@;`<>$\\*{}|!]){1,100}"
@@ -234,3 +239,54 @@ def _find_closing(nodes: list[Node], start: int, opening: str) -> int | None:
 
 def _is_comment(text: str) -> bool:
     return text.startswith("<!--") and text.rstrip().endswith("-->")
+
+
+def resolve_images(
+    fragment: Fragment, attachments: Mapping[str, Data], folder: Path | None, run_dir: Path | None
+) -> list[str]:
+    """Puts the images that a fragment names into its tree: attachments of its cell, and files of the run.
+
+    Args:
+        fragment: Its tree has been read.
+        attachments: Of the cell, by name.
+        folder: The notebook's, which relative addresses start from.
+        run_dir: No file outside of it is read.
+
+    Returns:
+        A warning for each image that is only named instead.
+    """
+    warnings: list[str] = []
+
+    def show(node: Node) -> Node:
+        if node["t"] != "Image":
+            return node
+        _, inlines, (address, _) = node["c"]
+        address, alt = without_marks(address), without_marks(plain_text(inlines))
+        name = unquote(address)
+        described = alt or Path(name).name
+        if name.startswith("attachment:"):
+            image = image_of(attachments.get(name.removeprefix("attachment:"), {}), described)
+        else:
+            image = _read_file(name, described, folder, run_dir)
+        if image is None:
+            warnings.append(
+                f"{fragment.origin}: the image {address!r} is not part of the run, so the report only names it."
+            )
+            return string(f"[image: {alt or address}]")
+        return {"t": "ReportImage", "c": image}
+
+    fragment.tree = map_lists(fragment.tree, lambda nodes: [show(node) for node in nodes])
+    return warnings
+
+
+def _read_file(name: str, alt: str, folder: Path | None, run_dir: Path | None) -> ReportImage | None:
+    kind = _SUFFIXES.get(Path(name).suffix.lower())
+    if kind is None or folder is None or run_dir is None or "://" in name:
+        return None
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(run_dir.resolve()) or path.stat().st_size > LARGEST_FILE:
+            return None
+        return ReportImage(path.read_bytes(), kind, alt)
+    except (OSError, ValueError):
+        return None

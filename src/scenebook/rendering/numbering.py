@@ -1,15 +1,18 @@
-"""One pass that numbers sections, figures, tables and equations, for the page and the PDF alike."""
+"""Passes over a whole report: its numbering, for the page and the PDF alike; where numbers in sentences are from."""
 
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scenebook.core.errors import ReportError
+from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 from scenebook.rendering.document import Figure, Fragment, Heading, Origin, Prose, Report, Table
-from scenebook.rendering.pandoc import Node, each_node
+from scenebook.rendering.pandoc import Node, each_node, string
 
 _ROMAN = (
     (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"),
@@ -17,6 +20,13 @@ _ROMAN = (
 )  # fmt: skip
 NO_BREAK = "\u00a0"
 _NAMES = {"fig": "Fig.", "tbl": "Table", "eq": "Eq.", "sec": "Section"}
+TITLE = "Where the numbers come from"
+EARLIER = " (earlier run)"
+"""Behind the source of a number in a stale notebook: this run's file of that name may hold another, or not be there."""
+LONGEST_TEXT = 40
+"""Characters of a value in the table: a sentence as a value, with numbers in it, is shortened."""
+_BOUND = re.compile(r"(?<=\w)\.(low|high)(?=$|,)")
+_PIECES = re.compile(f"({VALUE_BEGINS}[{NUMBER_DIGITS}]{{0,6}}|{VALUE_ENDS})")
 
 
 @dataclass(frozen=True)
@@ -49,9 +59,9 @@ def letter(number: int) -> str:
 class _Pass:
     """Counters of one walk through the report, and the labels met so far."""
 
-    def __init__(self, layout: str, stale: Collection[str]) -> None:
-        self.ieee = layout == "ieee"
-        self.stale = stale
+    def __init__(self, report: Report) -> None:
+        self.ieee = report.front.layout == "ieee"
+        self.stale = report.stale
         self.targets: dict[str, Target] = {}
         self.taken: set[str] = set()
         self.counts = {"fig": 0, "tbl": 0, "eq": 0}
@@ -59,55 +69,48 @@ class _Pass:
         self.in_appendix = False
 
     def section(self, heading: Heading) -> None:
+        """Numbers a heading, and gives it an anchor, to which its label and the slug of its text lead."""
         if heading.level == 1:
             self.in_appendix = heading.opens_appendix
         self.levels[heading.level - 1] += 1
         self.levels[heading.level :] = [0] * (3 - heading.level)
-        parts = self.levels[: heading.level]
-        if self.in_appendix:
-            # There is one only, so it has no number; its parts have letters in any layout.
-            styled = [*(letter(part) for part in parts[1:2]), *(str(part) for part in parts[2:])]
-        elif self.ieee:
-            styled = [roman(parts[0]), *(letter(part) for part in parts[1:2]), *(str(part) for part in parts[2:])]
-        else:
-            styled = [str(part) for part in parts]
+        # There is one appendix only, so it has no number; its parts have letters in any layout.
+        first = int(self.in_appendix)
+        with_letters = self.ieee or self.in_appendix
+        styles: list[Callable[[int], str]] = [roman, letter, str] if with_letters else [str, str, str]
+        styled = [style(part) for style, part in zip(styles[first:], self.levels[first : heading.level], strict=False)]
         if styled:
             shown = styled[-1] + ("." if heading.level < 3 else ")")
             heading.number = shown if self.ieee else ".".join(styled)
-        kind = "Appendix" if self.in_appendix else "Section"
-        self._name_section(heading, f"{kind}{NO_BREAK}{('-' if self.ieee else '.').join(styled)}".strip())
-
-    def _name_section(self, heading: Heading, text: str) -> None:
-        """Gives a heading its anchor, to which its label and the slug of its text lead."""
         slug = "sec:" + slug_of(heading.plain)
         heading.anchor = self._anchor(heading.label or slug)
-        target = Target(text, heading.anchor, heading.title.origin)
+        kind = "Appendix" if self.in_appendix else "Section"
+        text = f"{kind}{NO_BREAK}{('-' if self.ieee else '.').join(styled)}".strip()
+        target = Target(text, heading.anchor, heading.origin)
         if heading.label:
             self.targets[heading.label] = target
         self.targets.setdefault(slug, target)
 
     def figure(self, figure: Figure) -> None:
-        figure.number = self._count("fig")
-        figure.anchor = self._anchor(figure.label or f"fig:{figure.number}")
+        count, figure.anchor = self._count("fig", figure.label)
+        figure.number = str(count)
         self._add(figure.label, figure.number, figure.anchor, figure.origin)
 
     def table(self, table: Table) -> None:
-        number = self._count("tbl")
-        table.ordinal = int(number)
-        table.number = roman(table.ordinal) if self.ieee else number
-        table.anchor = self._anchor(table.label or f"tbl:{number}")
+        table.ordinal, table.anchor = self._count("tbl", table.label)
+        table.number = roman(table.ordinal) if self.ieee else str(table.ordinal)
         self._add(table.label, table.number, table.anchor, table.origin)
 
-    def equation(self, node: Node, origin: Origin) -> None:
-        content = node["c"]
+    def equation(self, content: dict[str, Any], origin: Origin) -> None:
         if content["numbered"]:
-            content["number"] = self._count("eq")
-            content["anchor"] = self._anchor(content["label"] or f"eq:{content['number']}")
-            self._add(content["label"], f"({content['number']})", content["anchor"], origin)
+            count, content["anchor"] = self._count("eq", content["label"])
+            content["number"] = str(count)
+            self._add(content["label"], f"({count})", content["anchor"], origin)
 
-    def _count(self, kind: str) -> str:
+    def _count(self, kind: str, label: str) -> tuple[int, str]:
+        """Returns the number of the next one of a kind, and its anchor."""
         self.counts[kind] += 1
-        return str(self.counts[kind])
+        return self.counts[kind], self._anchor(label or f"{kind}:{self.counts[kind]}")
 
     def _anchor(self, wanted: str) -> str:
         """Returns an id that nothing else has: a heading may come twice, and so may its slug."""
@@ -147,7 +150,7 @@ def number_report(report: Report) -> dict[str, Target]:
     Raises:
         ReportError: Two things of this run have one label.
     """
-    counters = _Pass(report.front.layout, report.stale)
+    counters = _Pass(report)
     for block in report.blocks():
         if isinstance(block, Heading):
             counters.section(block)
@@ -158,7 +161,7 @@ def number_report(report: Report) -> dict[str, Target]:
         elif isinstance(block, Prose):
             for node in each_node(block.body.tree):
                 if node["t"] == "Equation":
-                    counters.equation(node, block.body.origin)
+                    counters.equation(node["c"], block.origin)
     return counters.targets
 
 
@@ -169,7 +172,8 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
         ReportError: One does not; the error names it, the notebook and the cell.
     """
     for fragment in report.fragments():
-        for label in references_of(fragment):
+        references = [node["c"]["labels"] for node in each_node(fragment.tree) if node["t"] == "Reference"]
+        for label in itertools.chain.from_iterable(references):
             if label not in targets:
                 near = difflib.get_close_matches(label, targets, n=1, cutoff=0.5)
                 raise ReportError(
@@ -179,12 +183,111 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
                 )
 
 
-def references_of(fragment: Fragment) -> list[str]:
-    """Returns the labels that a fragment refers to."""
-    return [label for node in each_node(fragment.tree) if node["t"] == "Reference" for label in node["c"]["labels"]]
-
-
 def text_without_target(label: str) -> str:
     """Returns how a reference reads whose target is not in this document: a notebook rendered alone."""
     kind, _, name = label.partition(":")
     return f"{_NAMES.get(kind, kind)}{NO_BREAK}“{name}”"
+
+
+def mark_values(report: Report) -> None:
+    """Turns the marks around values into spans with a title, and removes marks where a span cannot stand."""
+    titles = {
+        id(block.body): [source + EARLIER * bool(report.earlier_run(block)) for _, source in block.sources]
+        for block in report.blocks()
+        if isinstance(block, Prose)
+    }
+    for fragment in report.fragments():
+        fragment.tree = _mark(fragment.tree, titles.get(id(fragment), []))
+
+
+def _mark(part: Any, titles: Sequence[str]) -> Any:
+    if isinstance(part, str):
+        return without_marks(part)
+    if isinstance(part, dict):
+        return {name: _mark(inner, titles) for name, inner in part.items()}
+    return _mark_list(part, titles) if isinstance(part, list) else part
+
+
+def _mark_list(parts: list[Any], titles: Sequence[str]) -> list[Any]:
+    done: list[Any] = []
+    begin: int | None = None
+    title: str | None = None
+    for part in parts:
+        if not (isinstance(part, dict) and part.get("t") == "Str"):
+            done.append(_mark(part, titles))
+            continue
+        for piece in _PIECES.split(part["c"]):
+            if piece.startswith(VALUE_BEGINS):
+                begin, title = len(done), _title_of_value(piece, titles)
+            elif piece == VALUE_ENDS:
+                if begin is not None and done[begin:] and title is not None:
+                    done[begin:] = [_value_span(done[begin:], title)]
+                begin = None
+            elif text := without_marks(piece):
+                done.append(string(text))
+    return done
+
+
+def _title_of_value(mark: str, titles: Sequence[str]) -> str | None:
+    """Returns the title of the value that a mark begins; `None` where somebody typed the mark."""
+    digits = "".join(str(NUMBER_DIGITS.index(sign)) for sign in mark[1:])
+    return titles[int(digits)] if digits and int(digits) < len(titles) else None
+
+
+def _value_span(nodes: list[Node], title: str) -> Node:
+    return {"t": "Span", "c": [["", ["value"], [["title", title]]], nodes]}
+
+
+def tabulate_sources(report: Report) -> Table | None:
+    """Returns the table of all numbers in sentences, a row for each source; `None` if there are none.
+
+    A score and the bounds of its interval have one source; what an earlier run told has another.
+    """
+    # Dictionaries as sets that keep their order.
+    rows: dict[tuple[str, str], tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
+    for place, prose in _sentences(report):
+        earlier = EARLIER * bool(report.earlier_run(prose))
+        for text, source in prose.sources:
+            if any(character.isdigit() for character in text):
+                score, bound = _split_bound(source)
+                texts, bounds, places = rows.setdefault((score, earlier), ({}, {}, {}))
+                texts[text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1].rstrip() + "…"] = None
+                bounds |= {bound: None} if bound else {}
+                places[place] = None
+    if not rows:
+        return None
+    words = (
+        "The numbers in this report's sentences: which file or setting of the run, or which cell of a notebook, "
+        "they are from."
+    )
+    origin = Origin("report", 0)
+    return Table(
+        origin,
+        label="",
+        caption=Fragment(words, origin, inline=True, tree=[string(words)]),
+        header=["numbers", "source", "stand in"],
+        align=["left", "left", "left"],
+        rows=[
+            [", ".join(texts), source + f" ({' and '.join(bounds)})" * bool(bounds) + earlier, "; ".join(places)]
+            for (source, earlier), (texts, bounds, places) in rows.items()
+        ],
+        wide=True,
+    )
+
+
+def _split_bound(source: str) -> tuple[str, str]:
+    """Splits `metrics.json: accuracy.low` into the score and the bound; what is no bound has none."""
+    match = _BOUND.search(source)
+    return (source[: match.start()] + source[match.end() :], match[1]) if match else (source, "")
+
+
+def _sentences(report: Report) -> Iterator[tuple[str, Prose]]:
+    """Yields the report's prose, each with the headings above it."""
+    yield from (("Abstract", prose) for prose in report.abstract)
+    for section in report.sections:
+        place = section.heading.plain
+        for block in section.blocks:
+            if isinstance(block, Heading) and block.level == 2:
+                place = f"{section.heading.plain}: {block.plain}"
+            elif isinstance(block, Prose):
+                yield place, block

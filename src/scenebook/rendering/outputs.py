@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 from xml.etree import ElementTree
 
+from bs4 import BeautifulSoup, Tag
 from PIL import Image
 from pydantic import ValidationError
 
 from scenebook.core.errors import ReportError
-from scenebook.core.sentences import without_marks
+from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
-from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
 from scenebook.rendering.records import (
     ANY_RECORD,
     RECORD_MIME,
@@ -30,18 +28,17 @@ from scenebook.rendering.records import (
     SourceRecord,
     TableRecord,
 )
-from scenebook.rendering.tables import fit_row, html_to_text, read_html_table
-from scenebook.rendering.text import clean_text, strip_terminal_codes
 
 Data = Mapping[str, Any]
 
-IMAGE_TYPES: tuple[tuple[str, Literal["svg", "png", "jpg"]], ...] = (
-    ("image/svg+xml", "svg"),
-    ("image/png", "png"),
-    ("image/jpeg", "jpg"),
-)
+IMAGE_TYPES: dict[str, Literal["svg", "png", "jpg"]] = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
+"""The better ones first."""
+MOST_COLUMNS = 200
 _SAYS_NOTHING = re.compile(r"^<.* at 0x[0-9a-fA-F]+>$|^\[?(?:Posix|Windows|Pure\w*)?Path\('.*'\)\]?$", re.DOTALL)
 _REPR_ONLY = re.compile(r"^<[\w.]+ (?:object|size) ?.*>$|^<[\w.]+>$", re.DOTALL)
+_TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
+_NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "–"})
 
 
 def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[Block]:
@@ -54,35 +51,27 @@ def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[B
     for output in outputs:
         kind = output["output_type"]
         if kind == "stream" and output["name"] == "stdout":
-            _add_text(blocks, _joined(output["text"]), origin)
+            text = clean_text(strip_terminal_codes(_joined(output["text"]))).strip("\n")
+            last = blocks[-1] if blocks else None
+            if isinstance(last, Output) and not last.failed:
+                last.text += "\n" + text
+            elif text.strip():
+                blocks.append(Output(origin, text))
         elif kind in {"display_data", "execute_result"}:
             block = read_data(output["data"], origin)
-            if block is not None:
-                blocks.append(block)
+            blocks += [] if block is None else [block]
         elif kind == "error":
             text = strip_terminal_codes(f"{output['ename']}: {output['evalue']}")
             blocks.append(Output(origin, clean_text(text), failed=True))
     return blocks
 
 
-def _add_text(blocks: list[Block], text: str, origin: Origin) -> None:
-    text = clean_text(strip_terminal_codes(text)).strip("\n")
-    last = blocks[-1] if blocks else None
-    if isinstance(last, Output) and not last.failed:
-        last.text += "\n" + text
-    elif text.strip():
-        blocks.append(Output(origin, text))
-
-
 def read_data(data: Data, origin: Origin) -> Block | None:
     """Reads one output: the richest form that the report can show."""
     if RECORD_MIME in data:
         return _read_record(data, origin)
-    for read in (_read_image, _read_table, _read_markdown, _read_plain):
-        block = read(data, origin)
-        if block is not None:
-            return block
-    return None
+    rich = _read_image(data, origin) or _read_table(data, origin) or _read_markdown(data, origin)
+    return rich or _read_plain(data, origin)
 
 
 def _read_record(data: Data, origin: Origin) -> Block:
@@ -111,9 +100,9 @@ def _read_record(data: Data, origin: Origin) -> Block:
 
 def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> list[ReportImage]:
     if isinstance(record, FigureRecord):
-        images = [_image_of(data, record.alt)]
+        images = [image_of(data, record.alt)]
     else:
-        images = [_image_of({"image/jpeg": item.jpeg}, item.alt, item.caption, item.bars) for item in record.items]
+        images = [image_of({"image/jpeg": item.jpeg}, item.alt, item.caption, item.bars) for item in record.items]
     found = [image for image in images if image is not None]
     if not found or len(found) < len(images):
         raise ReportError(
@@ -124,43 +113,30 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
     return found
 
 
-def _image_of(data: Data, alt: str, caption: str = "", bars: Sequence[BarItem] = ()) -> ReportImage | None:
+def image_of(data: Data, alt: str, caption: str = "", bars: Sequence[BarItem] = ()) -> ReportImage | None:
     """Returns the best image of an output that can be read as an image."""
-    for mime, suffix in IMAGE_TYPES:
-        if mime in data:
-            content = read_image(_joined(data[mime]), suffix)
-            if content is not None:
-                return ReportImage(content, suffix, alt, caption, tuple(bars))
+    for mime, suffix in IMAGE_TYPES.items():
+        if mime in data and (content := read_image(_joined(data[mime]), suffix)) is not None:
+            return ReportImage(content, suffix, alt, caption, tuple(bars))
     return None
 
 
 def read_image(text: str, suffix: str) -> bytes | None:
-    """Returns an image's bytes from how a notebook stores it, or `None` when they are no such image.
-
-    Args:
-        text: SVG source, or base64 of a PNG or JPEG.
-        suffix: `svg`, `png` or `jpg`.
-    """
-    if suffix == "svg":
-        content = clean_text(text).encode("utf-8")
-        return content if _is_readable(lambda: ElementTree.fromstring(content)) else None
+    """Returns the bytes of SVG source or of a PNG or JPEG in base64, or `None` when it is no such image."""
     try:
-        content = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return content if _is_readable(lambda: Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]).verify()) else None
-
-
-def _is_readable(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
+        if suffix == "svg":
+            content = clean_text(text).encode("utf-8")
+            ElementTree.fromstring(content)
+        else:
+            content = base64.b64decode("".join(text.split()), validate=True)
+            Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]).verify()
     except (ElementTree.ParseError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return True
+        return None
+    return content
 
 
 def _read_image(data: Data, origin: Origin) -> Block | None:
-    image = _image_of(data, alt="")
+    image = image_of(data, alt="")
     return Figure(origin, "", Fragment("", origin, inline=True), [image], alt="") if image else None
 
 
@@ -197,62 +173,10 @@ def _joined(value: Any) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
 
-LARGEST_FILE = 20_000_000
-
-
-_SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
-
-
-def resolve_images(
-    fragment: Fragment, attachments: Mapping[str, Data], folder: Path | None, run_dir: Path | None
-) -> list[str]:
-    """Puts the images that a fragment names into its `images`: attachments of its cell, and files of the run.
-
-    Args:
-        fragment: Its tree has been read.
-        attachments: Of the cell, by name.
-        folder: The notebook's, which relative addresses start from.
-        run_dir: No file outside of it is read.
-
-    Returns:
-        A warning for each image that is only named instead.
-    """
-    warnings: list[str] = []
-
-    def show(node: Node) -> Node:
-        if node["t"] != "Image":
-            return node
-        _, inlines, (address, _) = node["c"]
-        address, alt = without_marks(address), without_marks(plain_text(inlines))
-        name = unquote(address)
-        described = alt or Path(name).name
-        if name.startswith("attachment:"):
-            image = _image_of(attachments.get(name.removeprefix("attachment:"), {}), described)
-        else:
-            image = _read_file(name, described, folder, run_dir)
-        if image is None:
-            warnings.append(
-                f"{fragment.origin}: the image {address!r} is not part of the run, so the report only names it."
-            )
-            return string(f"[image: {alt or address}]")
-        fragment.images.append(image)
-        return {"t": "ReportImage", "c": {"index": len(fragment.images) - 1}}
-
-    fragment.tree = map_lists(fragment.tree, lambda nodes: [show(node) for node in nodes])
-    return warnings
-
-
-def _read_file(name: str, alt: str, folder: Path | None, run_dir: Path | None) -> ReportImage | None:
-    kind = _SUFFIXES.get(Path(name).suffix.lower())
-    if kind is None or folder is None or run_dir is None or "://" in name:
-        return None
-    try:
-        path = (folder / name).resolve()
-        if not path.is_relative_to(run_dir.resolve()) or path.stat().st_size > LARGEST_FILE:
-            return None
-        return ReportImage(path.read_bytes(), kind, alt)
-    except (OSError, ValueError):
-        return None
+def strip_terminal_codes(text: str) -> str:
+    """Returns what a terminal would show: no colours, and of a line that was overwritten the last state."""
+    text = _TERMINAL_CODE.sub("", text).replace("\r\n", "\n")
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
 
 
 def read_record(value: object, origin: Origin) -> AnyRecord:
@@ -274,3 +198,79 @@ def read_record(value: object, origin: Origin) -> AnyRecord:
             },
             advice="Show it with show_figure, show_pictures, show_table, say or show_source.",
         ) from None
+
+
+class Grid(NamedTuple):
+    """A table's text: header and rows have the same length, `align` names each column's side."""
+
+    header: list[str]
+    align: list[str]
+    rows: list[list[str]]
+
+
+def read_html_table(html: str) -> Grid | None:
+    """Reads the first table of an HTML output, or returns `None` where there is none."""
+    table = BeautifulSoup(html, "html.parser").find("table")
+    if not isinstance(table, Tag):
+        return None
+    lines = [line for line in table.find_all("tr") if line.find_parent("table") is table]
+    heads = [line for line in lines if line.find_parent("thead") is not None]
+    body = [line for line in lines if line not in heads]
+    if not heads and body and body[0].find("td") is None:
+        heads, body = body[:1], body[1:]
+    rows = _expand(body)
+    header = _join_header(_expand(heads))
+    width = min(max(map(len, [header, *rows])), MOST_COLUMNS)
+    if width == 0:
+        return None
+    rows = [fit_row(row, width) for row in rows]
+    return Grid(fit_row(header, width), [side_of([row[column] for row in rows]) for column in range(width)], rows)
+
+
+def html_to_text(html: str) -> str:
+    """Returns what an HTML output says, without its tags, styles and scripts."""
+    soup = BeautifulSoup(html, "html.parser")
+    for tag in soup(["script", "style", "template"]):
+        tag.decompose()
+    return clean_text(soup.get_text("\n", strip=True))
+
+
+def fit_row(row: list[str], width: int) -> list[str]:
+    """Returns a row of exactly `width` cells."""
+    return [*row[:width], *[""] * (width - len(row))]
+
+
+def side_of(cells: list[str]) -> str:
+    """Returns `right` for a column of numbers and `left` for any other."""
+    told = [cell.strip() for cell in cells if cell.strip().lower() not in _NO_NUMBER]
+    return "right" if told and all(_NUMBER.match(cell) for cell in told) else "left"
+
+
+def _expand(lines: list[Tag]) -> list[list[str]]:
+    """Reads lines of cells; a cell that spans several leaves the others blank."""
+    grid: list[list[str]] = []
+    held: dict[int, int] = defaultdict(int)
+    for line in lines:
+        row: list[str] = []
+        for cell in [*line.find_all(["td", "th"], recursive=False), None]:
+            while held[len(row)] > 0:
+                held[len(row)] -= 1
+                row.append("")
+            if cell is not None:
+                across = min(_span(cell, "colspan"), MOST_COLUMNS)
+                held |= dict.fromkeys(range(len(row), len(row) + across), _span(cell, "rowspan") - 1)
+                row += [clean_text(cell.get_text(" ", strip=True)), *[""] * (across - 1)]
+        grid.append(row)
+    return grid
+
+
+def _span(cell: Tag, name: str) -> int:
+    value = str(cell.get(name, "1"))
+    return max(int(value), 1) if value.isascii() and value.isdigit() and len(value) < 5 else 1
+
+
+def _join_header(lines: list[list[str]]) -> list[str]:
+    """Joins header lines into one: a named index puts its name into a second line, under blanks."""
+    width = max(map(len, lines), default=0)
+    lines = [fit_row(line, width) for line in lines]
+    return [" ".join(line[column] for line in lines if line[column]) for column in range(width)]

@@ -17,18 +17,18 @@ from traitlets import Bool, default
 
 from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
-from scenebook.rendering.exporter import ReportExporter, template_folder
-from scenebook.rendering.fonts import fonts, unknown_glyphs
-from scenebook.rendering.fragments import Formula
+from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
-from scenebook.rendering.tables import column_widths
-from scenebook.rendering.text import typst_literal, wrap_lines
-from scenebook.rendering.typst_fragments import (
-    CODE_LINES,
-    CODE_WIDTH,
+from scenebook.rendering.pandoc import each_node
+from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
+    column_widths,
     describe_grid,
     file_name,
+    fonts,
+    typst_literal,
+    unknown_glyphs,
+    wrap_lines,
     write_typst,
 )
 
@@ -69,7 +69,7 @@ class ScenebookPDFExporter(ReportExporter):
             column_widths=column_widths,
             describe_grid=describe_grid,
             file_name=file_name,
-            printed=lambda text: wrap_lines(text, CODE_WIDTH, CODE_LINES),
+            printed=wrap_lines,
             side=lambda side: Markup(side if side in {"right", "center"} else "left"),
         )
         return environment
@@ -146,7 +146,7 @@ def _images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
         if isinstance(block, Figure):
             yield from ((block.origin, image) for image in block.images)
     for fragment in report.fragments():
-        yield from ((fragment.origin, image) for image in fragment.images)
+        yield from ((fragment.origin, node["c"]) for node in each_node(fragment.tree) if node["t"] == "ReportImage")
 
 
 def write_images(report: Report, root: Path) -> None:

@@ -14,7 +14,7 @@ from scenebook.core.errors import ScenebookError
 from scenebook.core.provenance import changed_settings, without_folders
 from scenebook.core.run_directory import project_root
 from scenebook.core.run_files import MANIFEST, SETTINGS
-from scenebook.rendering.text import clean_text
+from scenebook.core.sentences import clean_text
 
 SHOWN_DIGITS = 12
 """Of a digest or a commit, where it only tells one from another."""

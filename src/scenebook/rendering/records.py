@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from scenebook.rendering.text import clean_text
+from scenebook.core.sentences import clean_text
 
 RECORD_MIME = "application/vnd.scenebook+json"
 LABEL_PATTERN = r"[a-z]+:[a-z0-9-]+"

@@ -11,7 +11,7 @@ import nbformat
 
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import write_bytes
-from scenebook.core.sentences import Filled, Sourced, has_fields
+from scenebook.core.sentences import Filled, Sourced, clean_text, has_fields
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.document import EarlierRun
@@ -20,7 +20,6 @@ from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
-from scenebook.rendering.text import clean_text
 
 _FAILED = "failed"
 _INTERRUPTED = frozenset({"running", "interrupted"})

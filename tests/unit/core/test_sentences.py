@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scenebook.core.errors import InputError
-from scenebook.core.sentences import escape, fill, has_fields, without_marks
+from scenebook.core.sentences import clean_text, escape, fill, has_fields, without_marks
 
 SCORES: dict[str, Any] = {"n": 600, "name": "a*b", "accuracy": {"value": 0.8815, "low": 0.85, "high": 0.91}}
 
@@ -59,3 +59,12 @@ def test_braces_that_are_text_are_no_fields() -> None:
 
 def test_a_number_at_the_start_of_a_line_begins_no_list() -> None:
     assert escape("1. first") == r"1\. first"
+
+
+def test_bytes_that_were_no_utf8_become_replacement_signs() -> None:
+    assert clean_text(b"caf\xe9.jpg".decode("utf-8", "surrogateescape")) == "caf\ufffd.jpg"
+    assert clean_text("\ud83d lone \udce9") == "\ufffd lone \ufffd"
+
+
+def test_control_characters_go_and_line_ends_become_newlines() -> None:
+    assert clean_text("a\x00b\x1b\r\nc\rd\te") == "ab\nc\nd\te"

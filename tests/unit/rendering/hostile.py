@@ -16,11 +16,10 @@ import pytest
 from hypothesis import strategies as st
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.sentences import as_utf8, escape, without_marks
+from scenebook.core.sentences import as_utf8, clean_text, escape, without_marks
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import say, show_figure, show_pictures, show_table
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
-from scenebook.rendering.text import clean_text
 
 NAMED = (
     "<script>alert(1)</script>",

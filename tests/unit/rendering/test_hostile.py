@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scenebook.core.sentences import as_utf8
-from scenebook.rendering.text import strip_terminal_codes
+from scenebook.rendering.outputs import strip_terminal_codes
 
 from .conftest import page_of
 from .hostile import NAMED, names, on_page, render_texts, same_on_paper, words

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
-from scenebook.rendering.outputs import read_data, read_image, read_outputs
+from scenebook.rendering.outputs import (
+    html_to_text,
+    read_data,
+    read_html_table,
+    read_image,
+    read_outputs,
+    side_of,
+    strip_terminal_codes,
+)
 from scenebook.rendering.records import RECORD_MIME
 
 from .conftest import assembled
@@ -73,3 +82,48 @@ def test_rows_of_another_length_are_made_to_fit() -> None:
     assert isinstance(block, Table)
     assert block.rows == [["1", ""], ["1", "2"]]
     assert block.align == ["left", "left"]
+
+
+def test_a_progress_bar_keeps_its_last_state_and_colours_go() -> None:
+    assert strip_terminal_codes("\x1b[31mred\x1b[0m\n 10%\r 50%\r100%\r\n") == "red\n100%\n"
+
+
+def test_a_data_frame_becomes_rows_with_numbers_on_the_right() -> None:
+    frame = pd.DataFrame({"score": [0.5, None], "name": ["<b>", "1st"]})
+    grid = read_html_table(frame.to_html())
+    assert grid is not None
+    assert grid.header == ["", "score", "name"]
+    assert grid.rows == [["0", "0.5", "<b>"], ["1", "NaN", "1st"]]
+    assert grid.align == ["right", "right", "left"]
+
+
+def test_levels_of_index_and_columns_are_flattened() -> None:
+    index = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")], names=["first", "second"])
+    frame = pd.DataFrame([[1, 2], [3, 4]], index=index, columns=pd.MultiIndex.from_product([["top"], ["u", "v"]]))
+    grid = read_html_table(frame.to_html())
+    assert grid is not None
+    assert grid.rows == [["a", "x", "1", "2"], ["", "y", "3", "4"]]
+    assert grid.header == ["first", "second", "top u", "v"]
+
+
+@pytest.mark.parametrize("html", ["", "<p>no table</p>", "<table></table>", "<table><tr></tr></table>"])
+def test_html_without_a_table_is_none(html: str) -> None:
+    assert read_html_table(html) is None
+
+
+def test_absurd_spans_make_no_absurd_table() -> None:
+    grid = read_html_table("<table><tr><th>a</th></tr><tr><td colspan=9999 rowspan=x>1</td></tr></table>")
+    assert grid is not None
+    assert len(grid.header) == 200
+
+
+def test_scripts_and_styles_are_no_text() -> None:
+    assert html_to_text("<style>a</style><p>one</p><script>two</script><b>three</b>") == "one\nthree"
+
+
+@pytest.mark.parametrize(
+    ("cells", "side"),
+    [(["1,210", "3", ""], "right"), (["-0.5", "1e-7", "88 %"], "right"), (["", "nan"], "left"), (["1", "x"], "left")],
+)
+def test_only_numbers_stand_on_the_right(cells: list[str], side: str) -> None:
+    assert side_of(cells) == side

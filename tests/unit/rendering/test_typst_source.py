@@ -8,20 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from scenebook.rendering.text import clean_text, strip_terminal_codes, typst_literal, typst_text, wrap_lines
-
-
-def test_bytes_that_were_no_utf8_become_replacement_signs() -> None:
-    assert clean_text(b"caf\xe9.jpg".decode("utf-8", "surrogateescape")) == "caf\ufffd.jpg"
-    assert clean_text("\ud83d lone \udce9") == "\ufffd lone \ufffd"
-
-
-def test_control_characters_go_and_line_ends_become_newlines() -> None:
-    assert clean_text("a\x00b\x1b\r\nc\rd\te") == "ab\nc\nd\te"
-
-
-def test_a_progress_bar_keeps_its_last_state_and_colours_go() -> None:
-    assert strip_terminal_codes("\x1b[31mred\x1b[0m\n 10%\r 50%\r100%\r\n") == "red\n100%\n"
+from scenebook.core.sentences import clean_text
+from scenebook.rendering.typst_source import typst_literal, typst_text, wrap_lines
 
 
 def test_markup_passes_and_values_become_literals() -> None:
