@@ -6,6 +6,7 @@ from scenebook.core.source_code import TEXT_MODULES, digest_modules
 from scenebook.network.code_digests import WITHOUT_EFFECT, digest_training_code
 
 TRAINING = """
+core.backbones
 core.settings
 data.decoding
 data.stored_pixels
@@ -35,12 +36,20 @@ network.weight_files
 def test_the_key_of_a_training_lists_what_can_change_its_numbers() -> None:
     """A module that is new here throws away trainings with each change of its code. If it cannot change a number, it
     belongs to `WITHOUT_EFFECT`, with the reason."""
-    listed = [name.removeprefix("scenebook.") for name in digest_training_code()]
+    listed = [name.removeprefix("scenebook.") for name in digest_training_code("embedded")]
     print("The key of a training lists:", *listed, sep="\n  ")
     assert listed == TRAINING.split()
 
 
+def test_the_key_of_a_training_lists_the_module_of_its_own_backbone_alone() -> None:
+    keras, embedded = (set(digest_training_code(backbone)) for backbone in ("ResNet50", "embedded"))
+    assert keras - embedded == {"scenebook.network.keras_models"}
+    assert embedded - keras == {"scenebook.network.embedded"}
+
+
 def test_what_is_left_out_is_there_and_is_imported() -> None:
     """Else a module that was renamed would stay listed, and its successor would be in the keys."""
-    imported = digest_modules(["import scenebook.network.fitting, scenebook.data.storing"])
+    imported = digest_modules(
+        ["import scenebook.network.fitting, scenebook.network.keras_models, scenebook.data.storing"]
+    )
     assert not {*WITHOUT_EFFECT, *TEXT_MODULES} - set(imported)

@@ -11,14 +11,11 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.errors import SettingsError
 from scenebook.core.yaml_files import read_yaml
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
-EMBEDDED = "embedded"
-IMAGENET = "imagenet"
-RANDOM = "random"
 OPENVINO = "openvino"
 AUGMENTATION = (
     "rotation_range",
@@ -35,7 +32,6 @@ TRAINING = (
     *("epochs", "batch_size", "learning_rate", "decay", "momentum", "seed"),
 )
 """The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
-NAMED_WEIGHTS = (IMAGENET, EMBEDDED, RANDOM)
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
 
@@ -169,17 +165,6 @@ def check_names(names: Iterable[str]) -> None:
                 advice=(f"Did you mean {near[0]}? " if near else "")
                 + "`python -m scenebook params` lists all settings.",
             )
-
-
-def check_weights_name(backbone: str, weights: str) -> None:
-    """Raises `WeightsError` for named weights that were not made for the backbone."""
-    if (weights == EMBEDDED) != (backbone == EMBEDDED) and weights in (EMBEDDED, IMAGENET):
-        raise WeightsError(
-            "Expected weights that were made for this backbone: embedded ones for the embedded backbone, imagenet for "
-            "a model of keras.applications.",
-            received={"backbone": backbone, "weights": weights},
-            advice=f"Set weights to {EMBEDDED if backbone == EMBEDDED else IMAGENET}, to random, or to a file.",
-        )
 
 
 def check_runtime(frozen_layers_runtime: str) -> None:

@@ -19,10 +19,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RECIPE, RENORMALISED_FEATURES, SPLITS
-from scenebook.core.settings import RANDOM
 from scenebook.core.wording import signed
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion

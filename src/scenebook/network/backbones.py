@@ -1,11 +1,9 @@
-"""Backbones: the models of `keras.applications` and the embedded one, with their weights and their preprocessing."""
+"""Backbones with their weights and their preprocessing, built as their row of the registry says."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
+import importlib
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,36 +12,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import applications
 from keras.src.random import seed_generator
 
+from scenebook.core.backbones import RANDOM, find_backbone
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.settings import EMBEDDED, IMAGENET, RANDOM, check_weights_name
-from scenebook.network.embedded import (
-    EMBEDDED_FILE,
-    MINIMUM_SIZE,
-    build_embedded,
-    load_embedded_weights,
-    preprocess_input,
-)
-from scenebook.network.imagenet_weights import (
-    application_builders,
-    download_imagenet,
-    find_download,
-)
+from scenebook.network.imagenet_weights import find_download
 from scenebook.network.weight_files import load_weights_file
-
-__all__ = [
-    "Preprocessing",
-    "build_backbone",
-    "list_backbones",
-    "load_preprocessing",
-    "preprocess_input",
-    "preprocessing",
-    "seeded_weights",
-    "weights_digest",
-]
 
 
 @dataclass(frozen=True)
@@ -63,24 +38,6 @@ class Preprocessing:
         return self.function(np.array(images) if isinstance(images, np.ndarray) else images)
 
 
-def list_backbones() -> list[str]:
-    """Returns the names that `build_backbone` takes: `embedded`, then those of `keras.applications`, sorted."""
-    return [EMBEDDED, *sorted(application_builders())]
-
-
-def _find_builder(backbone: str) -> Callable[..., keras.Model]:
-    builders = application_builders()
-    if backbone not in builders:
-        known = {name.lower(): name for name in list_backbones()}
-        near = [known[name] for name in difflib.get_close_matches(backbone.lower(), known, n=3, cutoff=0.4)]
-        raise SettingsError(
-            "Expected backbone to be embedded or the name of a model in keras.applications.",
-            received={"backbone": backbone},
-            advice=f"Did you mean {' or '.join(near)}?" if near else "",
-        )
-    return builders[backbone]
-
-
 def rescale(images: Any) -> Any:
     """Returns images in `[0, 1]`, from float32 in `[0, 255]`: the common trap, unless a backbone was made for it."""
     return images / 255.0
@@ -98,17 +55,9 @@ def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
     """
     if how == "rescale":
         return Preprocessing(f"{__name__}.rescale", rescale)
-    if backbone == EMBEDDED:
-        return Preprocessing(f"{__name__}.preprocess_input", preprocess_input)
-    builder = _find_builder(backbone)
-    modules = {
-        name: module
-        for name, module in inspect.getmembers(applications, inspect.ismodule)
-        if getattr(module, backbone, None) is builder or builder.__module__.endswith(f".{name}")
-    }
-    # ResNet50 is in both resnet and resnet50; the functions are the same, the more particular name is nicer.
-    name = backbone.lower() if backbone.lower() in modules else min(modules)
-    return Preprocessing(f"keras.applications.{name}.preprocess_input", modules[name].preprocess_input)
+    name = find_backbone(backbone).preprocessing
+    module, _, function = name.rpartition(".")
+    return Preprocessing(name, getattr(importlib.import_module(module), function))
 
 
 def load_preprocessing(summary: Mapping[str, Any]) -> Preprocessing:
@@ -135,11 +84,10 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     """Builds a backbone without its top and without pooling, and gives it its weights.
 
     Args:
-        backbone: `embedded`, or the name of a model in `keras.applications`.
+        backbone: A name in `core.backbones`.
         image_size: Height and width of the images, in pixels.
-        weights: `imagenet` (Keras downloads, checks and caches), `embedded` (for the embedded backbone), `random`, or
-            the path of a `.weights.h5` or `.keras` file of this backbone. Layers that follow the backbone's own in a
-            file are not looked at.
+        weights: A name of weights that the backbone has, `random`, or the path of a `.weights.h5` or `.keras` file of
+            this backbone. Layers that follow the backbone's own in a file are not looked at.
         seed: Seed of random weights.
 
     Returns:
@@ -149,16 +97,16 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
         SettingsError: There is no such backbone, or it cannot take images so small.
         WeightsError: The weights do not exist, cannot be read, or do not fit.
     """
-    if backbone != EMBEDDED:
-        _find_builder(backbone)
-    check_weights_name(backbone, weights)
-    if weights == IMAGENET:
-        return download_imagenet(backbone, lambda: _call_builder(backbone, image_size, weights=IMAGENET))
+    row = find_backbone(backbone)
+    named = row.find_weights(weights)
+    if image_size < row.least_size:
+        raise SettingsError(
+            f"Expected image_size to be at least {row.least_size} for the backbone {backbone}.",
+            received={"image_size": image_size},
+        )
     with seeded_weights(seed):
-        base_model = _build_untrained(backbone, image_size)
-    if weights == EMBEDDED:
-        load_embedded_weights(base_model)
-    elif weights != RANDOM:
+        base_model: keras.Model = importlib.import_module(row.builder).build(backbone, image_size, named)
+    if named is None and weights != RANDOM:
         load_weights_file(base_model, Path(weights))
     return base_model
 
@@ -178,46 +126,13 @@ def seeded_weights(seed: int) -> Iterator[None]:
         seed_generator.python_random = before
 
 
-def _build_untrained(backbone: str, image_size: int) -> keras.Model:
-    if backbone == EMBEDDED:
-        _check_minimum(backbone, image_size, MINIMUM_SIZE)
-        return build_embedded(image_size)
-    return _call_builder(backbone, image_size, weights=None)
-
-
-def _call_builder(backbone: str, image_size: int, weights: str | None) -> keras.Model:
-    shape = (image_size, image_size, 3)
-    try:
-        return _find_builder(backbone)(weights=weights, include_top=False, input_shape=shape)
-    except ValueError as error:
-        if "corrupted file" in str(error):
-            raise  # what was downloaded has another checksum than Keras knows
-        minimum = re.search(r"at least (\d+)x", str(error))
-        if minimum:
-            _check_minimum(backbone, image_size, int(minimum[1]))
-        raise SettingsError(
-            f"Expected an image_size that {backbone} can be built for with these weights.",
-            received={"image_size": image_size, "weights": weights or RANDOM},
-            advice=" ".join(str(error).split()),
-        ) from error
-
-
-def _check_minimum(backbone: str, image_size: int, minimum: int) -> None:
-    if image_size < minimum:
-        raise SettingsError(
-            f"Expected image_size to be at least {minimum} for the backbone {backbone}.",
-            received={"image_size": image_size},
-        )
-
-
 def weights_digest(weights: str, backbone: str) -> str | None:
     """Returns the SHA-256 of the file that the weights came from.
 
-    `None` for random weights, and for `imagenet` when Keras' download is not in its cache.
+    `None` for random weights, and for those that Keras downloads when they are not in its cache.
     """
     if weights == RANDOM:
         return None
-    if weights == EMBEDDED:
-        return sha256_file(EMBEDDED_FILE)
-    file = find_download(backbone) if weights == IMAGENET else Path(weights)
+    named = find_backbone(backbone).find_weights(weights)
+    file = named.find_file() or find_download(backbone) if named else Path(weights)
     return sha256_file(file) if file else None

@@ -63,7 +63,7 @@ def make_fit_key(
             "first weights": _digest_arrays(tail.get_weights()),
             **{name: digest for feed in feeds for name, digest in _digest_function(feed).items()},
         },
-        "modules": digest_training_code(),
+        "modules": digest_training_code(settings.backbone),
         "versions": training_versions(),
     }
 
@@ -79,7 +79,7 @@ def make_seeds_key(settings: Settings, parts: Sequence[SplitImages]) -> Key:
         "settings": settings.model_dump(include={*TRAINING, "seeds"}),
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
         "network": {"weights": weights_digest(settings.weights, settings.backbone) or settings.weights},
-        "modules": digest_training_code(),
+        "modules": digest_training_code(settings.backbone),
         "versions": training_versions(),
     }
 

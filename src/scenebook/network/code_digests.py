@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from scenebook.core.backbones import find_backbone
 from scenebook.core.provenance import sha256_lines
 from scenebook.core.source_code import digest_modules
 
 WITHOUT_EFFECT = {
     "scenebook": "its version",
+    "scenebook.core.backbones": "which backbones there are: keys hold what counts of the row of theirs",
     "scenebook.core.cache": "where files lie",
     "scenebook.core.keys": "how keys are compared",
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
@@ -29,21 +31,27 @@ WITHOUT_EFFECT = {
 """Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
 
 
-def digest_training_code() -> dict[str, str]:
-    """Returns the digest of each module whose code can change the numbers of a training, by the module's name."""
-    return _digest_all("data.storing", "network.fitting")
+def digest_training_code(backbone: str) -> dict[str, str]:
+    """Returns the digest of each module whose code can change the numbers of a training, by the module's name.
+
+    Args:
+        backbone: Whose module counts too; of the registry, its own row.
+    """
+    row = find_backbone(backbone)
+    own = {"scenebook.core.backbones": sha256_lines([row.builder, row.preprocessing])}
+    return own | _digest_all("scenebook.data.storing", "scenebook.network.fitting", row.builder)
 
 
 def digest_augmentation_code() -> str:
     """Returns one digest of all code that makes the views of an image."""
-    return sha256_lines(_digest_all("network.augmentation").values())
+    return sha256_lines(_digest_all("scenebook.network.augmentation").values())
 
 
 def digest_frozen_code() -> str:
     """Returns one digest of all code between an image's file and what the frozen layers make of it, views apart."""
-    return sha256_lines(_digest_all("data.storing", "network.inputs", "network.frozen.running").values())
+    modules = ("scenebook.data.storing", "scenebook.network.inputs", "scenebook.network.frozen.running")
+    return sha256_lines(_digest_all(*modules).values())
 
 
 def _digest_all(*modules: str) -> dict[str, str]:
-    imports = [f"import scenebook.{module}" for module in modules]
-    return digest_modules(imports, without=WITHOUT_EFFECT, numbers=True)
+    return digest_modules([f"import {module}" for module in modules], without=WITHOUT_EFFECT, numbers=True)

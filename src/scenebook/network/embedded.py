@@ -10,14 +10,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from scenebook.core.backbones import NamedWeights
 from scenebook.core.errors import WeightsError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.settings import EMBEDDED
 from scenebook.network.weight_files import check_shapes
 
 EMBEDDED_FILE = Path(__file__).with_name("weights") / "embedded.npz"
 EMBEDDED_RECORD = EMBEDDED_FILE.with_suffix(".json")
-MINIMUM_SIZE = 32
 
 STEM_WIDTH = 32
 _STAGES = ((16, 2), (32, 3), (64, 5))
@@ -29,6 +28,14 @@ BATCH_NORM_EPSILON = 1.001e-5  # that of ResNet50 in keras.applications
 def preprocess_input(images: Any) -> Any:
     """Scales images for the embedded backbone from `[0, 255]` to `[-1, 1]`."""
     return images / 127.5 - 1.0
+
+
+def build(name: str, image_size: int, weights: NamedWeights | None) -> keras.Model:
+    """Builds the embedded network; see `Backbone.builder`."""
+    base_model = build_embedded(image_size)
+    if weights:
+        load_embedded_weights(base_model)
+    return base_model
 
 
 def build_embedded(image_size: int) -> keras.Model:
@@ -53,7 +60,7 @@ def build_embedded(image_size: int) -> keras.Model:
         for block in range(depth):
             strides = 2 if block == 0 and position > 0 else 1
             x = _bottleneck(x, width, strides, project=block == 0, name=f"conv{position + 2}_block{block + 1}")
-    return keras.Model(inputs, x, name=EMBEDDED)
+    return keras.Model(inputs, x, name="embedded")
 
 
 def _bottleneck(x: Any, width: int, strides: int, *, project: bool, name: str) -> Any:
@@ -91,7 +98,7 @@ def load_embedded_weights(base_model: keras.Model, file: Path | None = None) -> 
     with np.load(file or EMBEDDED_FILE, allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(np.float32) for name in stored.files}
     expected = {variable.path: (variable.path, (tuple(variable.shape),)) for variable in base_model.variables}
-    check_shapes(expected, {name: (array.shape,) for name, array in arrays.items()}, EMBEDDED)
+    check_shapes(expected, {name: (array.shape,) for name, array in arrays.items()}, "embedded")
     for variable in base_model.variables:
         variable.assign(arrays[variable.path])
 

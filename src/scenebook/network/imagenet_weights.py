@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import queue
 import re
@@ -17,11 +16,10 @@ from pathlib import Path, PurePosixPath
 
 import keras
 import tenacity
-from keras import applications
 
+from scenebook.core.backbones import BACKBONES
 from scenebook.core.cache import cache_dir, locked
 from scenebook.core.errors import DownloadError, SettingsError, WeightsError
-from scenebook.core.settings import IMAGENET
 
 WEIGHTS_SITE = "https://storage.googleapis.com/"
 """Where Keras downloads from."""
@@ -33,12 +31,6 @@ DOWNLOAD_TRIES = 3
 def keras_cache() -> Path:
     """Returns the folder into which Keras downloads weights."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-
-
-def application_builders() -> dict[str, Callable[..., keras.Model]]:
-    """Returns the builders of `keras.applications` by the names of their models."""
-    members = inspect.getmembers(applications, inspect.isfunction)
-    return {name: function for name, function in members if "include_top" in inspect.signature(function).parameters}
 
 
 def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.Model:
@@ -78,7 +70,7 @@ def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.
         reason = text.rpartition(" -- ")[2][:300].rstrip(".") + "."
         raise WeightsError(
             f"Expected to download {what}.",
-            received={"weights": IMAGENET},
+            received={"weights": "imagenet"},
             advice=f"{error.explanation if isinstance(error, DownloadError) else reason} "
             f"{_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
         ) from error
@@ -97,7 +89,7 @@ def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
 
 def find_download(backbone: str) -> Path | None:
     """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name."""
-    known = [_letters(name) for name in application_builders()]
+    known = [_letters(name) for name in BACKBONES]
     for file in sorted(keras_cache().glob("*.h5")):
         name = _letters(file.stem)
         # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.

@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 
+from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import WeightsError
 from scenebook.core.settings import WEIGHTS_SUFFIXES
 from scenebook.network.graph import open_layers
@@ -26,7 +27,7 @@ def load_weights_file(base_model: keras.Model, path: Path) -> None:
     """
     if not path.name.endswith(WEIGHTS_SUFFIXES):
         raise WeightsError(
-            "Expected weights to be imagenet, embedded, random, or a .weights.h5 or .keras file.",
+            f"Expected weights to be {', '.join(NAMED_WEIGHTS)}, or a .weights.h5 or .keras file.",
             received={"weights": str(path)},
             advice="The files that Keras itself downloads (*_notop.h5) belong to weights=imagenet; on a machine "
             f"without internet, copy such a file into {keras_cache()}.",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.backbone_names import BACKBONES
+from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import SettingsError, WeightsError
 from scenebook.core.settings import (
     DRAWN_SCENES,
     INTEL,
-    NAMED_WEIGHTS,
     WEIGHTS_SUFFIXES,
     Settings,
     check_runtime,
-    check_weights_name,
 )
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_folder, check_source
@@ -60,14 +57,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     check_runtime(settings.frozen_layers_runtime)
     if settings.weights not in NAMED_WEIGHTS:
         changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
-    if settings.backbone not in BACKBONES:
-        near = difflib.get_close_matches(settings.backbone, BACKBONES, n=1, cutoff=0.3)
-        raise SettingsError(
-            "Expected backbone to be embedded or the name of a model in keras.applications.",
-            received={"backbone": settings.backbone},
-            advice=f"Did you mean {near[0]}?" if near else "",
-        )
-    check_weights_name(settings.backbone, settings.weights)
+    find_backbone(settings.backbone).find_weights(settings.weights)
     return settings.updated(changes)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.keys import Key
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import EMBEDDED, NAMED_WEIGHTS, Settings
-from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules
+from scenebook.core.settings import Settings
+from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
@@ -36,12 +37,15 @@ def make_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, Any], 
         settings: All of the run, with absolute paths.
     """
     code = [source_of(cell) for cell in notebook.code_cells if PARAMETERS not in tags_of(cell)]
+    modules = digest_modules(code, without=[STAGES_MODULE])
+    if "scenebook.network.backbones" in modules:  # which imports the module that the backbone's row names
+        modules |= digest_modules([f"import {find_backbone(settings.backbone).builder}"], without=[STAGES_MODULE])
     versions, files = library_versions(), _digest_files(parameters, settings)
     key: Key = {
         # A file that lies elsewhere now is the same file.
         "settings": {name: value for name, value in parameters.items() if name not in files or value is None},
         "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
-        "modules": digest_modules(code, without=[STAGES_MODULE]),
+        "modules": modules,
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
         "files": files,
     }
@@ -66,8 +70,10 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
     found: dict[str, str] = {}
     if "weights" in parameters and settings.weights not in NAMED_WEIGHTS:
         found["weights"] = _digest(Path(settings.weights))
-    elif "weights" in parameters and settings.weights == EMBEDDED:
-        found["weights"] = _digest(PACKAGE / "weights" / "embedded.npz")
+    elif "weights" in parameters:
+        named = find_backbone(settings.backbone).find_weights(settings.weights)
+        if named and (file := named.find_file()):
+            found["weights"] = _digest(file)
     if settings.class_map and "class_map" in parameters:
         found["class_map"] = _digest(Path(settings.class_map))
     if "claims_file" in parameters:

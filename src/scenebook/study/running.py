@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.progress import describe_seconds, print_progress
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.settings import NAMED_WEIGHTS, Settings
+from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks

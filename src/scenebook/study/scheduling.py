@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scenebook.core.settings import RANDOM
+from scenebook.core.backbones import RANDOM
 from scenebook.study.plan import BASE
 from scenebook.study.trials import Trial
 

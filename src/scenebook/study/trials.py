@@ -91,7 +91,7 @@ def list_trials(
         folds: From `make_folds`.
         weights_sha256: Digest of the backbone's weights, `None` for random ones.
     """
-    code = sha256_lines(digest_training_code().values())
+    code = sha256_lines(digest_training_code(settings.backbone).values())
     trials = []
     for variant in variants:
         changed = variant.apply_to(settings)

@@ -120,6 +120,6 @@ def test_weights_that_keras_finds_wrong_are_no_wrong_image_size(
     def refuse(*arguments: object, **options: object) -> None:
         raise ValueError("Incomplete or corrupted file detected. The auto file hash does not match.")
 
-    monkeypatch.setattr(backbones, "_find_builder", lambda backbone: refuse)
+    monkeypatch.setattr(keras.applications, "MobileNet", refuse)
     with pytest.raises(WeightsError, match="corrupted file"):
         build_backbone("MobileNet", image_size=SIZE, weights="imagenet")

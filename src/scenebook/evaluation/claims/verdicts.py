@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES
-from scenebook.core.settings import DRAWN_SCENES, RANDOM
+from scenebook.core.settings import DRAWN_SCENES
 from scenebook.core.wording import show_setting
 from scenebook.evaluation.claims.measures import NO_MEASURE, Measured, explain_missing, measure_run
 from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES, measure_paper

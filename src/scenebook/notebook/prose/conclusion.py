@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenebook.core.settings import RANDOM, make_settings
+from scenebook.core.backbones import RANDOM
+from scenebook.core.settings import make_settings
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
 

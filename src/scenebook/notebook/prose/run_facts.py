@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM, find_backbone
 from scenebook.core.provenance import changed_settings, sha256_file
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.run_files import (
@@ -23,7 +24,7 @@ from scenebook.core.run_files import (
     SPLITS,
 )
 from scenebook.core.sentences import Sourced
-from scenebook.core.settings import EMBEDDED, IMAGENET, NAMED_WEIGHTS, RANDOM, make_settings
+from scenebook.core.settings import make_settings
 from scenebook.core.wording import count_noun
 from scenebook.evaluation.metrics.report import list_confusions
 
@@ -103,13 +104,10 @@ def tell_commonest_error(matrix: pd.DataFrame) -> str:
 
 def name_backbone(backbone: str, weights: str) -> str:
     """Returns the backbone and its weights in words; of a weights file, the file's name."""
-    network = "a small residual network" if backbone == EMBEDDED else backbone
-    origin = {
-        IMAGENET: "pretrained on ImageNet",
-        EMBEDDED: "pretrained on images of fractals",
-        RANDOM: "with random weights",
-    }
-    return f"{network} {origin.get(weights, f'with the weights of {Path(weights).name}')}"
+    row = find_backbone(backbone)
+    if named := row.find_weights(weights):
+        return f"{row.prose} {named.origin}"
+    return f"{row.prose} with {'random weights' if weights == RANDOM else f'the weights of {Path(weights).name}'}"
 
 
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:

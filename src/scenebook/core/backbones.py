@@ -1,0 +1,179 @@
+"""The registry of backbones: a row each, which is all that settings, prose and keys ask about them.
+
+Plain data: importing Keras takes seconds. Another backbone is a row here, and a module with a function `build` that the
+row names; `network.keras_models` is that of all models of `keras.applications`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenebook.core.errors import SettingsError, WeightsError
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class NamedWeights:
+    """Pretrained weights of a backbone, known by a name.
+
+    Attributes:
+        name: The value of the setting `weights`.
+        origin: What they come from, as it stands behind the backbone's name in a sentence.
+        package: The installed package that brings their file; none: Keras downloads them.
+        file: Path of the file in the package.
+        note: A sentence of the report about them, with its source; often none.
+        licence: What the report says of the terms under which they may be used; often nothing.
+    """
+
+    name: str
+    origin: str
+    package: str = ""
+    file: str = ""
+    note: str = ""
+    licence: str = ""
+
+    def find_file(self) -> Path | None:
+        """Returns where the package has the file; `None` where Keras downloads it, or the package is not installed."""
+        spec = importlib.util.find_spec(self.package) if self.package else None
+        return Path(spec.origin).parent / self.file if spec and spec.origin else None
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """All that is particular to a backbone.
+
+    Attributes:
+        name: The value of the setting `backbone`.
+        builder: Name of the module that builds it: `build(name, image_size, weights)` returns a Keras model from
+            preprocessed float32 `(batch, image_size, image_size, 3)` to features `(batch, h, w, channels)`, with the
+            `NamedWeights` that it is given, or with weights drawn at random where these are `None`.
+        preprocessing: Importable name of what it wants to be done to float32 images in `[0, 255]`.
+        prose: What a sentence calls it.
+        weights: The weights that it can be given by name. The first are those that it takes when nothing is said.
+        least_size: Least height and width of images that it can be built for, in pixels.
+        own_size: Height and width of the images that its weights were trained on: the size that suits it.
+    """
+
+    name: str
+    builder: str
+    preprocessing: str
+    prose: str
+    weights: tuple[NamedWeights, ...]
+    least_size: int = 32
+    own_size: int = 224
+
+    def find_weights(self, weights: str) -> NamedWeights | None:
+        """Returns the backbone's own weights of this name; `None`: they are random, or a file.
+
+        Raises:
+            WeightsError: Only other backbones have weights of this name.
+        """
+        own = {known.name: known for known in self.weights}
+        if weights in NAMED_WEIGHTS and weights not in (*own, RANDOM):
+            raise WeightsError(
+                f"Expected weights that were made for this backbone: {' or '.join(own)}.",
+                received={"backbone": self.name, "weights": weights},
+                advice=f"Set weights to {self.weights[0].name}, to random, or to a file.",
+            )
+        return own.get(weights)
+
+
+_FRACTALS = NamedWeights(
+    "embedded",
+    "pretrained on images of fractals",
+    package="scenebook",
+    file="network/weights/embedded.npz",
+    note="The weights were learned on images of fractals [@kataoka2020].",
+)
+_IMAGENET = NamedWeights("imagenet", "pretrained on ImageNet")
+
+
+def _keras(name: str, module: str, own_size: int = 224, least_size: int = 32) -> Backbone:
+    """Returns the row of a model in a module of `keras.applications`."""
+    return Backbone(
+        name,
+        builder="scenebook.network.keras_models",
+        preprocessing=f"keras.applications.{module}.preprocess_input",
+        prose=name,
+        weights=(_IMAGENET,),
+        least_size=least_size,
+        own_size=own_size,
+    )
+
+
+_ROWS = (
+    Backbone(
+        "embedded",
+        builder="scenebook.network.embedded",
+        preprocessing="scenebook.network.embedded.preprocess_input",
+        prose="a small residual network",
+        weights=(_FRACTALS,),
+        own_size=96,
+    ),
+    _keras("ConvNeXtBase", "convnext"),
+    _keras("ConvNeXtLarge", "convnext"),
+    _keras("ConvNeXtSmall", "convnext"),
+    _keras("ConvNeXtTiny", "convnext"),
+    _keras("ConvNeXtXLarge", "convnext"),
+    _keras("DenseNet121", "densenet"),
+    _keras("DenseNet169", "densenet"),
+    _keras("DenseNet201", "densenet"),
+    _keras("EfficientNetB0", "efficientnet"),
+    _keras("EfficientNetB1", "efficientnet", 240),
+    _keras("EfficientNetB2", "efficientnet", 260),
+    _keras("EfficientNetB3", "efficientnet", 300),
+    _keras("EfficientNetB4", "efficientnet", 380),
+    _keras("EfficientNetB5", "efficientnet", 456),
+    _keras("EfficientNetB6", "efficientnet", 528),
+    _keras("EfficientNetB7", "efficientnet", 600),
+    _keras("EfficientNetV2B0", "efficientnet_v2"),
+    _keras("EfficientNetV2B1", "efficientnet_v2", 240),
+    _keras("EfficientNetV2B2", "efficientnet_v2", 260),
+    _keras("EfficientNetV2B3", "efficientnet_v2", 300),
+    _keras("EfficientNetV2L", "efficientnet_v2", 480),
+    _keras("EfficientNetV2M", "efficientnet_v2", 480),
+    _keras("EfficientNetV2S", "efficientnet_v2", 384),
+    _keras("InceptionResNetV2", "inception_resnet_v2", 299, least_size=75),
+    _keras("InceptionV3", "inception_v3", 299, least_size=75),
+    _keras("MobileNet", "mobilenet"),
+    _keras("MobileNetV2", "mobilenet_v2"),
+    _keras("MobileNetV3Large", "mobilenet_v3"),
+    _keras("MobileNetV3Small", "mobilenet_v3"),
+    _keras("NASNetLarge", "nasnet", 331),
+    _keras("NASNetMobile", "nasnet"),
+    _keras("ResNet101", "resnet"),
+    _keras("ResNet101V2", "resnet_v2"),
+    _keras("ResNet152", "resnet"),
+    _keras("ResNet152V2", "resnet_v2"),
+    _keras("ResNet50", "resnet50"),
+    _keras("ResNet50V2", "resnet_v2"),
+    _keras("VGG16", "vgg16"),
+    _keras("VGG19", "vgg19"),
+    _keras("Xception", "xception", 299, least_size=71),
+)
+"""A test holds the rows against `keras.applications`."""
+
+BACKBONES = {row.name: row for row in _ROWS}
+
+NAMED_WEIGHTS = (*sorted({weights.name for row in _ROWS for weights in row.weights}), RANDOM)
+
+
+def find_backbone(name: str) -> Backbone:
+    """Returns the row of a backbone.
+
+    Raises:
+        SettingsError: There is none of this name; the error has the nearest one.
+    """
+    if name not in BACKBONES:
+        known = {row.lower(): row for row in BACKBONES}
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.3)
+        raise SettingsError(
+            "Expected backbone to be embedded or the name of a model in keras.applications.",
+            received={"backbone": name},
+            advice=f"Did you mean {known[near[0]]}?" if near else "",
+        )
+    return BACKBONES[name]
