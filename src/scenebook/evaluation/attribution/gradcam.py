@@ -7,7 +7,7 @@ backbone, so that nothing needs to be named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.core.errors import ScenebookError
-from scenebook.network.graph import find_node
+from scenebook.network.graph import find_node, is_graph, run_graph
 
 BATCH = 8
 """Images at a time: a model that is called keeps what each of its layers puts out until it is done."""
@@ -93,90 +93,51 @@ def split_at_last_places(model: keras.Model) -> tuple[Callable[[Any], Any], Call
     Raises:
         ScenebookError: The model does not end in a softmax, or no tensor of it has places.
     """
-    scores, last = _find_scores(model)
-    found = _cut(model, scores)
-    if found is None:
-        raise ScenebookError(
-            f"Expected a model with a tensor (batch, height, width, channels). Received: model={model.name!r}."
-        )
-    before, after = found
-    return _chain(before), _chain([*after, *last])
+    last = _without_softmax(find_node(model.outputs[0]).operation)
+    images = keras.Input(model.input_shape[1:])
+    made: list[tuple[Any, Any]] = []
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_graph(operation):
+            return run_graph(operation, args[0], call)
+        outputs = operation(*args, **kwargs)
+        made.extend((operation, tensor) for tensor in keras.tree.flatten(outputs))
+        return outputs
+
+    run_graph(model, images, call)
+    scores = find_node(made[-1][1]).input_tensors[0]
+    for operation, tensor in reversed(made[:-1]):
+        if _has_places(tensor, operation):
+            try:
+                after = [] if tensor is scores else [keras.Model(tensor, scores)]
+            except ValueError:  # a shortcut goes round this tensor
+                continue
+            return _chain([keras.Model(images, tensor)]), _chain([*after, *last])
+    raise ScenebookError(
+        f"Expected a model with a tensor (batch, height, width, channels). Received: model={model.name!r}."
+    )
 
 
-def _find_scores(model: keras.Model) -> tuple[Any, list[keras.layers.Layer]]:
-    """Returns the tensor before the last layer, and that layer without its softmax."""
-    node = find_node(model.outputs[0])
-    layer = node.operation
+def _without_softmax(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns what is left of a last layer without its softmax: nothing, or a layer with the same weights."""
     activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
     if activation.lower() != "softmax":
         raise ScenebookError(
             f"Expected a classifier that ends in a softmax. Received: last layer={layer.name!r}. "
             "End it with Dense(num_classes, activation='softmax')."
         )
-    logits = [_without_activation(layer)] if hasattr(layer, "kernel") else []
-    return node.input_tensors[0], logits
-
-
-def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if not hasattr(layer, "kernel"):
+        return []
     bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})
     bare.build(layer.input.shape)
     bare.set_weights(layer.get_weights())
-    return bare
-
-
-def _cut(model: keras.Model, output: Any) -> tuple[list[Any], list[Any]] | None:
-    """Returns the models before and after the cut on the way from the input to `output`; `None`: no place for it."""
-    for tensor in _walk_back(output):
-        node = find_node(tensor)
-        inner = _cut(node.operation, node.operation.outputs[0]) if _is_nested(node.operation) else None
-        after = [] if tensor is output else [keras.Model(tensor, output)]
-        if inner is not None:
-            arrives = node.input_tensors[0]
-            before = [] if find_node(arrives).is_input else [keras.Model(model.inputs[0], arrives)]
-            return [*before, *inner[0]], [*inner[1], *after]
-        if _has_places(tensor, node.operation):
-            return [keras.Model(model.inputs[0], tensor)], after
-    return None
+    return [bare]
 
 
 def _has_places(tensor: Any, operation: Any) -> bool:
     # With a margin around it, or without one, a tensor no longer lies on the image as its places would tell.
     is_margin = isinstance(operation, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))
     return len(tensor.shape) == 4 and (tensor.shape[1] or 0) * (tensor.shape[2] or 0) > 1 and not is_margin
-
-
-def _is_nested(operation: Any) -> bool:
-    return hasattr(operation, "layers") and len(operation.inputs) == len(operation.outputs) == 1
-
-
-def _walk_back(output: Any) -> Iterator[Any]:
-    """Yields the tensors that every path from the input to `output` passes, last first.
-
-    The paths that are open are walked back together, always on the one that is farthest from the input. Where only one
-    is open, all paths have met.
-    """
-    depths = _measure_depths(output)
-    frontier = {id(output): output}
-    while frontier:
-        if len(frontier) == 1:
-            yield next(iter(frontier.values()))
-        farthest = max(frontier, key=lambda key: depths[key])
-        parents = find_node(frontier.pop(farthest)).input_tensors
-        frontier.update((id(parent), parent) for parent in parents)
-
-
-def _measure_depths(output: Any) -> dict[int, int]:
-    """Returns the length of the longest path from the input to each tensor that `output` needs, by the tensor's id."""
-    depths: dict[int, int] = {}
-    pending = [output]  # networks are deeper than Python lets functions nest
-    while pending:
-        parents = find_node(pending[-1]).input_tensors
-        missing = [parent for parent in parents if id(parent) not in depths]
-        if missing:
-            pending.extend(missing)
-        else:
-            depths[id(pending.pop())] = 1 + max((depths[id(parent)] for parent in parents), default=-1)
-    return depths
 
 
 def _chain(steps: Sequence[Any]) -> Callable[[Any], Any]:
