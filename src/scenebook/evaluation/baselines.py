@@ -1,7 +1,4 @@
-"""Simple classifiers to compare the network with, and by how much one is better than another.
-
-They always learn from the training images, and are regularised by the validation ones.
-"""
+"""Simple classifiers, learned from the training images, and by how much the network and these differ."""
 
 from __future__ import annotations
 
@@ -30,8 +27,6 @@ from scenebook.network.features import load_features
 
 _SIDE = 12
 """Height and width of the images whose pixels are learned from."""
-_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Inverse strengths of regularisation, the strongest first."""
 RANDOM_KINDS = ("random_untouched", "random_renormalised")
 """The random backbone's features with its batch normalisation as it came, and estimated on training images."""
 NAMES = {
@@ -93,11 +88,9 @@ def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
         stored: uint8 `(images, height, width, 3)`, perhaps memory-mapped.
         rows: int `(n,)`: which of them.
     """
-    small = np.empty((len(rows), _SIDE, _SIDE, 3), dtype=np.float32)
-    for place, row in enumerate(rows):
-        image = Image.fromarray(np.asarray(stored[row]))
-        small[place] = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX))
-    return small.reshape(len(rows), -1)
+    images = (Image.fromarray(np.asarray(stored[row])) for row in rows)
+    small = [np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32) for image in images]
+    return np.stack(small).reshape(len(rows), -1)
 
 
 def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], class_names: Sequence[str]) -> Baselines:
@@ -115,12 +108,12 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
     predictions["majority"] = names[np.bincount(labels[parts["train"]]).argmax()]
     strengths, losses = {}, {}
     for name, points in inputs.items():
-        known = [(points[parts[split]], labels[parts[split]]) for split in ("train", "validation")]
+        train, validation = ((points[parts[split]], labels[parts[split]]) for split in ("train", "validation"))
         # One thread: with two, matrices so small are rounded differently from time to time.
         with threadpool_limits(1):
-            model = fit_linear(*known[0], *known[1])
+            model = fit_linear(*train, *validation)
             predictions[name] = names[model.predict(points[parts["test"]])]
-            losses[name] = _mean_log_loss(model, *known[1])
+            losses[name] = _mean_log_loss(model, *validation)
         strengths[name] = float(model[-1].C)
     kinds = [kind for kind in RANDOM_KINDS if kind in inputs]
     best = min(kinds, key=lambda kind: losses[kind]) if kinds else None
@@ -139,7 +132,7 @@ def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, v
         val_labels: int `(m,)`.
     """
     models = []
-    for strength in _STRENGTHS:
+    for strength in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):  # inverse, the strongest first
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3))
         with warnings.catch_warnings():
             # The loss is convex: what is not quite at its minimum after 200 steps is still a usable classifier.
@@ -194,29 +187,18 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame) -> dict[str
 
 def tabulate_scores(results: Mapping[str, Any]) -> pd.DataFrame:
     """Returns the accuracy of each classifier with its interval, a row each, for the report."""
-    rows = [
-        (text, results[name]["value"], f"{results[name]['low']:.3f} to {results[name]['high']:.3f}")
-        for name, text in NAMES.items()
-        if name in results
-    ]
+    known = [(text, results[name]) for name, text in NAMES.items() if name in results]
+    rows = [(text, score["value"], f"{score['low']:.3f} to {score['high']:.3f}") for text, score in known]
     return pd.DataFrame(rows, columns=["classifier", "accuracy", "95% interval"])
 
 
 def tabulate_tests(results: Mapping[str, Any]) -> pd.DataFrame:
     """Returns the paired comparisons, a row each, for the report."""
-    rows = [
-        (
-            NAMES[first],
-            NAMES[second],
-            test["only_first"],
-            test["only_second"],
-            signed(test["difference"]["value"], 3),
-            f"{signed(test['difference']['low'], 3)} to {signed(test['difference']['high'], 3)}",
-            "below 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}",
-            test["method"],
-        )
-        for name, (first, second) in COMPARISONS.items()
-        if (test := results["tests"].get(name))
-    ]
+    rows = []
+    for name, test in results["tests"].items():
+        value, low, high = (signed(test["difference"][key], 3) for key in ("value", "low", "high"))
+        p = "below 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}"
+        names = (NAMES[key] for key in COMPARISONS[name])
+        rows.append((*names, test["only_first"], test["only_second"], value, f"{low} to {high}", p, test["method"]))
     columns = ["first", "second", "only first right", "only second right", "difference", "95% interval", "p", "test"]
     return pd.DataFrame(rows, columns=columns)

@@ -13,9 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-_COMPONENTS = 64
 _MOST_TO_FIT = 20_000
-_LEAST_PER_CLASS = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Projection:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Returns the content of `evaluation/projection.json`.
+        """The content of `evaluation/projection.json`.
 
         `wrong` and `right` are how many test images the network gets so; `<one>_astray` are those of them that lie
         nearer to the middle of another class than to that of their own, and `<one>_share` their share.
@@ -71,18 +69,14 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
     with threadpool_limits(1):  # with more, sums are rounded differently from time to time
         points = _reduce(vectors.astype(np.float64), train, seed)
         places, share = _find_axes(points, labels, train)
-    places *= _signs(places[train])
+    # Which way an axis points is left open by the formulas, so the farthest training image decides.
+    farthest = places[train][np.abs(places[train]).argmax(axis=0), [0, 1]]
+    places *= np.where(farthest < 0, -1.0, 1.0)
     names = sorted(set(labels[train]))
     centres = np.stack([places[train & (labels == name)].mean(axis=0) for name in names])
     nearest = np.linalg.norm(places[test][:, None] - centres, axis=2).argmin(axis=1)
-    where = pd.DataFrame(
-        {
-            "path": splits["path"][test],
-            "x": places[test, 0],
-            "y": places[test, 1],
-            "nearest": [names[index] for index in nearest],
-        }
-    )
+    where = pd.DataFrame(places[test], columns=["x", "y"]).assign(nearest=[names[index] for index in nearest])
+    where.insert(0, "path", splits["path"][test].to_numpy())
     return Projection(predictions[["path", "label", "predicted"]].merge(where, on="path", validate="1:1"), share)
 
 
@@ -95,7 +89,7 @@ def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
     if not varying.any():
         return np.zeros((len(vectors), 2))  # nothing is known of any image: all lie in one place
     points = StandardScaler().fit(vectors[known][:, varying]).transform(vectors[:, varying])
-    most = min(_COMPONENTS, len(known) - 1, points.shape[1])
+    most = min(64, len(known) - 1, points.shape[1])
     solver = "randomized" if 5 * most < min(len(known), points.shape[1]) else "full"
     return np.asarray(PCA(most, svd_solver=solver, random_state=seed).fit(points[known]).transform(points))
 
@@ -103,7 +97,7 @@ def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
 def _find_axes(points: np.ndarray, labels: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float | None]:
     """Returns places `(n, 2)`, and the share of the scatter between the classes that they show."""
     num_classes = len(set(labels[train]))
-    if num_classes < 2 or train.sum() < _LEAST_PER_CLASS * num_classes or not points.any():
+    if num_classes < 2 or train.sum() < 3 * num_classes or not points.any():
         return np.pad(points, ((0, 0), (0, 1)))[:, :2].copy(), None
     values, directions = _discriminate(points[train], labels[train])
     found = (points - points[train].mean(axis=0)) @ directions[:, : min(2, num_classes - 1)]
@@ -134,9 +128,3 @@ def _beside(points: np.ndarray, axis: np.ndarray, train: np.ndarray) -> np.ndarr
     slope = centred[train].T @ points[train] / max(float((centred[train] ** 2).sum()), 1e-12)
     rest = points - centred @ slope
     return np.asarray(PCA(1, svd_solver="full").fit(rest[train]).transform(rest))
-
-
-def _signs(places: np.ndarray) -> np.ndarray:
-    """Returns 1 or -1 an axis: which way it points is left open by the formulas, so the farthest point decides."""
-    farthest = places[np.abs(places).argmax(axis=0), range(places.shape[1])]
-    return np.where(farthest < 0, -1.0, 1.0)

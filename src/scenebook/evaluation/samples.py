@@ -17,22 +17,11 @@ from scenebook.data.images import check_folder
 _COLUMNS = ["path", "label"]
 KINDS = ("right and sure", "right and unsure", "wrong and sure")
 """The kinds of cases, in the order in which they are shown."""
-HEADINGS = ("Right and sure", "Right but unsure", "Wrong, the largest losses first")
-_SMALLEST = 1e-12
-"""What a probability of 0 counts as in a loss: single precision can round to it."""
+_HEADINGS = ("Right and sure", "Right but unsure", "Wrong, the largest losses first")
 
 
 def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> pd.DataFrame:
-    """Draws one image of each class at random, without looking at how it was classified.
-
-    Args:
-        images: At least the columns path and label.
-        class_names: The classes; one that has no image is left out.
-        seed: The seed; the draw of a class does not depend on the other classes' images.
-
-    Returns:
-        The columns path and label, in the order of the classes.
-    """
+    """Draws one image of each class at random, without looking at how it was classified; as `select_per_class`."""
     chosen = []
     for position, name in enumerate(class_names):
         rows = images[images["label"] == name]
@@ -116,8 +105,8 @@ def select_cases(predictions: pd.DataFrame, *, each: int = 6) -> pd.DataFrame:
         The columns row (one of `KINDS`), path, label, predicted, confidence, loss (negative natural logarithm of the
         true class's probability) and `p_<class>`; of a kind that has no images, no rows.
     """
-    own = [row[f"p_{row['label']}"] for row in predictions.to_dict("records")]
-    loss = -np.log(np.maximum(np.array(own, dtype=float), _SMALLEST))
+    own = np.array([row[f"p_{row['label']}"] for row in predictions.to_dict("records")], dtype=float)
+    loss = -np.log(np.maximum(own, 1e-12))  # single precision can round a probability to 0
     columns = ["path", "label", "predicted", "confidence"]
     table = predictions[columns].assign(loss=loss).join(predictions.filter(regex="^p_"))
     is_right = table["label"] == table["predicted"]
@@ -128,11 +117,10 @@ def select_cases(predictions: pd.DataFrame, *, each: int = 6) -> pd.DataFrame:
     unsure = right.drop(index=sure.index)[::-1][:each]
     wrong = table[~is_right].sort_values(["loss", "confidence", "path"], ascending=[False, False, True])[:each]
     rows = [part.assign(row=kind) for kind, part in zip(KINDS, (sure, unsure, wrong), strict=True)]
-    found = pd.concat(rows, ignore_index=True)
-    return found[["row", *table.columns]]
+    return pd.concat(rows, ignore_index=True)[["row", *table.columns]]
 
 
 def count_rows(cases: pd.DataFrame) -> list[tuple[str, int]]:
     """Returns the heading of each row and how many images stand in it, for `show_pictures`."""
     counts = cases["row"].value_counts()
-    return [(heading, int(counts[kind])) for kind, heading in zip(KINDS, HEADINGS, strict=True) if kind in counts]
+    return [(heading, int(counts[kind])) for kind, heading in zip(KINDS, _HEADINGS, strict=True) if kind in counts]

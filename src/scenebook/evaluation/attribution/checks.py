@@ -1,7 +1,4 @@
-"""Which classes are explained, and whether maps show what a network uses.
-
-That is what it makes of images without it, and what of maps is left without what was learned.
-"""
+"""Which classes are explained, and whether maps show what a network uses: what it makes of images without that."""
 
 from __future__ import annotations
 
@@ -16,11 +13,8 @@ from scipy.stats import spearmanr
 
 from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
-_SHARE = 0.25
-"""Of an image is blurred, to see whether the network misses it."""
 MOST_CHECKED = 48
 """Images on which maps are checked, at most."""
-_TIES = 1e-3
 _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations of the blur, and of the mask's edge
 
 
@@ -30,9 +24,6 @@ def compute_rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     Args:
         one: float32 `(n, h, w)`.
         other: As `one`: other maps of the same images.
-
-    Returns:
-        float64 `(m,)` in `[-1, 1]`, `m` at most `n`.
     """
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(one, other, strict=True) if np.ptp(a) > 0 and np.ptp(b) > 0]
     return np.array([spearmanr(a, b).statistic for a, b in pairs])
@@ -44,7 +35,7 @@ def soften(images: np.ndarray) -> np.ndarray:
     return gaussian_filter(images.astype(np.float32), (0, deviation, deviation, 0), mode="nearest")
 
 
-def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Blurs the quarter of each image in which its map is strongest, and the one in which it is weakest.
 
     What is blurred keeps its colours and gets a soft edge: a grey patch would be something new to see.
@@ -52,7 +43,7 @@ def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray | None =
     Args:
         images: uint8 `(n, height, width, 3)`.
         heatmaps: float32 `(n, h, w)`.
-        softened: What `soften` makes of the images, where it is known.
+        softened: What `soften` makes of the images.
 
     Returns:
         The images without what is strongest, and without what is weakest: uint8, as `images`.
@@ -61,10 +52,9 @@ def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray | None =
     side = max(height, width)
     values = np.stack([enlarge(heatmap, (height, width)) for heatmap in heatmaps])
     # Large parts of a map can be 0. Of these, what is farther from the evidence counts as weaker.
-    values = (values + _TIES * gaussian_filter(values, (0, side / 3, side / 3))).reshape(len(images), -1)
+    values = (values + 1e-3 * gaussian_filter(values, (0, side / 3, side / 3))).reshape(len(images), -1)
     order = np.argsort(values, axis=1, kind="stable")
-    softened = soften(images) if softened is None else softened
-    quarter = round(_SHARE * values.shape[1])
+    quarter = round(values.shape[1] / 4)
 
     def hide(places: np.ndarray) -> np.ndarray:
         masks = np.zeros(values.shape, dtype=np.float32)
@@ -119,19 +109,14 @@ def check_maps(
 
 def tabulate_checks(checks: dict[str, Any], names: dict[str, str]) -> pd.DataFrame:
     """Returns the table of `check_maps`, a row a kind; `names` maps its key to what it is called."""
-    return pd.DataFrame(
-        [
-            {
-                "map": title,
-                "strongest blurred": checks[f"{key}_strongest"],
-                "weakest blurred": checks[f"{key}_weakest"],
-                "difference": checks[f"{key}_loss"]["value"],
-                "95% interval": "{low:z.3f} to {high:z.3f}".format(**checks[f"{key}_loss"]),
-                "agreement": checks[f"{key}_agreement"],
-            }
-            for key, title in names.items()
-        ]
-    )
+    rows = []
+    for key, title in names.items():
+        strongest, weakest, loss, agreement = (
+            checks[f"{key}_{name}"] for name in ("strongest", "weakest", "loss", "agreement")
+        )
+        rows.append((title, strongest, weakest, loss["value"], "{low:z.3f} to {high:z.3f}".format(**loss), agreement))
+    columns = ["map", "strongest blurred", "weakest blurred", "difference", "95% interval", "agreement"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def list_explained(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -145,9 +130,7 @@ def list_explained(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
         The columns image (its row, from 0), class and caption.
     """
     rows = []
-    for image, (label, predicted) in enumerate(zip(predictions["label"], predictions["predicted"], strict=True)):
-        if image == most:
-            break
+    for image, (label, predicted) in enumerate(predictions[["label", "predicted"]].head(most).to_numpy().tolist()):
         if label == predicted:
             rows.append((image, label, f"for {label}"))
         else:
@@ -162,13 +145,9 @@ def enlarge(heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def compute_spread(heatmaps: np.ndarray) -> np.ndarray:
-    """Returns the share of places that holds half of each map: 0.5 where it is even, less the narrower it is.
+    """Returns the share of places that holds half of each map that is not empty, float64 `(m,)` in `(0, 0.5]`.
 
-    Args:
-        heatmaps: float32 `(n, h, w)`.
-
-    Returns:
-        float64 `(m,)` in `(0, 0.5]`, of the maps that are not empty.
+    It is 0.5 where the map, of float32 `(n, h, w)`, is even, and less the narrower it is.
     """
     falling = -np.sort(-heatmaps.reshape(len(heatmaps), -1).astype(np.float64), axis=1)
     falling = falling[falling.sum(axis=1) > 0]

@@ -50,16 +50,13 @@ def compute_maps(model: keras.Model, images: np.ndarray, classes: np.ndarray) ->
     """Explains one class for each image.
 
     Args:
-        model: A classifier of one input that ends in a softmax; a nested base model is looked into.
+        model: As for `split_at_last_places`.
         images: float32 `(n, height, width, 3)`, preprocessed as for `predict`.
         classes: int `(n,)`: the position of the class to explain.
 
     Returns:
         HiResCAM and plain Grad-CAM, each float32 `(n, h, w)`, at least 0, at the resolution of the tensor: 5 by 5 for
         ResNet50 at 150 pixels. The unit is that of the logit.
-
-    Raises:
-        ScenebookError: The model does not end in a softmax, or no tensor of it has places.
     """
     body, head = split_at_last_places(model)
     classes = np.asarray(classes, dtype=np.int32)

@@ -34,7 +34,7 @@ def compute_calibration_error(
     Args:
         probs: float `(n, num_classes)`, rows that sum to 1, n at least 1.
         positions: int `(n,)`, the position of the true class.
-        seed: Seed of the draws.
+        seed: Of the draws.
         resamples: How many draws.
     """
     columns = compute_bin_gaps(probs, positions)
@@ -78,12 +78,10 @@ def compute_chance_errors(probs: np.ndarray, *, seed: int, resamples: int = RESA
     of_bin = (_bins(confidence)[:, None] == np.arange(BINS)).astype(np.float32)
     expected, n = confidence @ of_bin, len(confidence)
     rng = np.random.default_rng([seed, 1])
-    errors = [
-        np.abs((rng.random((size, n), dtype=np.float32) < confidence).astype(np.float32) @ of_bin - expected).sum(
-            axis=1
-        )
-        for size in split_draws(resamples, n)
-    ]
+    errors = []
+    for size in split_draws(resamples, n):
+        right = (rng.random((size, n), dtype=np.float32) < confidence).astype(np.float32)
+        errors.append(np.abs(right @ of_bin - expected).sum(axis=1))
     return np.concatenate(errors).astype(float) / n
 
 
@@ -94,10 +92,6 @@ def compute_debiased_error(probs: np.ndarray, positions: np.ndarray) -> float:
     variance p (1 - p) / m. The distance |p - c| is then too large by about as much as the mean of |x - c|, x drawn so,
     exceeds |p - c|; this is taken off (Kumar, Liang and Ma, 2019, "Verified Uncertainty Calibration"). The mean is that
     of the folded normal distribution.
-
-    Args:
-        probs: float `(n, num_classes)`.
-        positions: int `(n,)`, the position of the true class.
     """
     bins = compute_reliability_bins(probs, positions)
     accuracy, counts = bins["accuracy"].to_numpy(), bins["n"].to_numpy()
@@ -113,10 +107,6 @@ def compute_reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.Dat
     """Returns the bins of confidence that hold images.
 
     Columns: from, to, n, right, confidence (their mean), accuracy, low, high (Wilson's interval of the accuracy).
-
-    Args:
-        probs: float `(n, num_classes)`.
-        positions: int `(n,)`, the position of the true class.
     """
     confidence = probs.max(axis=1)
     images = pd.DataFrame({"confidence": confidence, "right": probs.argmax(axis=1) == positions})
@@ -132,10 +122,7 @@ def compute_reliability_bins(probs: np.ndarray, positions: np.ndarray) -> pd.Dat
 
 
 def compute_bin_gaps(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Returns float `(n, BINS)`: right (1 or 0) minus confidence, in the column of the confidence's bin, 0 elsewhere.
-
-    The calibration error is the sum of the absolute column means.
-    """
+    """Returns float `(n, BINS)`: right (1 or 0) less confidence, in the column of the confidence's bin, 0 elsewhere."""
     confidence = probs.max(axis=1)
     gaps = (probs.argmax(axis=1) == positions) - confidence
     return gaps[:, None] * (_bins(confidence)[:, None] == np.arange(BINS))
@@ -151,10 +138,6 @@ def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
 
     Above 1 they become more even, below 1 more extreme; the most probable class stays the same. Logits are known up to
     a constant of each image, which softmax takes off again: the logarithms of the probabilities will do.
-
-    Args:
-        probs: float `(n, num_classes)`.
-        temperature: Above 0.
     """
     return special.softmax(np.log(np.maximum(probs, LEAST_PROBABILITY)) / temperature, axis=1)
 
@@ -168,15 +151,9 @@ def fit_temperature(probs: np.ndarray, positions: np.ndarray) -> Score | None:
     """Returns the temperature with the least log loss on validation images, with a 95% interval.
 
     Temperature scaling (Guo et al., 2017, "On Calibration of Modern Neural Networks"). The interval holds what a
-    likelihood ratio test would not reject (Wilks, 1938): few images give a wide one.
-
-    Args:
-        probs: float `(n, num_classes)`, n at least 1.
-        positions: int `(n,)`, the position of the true class.
-
-    Returns:
-        The temperature; `None` where the images determine none, because the log loss still falls at an end of what
-        is searched: when all of them are right, say, any more extreme probability fits even better.
+    likelihood ratio test would not reject (Wilks, 1938): few images give a wide one. It is `None` where the images
+    determine none, because the log loss still falls at an end of what is searched: when all of them are right, say, any
+    more extreme probability fits even better.
     """
 
     def loss(log_temperature: float) -> float:
@@ -207,26 +184,22 @@ def compare_calibration(
         probs: float `(n, num_classes)`, before.
         positions: int `(n,)`, the position of the true class.
         temperature: As fitted on validation images.
-        seed: Seed of the draws.
+        seed: Of the draws.
     """
     scaled = apply_temperature(probs, temperature)
-    before, after = compute_bin_gaps(probs, positions), compute_bin_gaps(scaled, positions)
-    losses = np.stack([compute_log_losses(probs, positions), compute_log_losses(scaled, positions)], axis=1)
-    columns = np.hstack([before, after, losses])
-    k = before.shape[1]
-
-    def measure(means: np.ndarray) -> np.ndarray:
-        errors = np.stack([np.abs(means[..., :k]).sum(-1), np.abs(means[..., k : 2 * k]).sum(-1)], axis=-1)
-        return np.concatenate([errors, means[..., 2 * k :]], axis=-1)
-
-    values, drawn = measure(columns.mean(axis=0)), measure(resample_means(columns, seed=seed))
-    debiased = compute_debiased_error(scaled, positions)
+    gaps = [compute_bin_gaps(both, positions) for both in (probs, scaled)]
+    losses = [compute_log_losses(both, positions)[:, None] for both in (probs, scaled)]
+    columns = np.hstack([*gaps, *losses])
+    # The first row is of the images as they are, the others are of resamples.
+    means = np.vstack([columns.mean(axis=0), resample_means(columns, seed=seed)])
+    before, after = (np.abs(part).sum(axis=1) for part in (means[:, :BINS], means[:, BINS:-2]))
+    loss_before, loss_after = means[:, -2], means[:, -1]
+    debiased, by_chance = compute_debiased_error(scaled, positions), compute_chance_errors(scaled, seed=seed)
+    ece_change, loss_change = after - before, loss_after - loss_before
     return {
-        "ece_after": compute_error_interval(
-            float(values[1]), debiased, drawn[:, 1], compute_chance_errors(scaled, seed=seed)
-        ),
-        "ece_change": compute_percentiles(values[1] - values[0], drawn[:, 1] - drawn[:, 0]),
+        "ece_after": compute_error_interval(float(after[0]), debiased, after[1:], by_chance),
+        "ece_change": compute_percentiles(ece_change[0], ece_change[1:]),
         "ece_debiased_after": debiased,
-        "log_loss_after": compute_percentiles(values[3], drawn[:, 3]),
-        "log_loss_change": compute_percentiles(values[3] - values[2], drawn[:, 3] - drawn[:, 2]),
+        "log_loss_after": compute_percentiles(loss_after[0], loss_after[1:]),
+        "log_loss_change": compute_percentiles(loss_change[0], loss_change[1:]),
     }

@@ -10,7 +10,7 @@ from scipy import optimize, special, stats
 
 from scenebook.evaluation.metrics.intervals import Score
 
-EXACT_BELOW = 25
+_EXACT_BELOW = 25
 """With fewer images than this that only one of the two gets right, the test is exact."""
 SIGNIFICANT = 0.05
 """A difference whose p-value is not below this may be chance."""
@@ -33,49 +33,33 @@ def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[st
     """
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
-    n = len(first_right)
     p, method = compute_mcnemar(only_first, only_second)
-    return {
-        "difference": compute_difference(only_first, only_second, n),
-        "p": p,
-        "method": method,
-        "only_first": only_first,
-        "only_second": only_second,
-        "n": n,
-    }
+    difference = compute_difference(only_first, only_second, len(first_right))
+    counts = {"only_first": only_first, "only_second": only_second, "n": len(first_right)}
+    return {"difference": difference, "p": p, "method": method, **counts}
 
 
 def compute_mcnemar(only_first: int, only_second: int) -> tuple[float, str]:
     """Returns the two-sided p-value of McNemar's test (1947, Psychometrika 12, 153-157), and how it was computed.
 
     If both classifiers were equally good, each image that only one gets right would be as likely the first's as the
-    second's: a binomial with a half, summed exactly for fewer than `EXACT_BELOW` such images, else by chi-squared
+    second's: a binomial with a half, summed exactly for fewer than 25 such images, else by chi-squared
     with a continuity correction.
-
-    Args:
-        only_first: Images that only the first classifier gets right.
-        only_second: Images that only the second one gets right.
     """
     both = only_first + only_second
-    if both < EXACT_BELOW:
+    if both < _EXACT_BELOW:
         return (float(stats.binomtest(only_first, both).pvalue) if both else 1.0), "exact"
     corrected = max(0, abs(only_first - only_second) - 1) ** 2 / both
     return float(stats.chi2.sf(corrected, df=1)), "asymptotic"
 
 
-def compute_difference(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Score:
-    """Returns the difference of two paired proportions with Tango's score interval.
+def compute_difference(only_first: int, only_second: int, n: int) -> Score:
+    """Returns the difference of two paired proportions, of n images, with Tango's 95% score interval.
 
     It holds the differences that a score test would not reject (Tango, 1998, Statistics in Medicine 17, 891-908), as
     Wilson's does for one proportion: it stays inside [-1, 1], and is not empty where the two never differ.
-
-    Args:
-        only_first: Images that only the first classifier gets right.
-        only_second: Images that only the second one gets right.
-        n: All images, at least 1.
-        confidence: How often the interval is to hold the true difference.
     """
-    value, z = (only_first - only_second) / n, special.ndtri((1 + confidence) / 2)
+    value, z = (only_first - only_second) / n, special.ndtri(0.975)
 
     def excess(difference: float, bound: float) -> float:
         return _score_statistic(only_first, only_second, n, difference) - bound

@@ -21,7 +21,7 @@ from scenebook.evaluation.metrics.calibration import (
     compute_reliability_bins,
     fit_temperature,
 )
-from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion, compute_wilson_interval
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion
 from scenebook.evaluation.metrics.scores import as_arrays
 
 CONFIDENCE = 0.9
@@ -34,11 +34,11 @@ ANSWERED = 0.8
 class Calibration:
     """What `compute_calibration` found.
 
-    Args:
+    Attributes:
         facts: For `evaluation/calibration.json`.
         bins: Reliability bins of the test images as the network gives its probabilities.
         bins_after: The same with the temperature, or `None` where there is none.
-        curve: Accuracy by coverage.
+        curve: From `compute_coverage`.
     """
 
     facts: dict[str, Any]
@@ -51,8 +51,7 @@ class Calibration:
         tables = [self.bins.assign(temperature=1.0)]
         if self.bins_after is not None:
             tables.append(self.bins_after.assign(temperature=self.facts["temperature"]["value"]))
-        both = pd.concat(tables, ignore_index=True)
-        return both[["temperature", *self.bins.columns]]
+        return pd.concat(tables, ignore_index=True)[["temperature", *self.bins.columns]]
 
 
 def compute_calibration(
@@ -66,7 +65,7 @@ def compute_calibration(
         predictions: Of the test images: label, and a probability column a class.
         validation: Of the validation images, likewise; at least one.
         class_names: The classes.
-        seed: Seed of the bootstrap.
+        seed: Of the bootstrap.
     """
     probs, positions = as_arrays(predictions, class_names)
     held_out = as_arrays(validation, class_names)
@@ -100,38 +99,23 @@ def compute_coverage(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
     A row a threshold of confidence, highest first: threshold, n (images at or above it), coverage (their share),
     right, accuracy, low, high (Wilson's interval of that row alone). Images of equal confidence are answered
     together.
-
-    Args:
-        probs: float `(n, num_classes)`.
-        positions: int `(n,)`, the position of the true class.
     """
-    confidence = probs.max(axis=1)
-    order = np.argsort(-confidence, kind="stable")
-    right = np.cumsum((probs.argmax(axis=1) == positions)[order])
-    sorted_confidence = confidence[order]
-    last = np.flatnonzero(np.append(sorted_confidence[1:] != sorted_confidence[:-1], True))
-    n = last + 1
-    bounds = [compute_wilson_interval(int(hits), int(count)) for hits, count in zip(right[last], n, strict=True)]
-    return pd.DataFrame(
-        {
-            "threshold": sorted_confidence[last], "n": n, "coverage": n / len(probs), "right": right[last],
-            "accuracy": right[last] / n, "low": [low for low, _ in bounds], "high": [high for _, high in bounds],
-        }
-    )  # fmt: skip
+    images = pd.DataFrame({"threshold": probs.max(axis=1), "right": probs.argmax(axis=1) == positions})
+    steps = images.groupby("threshold")["right"].agg(["size", "sum"]).sort_index(ascending=False).cumsum()
+    scores = [compute_proportion(right, n) for n, right in steps.to_numpy().tolist()]
+    table = pd.DataFrame({"threshold": steps.index, "n": steps["size"].to_numpy(), "right": steps["sum"].to_numpy()})
+    table.insert(2, "coverage", table["n"] / len(probs))
+    return table.join(pd.DataFrame(scores).rename(columns={"value": "accuracy"}))
 
 
-def compute_refusals(curve: pd.DataFrame, coverage: float = ANSWERED) -> dict[str, Any]:
+def compute_refusals(curve: pd.DataFrame) -> dict[str, Any]:
     """Returns the accuracy where the network answers and where it abstains, each with Wilson's interval.
 
-    `answered_share`, the least coverage of the curve that reaches the given one; `answered_threshold`, the confidence
+    `answered_share`, the least coverage of the curve that reaches `ANSWERED`; `answered_threshold`, the confidence
     from which on it answers; `answered` and `refused`, the accuracies; `n_refused`. Where it answers everything,
     `refused` is `None`.
-
-    Args:
-        curve: Of `compute_coverage`.
-        coverage: The share that is to be answered.
     """
-    row = curve.iloc[np.searchsorted(curve["coverage"].to_numpy(), coverage - 1e-9)]
+    row = curve.iloc[np.searchsorted(curve["coverage"].to_numpy(), ANSWERED - 1e-9)]
     total = curve.iloc[-1]
     n, right = int(row["n"]), int(row["right"])
     rest = int(total["n"]) - n
@@ -145,16 +129,12 @@ def compute_refusals(curve: pd.DataFrame, coverage: float = ANSWERED) -> dict[st
 
 
 def compute_conformal_sets(
-    calibration_probs: np.ndarray,
-    calibration_positions: np.ndarray,
-    probs: np.ndarray,
-    *,
-    confidence: float = CONFIDENCE,
+    calibration_probs: np.ndarray, calibration_positions: np.ndarray, probs: np.ndarray
 ) -> np.ndarray:
     """Returns which classes each image's set holds, bool `(n, num_classes)`.
 
     Split conformal prediction: of the validation images' probabilities of their true class, the threshold is the one
-    that at most a share of 1 - `confidence` lies below, counted so that a new image is one of them. All classes that
+    that at most a share of 1 - `CONFIDENCE` lies below, counted so that a new image is one of them. All classes that
     reach it are in the set (Sadinle, Lei and Wasserman, 2019, "Least Ambiguous Set-Valued Classifiers"). The most
     probable class is in it in any case: an empty set would be no answer. Sets then hold the true class with at least
     this probability, over draws of validation and test images from one population.
@@ -163,20 +143,19 @@ def compute_conformal_sets(
         calibration_probs: float `(m, num_classes)`, of images that the network was not fitted to.
         calibration_positions: int `(m,)`, the position of their true class.
         probs: float `(n, num_classes)`.
-        confidence: How often a set is to hold the true class.
     """
     m = len(calibration_probs)
     of_truth = np.sort(calibration_probs[np.arange(m), calibration_positions])
-    below = compute_threshold_rank(m, confidence)
+    below = compute_threshold_rank(m)
     # With too few images no threshold is low enough: every class is in.
     threshold = of_truth[below - 1] if below else -np.inf
     return (probs >= threshold) | (np.arange(probs.shape[1]) == probs.argmax(axis=1)[:, None])
 
 
-def compute_threshold_rank(m: int, confidence: float = CONFIDENCE) -> int:
+def compute_threshold_rank(m: int) -> int:
     """Returns the rank, from the smallest, of the threshold among m validation images; 0 where they are too few."""
     # 1 - 0.9 is a little less than 0.1: without the tolerance 9 images were too few.
-    return int(np.floor((m + 1) * (1 - confidence) + 1e-9))
+    return int(np.floor((m + 1) * (1 - CONFIDENCE) + 1e-9))
 
 
 def compute_set_scores(

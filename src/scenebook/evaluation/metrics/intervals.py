@@ -81,25 +81,29 @@ def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Scor
     }
 
 
-def bootstrap_mean(values: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
+def bootstrap_mean(values: np.ndarray, *, seed: int) -> Score:
     """Returns the mean of float `(n,)` values with a percentile bootstrap interval.
 
     Efron, 1979, The Annals of Statistics 7, 1-26.
     """
-    return compute_percentiles(
-        float(values.mean()), resample_means(values[:, None], seed=seed, resamples=resamples)[:, 0]
-    )
+    return compute_percentiles(values.mean(), resample_means(values[:, None], seed=seed)[:, 0])
+
+
+def compute_percentiles(value: float, draws: np.ndarray) -> Score:
+    """Returns a value with the percentile bootstrap's interval, from float `(resamples,)` draws."""
+    low, high = compute_percentile_bounds(draws)
+    return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+def compute_percentile_bounds(draws: np.ndarray) -> np.ndarray:
+    """Returns float `(2, ...)`: the 2.5% and 97.5% quantiles of resampled values `(resamples, ...)`."""
+    return np.percentile(draws, [2.5, 97.5], axis=0)
 
 
 def resample_means(columns: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """Returns the column means of bootstrap samples, float `(resamples, m)`.
 
-    How often each row was drawn, times the columns, is the sum of the drawn rows: one matrix product for all columns.
-
-    Args:
-        columns: float `(n, m)`.
-        seed: Seed of the draws.
-        resamples: How many draws.
+    How often each row was drawn, times the columns `(n, m)`, is the sum of the drawn rows: one matrix product for all.
     """
     n = len(columns)
     rng = np.random.default_rng(seed)
@@ -117,17 +121,6 @@ def split_draws(resamples: int, n: int) -> list[int]:
     return [min(block, resamples - start) for start in range(0, resamples, block)]
 
 
-def compute_percentiles(value: float, draws: np.ndarray) -> Score:
-    """Returns a value with the percentile bootstrap's interval, from float `(resamples,)` draws."""
-    low, high = compute_percentile_bounds(draws)
-    return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-def compute_percentile_bounds(draws: np.ndarray) -> np.ndarray:
-    """Returns float `(2, ...)`: the 2.5% and 97.5% quantiles of resampled values `(resamples, ...)`."""
-    return np.percentile(draws, [2.5, 97.5], axis=0)
-
-
 def compute_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> dict[str, Score]:
     """Returns `macro_precision`, `macro_recall`, `macro_f1` and the same `weighted_`, each with its interval.
 
@@ -141,11 +134,11 @@ def compute_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPLE
 
     Args:
         matrix: Counts `(k, k)`, rows true, columns predicted; at least one image.
-        seed: Seed of the draws.
+        seed: Of the draws.
         resamples: How many draws.
     """
     right, predicted, true = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
-    values = average_classes(right.astype(float), predicted.astype(float), true.astype(float))
+    values = average_matrix(matrix)
     drawn = compute_percentile_bounds(resample_averages(matrix, seed=seed, resamples=resamples))
     classes = [compute_class_score(*map(int, counts)) for counts in zip(right, predicted, true, strict=True)]
     weights = np.stack([(true > 0) / (true > 0).sum(), true / true.sum()])
@@ -178,6 +171,12 @@ def average_classes(right: np.ndarray, predicted: np.ndarray, true: np.ndarray) 
     return (weights / weights.sum(axis=-1, keepdims=True)) @ shares
 
 
+def average_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Returns `average_classes` of int counts `(k, k)`, rows true, columns predicted."""
+    counts = matrix.astype(float)
+    return average_classes(counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1))
+
+
 def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
@@ -189,15 +188,13 @@ def resample_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPL
     resampling needs only the counts (Efron and Tibshirani, 1993, chapter 13). Empty cells stay empty.
     """
     rows, columns = np.nonzero(matrix)
-    k, cells = len(matrix), len(rows)
+    k, counts = len(matrix), matrix[rows, columns]
     of_row, of_column = np.eye(k)[rows], np.eye(k)[columns]
     of_diagonal = of_row * (rows == columns)[:, None]
-    counts = matrix[rows, columns]
-    shares = counts / counts.sum()
     rng = np.random.default_rng(seed)
     draws = []
-    for size in split_draws(resamples, max(6 * k, cells)):
-        drawn = rng.multinomial(counts.sum(), shares, size=size).astype(float)
+    for size in split_draws(resamples, max(6 * k, len(counts))):
+        drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=size).astype(float)
         draws.append(average_classes(drawn @ of_diagonal, drawn @ of_column, drawn @ of_row))
     return np.concatenate(draws)
 

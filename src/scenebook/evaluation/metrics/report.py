@@ -10,10 +10,8 @@ import pandas as pd
 from scipy import special, stats
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from scenebook.evaluation.metrics.intervals import AVERAGES, SCORES, Score, average_classes, compute_class_score
+from scenebook.evaluation.metrics.intervals import AVERAGES, SCORES, Score, average_matrix, compute_class_score
 
-_RATIO = 1.25
-_BY_ROUNDING = 2
 MOST_KINDS = 3
 """Kinds of error, as glacier classified as mountain, that a sentence names."""
 
@@ -33,8 +31,7 @@ def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.
     n = len(predictions)
     rows = [[name, *scores, int(support)] for name, *scores, support in zip(names, *values, strict=True)]
     rows.append(["accuracy", None, None, float((labels == predicted).mean()), n])
-    counts = compute_confusion(predictions, names).to_numpy().astype(float)
-    averages = average_classes(counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1))
+    averages = average_matrix(compute_confusion(predictions, names).to_numpy())
     rows += [[f"{name} avg", *scores, n] for name, scores in zip(AVERAGES, averages.tolist(), strict=True)]
     return pd.DataFrame(rows, columns=["class", *SCORES, "support"])
 
@@ -47,15 +44,13 @@ def compute_class_scores(matrix: pd.DataFrame) -> dict[str, dict[str, Score | No
     """
     counts = matrix.to_numpy()
     of_classes = zip(matrix.columns, counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1), strict=True)
-    return {
-        name: compute_class_score(int(right), int(predicted), int(true)) for name, right, predicted, true in of_classes
-    }
+    return {name: compute_class_score(*map(int, of_class)) for name, *of_class in of_classes}
 
 
 def tabulate_report(
     report: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]], scores: Mapping[str, Score]
 ) -> pd.DataFrame:
-    """Returns the classification report as it is shown: with a text column of the intervals of what stands under F1.
+    """Returns what `compute_report` gave, as it is shown: with a text column of the intervals of what stands under F1.
 
     Args:
         report: From `compute_report`.
@@ -73,12 +68,7 @@ def tabulate_report(
 def tabulate_intervals(
     class_scores: Mapping[str, Mapping[str, Score | None]], scores: Mapping[str, Score]
 ) -> pd.DataFrame:
-    """Returns precision, recall and F1 with their intervals, a row a class, then the macro and weighted averages.
-
-    Args:
-        class_scores: From `compute_class_scores`.
-        scores: The content of `evaluation/metrics.json`.
-    """
+    """Returns precision, recall and F1 with their intervals, a row a class, then the averages; as `tabulate_report`."""
     rows = [[name, *(_write_score(scored[score]) for score in SCORES)] for name, scored in class_scores.items()]
     for average in AVERAGES:
         rows.append([f"{average} avg", *(_write_score(scores[f"{average}_{score}"]) for score in SCORES)])
@@ -122,11 +112,10 @@ def find_unlike_shares(counts: pd.DataFrame, split: str) -> list[str]:
     Not theirs, that is: larger or smaller by more than a quarter, and by more images than rounding explains.
     """
     expected = counts["train"] / counts["train"].sum() * counts[split].sum()
-    found = counts[split]
-    larger, smaller = pd.concat([found, expected], axis=1).max(axis=1), pd.concat([found, expected], axis=1).min(axis=1)
-    differs = (larger - smaller > _BY_ROUNDING) & (larger > _RATIO * smaller)
-    order = (larger - smaller)[differs].sort_values(ascending=False, kind="stable")
-    return list(order.index)
+    difference = (counts[split] - expected).abs()
+    smaller = np.minimum(counts[split], expected)
+    differs = (difference > 2) & (smaller + difference > 1.25 * smaller)
+    return list(difference[differs].sort_values(ascending=False, kind="stable").index)
 
 
 def compute_confusion(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
@@ -149,13 +138,7 @@ def list_confusions(matrix: pd.DataFrame, most: int = MOST_KINDS) -> list[tuple[
 def select_confused(
     predictions: pd.DataFrame, confusions: Sequence[tuple[str, str, int]], *, most: int = 6
 ) -> pd.DataFrame:
-    """Returns the most confident errors of each kind, kind by kind.
-
-    Args:
-        predictions: At least label, predicted and confidence.
-        confusions: From `list_confusions`.
-        most: Rows at most, shared equally between the kinds.
-    """
+    """Returns the most confident errors of each kind of `list_confusions`, kind by kind, `most` rows in all."""
     each = most // max(1, len(confusions))
     chosen = [predictions.iloc[:0]]
     for true, predicted, _ in confusions:

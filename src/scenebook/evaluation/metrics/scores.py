@@ -52,7 +52,8 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
     probs, positions = as_arrays(predictions, class_names)
     scores = {"accuracy": compute_proportion(int(right.sum()), len(right))}
     if len(class_names) > 2:  # of two classes, the true one is always among the two most probable
-        among = right | _among_two(probs, positions)
+        most_probable = np.argsort(-probs, axis=1, kind="stable")[:, :2]  # of equals, the first ones count
+        among = right | (most_probable == positions[:, None]).any(axis=1)
         scores["top2_accuracy"] = compute_proportion(int(among.sum()), len(among))
     return {
         **scores,
@@ -62,21 +63,11 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
     }
 
 
-def _among_two(probs: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Returns bool `(n,)`: whether the true class is one of the two most probable; of equals, the first ones count."""
-    most_probable = np.argsort(-probs, axis=1, kind="stable")[:, :2]
-    return (most_probable == positions[:, None]).any(axis=1)
-
-
 def compute_score_without(predictions: pd.DataFrame, paths: Collection[str]) -> dict[str, Any]:
     """Returns the accuracy on the test images that have no duplicate in training, for `evaluation/metrics.json`.
 
-    Args:
-        predictions: path, label, predicted.
-        paths: The test images that have one.
-
-    Returns:
-        `n_without_duplicates` and, unless that is 0, `accuracy_without_duplicates`; nothing where `paths` is empty.
+    That is `n_without_duplicates` and, unless it is 0, `accuracy_without_duplicates`; nothing where none of the `paths`
+    of test images has one.
     """
     if not paths:
         return {}

@@ -14,6 +14,7 @@ from scenebook.evaluation.attribution.checks import (
     compute_rank_correlations,
     compute_spread,
     list_explained,
+    soften,
     tabulate_checks,
 )
 from scenebook.notebook.prose.samples import name_place, tell_choice, tell_map_checks, tell_map_places, tell_maps
@@ -70,7 +71,7 @@ def test_a_quarter_of_the_image_is_blurred_where_the_map_says() -> None:
     images = np.random.default_rng(0).integers(0, 256, (1, 60, 60, 3), dtype=np.uint8)
     corner = np.zeros((1, 2, 2), np.float32)
     corner[0, 0, 1] = 1
-    strongest, weakest = blur(images, corner)
+    strongest, weakest = blur(images, corner, soften(images))
     changed = (strongest != images).any(axis=3)[0]
     assert changed[:20, 40:].mean() > 0.95
     assert changed[40:, :20].sum() == 0
@@ -105,7 +106,7 @@ def test_the_network_misses_what_a_right_map_points_at() -> None:
 
 def test_of_places_without_evidence_the_farthest_are_the_weakest() -> None:
     images = np.random.default_rng(0).integers(0, 256, (1, 60, 60, 3), dtype=np.uint8)
-    changed = (blur(images, spot(0, 0)[None])[1] != images).any(axis=3)[0]
+    changed = (blur(images, spot(0, 0)[None], soften(images))[1] != images).any(axis=3)[0]
     assert changed[45:, 45:].mean() > 0.95
     assert changed[:15, :15].sum() == 0
 

@@ -19,7 +19,6 @@ from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, 
 def resample_less(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = (
         intervals.resample_means,
-        intervals.bootstrap_mean,
         calibration.compute_chance_errors,
         calibration.compute_calibration_error,
     )
