@@ -81,20 +81,10 @@ def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, 
     }
 
 
-def start_array(output: BinaryIO, image_size: int) -> int:
-    """Writes the header of an array without rows, and returns its length; numpy leaves room in it for their number."""
-    _write_header(output, 0, image_size)
-    return output.tell()
-
-
-def finish_array(output: BinaryIO, header: int, count: int, image_size: int) -> None:
-    output.seek(0)
-    _write_header(output, count, image_size)
-    assert output.tell() == header, "the header of the array has grown over the first row"
-
-
-def _write_header(output: BinaryIO, count: int, image_size: int) -> None:
+def write_header(output: BinaryIO, count: int, image_size: int) -> int:
+    """Writes the header of an array of so many images, and returns its length; numpy leaves room in it for growth."""
     shape = (count, image_size, image_size, 3)
     npy.write_array_header_1_0(
         output, {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
     )
+    return output.tell()

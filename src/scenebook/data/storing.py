@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,15 @@ from scenebook.data.file_facts import FACTS_VERSION, FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import measure
-from scenebook.data.stored_pixels import StoredPixels, finish_array, start_array
+from scenebook.data.stored_pixels import StoredPixels, write_header
 
 _CHUNK = 64
 _WORTH_PROCESSES = 3000
 """For fewer images, starting processes takes longer than they save. (Threads wait for one another: most of the time
 of a small image is spent in Python.)"""
+
+Decoded = tuple[bytes, FileFacts] | str
+"""Pixels and facts of an image, or why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +103,19 @@ def decode_images(
         else:
             _check_room(file, total, image_size)
             with replacing(file) as temporary, temporary.open("wb") as output:
-                header = start_array(output, image_size)
-                work = _Work(found.root, image_size, max_megapixels)
-                results = _decode_all(found.images, facts, work, earlier, cache)
+                header = write_header(output, 0, image_size)
+                work = partial(_decode_chunk, found.root, image_size, max_megapixels)
+                results = _decode_all(found, facts, work, earlier, cache)
                 for done, (image, result) in enumerate(results, start=1):
                     if isinstance(result, str):
                         set_aside.append((image.path, f"cannot be read: {result}"))
                     else:
-                        output.write(result.pixels)
-                        _add_row(columns, image, result.facts)
+                        output.write(result[0])
+                        _add_row(columns, image, result[1])
                     report(done, total)
-                finish_array(output, header, len(columns["path"]), image_size)
+                output.seek(0)
+                length = write_header(output, len(columns["path"]), image_size)
+                assert length == header, "the header of the array has grown over the first row"
     table = pd.DataFrame(columns)
     _check_readable(found, table)
     run_dir.write_csv(MEASURES, table.drop(columns=["label", "split"]))
@@ -116,35 +123,18 @@ def decode_images(
     return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: bytes | memoryview
-    facts: FileFacts
+def _decode_chunk(
+    root: Path, image_size: int, max_megapixels: int, images: Sequence[tuple[str, FileFacts | None]]
+) -> list[Decoded]:
+    """Decodes images, given as paths and what is known of them."""
 
-
-@dataclass(frozen=True)
-class _Work:
-    """What a process has to know to decode images."""
-
-    root: Path
-    image_size: int
-    max_megapixels: int
-
-    def __call__(self, images: Sequence[tuple[str, bool]]) -> list[tuple[bytes, FileFacts] | str]:
-        """Returns pixels and facts of each image, or why it cannot be read.
-
-        Args:
-            images: Paths, and whether the facts are wanted or known already.
-        """
-        return [self._decode(path, wanted) for path, wanted in images]
-
-    def _decode(self, path: str, wanted: bool) -> tuple[bytes, FileFacts] | str:
+    def decode_one(path: str, known: FileFacts | None) -> Decoded:
         try:
-            content = read_regular(self.root / path, MAX_BYTES)
-            full = decode(content, max_megapixels=self.max_megapixels)
-            pixels = resize(full, (self.image_size, self.image_size)).tobytes()
-            if not wanted:
-                return pixels, {}
+            content = read_regular(root / path, MAX_BYTES)
+            full = decode(content, max_megapixels=max_megapixels)
+            pixels = resize(full, (image_size, image_size)).tobytes()
+            if known is not None:
+                return pixels, known
             size = {"width": full.shape[1], "height": full.shape[0]}
             return pixels, {"sha256": sha256_bytes(content), **size, **measure(full)}
         except MemoryError:
@@ -153,68 +143,60 @@ class _Work:
             # The text of a system's error holds the whole path; of a file's name, the report shows the part below.
             return " ".join((error.strerror or str(error)).split())[:200]
 
+    return [decode_one(path, known) for path, known in images]
+
 
 def _decode_all(
-    images: Sequence[SourceImage],
+    found: FoundImages,
     facts: Sequence[FileFacts | None],
-    work: _Work,
+    work: Callable[[Sequence[tuple[str, FileFacts | None]]], list[Decoded]],
     earlier: StoredPixels,
     cache: FactsCache,
-) -> Iterator[tuple[SourceImage, _Decoded | str]]:
-    """Yields images in order with their pixels and facts, or with the reason; a bounded number of them in memory."""
+) -> Iterator[tuple[SourceImage, Decoded]]:
+    """Yields images in order with what was decoded or stored earlier; a bounded number of them in memory."""
+    images = found.images
     rows = [None if known is None else earlier.rows.get(known["sha256"]) for known in facts]
-    waiting: deque[tuple[range, Future[list[tuple[bytes, FileFacts] | str]]]] = deque()
+    waiting: deque[tuple[range, Future[list[Decoded]]]] = deque()
     starts = iter(range(0, len(images), _CHUNK))
-    with _make_pool(sum(row is None for row in rows)) as (pool, workers), earlier:
+    with _start_pool(sum(row is None for row in rows)) as (pool, workers), earlier:
         while True:
             for start in starts:
                 chunk = range(start, min(start + _CHUNK, len(images)))
-                wanted = [(images[i].path, facts[i] is None) for i in chunk if rows[i] is None]
-                waiting.append((chunk, pool.submit(work, wanted)))
+                files = [(images[i].path, facts[i]) for i in chunk if rows[i] is None]
+                waiting.append((chunk, pool.submit(work, files)))
                 if len(waiting) > 2 * workers:
                     break
             if not waiting:
                 return
             chunk, future = waiting.popleft()
-            decoded = iter(_result_of(future))
+            decoded = iter(_wait_for(future))
             new: list[tuple[str, Any, FileFacts]] = []
             for i in chunk:
                 image, known, row = images[i], facts[i], rows[i]
-                if row is not None and known is not None:
-                    yield image, _Decoded(earlier.read(row), known)
-                    continue
-                result = next(decoded)
-                if isinstance(result, str):
-                    yield image, result
-                    continue
-                pixels, found = result
-                if known is None:
-                    new.append((image.path, image.stamp, found))
-                yield image, _Decoded(pixels, known or found)
-            cache.keep(work.root, new)
+                result = next(decoded) if known is None or row is None else (earlier.read(row), known)
+                if known is None and not isinstance(result, str):
+                    new.append((image.path, image.stamp, result[1]))
+                yield image, result
+            cache.keep(found.root, new)
 
 
-class _make_pool:
-    """Processes for many images, threads for few."""
-
-    def __init__(self, count: int) -> None:
-        workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        self._pool: Executor
-        if count < _WORTH_PROCESSES or workers == 1:
-            self._pool = ThreadPoolExecutor(workers)
-        else:
-            # Not forked: the kernel of a notebook has threads, whose locks would be copied as they are.
-            self._pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-        self._workers = workers
-
-    def __enter__(self) -> tuple[Executor, int]:
-        return self._pool, self._workers
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+@contextmanager
+def _start_pool(count: int) -> Iterator[tuple[Executor, int]]:
+    """Gives processes for many images, threads for few, and their number."""
+    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    pool: Executor
+    if count < _WORTH_PROCESSES or workers == 1:
+        pool = ThreadPoolExecutor(workers)
+    else:
+        # Not forked: the kernel of a notebook has threads, whose locks would be copied as they are.
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool, workers
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result_of(future: Future[list[tuple[bytes, FileFacts] | str]]) -> list[tuple[bytes, FileFacts] | str]:
+def _wait_for(future: Future[list[Decoded]]) -> list[Decoded]:
     try:
         return future.result()
     except BrokenProcessPool:
