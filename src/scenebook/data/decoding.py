@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from scenebook.core.provenance import sha256_bytes
 from scenebook.data.files import name_other_format, read_regular
-from scenebook.data.finding import raise_changed
+from scenebook.data.images import raise_changed
 
 DECODER_VERSION = 2
 """Goes up with every change that gives other pixels for the same file, so that kept pixels are not mixed."""

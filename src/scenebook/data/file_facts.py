@@ -1,7 +1,4 @@
-"""What was found out about files in earlier runs, and whether a data set is still the one that a run was made from.
-
-Digest, size and measures of every image that has not changed are kept.
-"""
+"""What was found out about files in earlier runs: digest, size and measures of every image that has not changed."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,13 @@ from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import sha256_bytes, sha256_lines
 from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES
 from scenebook.data.files import read_regular
-from scenebook.data.images import FoundImages, Stamp
+from scenebook.data.images import FoundImages, SourceImage, Stamp
 from scenebook.data.measuring import MEASURES_VERSION
 
 FILE = "facts-1.sqlite"
 KEPT_DAYS = 180
+FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+"""Facts of files that another version found out are not used."""
 FileFacts = dict[str, Any]
 
 _TABLE = """
@@ -42,15 +41,10 @@ class FactsCache:
     """Facts by file: its absolute path, size, times and inode. Use it as a context.
 
     Losing it costs time, nothing else: where it cannot be read or written, everything is found out again.
-
-    Args:
-        folder: Where it is kept.
-        version: FileFacts of another version, of the decoder say, are not returned.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
-        self._file = folder / FILE
-        self._version = version
+    def __init__(self) -> None:
+        self._file = cache_dir() / FILE
         self._day = int(time.time() // 86400)
         self._connection: sqlite3.Connection | None = None
 
@@ -72,38 +66,31 @@ class FactsCache:
             with suppress(sqlite3.Error):
                 self._connection.close()
 
-    def find(self, root: Path, files: Iterable[tuple[str, Stamp | None]]) -> list[FileFacts | None]:
-        """Returns the facts of each file that has not changed since they were kept, `None` for the others.
-
-        Args:
-            root: The folder that the paths start from.
-            files: Path and stamp.
-        """
-        listed = list(files)
-        found: list[FileFacts | None] = [None] * len(listed)
+    def find(self, found: FoundImages) -> list[FileFacts | None]:
+        """Returns the facts of each image that has not changed since they were kept, `None` for the others."""
+        facts: list[FileFacts | None] = [None] * len(found.images)
         if self._connection is None:
-            return found
+            return facts
         used: list[bytes] = []
         with suppress(sqlite3.Error, ValueError):
-            for number, (path, stamp) in enumerate(listed):
-                key = _key(root, path)
-                row = self._connection.execute(_FIND, (key, self._version)).fetchone()
-                if row is not None and stamp is not None and row[:4] == _signed(stamp):
-                    found[number] = json.loads(row[4])
+            for number, image in enumerate(found.images):
+                key = _key(found.root, image)
+                row = self._connection.execute(_FIND, (key, FACTS_VERSION)).fetchone()
+                if row is not None and row[:4] == _signed(image.stamp):
+                    facts[number] = json.loads(row[4])
                     used.append(key)
             with self._connection:
-                rows = ((self._day, key, self._version, self._day) for key in used)
+                rows = ((self._day, key, FACTS_VERSION, self._day) for key in used)
                 self._connection.executemany(_USE, rows)
-        return found
+        return facts
 
-    def keep(self, root: Path, files: Sequence[tuple[str, Stamp | None, FileFacts]]) -> None:
-        """Keeps the facts of files, by path and stamp."""
+    def keep(self, root: Path, images: Iterable[tuple[SourceImage, FileFacts]]) -> None:
+        """Keeps the facts of images below `root`."""
         if self._connection is None:
             return
         rows = [
-            (_key(root, path), self._version, *_signed(stamp), self._day, json.dumps(facts))
-            for path, stamp, facts in files
-            if stamp is not None
+            (_key(root, image), FACTS_VERSION, *_signed(image.stamp), self._day, json.dumps(facts))
+            for image, facts in images
         ]
         with suppress(sqlite3.Error), self._connection:
             self._connection.executemany(_KEEP, rows)
@@ -123,17 +110,13 @@ class FactsCache:
         return connection
 
 
-def _key(root: Path, path: str) -> bytes:
-    return os.fsencode(os.path.join(root, path))
+def _key(root: Path, image: SourceImage) -> bytes:
+    return os.fsencode(os.path.join(root, image.path))
 
 
 def _signed(stamp: Stamp) -> tuple[int, ...]:
     """SQLite's integers have a sign; inodes of some file systems need all 64 bits."""
     return tuple(number - 2**64 if number >= 2**63 else number for number in stamp)
-
-
-FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
-"""Facts of files that another version found out are not used."""
 
 
 def digest_listing(found: FoundImages) -> str:
@@ -146,20 +129,16 @@ def digest_contents(found: FoundImages) -> str:
 
     An image that has not changed since an earlier run is not read: its digest is in the cache.
     """
-    with FactsCache(cache_dir(), FACTS_VERSION) as cache:
-        facts = cache.find(found.root, ((image.path, image.stamp) for image in found.images))
-    digests = [
-        known["sha256"] if known else _digest_file(found.root / image.path)
-        for image, known in zip(found.images, facts, strict=True)
-    ]
+    with FactsCache() as cache:
+        facts = cache.find(found)
+    digests = []
+    for image, known in zip(found.images, facts, strict=True):
+        try:
+            digest = known["sha256"] if known else sha256_bytes(read_regular(found.root / image.path, MAX_BYTES))
+        except OSError as error:
+            digest = f"unreadable: {error.strerror}"
+        digests.append(digest)
     return _digest(found, digests)
-
-
-def _digest_file(path: Path) -> str:
-    try:
-        return sha256_bytes(read_regular(path, MAX_BYTES))
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
 
 
 def _digest(found: FoundImages, told: list[str]) -> str:

@@ -26,24 +26,10 @@ _HOUSEKEEPING = {
 }
 """What systems leave behind, in lower case, and how it is counted."""
 
-_SIGNATURES = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"II+\0",
-    b"MM\0+",
-)
-_OTHER_FORMATS = {
-    b"ftypavif": "AVIF",
-    b"ftypheic": "HEIC",
-    b"ftypheix": "HEIC",
-    b"ftypmif1": "HEIF",
-    b"ftypmsf1": "HEIF",
-}
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_OTHER_FORMATS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
+"""By the brand that follows `ftyp`."""
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -64,12 +50,11 @@ class Tree:
         self._inside: dict[str, bool] = {}
 
     def scan(self, folder: str) -> tuple[list[str], list[tuple[str, Stamp]]]:
-        """Returns what a folder holds: the names of its folders, and its images with their stamps, both sorted.
+        """Returns what a folder below the root holds: the names of its folders, its images with their stamps, sorted.
 
-        Everything else is set aside or counted. Nothing is opened but regular files without an image's ending.
-
-        Args:
-            folder: Its path below the root, or `""` for the root.
+        Hidden files, and files that systems leave behind, are passed over and counted. Every other file that is no
+        image is set aside; so is a link that leaves the root, a link to a folder, and what is no regular file. Nothing
+        is opened but regular files without an image's ending.
         """
         folders: list[str] = []
         images: list[tuple[str, Stamp]] = []
@@ -77,7 +62,8 @@ class Tree:
             hidden = name_hidden(name)
             relative = f"{folder}/{name}" if folder else name
             if hidden is not None:
-                folder_like = hidden == HIDDEN and self._is_folder(relative)
+                path = os.path.join(self.root, relative)
+                folder_like = hidden == HIDDEN and os.path.isdir(path) and not os.path.islink(path)
                 self.passed_over["hidden folders" if folder_like else hidden] += 1
                 continue
             seen = self.look(relative)
@@ -125,7 +111,7 @@ class Tree:
             reason = _look_inside(path)
             if reason:
                 return reason
-        return Stamp.of(facts)
+        return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
     def holds(self, real: str) -> bool:
         """Tells whether a path without links lies in the folder."""
@@ -151,12 +137,6 @@ class Tree:
             self.set_aside.append((f"{folder}/", f"a folder that cannot be read: {error.strerror}"))
             return []
 
-    def _is_folder(self, relative: str) -> bool:
-        try:
-            return stat.S_ISDIR(os.lstat(os.path.join(self.root, relative)).st_mode)
-        except OSError:
-            return False
-
 
 def name_hidden(name: str) -> str | None:
     """Returns under which heading a hidden file, or one that a system left behind, is counted; `None` for others."""
@@ -171,14 +151,14 @@ def _look_inside(path: str) -> str:
             start = file.read(16)
     except OSError as error:
         return _explain(error)
-    if start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP"):
+    if start.startswith(_SIGNATURES + _TIFF_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP"):
         return ""
     return name_other_format(start) or "not an image, by its ending and its first bytes"
 
 
 def name_other_format(start: bytes) -> str:
     """Returns what to do about an image in a format that is not read, from its first bytes; nothing for others."""
-    kind = _OTHER_FORMATS.get(start[4:12])
+    kind = _OTHER_FORMATS.get(start[8:12]) if start[4:8] == b"ftyp" else None
     return f"an image in {kind}, which is not read here: convert it to JPEG or PNG" if kind else ""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from scenebook.core.errors import DatasetError
 from scenebook.data.files import IMAGE_SUFFIXES, Tree, name_hidden
 from scenebook.data.image_list import read_list
-from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage
+from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage, raise_changed
 from scenebook.data.user_tables import ClassMap
 
 MAX_CLASSES = 1000
@@ -19,10 +19,8 @@ MAX_CLASSES = 1000
 def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundImages:
     """Lists the images of a folder of class folders, of train and test folders of class folders, or of a CSV file.
 
-    Kaggle's doubled `seg_train/seg_train` is understood. Hidden files, and files that systems leave behind, are passed
-    over and counted. Every other file that is no image is listed in `set_aside`; so is a link that leaves the folder,
-    a link to a folder, and what is no regular file. A file is opened here only where its ending does not say that it is
-    an image.
+    Kaggle's doubled `seg_train/seg_train` is understood. What `Tree` passes over is counted, and what it sets aside is
+    listed.
 
     Args:
         source: The folder, or a CSV file with the columns path and label.
@@ -51,27 +49,13 @@ def check_unchanged(found: FoundImages) -> None:
         DatasetError: Images, or the labels that a list gives them, were changed, added or removed since; the error
             names them.
     """
-    listed = _map_classes(_list_all(found.source or found.root)[0], found.class_map).images
+    listed = _map_classes(_list_all(found.source)[0], found.class_map).images
     now, before = ({image.path: image for image in images} for images in (listed, found.images))
     raise_changed(
         changed=[path for path, image in before.items() if path in now and now[path] != image],
         removed=[path for path in before if path not in now],
         added=[path for path in now if path not in before],
     )
-
-
-def raise_changed(*, changed: Iterable[str] = (), removed: Iterable[str] = (), added: Iterable[str] = ()) -> None:
-    """Raises `DatasetError` where any image is named: the folder is not what the run was started with."""
-    kinds = {"changed": list(changed), "removed": list(removed), "added": list(added)}
-    received = {
-        f"{kind} ({len(paths):,})" if len(paths) > 5 else kind: paths[:5] for kind, paths in kinds.items() if paths
-    }
-    if received:
-        raise DatasetError(
-            "Expected the folder of images to stay as it is during a run.",
-            received=received,
-            advice="Run the whole report again when nothing writes into the folder any more.",
-        )
 
 
 def _list_all(source: Path) -> tuple[FoundImages, list[str]]:
@@ -98,35 +82,27 @@ def _list_folder(root: Path) -> tuple[FoundImages, list[str]]:
     empty: list[str] = []
     ignored: list[str] = []
     used = {_relative(path, root) for path in by_split.values()}
-    if by_split:
-        on_the_way = {parent for path in used for parent in _parents(path)}
-        for above in sorted(on_the_way, key=len):
-            ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
+    parents = {parent for path in by_split.values() for parent in path.parents if parent.is_relative_to(root)}
+    on_the_way = {_relative(parent, root) for parent in parents}
+    for above in sorted(on_the_way, key=len):
+        ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
     for split, folder in by_split.items() or [(None, root)]:
-        inside = _relative(folder, root)
-        classes = _list_loose(tree, inside)
+        classes = _list_loose(tree, _relative(folder, root))
         if not classes:
             _raise_no_classes(folder, tree)
         for path in classes:
-            count = len(images)
-            label = path.rsplit("/", 1)[-1]
-            images += [SourceImage(file, label, split, stamp) for file, stamp in tree.walk(path)]
-            if len(images) == count:
+            inside = [SourceImage(file, path.rsplit("/", 1)[-1], split, stamp) for file, stamp in tree.walk(path)]
+            images += inside
+            if not inside:
                 empty.append(path)
-    found = FoundImages(
-        root, images, tree.set_aside, sorted(ignored), dict(sorted(tree.passed_over.items())), source=root
-    )
+    passed_over = dict(sorted(tree.passed_over.items()))
+    found = FoundImages(root, root, images, tree.set_aside, sorted(ignored), passed_over)
     return found, empty
 
 
 def _relative(path: Path, root: Path) -> str:
     relative = path.relative_to(root).as_posix()
     return "" if relative == "." else relative
-
-
-def _parents(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(len(parts))]
 
 
 def _list_loose(tree: Tree, folder: str) -> list[str]:
@@ -197,18 +173,18 @@ def _map_classes(found: FoundImages, mapping: ClassMap) -> FoundImages:
     if not mapping.classes:
         return found
     images: list[SourceImage] = []
-    left_out: dict[str, int] = {}
-    sources: dict[str, set[str]] = {}
+    left_out: Counter[str] = Counter()
+    sources: defaultdict[str, set[str]] = defaultdict(set)
     for image in found.images:
         label = mapping.class_of(image.label)
         if label is None:
-            left_out[image.label] = left_out.get(image.label, 0) + 1
+            left_out[image.label] += 1
         else:
-            sources.setdefault(label, set()).add(image.label)
+            sources[label].add(image.label)
             images.append(dataclasses.replace(image, label=label))
     merged = {label: sorted(names) for label, names in sorted(sources.items()) if len(names) > 1}
-    left_out = dict(sorted(left_out.items()))
-    return dataclasses.replace(found, images=images, left_out=left_out, merged=merged, class_map=mapping)
+    counts = dict(sorted(left_out.items()))
+    return dataclasses.replace(found, images=images, left_out=counts, merged=merged, class_map=mapping)
 
 
 def _check_classes(found: FoundImages) -> None:
@@ -216,7 +192,7 @@ def _check_classes(found: FoundImages) -> None:
     if not 2 <= len(names) <= MAX_CLASSES:
         raise DatasetError(
             f"Expected 2 to {MAX_CLASSES} classes.",
-            received={"classes": len(names), "dataset": str(found.source or found.root)},
+            received={"classes": len(names), "dataset": str(found.source)},
             advice=_advise_one_class(found, names[0]) if len(names) == 1 else "",
         )
     trained = {image.label for image in found.images if image.split in (None, "train")}

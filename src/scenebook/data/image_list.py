@@ -49,7 +49,7 @@ def read_list(file: Path) -> FoundImages:
             received={"file": str(file), "rows": len(first), "first": next(iter(first), "")},
             advice="Paths start at the folder in which the list lies.",
         )
-    return FoundImages(tree.root, images, tree.set_aside, repeated=repeated, source=file)
+    return FoundImages(file, tree.root, images, tree.set_aside, repeated=repeated)
 
 
 def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,11 +27,6 @@ class Stamp(NamedTuple):
     ctime_ns: int
     inode: int
 
-    @classmethod
-    def of(cls, facts: os.stat_result) -> Stamp:
-        """Returns the stamp of a file from its `stat`."""
-        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
-
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
@@ -40,7 +35,7 @@ class SourceImage:
     path: str
     label: str
     split: str | None
-    stamp: Stamp | None = None
+    stamp: Stamp
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,7 @@ class FoundImages:
     """What was found in a folder, or through a list.
 
     Attributes:
+        source: The folder or the list that was read.
         root: The folder that the paths start from.
         images: All images, sorted by path.
         set_aside: Files and folders that are not used, each with the reason.
@@ -57,10 +53,10 @@ class FoundImages:
         merged: Classes that the class map made of several folders, with these.
         repeated: Rows of a list that repeat an earlier one.
         drawn_from: How many images there were before a subset was drawn; `None` where none was.
-        source: The folder or the list that was read.
         class_map: What gave the folders their classes.
     """
 
+    source: Path
     root: Path
     images: list[SourceImage]
     set_aside: list[tuple[str, str]] = field(default_factory=list)
@@ -70,7 +66,6 @@ class FoundImages:
     merged: dict[str, list[str]] = field(default_factory=dict)
     repeated: int = 0
     drawn_from: int | None = None
-    source: Path | None = None
     class_map: ClassMap = field(default_factory=ClassMap)
 
     @property
@@ -107,12 +102,12 @@ def check_folder(folder: Path) -> Path:
         DatasetError: It does not exist or is no folder.
     """
     if not folder.is_dir():
+        there = "There is a file of this name, but no folder."
+        gone = "There is no such folder. Relative paths start where the command was typed."
         raise DatasetError(
             "Expected a folder of labelled images.",
             received={"dataset": str(folder)},
-            advice="There is a file of this name, but no folder."
-            if folder.exists()
-            else "There is no such folder. Relative paths start where the command was typed.",
+            advice=there if folder.exists() else gone,
         )
     return folder.resolve()
 
@@ -137,3 +132,17 @@ def check_source(source: Path) -> Path:
             advice="There is a file of this name; a list's name ends with .csv.",
         )
     return check_folder(source)
+
+
+def raise_changed(*, changed: Iterable[str] = (), removed: Iterable[str] = (), added: Iterable[str] = ()) -> None:
+    """Raises `DatasetError` where any image is named: the folder is not what the run was started with."""
+    kinds = {"changed": list(changed), "removed": list(removed), "added": list(added)}
+    received = {
+        f"{kind} ({len(paths):,})" if len(paths) > 5 else kind: paths[:5] for kind, paths in kinds.items() if paths
+    }
+    if received:
+        raise DatasetError(
+            "Expected the folder of images to stay as it is during a run.",
+            received=received,
+            advice="Run the whole report again when nothing writes into the folder any more.",
+        )

@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenebook.core.cache import cache_dir
 from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, MEASURES
 from scenebook.data.decoding import MAX_BYTES, MAX_MEGAPIXELS, decode, resize
-from scenebook.data.file_facts import FACTS_VERSION, FactsCache, FileFacts
+from scenebook.data.file_facts import FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import measure
@@ -90,9 +89,8 @@ def decode_images(
     set_aside: list[tuple[str, str]] = []
     total = len(found.images)
     file = run_dir.path(IMAGES)
-    with FactsCache(cache_dir(), FACTS_VERSION) as cache:
-        facts = cache.find(found.root, ((image.path, image.stamp) for image in found.images))
-        facts = [_within(known, max_megapixels) for known in facts]
+    with FactsCache() as cache:
+        facts = [_within(known, max_megapixels) for known in cache.find(found)]
         earlier = StoredPixels.open(run_dir, image_size)
         if earlier.holds_exactly(facts):
             for image, known in zip(found.images, facts, strict=True):
@@ -170,12 +168,12 @@ def _decode_all(
                 return
             chunk, future = waiting.popleft()
             decoded = iter(_wait_for(future))
-            new: list[tuple[str, Any, FileFacts]] = []
+            new: list[tuple[SourceImage, FileFacts]] = []
             for i in chunk:
                 image, known, row = images[i], facts[i], rows[i]
                 result = next(decoded) if known is None or row is None else (earlier.read(row), known)
                 if known is None and not isinstance(result, str):
-                    new.append((image.path, image.stamp, result[1]))
+                    new.append((image, result[1]))
                 yield image, result
             cache.keep(found.root, new)
 
@@ -230,9 +228,7 @@ def _check_room(file: Path, count: int, image_size: int) -> None:
 
 def _check_readable(found: FoundImages, table: pd.DataFrame) -> None:
     if table.empty:
-        raise DatasetError(
-            "Expected readable images.", received={"dataset": str(found.source or found.root), "readable": 0}
-        )
+        raise DatasetError("Expected readable images.", received={"dataset": str(found.source), "readable": 0})
     lost = sorted(set(found.class_names) - set(table["label"]))
     if lost:
         raise DatasetError(

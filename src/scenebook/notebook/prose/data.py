@@ -21,7 +21,7 @@ def tell_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
     Nothing is said of what does not occur. What was set aside stands in a table of its own.
     """
     said: list[tuple[str, dict[str, Any]]] = []
-    if found.source is not None and found.source.suffix.lower() == LIST_SUFFIX:
+    if found.source.suffix.lower() == LIST_SUFFIX:
         repeated = count_noun(found.repeated, "row of it repeats", "rows of it repeat")
         text = "Which images there are, and their classes, was read from the list {list}."
         text += " {repeated} another and {count} once." if found.repeated else ""
