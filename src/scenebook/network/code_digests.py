@@ -19,8 +19,6 @@ WITHOUT_EFFECT = {
     "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",
     "scenebook.data.file_facts": "digests of files, which keys hold",
     "scenebook.data.files": "which images there are: keys hold their digests",
-    "scenebook.data.finding": "the same",
-    "scenebook.data.image_list": "the same",
     "scenebook.data.images": "the same",
     "scenebook.data.measuring": "what the audit looks at",
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
