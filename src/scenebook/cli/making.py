@@ -14,17 +14,17 @@ from rich.text import Text
 
 from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
 from scenebook.cli.terminal import TerminalListener
-from scenebook.core.errors import ReportError, ScenebookError
+from scenebook.core.errors import ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import RunDirectory, default_build_dir, open_run, project_root
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
-from scenebook.pipeline.manifest import DONE, FAILED, STALE, StageOutcome, check_version
+from scenebook.pipeline.manifest import StageOutcome, StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
 from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes, make_report_key, note_report
-from scenebook.pipeline.running import PipelineFailedError, explain_pipeline, run_pipeline
+from scenebook.pipeline.running import explain_pipeline, run_pipeline
 
 DRAWN_BANNER = (
     "The images of this report are drawn by the program, not photographed: its numbers show that everything works, "
@@ -127,7 +127,7 @@ def _report(
         _check_before_run(settings)
     try:
         _run(arguments, console, settings, profile, run_dir, forced)
-    except PipelineFailedError as error:
+    except StageError as error:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)
         return error.exit_code
@@ -220,4 +220,6 @@ def _tell_files(build_dir: Path, console: Console) -> None:
 def _executed(run_dir: RunDirectory, outcome: StageOutcome) -> Path | None:
     """Returns the executed notebook of a stage; of one that did not end now, an older copy may lie there: `None`."""
     path = run_dir.path(f"notebooks/{outcome.notebook}")
-    return path if outcome.status in (DONE, FAILED, STALE) and path.is_file() else None
+    return (
+        path if outcome.status in (StageStatus.DONE, StageStatus.FAILED, StageStatus.STALE) and path.is_file() else None
+    )

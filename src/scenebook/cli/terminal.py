@@ -19,7 +19,7 @@ from rich.table import Column
 from rich.text import Text
 
 from scenebook.core.progress import CountProgress
-from scenebook.pipeline.manifest import StageOutcome
+from scenebook.pipeline.manifest import StageOutcome, StageStatus
 from scenebook.pipeline.planning import FIRST
 
 
@@ -62,7 +62,7 @@ class TerminalListener:
     def stage_ended(self, outcome: StageOutcome) -> None:
         self._stop()
         memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
-        mark = "done" if outcome.status == "done" else outcome.status.upper()
+        mark = outcome.status if outcome.status == StageStatus.DONE else outcome.status.upper()
         self._console.print(Text(f"{self._title}: {mark} in {outcome.seconds:.1f} s{memory}"))
 
     def _stop(self) -> None:

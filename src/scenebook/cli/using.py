@@ -22,7 +22,7 @@ from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
-from scenebook.pipeline.manifest import DONE, check_version
+from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
 from scenebook.pipeline.report_key import find_report_changes
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
     """Zips what somebody needs who is handed the report: both files, trained weights, sample images, settings."""
     run_dir = open_run(arguments.run)
-    missing = [outcome.name for outcome in stored_outcomes(run_dir) if outcome.status != DONE]
+    missing = [outcome.name for outcome in stored_outcomes(run_dir) if outcome.status != StageStatus.DONE]
     if missing:
         raise InputError(
             "Expected a run of which every stage is done.",

@@ -9,7 +9,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
@@ -20,10 +20,10 @@ from scenebook.core.errors import InputError, StageError
 from scenebook.core.progress import MARK
 from scenebook.core.run_directory import TOUCHED, list_touched
 from scenebook.core.stages import STAGES
-from scenebook.pipeline.notebooks import read_notebook, source_of
+from scenebook.pipeline.notebooks import is_executed, read_notebook
 
-INPUT_ERRORS = frozenset({InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())})
-MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"})
+_INPUT_ERRORS = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
+_MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
 """What Python, numpy and TensorFlow raise where memory is refused to them."""
 
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
@@ -72,82 +72,72 @@ def execute_notebook(
 
     log.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.stem}-partial.ipynb")
-    partial.unlink(missing_ok=True)  # of a command that was killed
-    failure: _Failure | None = None
+    partial_copy = target.with_name(f".{target.stem}-partial.ipynb")
+    partial_copy.unlink(missing_ok=True)  # of a command that was killed
+    failure: StageError | None = None
+    fail = partial(StageError, stage, notebook=None, log=log)
     kernels: list[Popen[bytes]] = []
-    with TemporaryDirectory(prefix="kernel-") as folder, _Log(log) as written:
+    with TemporaryDirectory(prefix="kernel-") as folder, _Log(log, progress) as written:
         touched = Path(folder) / "touched"
-        stream = _StreamLog(written, progress)
+        # Without a path of its own, Jupyter puts the sockets of every run into the current folder, under one name.
+        transport = {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
         try:
             with _kernel_environment({"SCENEBOOK_RUNS": str(runs_dir), TOUCHED: str(touched)}):
                 papermill.execute_notebook(
                     # papermill reads braces in a path as fields of a template.
                     nbformat.read(notebook, as_version=4),
-                    str(partial).replace("{", "{{").replace("}", "}}"),
+                    str(partial_copy).replace("{", "{{").replace("}", "}}"),
                     parameters=dict(parameters),
                     kernel_name="python3",
                     cwd=str(notebook.parent),
                     progress_bar=False,
                     coalesce_streams=True,
-                    stdout_file=stream,
-                    stderr_file=stream,
+                    stdout_file=written,
+                    stderr_file=written,
                     execution_timeout=time_limit,
-                    config=Config({"KernelManager": {**_transport(folder), "shutdown_wait_time": _PATIENCE}}),
+                    config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
                     kernel_manager_class=_logging_kernel_manager(written, kernels),
                 )
         except PapermillExecutionError as error:
             written.write("\n" + "\n".join(error.traceback) + "\n")
-            reason = _explain(error.ename, error.evalue)
-            if error.ename in MEMORY_ERRORS:
-                reason = f"{reason.rstrip('.')}. {advise_on_memory(stage)}"
-            failure = _Failure(reason, _find_failed(partial), wrong_input=error.ename in INPUT_ERRORS)
+            # Our own errors say all in their text; of others the kind helps too.
+            own = error.ename.endswith("Error") and "Expected " in error.evalue
+            reason = error.evalue if own else f"{error.ename}: {error.evalue}"
+            if error.ename in _MEMORY_ERRORS:
+                reason = f"{reason.rstrip('.')}. {_advise_on_memory(stage)}"
+            failure = fail(reason, cell=_find_failed(partial_copy), wrong_input=error.ename in _INPUT_ERRORS)
         except CellTimeoutError:
             reason = f"the cell took longer than the time limit of {time_limit} s, and was stopped. Raise TIME_LIMIT, "
-            failure = _Failure(reason + "or find out what it waits for.", _find_running(partial))
+            failure = fail(reason + "or find out what it waits for.", cell=_find_running(partial_copy))
         except DeadKernelError:
             code = kernels[-1].poll() if kernels else None
-            killed = code == _KILLED
-            failure = _Failure(_explain_death(stage, code), _find_running(partial), was_killed=killed)
+            reason, killed = _explain_death(stage, code), code == _KILLED
+            failure = fail(reason, cell=_find_running(partial_copy), was_killed=killed)
         except OSError as error:
             written.write("\n" + traceback.format_exc())
-            failure = _Failure(f"what the notebook gave could not be written. {explain_os_error(error)}")
+            failure = fail(f"what the notebook gave could not be written. {explain_os_error(error)}", cell=None)
         except Exception as error:  # a kernel can fail to start in more ways than can be listed
             written.write("\n" + traceback.format_exc())
             text = " ".join(str(error).split())
-            failure = _Failure(f"The notebook could not be run. {type(error).__name__}: {text}")
+            failure = fail(f"The notebook could not be run. {type(error).__name__}: {text}", cell=None)
         asked = list_touched(touched)
-    if failure is None:
-        failure = _find_unexecuted(partial)
-    kept = bool(_read_cells(partial))
-    if kept:
-        partial.replace(target)
+    if failure is None and (cell := _find_unexecuted(partial_copy)):
+        failure = fail("the notebook ended before this cell was run (does a cell call exit?)", cell=cell)
+    if _read_cells(partial_copy):
+        partial_copy.replace(target)
+        kept = target
     else:
         # What an earlier run has left would be taken for this one's.
-        partial.unlink(missing_ok=True)
+        partial_copy.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
+        kept = None
     if failure:
-        raise StageError(
-            stage,
-            failure.reason,
-            notebook=target if kept else None,
-            log=log,
-            cell=failure.cell,
-            wrong_input=failure.wrong_input,
-            was_killed=failure.was_killed,
-        )
+        failure.notebook = kept
+        raise failure
     return asked
 
 
-@dataclass(frozen=True)
-class _Failure:
-    reason: str
-    cell: int | None = None
-    wrong_input: bool = False
-    was_killed: bool = False
-
-
-def advise_on_memory(stage: str) -> str:
+def _advise_on_memory(stage: str) -> str:
     """Returns what to do when a stage needs more memory than there is, as a sentence."""
     return f"Lower {STAGES[stage].less_memory}, or close other programs."
 
@@ -164,14 +154,6 @@ def explain_os_error(error: OSError) -> str:
         errno.EACCES: " Choose another folder with SCENEBOOK_RUNS, or mend its permissions.",
     }.get(error.errno or 0, "")
     return f"{what}{where}.{advice}"
-
-
-def _transport(folder: str) -> dict[str, str]:
-    """Returns how to talk to the kernel: through sockets in a private folder of its own, TCP where there are none.
-
-    Without a path of its own, Jupyter puts the sockets of every run into the current folder, under the same names.
-    """
-    return {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
 
 
 def _logging_kernel_manager(log: _Log, kernels: list[Popen[bytes]]) -> type:
@@ -199,16 +181,10 @@ def _logging_kernel_manager(log: _Log, kernels: list[Popen[bytes]]) -> type:
 
 def _explain_death(stage: str, code: int | None) -> str:
     if code == _KILLED:
-        return f"its kernel was killed, as a system does that runs out of memory. {advise_on_memory(stage)}"
+        return f"its kernel was killed, as a system does that runs out of memory. {_advise_on_memory(stage)}"
     if code is None:
         return "its kernel died."
     return f"its kernel died, with exit code {code}." if code >= 0 else f"its kernel died, by signal {-code}."
-
-
-def _explain(name: str, value: str) -> str:
-    """Our own errors say all in their text; of others the kind helps too."""
-    own = name.endswith("Error") and "Expected " in value
-    return value if own else f"{name}: {value}"
 
 
 def _read_cells(notebook: Path) -> list[dict[str, Any]]:
@@ -220,10 +196,9 @@ def _read_cells(notebook: Path) -> list[dict[str, Any]]:
 
 def _find_failed(notebook: Path) -> int | None:
     """Returns the number of the cell that raised; papermill's own count leaves out the banners that it adds."""
-    for number, cell in enumerate(_read_cells(notebook), start=1):
-        if any(output["output_type"] == "error" for output in cell.get("outputs", [])):
-            return number
-    return None
+    outputs = [cell.get("outputs", []) for cell in _read_cells(notebook)]
+    failed = (any(output["output_type"] == "error" for output in some) for some in outputs)
+    return next((number for number, it in enumerate(failed, start=1) if it), None)
 
 
 def _find_running(notebook: Path) -> int | None:
@@ -232,34 +207,11 @@ def _find_running(notebook: Path) -> int | None:
     return max((number for number, told in enumerate(metadata, start=1) if told.get("start_time")), default=None)
 
 
-def _find_unexecuted(notebook: Path) -> _Failure | None:
+def _find_unexecuted(notebook: Path) -> int | None:
     for number, cell in enumerate(_read_cells(notebook), start=1):
-        if cell["cell_type"] == "code" and source_of(cell).strip() and cell.get("execution_count") is None:
-            return _Failure("the notebook ended before this cell was run (does a cell call exit?)", number)
+        if is_executed(cell) and cell.get("execution_count") is None:
+            return number
     return None
-
-
-class _Log:
-    """A stage's log. Where it cannot be written, because the disk is full say, the stage goes on.
-
-    Attributes:
-        file: The open file, for processes that write to it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w", encoding="utf-8", errors="replace")
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with suppress(OSError):
-            self.file.close()
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            self.file.write(text)
-            self.file.flush()
 
 
 @contextmanager
@@ -278,18 +230,29 @@ def _kernel_environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-class _StreamLog(io.TextIOBase):
-    """Writes what a kernel prints to the stage's log as it comes, and hands progress lines on."""
+class _Log(io.TextIOBase):
+    """A stage's log, which hands lines of progress on. Where it cannot be written, the stage goes on without it.
 
-    def __init__(self, log: _Log, progress: Callable[[str], None]) -> None:
-        self._log = log
+    Attributes:
+        file: The open file, for processes that write to it.
+    """
+
+    def __init__(self, path: Path, progress: Callable[[str], None]) -> None:
+        self.file = path.open("w", encoding="utf-8", errors="replace")
         self._progress = progress
         self._rest = ""
 
     def write(self, text: str) -> int:
-        self._log.write(text)
+        with suppress(OSError):
+            self.file.write(text)
+            self.file.flush()
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.startswith(MARK):
                 self._progress(line.removeprefix(MARK))
         return len(text)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.file.close()
+        super().close()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import scenebook
@@ -21,15 +22,21 @@ MANIFEST_FORMAT = 3
 
 ABSENT = "absent"
 """In place of the digest of a file that is not there."""
-DONE = "done"
-FAILED = "failed"
-INTERRUPTED = "interrupted"
-NOT_RUN = "not run"
-RUNNING = "running"
-"""Also what a killed command leaves behind."""
-STALE = "stale"
-"""Done, but in an earlier run: what it was made from is no longer what the run holds. Never written down: it follows
-from the keys."""
+
+
+class StageStatus(StrEnum):
+    """What became of a stage; `running` is also what a killed command leaves behind.
+
+    A stale stage is done, but from what is no longer what the run holds. That follows from the keys, and is never
+    written down.
+    """
+
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not run"
+    RUNNING = "running"
+    STALE = "stale"
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class StageOutcome:
     Attributes:
         name: The stage.
         notebook: Its notebook's file name.
-        status: `done`, `failed`, `interrupted`, `running` or `not run`; also `stale`, when a manifest is read.
+        status: A `StageStatus`, or what another version wrote.
         reason: Why it ran; of one that failed, why it did.
         seconds: How long it took.
         memory_mb: The peak of its processes' resident memory together.
@@ -70,8 +77,6 @@ class Manifest:
 
     Raises:
         InputError: There is a manifest that cannot be read, or a newer version of scenebook wrote it.
-
-    What stages of a run of an older version were made from is forgotten, so that each of them runs again.
     """
 
     def __init__(self, run_dir: RunDirectory, profile: str) -> None:
@@ -79,6 +84,7 @@ class Manifest:
         self.profile = profile
         self.content = load_manifest(run_dir) or {"format": MANIFEST_FORMAT, "stages": {}, "files": {}}
         if self.content["format"] < MANIFEST_FORMAT:
+            # Each stage of a run of an older version has to run again.
             for entry in self.content["stages"].values():
                 entry["key"] = {}
 
@@ -96,10 +102,9 @@ class Manifest:
             "files": self.content["files"],
         }
         for stage in STAGES.values():
-            unknown = asdict(
-                StageOutcome(stage.name, f"{stage.notebook}.ipynb", NOT_RUN, "a stage before it did not end")
-            )
-            self.content["stages"].setdefault(stage.name, {name: unknown[name] for name in unknown if name != "name"})
+            notebook, reason = f"{stage.notebook}.ipynb", "a stage before it did not end"
+            unknown = StageOutcome(stage.name, notebook, StageStatus.NOT_RUN, reason)
+            self.content["stages"].setdefault(stage.name, _as_entry(unknown))
 
     def snapshot(self) -> dict[str, tuple[int, int]]:
         """Returns size and modification time of every file in the run."""
@@ -111,12 +116,7 @@ class Manifest:
         }
 
     def collect(
-        self,
-        stage: str,
-        before: Mapping[str, tuple[int, int]],
-        touched: Collection[str] = (),
-        *,
-        whole: bool = True,
+        self, stage: str, before: Mapping[str, tuple[int, int]], touched: Collection[str] = (), *, whole: bool = True
     ) -> None:
         """Registers what a stage wrote; not what somebody else put into the run meanwhile.
 
@@ -133,13 +133,10 @@ class Manifest:
         for name in written:
             self.register(name, stage)
         files = self.content["files"]
-        if whole:
-            earlier = [name for name, entry in files.items() if entry["stage"] == stage and not name.startswith(KEPT)]
-            for name in [name for name in earlier if name not in written]:
+        for name, entry in files.items():
+            if whole and entry["stage"] == stage and name not in written and not name.startswith(KEPT):
                 self.run_dir.path(name).unlink(missing_ok=True)
-                del files[name]
-        for name in [name for name in files if not self.run_dir.path(name).is_file()]:
-            del files[name]
+        self.content["files"] = {name: files[name] for name in files if self.run_dir.path(name).is_file()}
 
     def register(self, name: str, stage: str) -> None:
         """Notes digest, size and time of a file, and the stage that wrote it."""
@@ -153,9 +150,7 @@ class Manifest:
 
     def record(self, outcome: StageOutcome) -> None:
         """Notes a stage's outcome, and writes the manifest."""
-        entry = asdict(outcome)
-        del entry["note"]
-        self.content["stages"][entry.pop("name")] = entry
+        self.content["stages"][outcome.name] = _as_entry(outcome)
         self.write()
 
     def write(self) -> None:
@@ -179,17 +174,16 @@ class Manifest:
             return str(entry["sha256"])
         return sha256_file(path)
 
-    def find_damaged(self, stage: str) -> list[tuple[str, str]]:
-        """Returns the files of a stage that are not what it wrote, with what is wrong. Nobody misses a log."""
-        found = []
-        for name, entry in self.content["files"].items():
-            if entry["stage"] == stage and not name.startswith("log/"):
-                digest = self.digest_of(name)
-                if digest is None:
-                    found.append((name, "missing"))
-                elif digest != entry["sha256"]:
-                    found.append((name, "changed since it was written"))
-        return found
+    def list_damaged(self, stage: str) -> list[str]:
+        """Returns the files of a stage that are not what it wrote, and what is wrong. Nobody misses a log."""
+        entries = self.content["files"].items()
+        own = {name: entry for name, entry in entries if entry["stage"] == stage and not name.startswith("log/")}
+        digests = {name: self.digest_of(name) for name in own}
+        return [
+            f"{name}: {'missing' if digests[name] is None else 'changed since it was written'}"
+            for name, entry in own.items()
+            if digests[name] != entry["sha256"]
+        ]
 
 
 def tell_time() -> str:
@@ -246,7 +240,12 @@ def check_version(run_dir: RunDirectory) -> None:
         )
 
 
+def _as_entry(outcome: StageOutcome) -> dict[str, Any]:
+    return {name: value for name, value in asdict(outcome).items() if name in _FIELDS}
+
+
 _FIELDS = {field.name for field in fields(StageOutcome)} - {"name", "note"}
+"""What an entry of `stages` holds."""
 
 
 def _is_manifest(content: Any) -> bool:

@@ -23,12 +23,7 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True)
 class NotebookFile:
-    """A notebook that was read.
-
-    Attributes:
-        path: Its file.
-        content: The whole notebook.
-    """
+    """A notebook that was read, with the whole content of its file."""
 
     path: Path
     content: dict[str, Any]
@@ -41,7 +36,7 @@ class NotebookFile:
     @property
     def code_cells(self) -> list[Cell]:
         """The cells that are executed, without what papermill adds."""
-        return [cell for cell in self.cells if _is_executed(cell) and INJECTED not in tags_of(cell)]
+        return [cell for cell in self.cells if is_executed(cell) and INJECTED not in tags_of(cell)]
 
 
 def read_notebook(path: Path) -> NotebookFile:
@@ -72,6 +67,11 @@ def source_of(cell: Cell) -> str:
 def tags_of(cell: Cell) -> list[str]:
     """Returns a cell's tags."""
     return list(cell.get("metadata", {}).get("tags", []))
+
+
+def is_executed(cell: Cell) -> bool:
+    """Tells whether running the notebook runs this cell."""
+    return cell["cell_type"] == "code" and bool(source_of(cell).strip())
 
 
 def read_parameters(notebook: Path) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def renew_prose(source: NotebookFile, executed: NotebookFile) -> None:
     injected = [cell for cell in executed.cells if INJECTED in tags_of(cell)]
     cells: list[Cell] = []
     for cell in source.cells:
-        cells.append(_with_outputs(cell, next(done)) if _is_executed(cell) else cell)
+        cells.append(_with_outputs(cell, next(done)) if is_executed(cell) else cell)
         if PARAMETERS in tags_of(cell):
             cells += injected
     content = {**executed.content, "cells": cells}
@@ -123,7 +123,3 @@ def _with_outputs(cell: Cell, executed: Cell) -> Cell:
     told = {name: value for name, value in executed.get("metadata", {}).items() if name not in ("tags", "jupyter")}
     kept = {name: executed.get(name) for name in ("outputs", "execution_count")}
     return {**cell, **kept, "metadata": {**told, **cell.get("metadata", {})}}
-
-
-def _is_executed(cell: Cell) -> bool:
-    return cell["cell_type"] == "code" and bool(source_of(cell).strip())

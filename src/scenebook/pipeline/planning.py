@@ -21,7 +21,7 @@ from scenebook.core.stages import STAGES
 from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
-from scenebook.pipeline.manifest import ABSENT, DONE, FAILED, NOT_RUN, STALE, Manifest, StageOutcome, load_manifest
+from scenebook.pipeline.manifest import ABSENT, Manifest, StageOutcome, StageStatus, load_manifest
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.settings_file import read_settings
 from scenebook.pipeline.stage_keys import digest_rows, make_key
@@ -33,13 +33,9 @@ FIRST = "not run yet"
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a stage has to run.
+    """Whether a stage has to run: for each of the `reasons`, or because somebody asked for it (`forced`).
 
-    Attributes:
-        stage: Its name.
-        reasons: Why it has to; none: it is skipped.
-        forced: Whether it has to because somebody asked for it.
-        prose: Whether, although it is skipped, its notebook reads differently now.
+    Of one that need not run, `prose` tells whether its notebook reads differently now.
     """
 
     stage: str
@@ -85,6 +81,13 @@ class Planner:
         """Returns what a stage's notebook is given: the run's name, and the settings that it reads."""
         return {"run": self._manifest.run_dir.name, **self._parameters[stage]}
 
+    def decide_all(self) -> list[Decision]:
+        """Tells of each stage whether it has to run, without running any."""
+        decisions: list[Decision] = []
+        for stage in STAGES:
+            decisions.append(self.decide(stage, waiting=[decision.stage for decision in decisions if decision.run]))
+        return decisions
+
     def decide(self, stage: str, *, waiting: Collection[str] = ()) -> Decision:
         """Tells whether a stage has to run.
 
@@ -95,10 +98,10 @@ class Planner:
         entry = self._manifest.content["stages"].get(stage)
         if stage in self._force or ALL in self._force:
             return Decision(stage, ("asked for",), forced=True)
-        if entry is None or entry["status"] == NOT_RUN:
+        if entry is None or entry["status"] == StageStatus.NOT_RUN:
             return Decision(stage, (FIRST,))
-        if entry["status"] != DONE:
-            told = f": {entry['reason']}" if entry["status"] == FAILED else ""
+        if entry["status"] != StageStatus.DONE:
+            told = f": {entry['reason']}" if entry["status"] == StageStatus.FAILED else ""
             return Decision(stage, (f"{entry['status']} last time{told}",))
         if not entry.get("key"):
             return Decision(stage, ("made by an older version of scenebook",))
@@ -106,19 +109,18 @@ class Planner:
         return Decision(stage, reasons, prose=not reasons and sha256_file(self._path_of(stage)) != entry["source"])
 
     def _compare(self, stage: str, old: Key, waiting: Collection[str]) -> list[str]:
+        inputs = old.get("inputs", {})
         new = make_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
-        new["rows"] = digest_rows(stage, old.get("inputs", {}))
-        reasons = list_changes(old, new)
+        reasons = list_changes(old, {**new, "rows": digest_rows(stage, inputs)})
         if STAGES[stage].reads_images:
             before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
             reasons += list_changes({"images": before}, {"images": now})
-        inputs = old.get("inputs", {})
         sources = {name: self._manifest.producer_of(name) for name in inputs}
         open_ones = sorted({source for source in sources.values() if source in waiting})
         reasons += [f"reads what {source} writes, which runs before it" for source in open_ones]
         now = {name: self._digest_now(name) for name in inputs if sources[name] not in waiting}
         reasons += list_changes({"inputs": {name: inputs[name] for name in now}}, {"inputs": now})
-        return reasons + [f"{name}: {what}" for name, what in self._manifest.find_damaged(stage)]
+        return reasons + self._manifest.list_damaged(stage)
 
     def prepare_key(self, stage: str) -> Key:
         """Returns the key of a stage that is about to run, but for what it will read: code may be edited meanwhile."""
@@ -134,12 +136,13 @@ class Planner:
             touched: The files of the run that it has asked for, to read or to write them.
         """
         images = {"images": digest_images(self.settings, self._manifest.run_dir)} if STAGES[stage].reads_images else {}
-        others = [name for name in touched if name.split("/")[0] != stage and not self._is_own(stage, name)]
-        inputs = {name: self._digest_now(name) for name in sorted(others)}
+        inputs = {
+            name: self._digest_now(name)
+            for name in sorted(touched)
+            if stage not in (name.split("/")[0], self._manifest.producer_of(name))
+            and not self._manifest.run_dir.path(name).is_dir()
+        }
         return {**key, **images, "inputs": inputs, "rows": digest_rows(stage, inputs)}
-
-    def _is_own(self, stage: str, name: str) -> bool:
-        return self._manifest.producer_of(name) == stage or self._manifest.run_dir.path(name).is_dir()
 
     def _digest_now(self, name: str) -> str:
         if name == MANIFEST:
@@ -168,15 +171,6 @@ def check_stages(names: Collection[str]) -> None:
         )
 
 
-def plan(planner: Planner) -> list[Decision]:
-    """Returns a decision a stage, without running any."""
-    decisions: list[Decision] = []
-    for stage in STAGES:
-        waiting = {decision.stage for decision in decisions if decision.run}
-        decisions.append(planner.decide(stage, waiting=waiting))
-    return decisions
-
-
 def join_reasons(reasons: Sequence[str]) -> str:
     """Returns reasons in one line; of more than three, the rest is counted."""
     rest = len(reasons) - 3
@@ -195,14 +189,9 @@ def digest_images(settings: Settings, run_dir: RunDirectory) -> dict[str, str]:
 def compare_images(
     settings: Settings, run_dir: RunDirectory, old: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the digest that a stage was run with and the present one, ready to be compared.
+    """Returns the digest that a stage was run with, from what `digest_images` returned then, and the present one.
 
     Only where the listing is another one, files are read.
-
-    Args:
-        settings: Of the run.
-        run_dir: The run.
-        old: What `digest_images` returned then.
     """
     found = _find_run_images(settings, run_dir)
     if found is None or not old:
@@ -245,16 +234,17 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
     outcomes: list[StageOutcome] = []
     for name, entry in manifest["stages"].items():
         outcome = StageOutcome(name=name, **entry)
-        if outcome.status == DONE:
+        if outcome.status == StageStatus.DONE:
             changes = _list_outdated(outcome, manifest["files"], settings)
-            broken = [earlier.name for earlier in outcomes if earlier.status != DONE]
+            broken = [earlier.name for earlier in outcomes if earlier.status != StageStatus.DONE]
             if changes or broken:
                 why = (
                     f"since then: {'; '.join(changes[:3])}"
                     if changes
                     else f"before stage {broken[0]} was started again"
                 )
-                outcome = replace(outcome, status=STALE, note=f"made {_tell_minute(outcome.started)}, {why}")
+                note = f"made {_tell_minute(outcome.started)}, {why}"
+                outcome = replace(outcome, status=StageStatus.STALE, note=note)
         outcomes.append(outcome)
     return outcomes
 

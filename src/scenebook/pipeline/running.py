@@ -5,21 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from scenebook.core.errors import ScenebookError, StageError
+from scenebook.core.errors import StageError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import RunDirectory, project_root, write_bytes
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
-from scenebook.pipeline.manifest import DONE, FAILED, INTERRUPTED, RUNNING, Manifest, StageOutcome, tell_time
+from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, tell_time
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
-from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons, plan, stored_outcomes
+from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 
 
@@ -43,17 +44,8 @@ def explain_pipeline(
     notebooks_dir: Path | None = None,
     force: Collection[str] = (),
 ) -> list[Decision]:
-    """Returns what `run_pipeline` would run, and why, without running anything.
-
-    Args:
-        settings: With absolute paths.
-        run_dir: The run.
-        profile: The profile's name.
-        notebooks_dir: The folder of the notebooks, for tests.
-        force: Stages that would run in any case; `all` names every one.
-    """
-    manifest = Manifest(run_dir, profile)
-    return plan(Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force))
+    """Returns what `run_pipeline` with the same arguments would run, and why, without running anything."""
+    return Planner(settings, Manifest(run_dir, profile), notebooks=_folder(notebooks_dir), force=force).decide_all()
 
 
 def run_pipeline(
@@ -81,7 +73,7 @@ def run_pipeline(
         An outcome a stage, in order. The manifest holds the same.
 
     Raises:
-        PipelineFailedError: A stage failed.
+        StageError: A stage failed.
         RunHeldError: Another command is writing to this run.
         InputError: The run's folder cannot be written to, or its manifest is of a newer version.
     """
@@ -100,107 +92,84 @@ def _folder(notebooks_dir: Path | None) -> Path:
     return notebooks_dir or project_root() / "notebooks"
 
 
-class PipelineFailedError(ScenebookError):
-    """A stage of `run_dir` failed; `outcomes` says what became of all of them."""
-
-    def __init__(self, error: StageError, outcomes: list[StageOutcome], run_dir: RunDirectory) -> None:
-        super().__init__(error, outcomes, run_dir)
-        self.error = error
-        self.outcomes = outcomes
-        self.run_dir = run_dir
-        self.exit_code = error.exit_code
-
-    def __str__(self) -> str:
-        return str(self.error)
-
-
+@dataclass
 class _Runner:
     """Runs or skips stage after stage of one run."""
 
-    def __init__(
-        self,
-        planner: Planner,
-        manifest: Manifest,
-        run_dir: RunDirectory,
-        listener: Listener,
-        time_limit: int | None,
-    ) -> None:
-        self._planner = planner
-        self._manifest = manifest
-        self._run_dir = run_dir
-        self._listener = listener
-        self._time_limit = time_limit
-        self._begun = False
+    planner: Planner
+    manifest: Manifest
+    run_dir: RunDirectory
+    listener: Listener
+    time_limit: int | None
+    _begun: bool = False
 
     def pass_stage(self, stage: str, number: int) -> None:
         """Runs a stage, or skips it."""
-        decision = self._planner.decide(stage)
+        decision = self.planner.decide(stage)
         if not decision.run:
             if decision.prose:
                 self._renew_prose(stage)
-            self._listener.stage_skipped(stage, number, len(STAGES))
+            self.listener.stage_skipped(stage, number, len(STAGES))
             return
         self._begin()
         reason = join_reasons(decision.reasons)
-        outcome = StageOutcome(stage, f"{STAGES[stage].notebook}.ipynb", RUNNING, reason, started=tell_time())
+        notebook = f"{STAGES[stage].notebook}.ipynb"
+        outcome = StageOutcome(stage, notebook, StageStatus.RUNNING, reason, started=tell_time())
         # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
-        self._manifest.record(outcome)
+        self.manifest.record(outcome)
         if decision.forced:
             # Whoever forces a training wants it done again, not loaded.
-            for path in [path for files in STAGES[stage].forgotten for path in self._run_dir.root.glob(files)]:
+            for path in [path for files in STAGES[stage].forgotten for path in self.run_dir.root.glob(files)]:
                 path.unlink(missing_ok=True)
         try:
-            self._listener.stage_started(stage, number, len(STAGES), reason)
+            self.listener.stage_started(stage, number, len(STAGES), reason)
             outcome, error = self._run(stage, outcome)
         except KeyboardInterrupt:
-            self._manifest.record(StageOutcome(stage, outcome.notebook, INTERRUPTED, reason, started=outcome.started))
+            self.manifest.record(replace(outcome, status=StageStatus.INTERRUPTED))
             raise
-        self._manifest.record(outcome)
-        self._listener.stage_ended(outcome)
+        self.manifest.record(outcome)
+        self.listener.stage_ended(outcome)
         if error:
-            raise PipelineFailedError(error, stored_outcomes(self._run_dir), self._run_dir)
+            raise error
 
     def mend_settings(self) -> None:
         """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
-        if self._manifest.content["stages"] and self._manifest.digest_of(SETTINGS) != self._planner.settings_digest:
+        if self.manifest.content["stages"] and self.manifest.digest_of(SETTINGS) != self.planner.settings_digest:
             self._begin()
-            self._manifest.write()
-
-    def _remove_leftovers(self, stage: str) -> None:
-        """Removes files of a killed command that have not got their names."""
-        for folder in (stage, "figures", "notebooks"):
-            for path in self._run_dir.path(folder).glob(".*"):
-                if path.is_file():
-                    path.unlink(missing_ok=True)
+            self.manifest.write()
 
     def _begin(self) -> None:
         """Notes the settings, before the first stage that runs."""
         if not self._begun:
             self._begun = True
-            self._manifest.begin()
-            write_bytes(self._run_dir.path(SETTINGS), self._planner.settings_text.encode())
-            self._manifest.register(SETTINGS, "settings")
+            self.manifest.begin()
+            write_bytes(self.run_dir.path(SETTINGS), self.planner.settings_text.encode())
+            self.manifest.register(SETTINGS, "settings")
 
     def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
-        notebook = self._planner.notebook_of(stage)
-        source, key = sha256_file(notebook.path), self._planner.prepare_key(stage)
-        self._remove_leftovers(stage)
-        before = self._manifest.snapshot()
+        notebook = self.planner.notebook_of(stage)
+        source, key = sha256_file(notebook.path), self.planner.prepare_key(stage)
+        for folder in (stage, "figures", "notebooks"):
+            # What a killed command has not given its name.
+            for path in self.run_dir.path(folder).glob(".*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+        before = self.manifest.snapshot()
         started = time.monotonic()
         error: StageError | None = None
         touched: set[str] = set()
-        log = self._run_dir.path(f"log/{stage}.txt")
+        log = self.run_dir.path(f"log/{stage}.txt")
         with PeakMemory() as memory:
             try:
                 touched = execute_notebook(
                     stage,
                     notebook.path,
-                    self._run_dir.path(f"notebooks/{outcome.notebook}"),
-                    self._planner.parameters_of(stage),
+                    self.run_dir.path(f"notebooks/{outcome.notebook}"),
+                    self.planner.parameters_of(stage),
                     log,
-                    lambda text: self._listener.progress(stage, text),
-                    runs_dir=self._run_dir.root.parent,
-                    time_limit=self._time_limit,
+                    lambda text: self.listener.progress(stage, text),
+                    runs_dir=self.run_dir.root.parent,
+                    time_limit=self.time_limit,
                 )
             except StageError as caught:
                 error = caught
@@ -209,27 +178,26 @@ class _Runner:
         if error and error.was_killed:
             total = psutil.virtual_memory().total / 2**20
             error.reason += f" (Its processes had taken {memory.peak_mb:,.0f} of {total:,.0f} MB.)"
-        self._manifest.collect(stage, before, touched, whole=error is None)
-        return StageOutcome(
-            stage,
-            outcome.notebook,
-            FAILED if error else DONE,
-            error.reason if error else outcome.reason,
-            round(time.monotonic() - started, 2),
-            memory.peak_mb,
-            outcome.started,
-            {} if error else self._planner.complete_key(stage, key, touched),
-            source,
-        ), error
+        self.manifest.collect(stage, before, touched, whole=error is None)
+        outcome = replace(
+            outcome,
+            status=StageStatus.FAILED if error else StageStatus.DONE,
+            reason=error.reason if error else outcome.reason,
+            seconds=round(time.monotonic() - started, 2),
+            memory_mb=memory.peak_mb,
+            key={} if error else self.planner.complete_key(stage, key, touched),
+            source=source,
+        )
+        return outcome, error
 
     def _renew_prose(self, stage: str) -> None:
         """Gives the executed notebook the prose that its source has by now."""
-        source, entry = self._planner.notebook_of(stage), self._manifest.content["stages"][stage]
+        source, entry = self.planner.notebook_of(stage), self.manifest.content["stages"][stage]
         name = f"notebooks/{entry['notebook']}"
-        renew_prose(source, read_notebook(self._run_dir.path(name)))
-        self._manifest.register(name, stage)
+        renew_prose(source, read_notebook(self.run_dir.path(name)))
+        self.manifest.register(name, stage)
         entry["source"] = sha256_file(source.path)
-        self._manifest.write()
+        self.manifest.write()
 
 
 class PeakMemory:

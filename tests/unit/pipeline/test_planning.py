@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from scenebook.core import source_code as sourcecode
-from scenebook.core.errors import RunHeldError, SettingsError
+from scenebook.core.errors import RunHeldError, SettingsError, StageError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
@@ -20,7 +20,7 @@ from scenebook.core.stages import STAGES, Stage
 from scenebook.pipeline.manifest import StageOutcome
 from scenebook.pipeline.planning import Decision, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
-from scenebook.pipeline.running import PipelineFailedError, explain_pipeline, run_pipeline
+from scenebook.pipeline.running import explain_pipeline, run_pipeline
 
 # Every stage reads what the one before it has written.
 CODE = {
@@ -263,9 +263,9 @@ def test_a_failure_leaves_later_results_as_stale_and_what_was_made_is_not_lost(m
         notebook.cells[1].source += "\nraise ValueError('no')"
 
     made.edit("training", fail)
-    with pytest.raises(PipelineFailedError, match="ValueError: no") as caught:
+    with pytest.raises(StageError, match="ValueError: no"):
         made.run(make_settings({"epochs": 5}))
-    outcomes = {outcome.name: outcome for outcome in caught.value.outcomes}
+    outcomes = {outcome.name: outcome for outcome in stored_outcomes(made.run_dir)}
     assert [outcome.status for outcome in outcomes.values()] == ["done", "failed", *["stale"] * 4]
     assert outcomes["evaluation"].note.startswith("made 20")
     assert "before stage training was started again" in outcomes["evaluation"].note

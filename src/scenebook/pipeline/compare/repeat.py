@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.errors import InputError
+from scenebook.core.errors import InputError, StageError
 from scenebook.core.provenance import library_versions, machine, sha256_file
 from scenebook.core.run_directory import RunDirectory, check_run_name
 from scenebook.core.run_files import MANIFEST
@@ -17,7 +17,7 @@ from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
 from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, ResultRow, compare_results, list_evaluated
 from scenebook.pipeline.manifest import check_version
-from scenebook.pipeline.running import Listener, PipelineFailedError, run_pipeline
+from scenebook.pipeline.running import Listener, run_pipeline
 from scenebook.pipeline.settings_file import read_settings
 
 _EXCEPTED = (MANIFEST, "predictions")
@@ -151,7 +151,7 @@ def verify_run(
     try:
         profile = str(manifest.get("profile", "sample"))[:100]
         run_pipeline(settings, again, profile=profile, listener=listener, notebooks_dir=notebooks_dir)
-    except PipelineFailedError as error:
+    except StageError as error:
         failure = str(error)
     other_machine = list_differing(list_machine(manifest), {**machine(), **library_versions()})
     rows = compare_results(run_dir, again, same_machine=not other_machine)
