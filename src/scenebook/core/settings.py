@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.yaml_files import read_yaml
+from scenebook.core.validation import Problem, validate
+from scenebook.core.yaml_files import parse_scalar, read_yaml
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
@@ -135,23 +135,18 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         SettingsError: A name is unknown, a type is wrong, or a value is out of bounds.
     """
     check_names(values)
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise SettingsError(
+
+    def make_error(problem: Problem) -> SettingsError:
+        name = str(problem.location[0])
+        return SettingsError(
             f"Expected a valid value for the setting {name} ({Settings.model_fields[name].description}): "
-            f"{_rule(first)}.",
+            f"{problem.rule}.",
             received={name: values[name]},
             advice="`python -m scenebook params` lists all settings with their bounds.",
-        ) from None
+        )
 
-
-def _rule(error: Any) -> str:
-    """Turns a pydantic message into a clause: 'input should be greater than 0'."""
-    message = str(error["msg"])
-    return message[:1].lower() + message[1:]
+    settings: Settings = validate(Settings, dict(values), make_error)
+    return settings
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -214,25 +209,9 @@ def _parse_value(name: str, text: str) -> Any:
     field = Settings.model_fields.get(name)
     if field is not None and get_origin(field.annotation) is Literal:
         return text
-    if field is not None and field.annotation in (str, str | None):
-        return None if text.lower() == "none" else text
-    return _parse_scalar(text)
-
-
-def _parse_scalar(text: str) -> Any:
-    if text.lower() in {"none", "null", ""}:
+    if text.lower() == "none":
         return None
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    if isinstance(value, str):
-        # YAML 1.1 reads 1e-7 as text because it has no dot.
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value if isinstance(value, (int, float, bool)) else text
+    return text if field is not None and field.annotation in (str, str | None) else parse_scalar(text)
 
 
 def load_profile(path: Path) -> dict[str, Any]:
@@ -241,7 +220,7 @@ def load_profile(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
     """
-    values = read_yaml(path, "profile", SettingsError)[0] or {}
+    values = read_yaml(path, "profile", SettingsError).content or {}
     if not isinstance(values, dict):
         raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
     check_names(values)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +16,123 @@ MAX_BYTES = 1_000_000
 Location = tuple[int | str, ...]
 """Where something stands: `("claims", 6, "expect")`."""
 
+_NOT_YAML = (yaml.YAMLError, RecursionError, ValueError)  # a date that is none is a ValueError
+_FLOAT = "tag:yaml.org,2002:float"
+_NULL = "tag:yaml.org,2002:null"
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-4 as a number too; YAML 1.1 takes it for a text, because it has no dot."""
+    """Reads 1e-4 and 1.5e7 as numbers too: YAML 1.1 takes them for texts, without a dot or a sign."""
+
+    references = True
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if not self.references and self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="no references to other places", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+class _TextLoader(_Loader):
+    """Leaves `007` and `no` as they are written; only null is not a text."""
 
 
-def read_yaml(path: Path, what: str, error_type: type[InputError] = InputError) -> tuple[Any, yaml.Node | None]:
-    """Returns what a file says, and its tree, which knows the lines.
+class _Dumper(yaml.SafeDumper):
+    """Quotes the texts that `_Loader` would read as numbers."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag == _NULL]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
+_Dumper.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """What a YAML file says.
+
+    Attributes:
+        name: The file's name.
+        what: What it is, for messages: `claims file`.
+        error_type: Which error to raise where something in it is wrong.
+        content: What it says.
+        root: Its tree, which knows the lines.
+    """
+
+    name: str
+    what: str
+    error_type: type[InputError]
+    content: Any
+    root: yaml.Node | None
+
+    def find_line(self, location: Location) -> int:
+        """Returns the line, counted from 1, of the deepest part of a location that the file has."""
+        if self.root is None:
+            return 1
+        node, line = self.root, self.root.start_mark.line
+        for part in location:
+            if isinstance(node, yaml.MappingNode):
+                found = [(key, value) for key, value in node.value if key.value == str(part)]
+                if not found:
+                    break
+                node, line = found[-1][1], found[-1][0].start_mark.line
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line
+        return line + 1
+
+
+def read_yaml(
+    path: Path,
+    what: str,
+    error_type: type[InputError] = InputError,
+    *,
+    most_bytes: int = MAX_BYTES,
+    references: bool = True,
+    as_text: bool = False,
+) -> YamlFile:
+    """Reads a YAML file.
 
     Args:
         path: The file.
         what: What it is, for messages: `claims file`.
         error_type: Which error to raise.
+        most_bytes: The largest file that is read.
+        references: Whether a place may refer to another one: a few lines of them can describe more than fits into
+            memory.
+        as_text: Whether all that is not null stays the text that it is written as.
 
     Raises:
         InputError: It cannot be read, is no YAML, or has a key twice in one place: YAML would take the last one and say
             nothing.
     """
+    received: dict[str, Any] = {"file": path.name}
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise error_type(f"Expected a {what} of at most a megabyte.", received={"file": path.name})
-        text = path.read_text(encoding="utf-8-sig")
-        loader = _Loader(text)
+        if path.stat().st_size > most_bytes:
+            received["bytes"] = path.stat().st_size
+            raise error_type(f"Expected a {what} of at most {most_bytes:,} bytes.", received=received)
+        loader = (_TextLoader if as_text else _Loader)(path.read_text(encoding="utf-8-sig"))
+        loader.references = references
         root = loader.get_single_node()
-        _check_once(root, path, what, error_type)
-        return (None if root is None else loader.construct_document(root)), root
+        if twice := _find_twice(root):
+            raise error_type(f"Expected every key of the {what} once in its place.", received=received | twice)
+        return YamlFile(path.name, what, error_type, None if root is None else loader.construct_document(root), root)
     except (OSError, UnicodeDecodeError) as error:
-        read = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else None
-        where = {} if read is None else {"line": read.count(b"\n") + 1}
-        raise error_type(
-            f"Expected a readable {what} in UTF-8.", received={"file": path.name, **where}, advice=f"{error}."
-        ) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        received = {"file": path.name, **({"line": mark.line + 1} if mark is not None else {})}
+        if isinstance(error, UnicodeDecodeError):
+            received["line"] = error.object[: error.start].count(b"\n") + 1
+        raise error_type(f"Expected a readable {what} in UTF-8.", received=received, advice=f"{error}.") from None
+    except _NOT_YAML as error:
+        if mark := getattr(error, "problem_mark", None):
+            received["line"] = mark.line + 1
         problem = getattr(error, "problem", None) or " ".join(str(error).split()) or "too deeply nested"
         raise error_type(f"Expected a {what} in YAML: {problem}.", received=received) from None
 
 
-def _check_once(root: yaml.Node | None, path: Path, what: str, error_type: type[InputError]) -> None:
-    """Raises an error for a key that stands twice in one mapping."""
+def _find_twice(root: yaml.Node | None) -> dict[str, Any]:
+    """Returns a key that stands twice in one mapping, and both lines."""
     waiting: list[yaml.Node | None] = [root]
     seen: set[int] = set()
     while waiting:
@@ -72,24 +148,21 @@ def _check_once(root: yaml.Node | None, path: Path, what: str, error_type: type[
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in lines:
-                received = {"file": path.name, "key": name, "line": line, "first in line": lines[name]}
-                raise error_type(f"Expected every key of the {what} once in its place.", received=received)
+                return {"key": name, "line": line, "first in line": lines[name]}
             lines[name] = line
             waiting.append(value)
+    return {}
 
 
-def find_line(root: yaml.Node | None, location: Location) -> int:
-    """Returns the line, counted from 1, of the deepest part of a location that the file has."""
-    if root is None:
-        return 1
-    node, line = root, root.start_mark.line
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == str(part)]
-            if not found:
-                break
-            node, line = found[-1][1], found[-1][0].start_mark.line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
-    return line + 1
+def parse_scalar(text: str) -> Any:
+    """Returns the number, the truth value or the null that a text is in YAML, or the text."""
+    try:
+        value = _Loader(text).get_single_data()
+    except _NOT_YAML:
+        return text
+    return value if value is None or isinstance(value, (int, float, bool)) else text
+
+
+def dump_yaml(values: Mapping[str, Any]) -> str:
+    """Returns `name: value` lines that `read_yaml` reads as the same."""
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True)

@@ -8,12 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import yaml
-
 from scenebook.core.cache import cache_dir, locked
 from scenebook.core.errors import DatasetError, DownloadError
 from scenebook.core.progress import print_progress
 from scenebook.core.settings import INTEL
+from scenebook.core.yaml_files import read_yaml
 from scenebook.data.files import IMAGE_SUFFIXES
 from scenebook.data.kaggle import Limits, download_dataset
 
@@ -46,7 +45,7 @@ class KaggleFacts:
 
 def load_facts(path: Path | None = None) -> KaggleFacts:
     """Returns the facts that a YAML file states; without one, those of the Intel photographs."""
-    return KaggleFacts(**yaml.safe_load((path or FACTS).read_text(encoding="utf-8")))
+    return KaggleFacts(**read_yaml(path or FACTS, "file of facts").content)
 
 
 def download_intel(facts: KaggleFacts | None = None, limits: Limits | None = None) -> Path:

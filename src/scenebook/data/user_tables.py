@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-import yaml
-
 from scenebook.core.errors import DatasetError
+from scenebook.core.yaml_files import read_yaml
 
 DELIMITERS = ",;\t"
 MAX_BYTES = 500_000_000
-MAX_CLASS_MAP_BYTES = 1_000_000
 THE_REST = "*"
 
 
@@ -185,27 +183,13 @@ def _read_csv_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
 
 def _read_yaml_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
     """Yields the entries as they are written: `007` and `no` are names of folders, no numbers or truth values."""
-    try:
-        if file.stat().st_size > MAX_CLASS_MAP_BYTES:
-            raise DatasetError("Expected a class map of at most a megabyte.", received={"class_map": str(file)})
-        root = yaml.compose(file.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            "Expected a readable class map in UTF-8.", received={"class_map": str(file)}, advice=f"{error}."
-        ) from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise DatasetError(
-            "Expected a class map in YAML.", received={"class_map": str(file)}, advice=" ".join(str(error).split())
-        ) from None
-    if not isinstance(root, yaml.MappingNode):
+    tree = read_yaml(file, "class map", DatasetError, as_text=True)
+    if not isinstance(tree.content, dict):
         raise DatasetError("Expected a class map of `folder: class` lines.", received={"class_map": str(file)})
-    for key, value in root.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+    for name, label in tree.content.items():
+        line = tree.find_line((name,))
+        if not isinstance(name, str) or not isinstance(label, str | None):
             raise_at(file, line, "Expected a class map of `folder: class` lines.")
-        if value.tag.endswith(":null"):
-            yield line, key.value, None
-        elif not value.value.strip():
+        if label is not None and not label.strip():
             raise_at(file, line, "Expected a class's name, or null to leave the folder out.")
-        else:
-            yield line, key.value, value.value
+        yield line, name, label

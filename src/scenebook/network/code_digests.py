@@ -16,6 +16,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.run_files": "the same",
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",
+    "scenebook.core.validation": "what is said of values that are wrong: keys hold the values",
     "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",
     "scenebook.data.file_facts": "digests of files, which keys hold",
     "scenebook.data.files": "which images there are: keys hold their digests",

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenebook.core.errors import DatasetError, InputError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
@@ -18,6 +16,7 @@ from scenebook.core.run_files import CLASSES, MANIFEST, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
 from scenebook.core.stages import STAGES
+from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
@@ -66,7 +65,7 @@ class Planner:
     def __init__(self, settings: Settings, manifest: Manifest, *, notebooks: Path, force: Collection[str] = ()) -> None:
         check_stages(force)
         self.settings = settings
-        self.settings_text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+        self.settings_text = dump_yaml(settings.model_dump())
         self.settings_digest = sha256_bytes(self.settings_text.encode())
         self._manifest = manifest
         self._notebooks = notebooks

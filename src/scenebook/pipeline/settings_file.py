@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import SETTINGS
+from scenebook.core.yaml_files import read_yaml
 
 _MOST_BYTES = 100_000
 _ADVICE = "`make report` with this RUN, and the PROFILE or DATA that it was made from, writes them again."
-
-
-class _Loader(yaml.SafeLoader):
-    """Without references from one place to another: a few lines of them can describe more than fits into memory."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("settings hold no references to other places")
-        return super().compose_node(parent, index)
 
 
 def read_settings(run_dir: RunDirectory) -> dict[str, Any]:
@@ -34,17 +24,12 @@ def read_settings(run_dir: RunDirectory) -> dict[str, Any]:
     received = {"file": SETTINGS, "run": run_dir.name}
     if not path.is_file():
         raise SettingsError("Expected a run with its settings.", received=received, advice=_ADVICE)
-    if path.stat().st_size > _MOST_BYTES:
-        raise SettingsError(
-            f"Expected settings of at most {_MOST_BYTES:,} bytes.",
-            received=received | {"bytes": path.stat().st_size},
-            advice=_ADVICE,
-        )
     try:
-        values = _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # a date that is none is a ValueError
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise SettingsError("Expected settings in YAML.", received=received, advice=f"{reason}. {_ADVICE}") from None
+        what = "file of settings"
+        values = read_yaml(path, what, SettingsError, most_bytes=_MOST_BYTES, references=False).content
+    except SettingsError as error:
+        advice = f"{error.advice} {_ADVICE}".strip()
+        raise SettingsError(error.expected, received=received | error.received, advice=advice) from None
     if not isinstance(values, Mapping):
         raise SettingsError("Expected settings as `name: value` lines.", received=received, advice=_ADVICE)
     for name, value in values.items():

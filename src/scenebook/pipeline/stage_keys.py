@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
+from scenebook.core.errors import InputError
 from scenebook.core.keys import Key
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES
+from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
@@ -100,7 +100,7 @@ def read_front_matter() -> dict[str, Any]:
     Read without what it is checked with, which takes seconds to import.
     """
     try:
-        content = yaml.safe_load((project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = read_yaml(project_root() / "report" / "front-matter.yaml", "front matter").content
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}

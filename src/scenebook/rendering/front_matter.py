@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from scenebook.core.errors import InputError, ReportError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import METRICS, RECIPE
 from scenebook.core.sentences import Filled, Sourced, clean_text, fill, has_fields
-from scenebook.core.yaml_files import find_line, read_yaml
+from scenebook.core.validation import read_model
+from scenebook.core.yaml_files import read_yaml
 
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 
@@ -88,39 +88,14 @@ def load_front_matter(path: Path) -> FrontMatter:
     Raises:
         ReportError: The file is missing, is no YAML, or a key is missing, unknown or wrong; with the key and the line.
     """
-    values, root = read_yaml(path, "front matter", ReportError)
-    if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
-        raise ReportError("Expected the front matter to be a mapping.", received={"file": path.name})
-    try:
-        return FrontMatter.model_validate(values, context=path.parent)
-    except ValidationError as error:
-        raise _explain(error, root, path) from None
+    return read_model(read_yaml(path, "front matter", ReportError), FrontMatter, context=path.parent)
 
 
 def line_of(path: Path, key: str, text: str = "") -> int:
     """Returns the line, counted from 1, of a key of a front matter; that of `text` where it stands at or below."""
-    content = path.read_text(encoding="utf-8")
-    line = find_line(yaml.compose(content, Loader=yaml.SafeLoader), (key,))
-    below = content.splitlines()[line - 1 :]
+    line = read_yaml(path, "front matter", ReportError).find_line((key,))
+    below = path.read_text(encoding="utf-8").splitlines()[line - 1 :]
     return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
-
-
-def _explain(error: ValidationError, root: yaml.MappingNode, path: Path) -> ReportError:
-    """Turns the first problem that pydantic found into one sentence with key and line."""
-    first = error.errors(include_url=False)[0]
-    location = first["loc"]
-    key = ".".join(str(part) for part in location)
-    received = {"file": path.name, "key": key, "line": find_line(root, location)}
-    if first["type"] == "extra_forbidden":
-        model = Author if location[0] == "authors" else FrontMatter
-        return ReportError(
-            "Expected only known keys in the front matter.",
-            received=received,
-            advice="Known here: " + ", ".join(model.model_fields) + ".",
-        )
-    if first["type"] == "missing":
-        return ReportError("Expected a key that the front matter does not have.", received=received)
-    return ReportError(f"Expected another value in the front matter: {first['msg']}.", received=received)
 
 
 KEY = "abstract"

@@ -12,13 +12,12 @@ from xml.etree import ElementTree
 
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
-from pydantic import ValidationError
 
 from scenebook.core.errors import ReportError
 from scenebook.core.sentences import clean_text
+from scenebook.core.validation import Problem, validate
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
 from scenebook.rendering.records import (
-    ANY_RECORD,
     RECORD_MIME,
     AnyRecord,
     BarItem,
@@ -185,19 +184,17 @@ def read_record(value: object, origin: Origin) -> AnyRecord:
     Raises:
         ReportError: It is not as `scenebook.notebook.display` writes it; the error names notebook, cell and field.
     """
-    try:
-        return ANY_RECORD.validate_python(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ReportError(
-            f"Expected an output as scenebook.notebook.display writes it: {first['msg']}.",
-            received={
-                "notebook": origin.notebook,
-                "cell": origin.cell,
-                "field": ".".join(map(str, first["loc"])),
-            },
-            advice="Show it with show_figure, show_pictures, show_table, say or show_source.",
-        ) from None
+
+    def make_error(problem: Problem) -> ReportError:
+        field = ".".join(map(str, problem.location))
+        return ReportError(
+            f"Expected {problem.expected}, as scenebook.notebook.display writes an output.",
+            received={"notebook": origin.notebook, "cell": origin.cell, "field": field},
+            advice="Show it with show_figure, show_images, show_table, say or show_source.",
+        )
+
+    record: AnyRecord = validate(AnyRecord, value, make_error)
+    return record
 
 
 class Grid(NamedTuple):

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenebook.core.errors import ScenebookError
 from scenebook.core.provenance import changed_settings, without_folders
 from scenebook.core.run_directory import project_root
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.sentences import clean_text
+from scenebook.core.yaml_files import read_yaml
 
 SHOWN_DIGITS = 12
 """Of a digest or a commit, where it only tells one from another."""
@@ -121,9 +120,9 @@ def _find_changes(settings: Mapping[str, Any], profile: str) -> dict[str, Any] |
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        is_json = path.suffix == ".json"
+        content = json.loads(path.read_bytes()) if is_json else read_yaml(path, "file of settings").content
+    except (OSError, ValueError, ScenebookError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from scenebook.core.sentences import clean_text
 
@@ -110,5 +110,4 @@ class SourceRecord(_Record):
     code: Text
 
 
-AnyRecord = FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord
-ANY_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+AnyRecord = Annotated[FigureRecord | ImagesRecord | TableRecord | SayRecord | SourceRecord, Field(discriminator="kind")]

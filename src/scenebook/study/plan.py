@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import TRAINING, Settings
+from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
 
 BASE = "base"
@@ -97,7 +98,10 @@ def load_plan(path: Path, settings: Settings) -> list[Variant]:
     Raises:
         SettingsError: The file cannot be read, or an entry of it is wrong.
     """
-    entries = _read(path).variants
+    file = read_yaml(path, "plan of variants", SettingsError)
+    rule = "a setting's value, or {times: factor} with a factor above 0"
+    advice = "profiles/ablations.yaml says at its top how such a file is written."
+    entries = read_model(file, _Plan, unions=dict.fromkeys(CHANGEABLE, rule), advice=advice).variants
     names = [BASE, *(entry.name for entry in entries)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -111,22 +115,6 @@ def choose_variants(variants: Sequence[Variant], ablations: str) -> list[Variant
     """Returns the variants that the setting `ablations` asks for: `none` of them, those with `claims`, or all."""
     wanted = {NONE: [], CLAIMS: [one for one in variants if one.claim or one.name == BASE], FULL: list(variants)}
     return wanted[ablations]
-
-
-def _read(path: Path) -> _Plan:
-    try:
-        return _Plan.model_validate(read_yaml(path, "plan of variants", SettingsError)[0])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][:4]) or "the file"
-        rule = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-        if len(first["loc"]) > 4:  # of a choice of types pydantic names the first one's rule
-            rule = "a setting's value, or {times: factor} with a factor above 0"
-        raise SettingsError(
-            f"Expected a valid entry at {where}: {rule}.",
-            received={"ablation_plan": str(path)},
-            advice="profiles/ablations.yaml says at its top how such a file is written.",
-        ) from None
 
 
 def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:

@@ -216,7 +216,7 @@ def test_a_class_map_holds_for_the_labels_of_a_list(root: Path) -> None:
     [
         ("cat: pet\ndgo: pet\n", r"to name folders.*file='.*map\.yaml', line=2, name='dgo'\. Did you mean dog\?"),
         ("cat: pet\nzzz: pet\n", r"line=2, name='zzz'\. There are: cat, dog"),
-        ("cat: a\ncat: b\n", r"each name once.*line=2, name='cat', first on line=1"),
+        ("cat: a\ncat: b\n", r"class map once.*key='cat', line=2, first in line=1"),
         ("'*': pet\n", r"Expected null for \*.*line=1, class='pet'"),
         ("cat: [a, b]\n", r"`folder: class` lines.*line=1"),
         ("cat: ''\n", r"a class's name, or null.*line=1"),

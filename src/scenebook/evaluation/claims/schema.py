@@ -151,8 +151,7 @@ class Paper(_Strict):
 
 
 class ClaimsFile(_Strict):
-    """The content of a claims file; `name` is the file's."""
+    """The content of a claims file."""
 
-    name: str = ""
     paper: Paper
     claims: list[Claim] = Field(min_length=1)

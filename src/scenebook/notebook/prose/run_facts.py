@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM, find_backbone
 from scenebook.core.provenance import changed_settings, sha256_file
@@ -26,6 +25,7 @@ from scenebook.core.run_files import (
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.core.wording import count_noun
+from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.metrics.report import list_confusions
 
 _PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
@@ -40,7 +40,7 @@ def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
         **given: Settings that the notebook knows.
     """
     file = run_dir.path(SETTINGS)
-    settings = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    settings = read_yaml(file, "file of settings").content if file.is_file() else {}
     return {**settings, **run_dir.read_json(RECIPE), **given}
 
 
@@ -127,7 +127,7 @@ def write_command(run_dir: RunDirectory) -> str:
     file = project_root() / "profiles" / f"{profile}.yaml"
     if not file.is_file():  # somebody's own profile: say what it holds, from the sample profile on
         profile, file = "sample", file.with_name("sample.yaml")
-    settings = yaml.safe_load(run_dir.require(SETTINGS).read_text(encoding="utf-8"))
+    settings = read_yaml(run_dir.require(SETTINGS), "file of settings").content
     words = ["make report", f"PROFILE={profile}"]
     changed = changed_settings(settings, file)
     if changed.get("dataset", "scenes") not in ("scenes", "intel"):

@@ -15,9 +15,9 @@ def tell(listed: ClaimsFile, run_dir: RunDirectory, **changes: Any) -> str:
     run = {**PAPER_RUN, **changes}
     judged = judge_paper_claims(listed, run_dir, run)
     sentences = [
-        tell_paper(listed.paper, run, listed.name),
-        *tell_verdicts(judged, listed.paper, listed.name),
-        *tell_remaining_claims(judged, listed.name),
+        tell_paper(listed.paper, run, "claims.yaml"),
+        *tell_verdicts(judged, listed.paper, "claims.yaml"),
+        *tell_remaining_claims(judged, "claims.yaml"),
     ]
     filled = fill(" ".join(text for text, _ in sentences), [values for _, values in sentences])
     assert all(used.source for used in filled.used), "a value without a source"
@@ -63,7 +63,7 @@ def test_a_run_that_decides_nothing_still_shows_the_contradictions(papers: Claim
 
 def test_a_single_claim_makes_sentences_too(paper_run: RunDirectory) -> None:
     claim = Claim(id="c-1", statement="*it* {works} <b>", where="p. 1", reported="yes", note="Nobody can.")
-    told = tell(ClaimsFile(name="f", paper=Paper(title="A {title}"), claims=[claim]), paper_run)
+    told = tell(ClaimsFile(paper=Paper(title="A {title}"), claims=[claim]), paper_run)
     assert "A {title}" in told
     assert "Of 1 claim 1 is not tested in this run." in told
     assert "Not tested in this run: **it* {works} <b>*. Nobody can." in told

@@ -154,7 +154,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path, run: RunDirectory) -
     diff = diff_runs(run, other)
     assert (diff.settings, diff.images, diff.scores, diff.paired) == (None, None, None, None)
     told = "\n".join(diff.notes)
-    assert "Expected settings in YAML" in told
+    assert "settings in YAML" in told
     assert "Expected a evaluation/metrics.json" not in told
     assert "evaluation/metrics.json to be readable" in told
     assert "Expected the columns path, label, split, sha256" in told

@@ -93,7 +93,7 @@ def test_settings_that_are_none_are_an_error_in_words(run: RunDirectory, text: s
 
 def test_bytes_that_are_no_text_and_a_missing_file_are_errors_too(run: RunDirectory) -> None:
     run.path("settings.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="settings in YAML"):
+    with pytest.raises(SettingsError, match="settings in UTF-8"):
         check_settings(run, trust=False)
     run.path("settings.yaml").unlink()
     with pytest.raises(SettingsError, match="run with its settings"):
