@@ -77,12 +77,7 @@ def decode(
 
 
 def resize(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Returns an image in another size, with antialiasing.
-
-    Args:
-        image: uint8 `(height, width, 3)`.
-        size: `(height, width)`; `None` for its own.
-    """
+    """Returns an image, uint8 `(height, width, 3)`, with another height and width; antialiased, if it changes."""
     if size is None or image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), SAMPLING))
@@ -91,16 +86,7 @@ def resize(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
 def decode_unchanged(
     root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None
 ) -> list[np.ndarray]:
-    """Decodes images of the data set once more, for figures, and makes sure that they are the ones that were used.
-
-    Args:
-        root: The folder of the data set.
-        paths: The images, below that folder.
-        splits: The splits table: path and sha256.
-        size: As for `decode`.
-
-    Returns:
-        uint8 `(height, width, 3)`, one a path.
+    """Decodes images below `root` once more, for figures, and makes sure that they have the digests in `splits`.
 
     Raises:
         DatasetError: A file has changed since it was first decoded, or is gone; the error names all that have.

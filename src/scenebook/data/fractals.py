@@ -59,12 +59,6 @@ def make_fractals(
 
     The same arguments give the same images. A class doesn't depend on how many other classes there are.
 
-    Args:
-        fractal_classes: Number of classes.
-        images_per_class: Number of images of each.
-        size: Height and width, in pixels.
-        seed: The seed.
-
     Returns:
         images: uint8 `(classes * images, size, size, 3)` in `[0, 255]`, one class after the other.
         labels: int64 `(classes * images,)` in `[0, classes)`.
@@ -78,16 +72,11 @@ def make_fractals(
 
 
 def make_system(rng: np.random.Generator) -> FractalSystem:
-    """Draws random systems until one fills enough of its frame, and not all of it.
-
-    Returns:
-        The first system whose attractor touches a share of the frame within `FILL_RANGE`.
-    """
+    """Draws random systems until the attractor of one touches a share of its frame within `FILL_RANGE`."""
     while True:
         system = _propose_system(rng)
         points, _ = play(system, count=1, rng=rng)
-        cells = compute_fill(to_unit_square(points)[0])
-        if FILL_RANGE[0] <= cells <= FILL_RANGE[1]:
+        if FILL_RANGE[0] <= compute_fill(to_unit_square(points)[0]) <= FILL_RANGE[1]:
             return system
 
 
@@ -112,13 +101,7 @@ def _rotations(angles: np.ndarray) -> np.ndarray:
 def play(
     system: FractalSystem, *, count: int, rng: np.random.Generator, jitter: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Plays the chaos game for `count` variants of a system at once.
-
-    Args:
-        system: The system.
-        count: Number of variants.
-        rng: Random numbers.
-        jitter: Each variant's matrices are multiplied by, and its offsets moved by, about this much.
+    """Plays the chaos game for `count` variants of a system at once, its maps changed by about `jitter` in each.
 
     Returns:
         points: float32 `(count, points, 2)`.
@@ -161,17 +144,7 @@ def compute_fill(points: np.ndarray) -> float:
 
 
 def draw_fractals(system: FractalSystem, count: int, *, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws images of one class: its attractor, jittered, from random views, in random colours.
-
-    Args:
-        system: The class.
-        count: Number of images.
-        size: Height and width, in pixels.
-        rng: Random numbers.
-
-    Returns:
-        uint8 `(count, size, size, 3)` in `[0, 255]`.
-    """
+    """Draws images of one class, uint8 `(count, size, size, 3)`: its attractor from random views in random colours."""
     images = np.empty((count, size, size, 3), np.uint8)
     for start in range(0, count, 32):  # bounds the memory
         part = slice(start, min(start + 32, count))
@@ -187,9 +160,8 @@ def _draw(system: FractalSystem, count: int, size: int, rng: np.random.Generator
     opacity = 1 - np.exp(-gain * density)
     shade = 0.55 + 0.45 * np.minimum(1, density / 4) ** rng.uniform(0.3, 1.2, (count, 1, 1, 1)).astype(np.float32)
     painted = opacity * colour * shade + (1 - opacity) * make_backgrounds(count, size, rng)
-    noise = rng.normal(0, 1, painted.shape).astype(np.float32) * rng.uniform(0, 0.03, (count, 1, 1, 1)).astype(
-        np.float32
-    )
+    noise = rng.normal(0, 1, painted.shape).astype(np.float32)
+    noise *= rng.uniform(0, 0.03, (count, 1, 1, 1)).astype(np.float32)
     return (255 * (painted + noise)).clip(0, 255).astype(np.uint8)
 
 
@@ -203,35 +175,21 @@ def _view(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _splat(points: np.ndarray, colours: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts points and averages their colours in each pixel.
-
-    Returns:
-        density: float32 `(count, size, size, 1)`, points in a pixel.
-        colour: float32 `(count, size, size, 3)` in `[0, 1]`, 0 where there is no point.
-    """
-    count = len(points)
+    """Counts points, `(count, size, size, 1)`, and averages their colours, `(count, size, size, 3)`, in each pixel."""
+    count, total = len(points), len(points) * size * size
     cells = np.floor((points + 1) * (size / 2)).astype(np.int64)
     inside = ((cells >= 0) & (cells < size)).all(axis=2)
-    flat = (np.arange(count)[:, None] * size + cells[..., 0]) * size + cells[..., 1]
-    flat = flat[inside]
-    total = count * size * size
+    flat = ((np.arange(count)[:, None] * size + cells[..., 0]) * size + cells[..., 1])[inside]
     density = np.bincount(flat, minlength=total).astype(np.float32)
     sums = [np.bincount(flat, weights=colours[..., channel][inside], minlength=total) for channel in range(3)]
     colour = np.stack(sums, axis=-1).astype(np.float32) / np.maximum(density, 1)[:, None]
-    shape = (count, size, size)
-    return density.reshape(*shape, 1), colour.reshape(*shape, 3)
+    return density.reshape(count, size, size, 1), colour.reshape(count, size, size, 3)
 
 
 def make_backgrounds(count: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws soft random backgrounds: coarse and fine cloud between two colours, on a gradient.
+    """Draws soft random backgrounds, float32 `(count, size, size, 3)` in `[0, 1]`.
 
-    Args:
-        count: Number of backgrounds.
-        size: Height and width, in pixels.
-        rng: Random numbers.
-
-    Returns:
-        float32 `(count, size, size, 3)` in `[0, 1]`.
+    Each is coarse and fine cloud between two colours, on a gradient.
     """
     grid = np.linspace(-1, 1, size, dtype=np.float32)
     direction = rng.normal(0, 1, (count, 2)).astype(np.float32)

@@ -21,12 +21,8 @@ COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group"
 def draw_images(found: FoundImages, *, max_per_class: int | None, test_fraction: float, seed: int) -> FoundImages:
     """Returns a subset, drawn class by class from the seed, so that what is not used need not be decoded.
 
-    Args:
-        found: What `find_images` returned.
-        max_per_class: At most so many images a class of the training folder, of the validation folder and of the test
-            folder. Where test is cut later, as many more as it will have, at most again so many. `None`: all.
-        test_fraction: Share that becomes test when there is no test folder.
-        seed: The seed.
+    At most `max_per_class` images a class of the training folder, of the validation folder and of the test folder are
+    drawn; where test is cut later, as many more as it will have, at most again so many.
     """
     if max_per_class is None:
         return found
@@ -66,7 +62,7 @@ def split_images(
         table: From `DecodedImages`; split may be missing.
         validation_fraction: Share of train that becomes validation.
         test_fraction: Share that becomes test when there is no test folder.
-        seed: The seed.
+        seed: Of the random order.
         max_per_class: Keeps at most so many images a class in train and validation together, and as many in test;
             a ready-made validation folder is capped likewise.
         groups: A number a row of `table`: images with the same number, copies of one another say, stay together in
@@ -83,14 +79,20 @@ def split_images(
     given = table["split"].fillna("train").to_numpy(dtype=object)
     has_test, has_validation = (bool((given == name).any()) for name in ("test", "validation"))
     split = given.copy()
-    units = _number_units(groups, len(table))
+    alone = -1 - np.arange(len(table))
+    # A number a row, the same for the images of one group; an image that stands alone has its own.
+    units = alone if groups is None else np.where(np.asarray(groups) < 0, alone, groups)
+    by_class = {str(label): np.asarray(rows) for label, rows in table.groupby("label", sort=False).indices.items()}
     decided: dict[int, str] = {}
-    for position, (label, members) in enumerate(sorted(_list_rows(table).items())):
+    for position, (label, members) in enumerate(sorted(by_class.items())):
         rng = np.random.default_rng([seed, position])
         rows = rng.permutation(members[given[members] == "train"])
         test = members[given[members] == "test"]
         if not has_test:
-            test, rows = _cut(rows, _test_count(len(rows), test_fraction, max_per_class), units, decided, "test")
+            count = _share(len(rows), test_fraction)
+            if max_per_class is not None:  # `draw_images` has drawn as many for test: what train may not have is test
+                count = min(max_per_class, max(count, len(rows) - max_per_class))
+            test, rows = _cut(rows, count, units, decided, "test")
             split[test] = "test"
         if max_per_class is not None:
             split[rows[max_per_class:]] = None
@@ -110,17 +112,6 @@ def split_images(
         columns["group"] = np.asarray(groups)
     used = np.array([name is not None for name in split], dtype=bool)
     return table.assign(**columns)[used].reset_index(drop=True)
-
-
-def _list_rows(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Returns the positions of the rows of each class."""
-    return {str(label): np.asarray(rows) for label, rows in table.groupby("label", sort=False).indices.items()}
-
-
-def _number_units(groups: Sequence[int] | np.ndarray | None, count: int) -> np.ndarray:
-    """Returns a number a row, the same for the images of one group; an image that stands alone has its own."""
-    alone = -1 - np.arange(count)
-    return alone if groups is None else np.where(np.asarray(groups) < 0, alone, groups)
 
 
 def _cut(
@@ -145,16 +136,6 @@ def _cut(
         decided[smallest] = part
         cut = members[smallest]
     return np.array(cut, dtype=np.int64), rows[~np.isin(rows, cut)]
-
-
-def _test_count(count: int, fraction: float, cap: int | None) -> int:
-    """Returns how many of `count` images become test images.
-
-    With a cap, `draw_images` has drawn up to `cap` images for train and up to `cap` for test: what is more than
-    train may have is test.
-    """
-    share = _share(count, fraction)
-    return share if cap is None else min(cap, max(share, count - cap))
 
 
 def _share(count: int, fraction: float) -> int:

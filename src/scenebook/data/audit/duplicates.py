@@ -124,14 +124,9 @@ def _make_groups(pairs: pd.DataFrame, labels: np.ndarray) -> tuple[np.ndarray, l
 
 
 def list_groups(splits: pd.DataFrame, duplicates: DuplicateGroups) -> list[dict[str, Any]]:
-    """Returns a record a group, those across classes first, then those across splits.
+    """Returns a record a group of images that are in `splits`, those across classes first, then those across splits.
 
-    Args:
-        splits: The splits table: path, label, split, sha256, row. Groups hold only images that are in it.
-        duplicates: What `find_duplicates` found among all images.
-
-    Returns:
-        paths, exact (all have the same bytes), across_classes, across_splits, large.
+    A record holds paths, exact (all have the same bytes), across_classes, across_splits, and large.
     """
     used = splits.set_index("row")
     kept = [members for _, members in used[used["group"] >= 0].groupby("group") if len(members) > 1]
@@ -169,13 +164,9 @@ def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -
 
     Of several pairs of one kind, those come first that look least alike: they are for a reader to judge.
 
-    Args:
-        splits: The splits table: path, label, split, row.
-        duplicates: What `find_duplicates` found.
-        most: How many at most; one a group.
-
     Returns:
-        first and second (positions in `splits`), mirrored, exact, across_classes, across_splits.
+        Up to `most` pairs, one a group: first and second (positions in `splits`), mirrored, exact, across_classes,
+        across_splits.
     """
     pairs = _pairs_of_used(splits["row"].to_numpy(), duplicates)
     for name, column in (("across_classes", "label"), ("across_splits", "split")):
@@ -192,10 +183,6 @@ def find_seen_in_training(splits: pd.DataFrame, duplicates: DuplicateGroups) -> 
     """Returns the paths of the test images that have a duplicate in train or validation, sorted.
 
     Of a large group not every pair is compared: where some of it are trained on, all of it count as seen.
-
-    Args:
-        splits: The splits table: path, split, row.
-        duplicates: What `find_duplicates` found.
     """
     rows = splits["row"].to_numpy()
     unit = _units(duplicates)

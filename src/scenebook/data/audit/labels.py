@@ -109,7 +109,7 @@ def compute_probabilities(
         labels: int `(n,)`, every class from 0 on at least `FOLDS` groups among the held ones.
         groups: int `(n,)`: copies of one image have the same number.
         held: bool `(n,)`: training and validation images.
-        seed: Seed of the folds.
+        seed: Of the folds.
     """
     points = _reduce(vectors, held, seed)
     folds = assign_folds(labels[held], groups[held], seed=seed)
@@ -147,12 +147,7 @@ def _reduce(vectors: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:
-    """Deals images to `FOLDS` folds, class by class; those of a group go to the same fold.
-
-    Args:
-        labels: int `(n,)`.
-        groups: int `(n,)`.
-        seed: Seed of the order in which they are dealt.
+    """Deals images, given by `labels` and `groups`, to folds, class by class; those of a group go to the same fold.
 
     Returns:
         int `(n,)` in `[0, FOLDS)`. A class with at least `FOLDS` groups of its own is in every fold.

@@ -38,8 +38,7 @@ class QualityFindings:
     """What is odd about which images.
 
     Attributes:
-        oddness: float `(n, checks)`, a row an image, as in the table; how far the image is beyond the bound of each
-            check, 0 where it is not.
+        oddness: float `(n, checks)`, how far each image is beyond the bound of each check, 0 where it is not.
         common: Checks that most images fail, and so describe the data set; not in `oddness`.
     """
 
@@ -48,11 +47,7 @@ class QualityFindings:
 
 
 def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
-    """Applies all checks.
-
-    Args:
-        splits: width, height, and the measures of `measuring.measure`.
-    """
+    """Applies all checks to a table of width, height, and the measures of `measuring.measure`."""
     empty = EMPTY - splits["entropy"]
     checks = {
         "dark": DARKEST - splits["brightness_p99"],
@@ -97,12 +92,9 @@ def _oddness_of_shape(splits: pd.DataFrame) -> pd.Series:
 
 
 def tabulate_odd_images(splits: pd.DataFrame, findings: QualityFindings, most: int = 20) -> pd.DataFrame:
-    """Returns the odd images a class and check: class, then a column a check that found any.
+    """Counts the odd images a class and check: class, then a column a check that found any.
 
-    Args:
-        splits: label.
-        findings: From `find_odd_images`.
-        most: Rows; of more classes, those with the most odd images are shown and the rest are summed up.
+    Of more than `most` classes, those with the most odd images are shown and the rest are summed up.
     """
     counts = (findings.oddness > 0).groupby(splits["label"]).sum()
     counts = counts.loc[counts.sum(axis=1) > 0, counts.sum() > 0]
@@ -117,10 +109,7 @@ def tabulate_odd_images(splits: pd.DataFrame, findings: QualityFindings, most: i
 def select_odd_images(splits: pd.DataFrame, findings: QualityFindings, each: int) -> pd.DataFrame:
     """Returns the oddest images of each check, check by check: path, label, split, what (`dark, blurry`).
 
-    Args:
-        splits: path, label, split.
-        findings: From `find_odd_images`.
-        each: How many a check; one that fails several checks counts for the first.
+    There are up to `each` of a check; an image that fails several checks counts for the first.
     """
     flags = findings.oddness > 0
     chosen: list[Any] = []

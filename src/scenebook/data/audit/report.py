@@ -23,12 +23,12 @@ def audit_images(
     """Collects all findings, ready for `data/audit.json`.
 
     Args:
-        splits: The splits table: path, label, split, sha256, width, height, row, group.
+        splits: The table of `split_images`.
         set_aside: Files that are not used, with the reason.
         ignored_folders: Folders that were passed over.
-        duplicates: From `find_duplicates`, of all images.
-        odd: From `find_odd_images`, of the images in `splits`.
-        giveaways: From `find_giveaways`.
+        duplicates: Of all images.
+        odd: Of the images in `splits`.
+        giveaways: Of the images in `splits`.
     """
     counts = count_images(splits)
     return {
