@@ -8,9 +8,11 @@ from pathlib import Path, PureWindowsPath
 from scenebook.core.errors import DatasetError
 from scenebook.data.files import FOLDER, Tree
 from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage, Stamp
-from scenebook.data.user_tables import Row, has_escapes, raise_at, read_rows
+from scenebook.data.user_tables import Row, has_escapes, read_rows
 
 SPLIT_WORDS = {word: split for split, names in SPLIT_FOLDERS.items() for word in (split, *names)}
+NO_UTF8 = "Expected a CSV file in UTF-8."
+ADVICE_UTF8 = "The line holds bytes that are none. A spreadsheet writes it as “CSV UTF-8”."
 
 
 def read_list(file: Path) -> FoundImages:
@@ -30,17 +32,17 @@ def read_list(file: Path) -> FoundImages:
     images: list[SourceImage] = []
     repeated = 0
     for row in read_rows(file, required=("path", "label"), optional=("split",)):
-        path, label, split = _check_path(file, row), _check_label(file, row), _check_split(file, row)
+        path, label, split = _check_path(row), _check_label(row), _check_split(row)
         seen, path = _look(tree, path)
         if path in first:
-            _check_repeated(file, row, first[path], label, split)
+            _check_repeated(row, first[path], label, split)
             repeated += 1
             continue
         first[path] = (row.line, label, split)
         if isinstance(seen, Stamp):
             images.append(SourceImage(path, label, split, seen))
         elif has_escapes(path):
-            _raise_encoding(file, row.line)
+            row.reject(NO_UTF8, advice=ADVICE_UTF8)
         else:
             tree.set_aside.append((path, f"line {row.line}: {seen}"))
     if not images:
@@ -64,63 +66,46 @@ def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:
     return ("a folder, no image" if seen == FOLDER else seen), path
 
 
-def _check_path(file: Path, row: Row) -> str:
+def _check_path(row: Row) -> str:
     text = row.cells["path"]
     if not text.strip() or "\0" in text:
-        raise_at(file, row.line, "Expected an image's path.", received={"path": text})
+        row.reject("Expected an image's path.", {"path": text})
     path = os.path.normpath(text).replace(os.sep, "/")
     parts = PureWindowsPath(text)
     if path.startswith("/") or parts.drive or parts.root or ".." in (path.split("/")[0], *parts.parts):
-        raise_at(
-            file,
-            row.line,
+        row.reject(
             "Expected paths that start at the list's folder and stay in it.",
-            received={"path": text},
+            {"path": text},
             advice="Put the list into the folder that holds all images, and write the paths from there.",
         )
     return path
 
 
-def _check_label(file: Path, row: Row) -> str:
+def _check_label(row: Row) -> str:
     label = row.cells["label"].strip()
     if not label:
-        raise_at(file, row.line, "Expected a label in every row.", received={"path": row.cells["path"]})
+        row.reject("Expected a label in every row.", {"path": row.cells["path"]})
     if has_escapes(label):
-        _raise_encoding(file, row.line)
+        row.reject(NO_UTF8, advice=ADVICE_UTF8)
     return label
 
 
-def _check_split(file: Path, row: Row) -> str | None:
+def _check_split(row: Row) -> str | None:
     if "split" not in row.cells:
         return None
     split = SPLIT_WORDS.get(row.cells["split"].strip().lower())
     if split is None:
-        raise_at(
-            file,
-            row.line,
+        row.reject(
             "Expected train, validation or test in the column split.",
-            received={"split": row.cells["split"]},
+            {"split": row.cells["split"]},
             advice="Without the column, the images are split at random.",
         )
     return split
 
 
-def _check_repeated(file: Path, row: Row, first: tuple[int, str, str | None], label: str, split: str | None) -> None:
-    line, label_before, split_before = first
-    for what, before, now in (("label", label_before, label), ("split", split_before, split)):
-        if before != now:
-            raise_at(
-                file,
-                row.line,
-                f"Expected one {what} for each image.",
-                received={"path": row.cells["path"], what: now, f"{what} on line {line}": before},
-            )
-
-
-def _raise_encoding(file: Path, line: int) -> None:
-    raise_at(
-        file,
-        line,
-        "Expected a CSV file in UTF-8.",
-        advice="The line holds bytes that are none. A spreadsheet writes it as “CSV UTF-8”.",
-    )
+def _check_repeated(row: Row, first: tuple[int, str, str | None], label: str, split: str | None) -> None:
+    line, *before = first
+    for what, earlier, now in zip(("label", "split"), before, (label, split), strict=True):
+        if earlier != now:
+            received = {"path": row.cells["path"], what: now, f"{what} on line {line}": earlier}
+            row.reject(f"Expected one {what} for each image.", received)

@@ -57,7 +57,7 @@ def download_dataset(handle: str, cache: Path, *, what: str, max_bytes: int, lim
     Raises:
         DownloadError: Kaggle could not be reached, refused, or went on cutting or damaging the archive.
     """
-    download = _Download(handle, cache, what, max_bytes, limits)
+    download = _Download(handle, cache, what, max_bytes, limits, furthest=measure_folder(cache))
     again = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_CutError),
         stop=lambda state: download.fruitless >= limits.tries,
@@ -70,26 +70,26 @@ def download_dataset(handle: str, cache: Path, *, what: str, max_bytes: int, lim
         raise DownloadError(what, str(error), kept=measure_folder(cache)) from error
 
 
+@dataclass
 class _Download:
     """One download in as many attempts as it takes. `fruitless` counts the last ones in a row that got no further."""
 
-    def __init__(self, handle: str, cache: Path, what: str, max_bytes: int, limits: Limits) -> None:
-        self.fruitless = 0
-        self._handle = handle
-        self._cache = cache
-        self._what = what
-        self._max_bytes = max_bytes
-        self._limits = limits
-        self._furthest = measure_folder(cache)
+    handle: str
+    cache: Path
+    what: str
+    max_bytes: int
+    limits: Limits
+    fruitless: int = 0
+    furthest: int = 0
 
     def attempt(self) -> Path:
         self.fruitless += 1
         with subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, self._handle],  # -P: not what lies in the working folder
+            [sys.executable, "-P", "-m", __name__, self.handle],  # -P: not what lies in the working folder
             stdin=subprocess.PIPE,  # closed when this process ends, however that happens
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"KAGGLEHUB_CACHE": str(self._cache)},
+            env=os.environ | {"KAGGLEHUB_CACHE": str(self.cache)},
             text=True,
         ) as client:
             try:
@@ -106,26 +106,26 @@ class _Download:
             return Path(answer["folder"])
         if answer["again"]:
             raise _CutError(answer["reason"])
-        raise DownloadError(self._what, answer["reason"], status=answer["status"])
+        raise DownloadError(self.what, answer["reason"], status=answer["status"])
 
     def _watch(self, client: subprocess.Popen[str]) -> None:
         """Waits for the client, and reports what has come, for as long as more comes."""
-        report = BytesProgress(self._what, self._furthest)
+        report = BytesProgress(self.what, self.furthest)
         changed = time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):
-                client.wait(min(0.5, self._limits.silence / 4))
-            size = measure_folder(self._cache)
-            if size > self._furthest:
-                self.fruitless, self._furthest, changed = 0, size, time.monotonic()
+                client.wait(min(0.5, self.limits.silence / 4))
+            size = measure_folder(self.cache)
+            if size > self.furthest:
+                self.fruitless, self.furthest, changed = 0, size, time.monotonic()
                 report(size)
-            if size > self._max_bytes:
-                reason = f"it is larger than the {self._max_bytes:,} bytes that were expected at most"
-                raise DownloadError(self._what, reason)
+            if size > self.max_bytes:
+                reason = f"it is larger than the {self.max_bytes:,} bytes that were expected at most"
+                raise DownloadError(self.what, reason)
             if client.returncode is not None:
                 return
-            if time.monotonic() - changed > self._limits.silence:
-                raise _CutError(f"Kaggle was silent for {self._limits.silence:g} s")
+            if time.monotonic() - changed > self.limits.silence:
+                raise _CutError(f"Kaggle was silent for {self.limits.silence:g} s")
 
 
 def measure_folder(folder: Path) -> int:
@@ -163,14 +163,14 @@ def explain_failure(error: Exception) -> dict[str, Any]:
     return {"reason": text or type(error).__name__, "status": None, "again": False}
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
-
-
 def main(handle: str) -> None:
     """Downloads a data set and prints `folder`, or what went wrong, as JSON."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def end_with_parent() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
     answer: dict[str, Any]
     try:
         with redirect_stdout(sys.stderr):  # the client prints as well

@@ -9,22 +9,6 @@ from PIL import Image, ImageOps
 MEASURES_VERSION = 2
 """Goes up with every change of a measure, so that kept ones are not mixed with new ones."""
 
-MEASURES: dict[str, type] = {
-    "brightness_p05": float,
-    "brightness_p99": float,
-    "red": float,
-    "green": float,
-    "blue": float,
-    "colour": float,
-    "entropy": float,
-    "blur": float,
-    "phash": str,
-    "phash_mirrored": str,
-    "phash_inner": str,
-    "phash_inner_mirrored": str,
-}
-"""The measures in the order of their columns, with their types."""
-
 _LONGEST_SIDE = 256
 _SMALL_SIDE = 64
 _HASH_SIDE = 32
@@ -43,7 +27,7 @@ def measure(rgb: np.ndarray) -> dict[str, float | str]:
         rgb: uint8 `(height, width, 3)` in `[0, 255]`, upright, of the file's own size.
 
     Returns:
-        A value for each name in `MEASURES`:
+        Numbers with 5 decimals and texts, by name:
 
         - brightness_p05, brightness_p99: percentiles of the brightness of the image's parts, in `[0, 1]`.
         - red, green, blue: averages, in `[0, 1]`.

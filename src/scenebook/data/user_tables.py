@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -22,28 +22,31 @@ THE_REST = "*"
 
 
 class Row(NamedTuple):
-    """A row of a table: the line on which it ends, counted from 1, and its cells by column."""
+    """A row of a table: its file, the line on which it ends, counted from 1, and its cells by column."""
 
+    file: Path
     line: int
     cells: dict[str, str]
+
+    def reject(self, expected: str, received: Mapping[str, object] | None = None, *, advice: str = "") -> NoReturn:
+        """Raises a `DatasetError` that names the file and the line."""
+        raise_at(self.file, self.line, expected, received=received, advice=advice)
 
 
 def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
     """Yields the rows of a CSV file with a header. Comma, semicolon and tab are understood, and a byte order mark.
 
-    Bytes that are no UTF-8 come as surrogate escapes: they may belong to the name of a file.
-
-    Args:
-        path: The file.
-        required: Columns that must be there; others than these and `optional` are passed over.
-        optional: Columns that may be there.
+    Bytes that are no UTF-8 come as surrogate escapes: they may belong to the name of a file. Columns that are neither
+    required nor optional are passed over.
 
     Raises:
         DatasetError: The file cannot be read, is in UTF-16, lacks a column, has one twice, or has a row with another
             number of cells than the header.
     """
     text = _read_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True)
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     try:
         for cells in reader:
@@ -61,7 +64,7 @@ def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = 
                 )
             else:
                 row = dict(zip(header, cells, strict=True))
-                yield Row(reader.line_num, {name: row[name] for name in (*required, *optional) if name in row})
+                yield Row(path, reader.line_num, {name: row[name] for name in (*required, *optional) if name in row})
     except csv.Error as error:
         raise_at(path, reader.line_num, "Expected a table of comma-separated values.", advice=f"{error}.")
     if header is None:
@@ -69,7 +72,7 @@ def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = 
 
 
 def raise_at(
-    path: Path, line: int, expected: str, *, received: dict[str, object] | None = None, advice: str = ""
+    path: Path, line: int, expected: str, *, received: Mapping[str, object] | None = None, advice: str = ""
 ) -> NoReturn:
     """Raises a `DatasetError` that names the file and the line."""
     raise DatasetError(expected, received={"file": str(path), "line": line, **(received or {})}, advice=advice)
@@ -97,12 +100,6 @@ def _read_text(path: Path) -> str:
             advice="Save it again as “CSV UTF-8”.",
         )
     return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-
-
-def _find_delimiter(text: str) -> str:
-    """Returns the delimiter that the header uses: the first line that holds anything."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    return max(DELIMITERS, key=header.count)
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[str]:

@@ -112,19 +112,16 @@ def compute_probabilities(
         seed: Of the folds.
     """
     points = _reduce(vectors, held, seed)
-    folds = assign_folds(labels[held], groups[held], seed=seed)
-    best, out_of_fold = max(
-        ((strength, _cross_predict(points[held], labels[held], folds, strength)) for strength in STRENGTHS),
-        key=lambda found: float(np.log(_of_label(found[1], labels[held]).clip(1e-12)).mean()),
-    )
-    probs = np.empty((len(labels), int(labels.max()) + 1))
-    probs[held] = out_of_fold
+    folds = np.full(len(labels), -1)
+    folds[held] = assign_folds(labels[held], groups[held], seed=seed)
     # A ready-made test split may hold copies of training images; their labels must not answer for them.
-    fold_of = dict(zip(groups[held].tolist(), folds.tolist(), strict=True))
-    fold_without = np.array([fold_of.get(group, -1) for group in groups.tolist()])
-    for fold in np.unique(fold_without[~held]):
-        judged, fair = ~held & (fold_without == fold), held & (fold_without != fold)
-        probs[judged] = _predict(points[fair], labels[fair], points[judged], best, probs.shape[1])
+    fold_of = dict(zip(groups[held].tolist(), folds[held].tolist(), strict=True))
+    folds[~held] = [fold_of.get(group, -1) for group in groups[~held].tolist()]
+    best, probs = max(
+        ((strength, _cross_predict(points, labels, held, folds, held, strength)) for strength in STRENGTHS),
+        key=lambda found: float(np.log(_of_label(found[1], labels)[held].clip(1e-12)).mean()),
+    )
+    probs[~held] = _cross_predict(points, labels, held, folds, ~held, best)[~held]
     return probs
 
 
@@ -164,11 +161,14 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> np.nda
     return fold[inverse]
 
 
-def _cross_predict(points: np.ndarray, labels: np.ndarray, folds: np.ndarray, strength: float) -> np.ndarray:
-    probs = np.empty((len(labels), int(labels.max()) + 1))
-    for fold in range(FOLDS):
-        inside = folds == fold
-        probs[inside] = _predict(points[~inside], labels[~inside], points[inside], strength, probs.shape[1])
+def _cross_predict(
+    points: np.ndarray, labels: np.ndarray, held: np.ndarray, folds: np.ndarray, judged: np.ndarray, strength: float
+) -> np.ndarray:
+    """Returns probabilities `(n, num_classes)`, for the judged images by the held ones of other folds, else 0."""
+    probs = np.zeros((len(labels), int(labels.max()) + 1))
+    for fold in np.unique(folds[judged]):
+        fair, asked = held & (folds != fold), judged & (folds == fold)
+        probs[asked] = _predict(points[fair], labels[fair], points[asked], strength, probs.shape[1])
     return probs
 
 
@@ -178,7 +178,7 @@ def _predict(
     """Returns probabilities `(m, num_classes)`; a class that no known point has gets 0."""
     probs = np.zeros((len(others), num_classes))
     present = np.unique(labels)
-    if len(others) == 0 or len(present) < 2:
+    if len(present) < 2:
         probs[:, present] = 1
         return probs
     model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
