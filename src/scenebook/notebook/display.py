@@ -73,9 +73,8 @@ def parameters() -> Sourced:
     shell = get_ipython()
     names = shell.user_ns if shell is not None else {}
     found = {name: names[name] for name in Settings.model_fields if name in names}
-    return Sourced(
-        {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}, "settings"
-    )
+    values = {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}
+    return Sourced(values, "settings")
 
 
 def _show_error(
@@ -106,16 +105,9 @@ def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool =
     plt.close(fig)
     file = f"figures/{_name(label, 'fig')}.svg"
     write_bytes(_run_dir().path(file), svg.encode())
-    record = {
-        "kind": "figure",
-        "label": label,
-        "caption": as_utf8(caption),
-        "alt": as_utf8(alt),
-        "wide": wide,
-        "file": file,
-    }
-    html_text = f"<figure>{svg}{_caption(caption)}</figure>"
-    _show(record, text=f"Figure {label}: {caption}", html_text=html_text, **{"image/svg+xml": svg})
+    record = {"kind": "figure", "alt": as_utf8(alt), "wide": wide, "file": file}
+    text, markup = f"Figure {label}: {caption}", f"<figure>{svg}{_caption(caption)}</figure>"
+    _show(_labelled(record, label, caption), text, markup, **{"image/svg+xml": svg})
 
 
 def show_pictures(
@@ -127,8 +119,8 @@ def show_pictures(
     alt: str,
     columns: int | None = None,
     wide: bool = True,
-    bars: Sequence[Sequence[tuple[str, float] | Bar]] | None = None,
-    rows: Sequence[tuple[str, int]] | None = None,
+    bars: Sequence[Sequence[Bar]] = (),
+    rows: Sequence[tuple[str, int]] = (),
 ) -> None:
     """Shows photographs side by side, each kept as `figures/<name>-<number>.jpg`.
 
@@ -150,28 +142,21 @@ def show_pictures(
         write_bytes(_run_dir().path(file), content)
         shown = as_utf8(text)
         items.append({"jpeg": base64.b64encode(content).decode(), "caption": shown, "alt": shown, "file": file})
-    for item, of_image in zip(items, bars, strict=True) if bars is not None else ():
-        item["bars"] = [grids.record_bar(Bar(*bar)) for bar in of_image]
+    for item, of_image in zip(items, bars, strict=True) if bars else ():
+        item["bars"] = [grids.record_bar(bar) for bar in of_image]
     record = {
         "kind": "images",
-        "label": label,
-        "caption": as_utf8(caption),
         "alt": as_utf8(alt),
         "wide": wide,
-        "columns": columns or grids.columns_for(max((count for _, count in rows), default=0) if rows else len(items)),
+        "columns": columns or grids.columns_for(max((count for _, count in rows), default=len(items))),
         "items": items,
-        "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows or ()],
+        "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows],
     }
-    _show(record, text=f"Figure {label}: {caption}", html_text=grids.to_html(record) + _caption(caption))
+    _show(_labelled(record, label, caption), f"Figure {label}: {caption}", grids.to_html(record) + _caption(caption))
 
 
 def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
-    """Returns an image as JPEG, made smaller where its longest side is above `side` pixels.
-
-    Args:
-        image: uint8 `(height, width, 3)`.
-        side: Pixels.
-    """
+    """Returns an image, uint8 `(height, width, 3)`, as JPEG, made smaller where a side is above `side` pixels."""
     scaled = Image.fromarray(image)
     scaled.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -193,21 +178,11 @@ def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = Fa
     numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]
     rows = [[_format_cell(value, digits) for value in row] for row in table.itertuples(index=False, name=None)]
     header = [as_utf8(str(name)) for name in table.columns]
-    record = {
-        "kind": "table",
-        "label": label,
-        "caption": as_utf8(caption),
-        "wide": wide,
-        "header": header,
-        "align": ["right" if right else "left" for right in numeric],
-        "rows": rows,
-    }
+    align = ["right" if right else "left" for right in numeric]
+    record = {"kind": "table", "wide": wide, "header": header, "align": align, "rows": rows}
     shown = pd.DataFrame(rows, columns=header)
-    _show(
-        record,
-        text=f"Table {label}: {caption}\n{shown.to_string(index=False)}",
-        html_text=shown.to_html(index=False, border=0) + _caption(caption),
-    )
+    text = f"Table {label}: {caption}\n{shown.to_string(index=False)}"
+    _show(_labelled(record, label, caption), text, shown.to_html(index=False, border=0) + _caption(caption))
 
 
 def _format_cell(value: Any, digits: int) -> str:
@@ -242,8 +217,7 @@ def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
     record = {"kind": "say", "markdown": as_utf8(filled.markdown), "sources": used}
     # Jupyter knows no references; the report's numbering pass does.
     readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", without_marks(filled.markdown))
-    data = {MIME: record, "text/markdown": readable, "text/plain": readable}
-    display(data, raw=True)
+    display({MIME: record, "text/markdown": readable, "text/plain": readable}, raw=True)
 
 
 def as_code(text: str) -> str:
@@ -264,19 +238,19 @@ def make_link(address: str) -> str:
 
 
 def show_source(thing: Any) -> None:
-    """Shows the source of a function of the package, so that a reader need not leave the page for it.
-
-    Args:
-        thing: A function or a class.
-    """
+    """Shows the source of a function or class of the package, so that a reader need not leave the page for it."""
     code = inspect.getsource(thing)
     name = f"{thing.__module__}.{thing.__qualname__}"
-    record = {"kind": "source", "name": name, "code": code}
-    _show(record, text=code, html_text=f"<details><summary>{name}</summary><pre>{html.escape(code)}</pre></details>")
+    markup = f"<details><summary>{name}</summary><pre>{html.escape(code)}</pre></details>"
+    _show({"kind": "source", "name": name, "code": code}, code, markup)
 
 
-def _show(record: dict[str, Any], *, text: str, html_text: str, **more: str) -> None:
-    display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(html_text), **more}, raw=True)
+def _labelled(record: dict[str, Any], label: str, caption: str) -> dict[str, Any]:
+    return {**record, "label": label, "caption": as_utf8(caption)}
+
+
+def _show(record: dict[str, Any], text: str, markup: str, **more: str) -> None:
+    display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(markup), **more}, raw=True)
 
 
 def _caption(caption: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +15,7 @@ from scenebook.core.wording import format_share
 
 
 class Bar(NamedTuple):
-    """One bar.
-
-    Args:
-        label: The class; plain text.
-        share: Its probability, in `[0, 1]`.
-        is_true: It is the image's own class.
-    """
+    """A class, as plain text, with its probability, in `[0, 1]`, and whether it is the image's own class."""
 
     label: str
     share: float
@@ -29,8 +24,7 @@ class Bar(NamedTuple):
 
 def record_bar(bar: Bar) -> dict[str, Any]:
     """Returns a bar as the report reads it."""
-    label, share = as_utf8(bar.label), float(bar.share)
-    return {"label": label, "share": share, "text": format_share(share), "is_true": bool(bar.is_true)}
+    return {**bar._asdict(), "label": as_utf8(bar.label), "text": format_share(bar.share)}
 
 
 def to_html(record: Mapping[str, Any]) -> str:
@@ -42,11 +36,10 @@ def to_html(record: Mapping[str, Any]) -> str:
         + "</figure>"
         for item in record["items"]
     ]
-    text = ""
+    text, rest = "", iter(cells)
     for row in record["rows"] or [{"heading": "", "count": len(cells)}]:
         text += f"<p>{html.escape(row['heading'])}</p>" if row["heading"] else ""
-        text += f'<div style="display:flex;flex-wrap:wrap">{"".join(cells[: row["count"]])}</div>'
-        cells = cells[row["count"] :]
+        text += f'<div style="display:flex;flex-wrap:wrap">{"".join(islice(rest, row["count"]))}</div>'
     return text
 
 

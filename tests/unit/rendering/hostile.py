@@ -19,6 +19,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import as_utf8, clean_text, escape, without_marks
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import say, show_figure, show_pictures, show_table
+from scenebook.notebook.grids import Bar
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 NAMED = (
@@ -143,7 +144,7 @@ def write_notebook(folder: Path, names: Sequence[str], monkeypatch: pytest.Monke
         show_table(pd.DataFrame({"n": names}), label="tbl:cells", caption="Cells")
         show_table(pd.DataFrame([range(len(unique))], columns=unique), label="tbl:header", caption="Header")
         images = [image] * len(names)
-        bars = [[(name, 0.5)] for name in names]
+        bars = [[Bar(name, 0.5)] for name in names]
         show_pictures(
             images, captions=list(names), label="fig:grid", caption="Grid", alt=names[0], columns=6, bars=bars
         )

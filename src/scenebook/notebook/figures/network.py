@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Patch
 
-from scenebook.core.wording import printable
+from scenebook.core.wording import count_noun, printable
 from scenebook.network.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.base import Display
 
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
-_LABELS = {
-    FROZEN: "frozen",
-    PARTLY: "partly trained",
-    TRAINED: "trained",
-    PLAIN: "no parameters",
-}
+_LABELS = {FROZEN: "frozen", PARTLY: "partly trained", TRAINED: "trained", PLAIN: "no parameters"}
 _BOX, _PITCH, _TOP, _LEGEND = 0.3, 0.39, 0.3, 0.3  # inches
 _CHAIN, _GAP = 3.0, 0.45
 _SIDE, _LANE = 1.5, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
@@ -29,15 +24,8 @@ _MOST_LAYERS = 14
 _TITLE, _DETAIL = 7.2, 6.5  # points
 
 
-@dataclass(frozen=True)
-class _Box:
-    """A box of the figure: two lines on its left, two on its right."""
-
-    title: str
-    detail: str
-    shape: str
-    weights: str
-    color: str
+_Lines = tuple[tuple[str, str], tuple[str, str]]
+"""The texts of a box: two lines, each with what stands on its left and on its right."""
 
 
 @dataclass(eq=False)
@@ -63,11 +51,6 @@ class NetworkDisplay(Display):
         """Whether the figure needs both columns."""
         return self.network.block is not None
 
-    @property
-    def texts(self) -> list[str]:
-        """All texts of the figure, after `plot`."""
-        return [text.get_text() for text in self.ax_.texts]
-
     def describe(self) -> str:
         stages = ", ".join(stage.title for stage in self.network.stages)
         block = self.network.block
@@ -90,22 +73,22 @@ class NetworkDisplay(Display):
         left = 0.05 if self.wide else (width - _CHAIN) / 2
         _write_title(ax, left, printable(self.network.name))
         pitch = self._height / len(self.network.stages)
-        self._draw_chain(ax, left, pitch)
-        if self.network.block is not None:
-            self._draw_block(ax, self.network.block, pitch)
-        _draw_legend(ax, self._colors())
-
-    def _colors(self) -> list[str]:
-        used = {_color(stage.layers) for stage in self.network.stages}
-        used |= {_color([layer]) for layer in _visible_layers(self.network.block)[1:] if layer is not None}
-        return [color for color in _LABELS if color in used]
-
-    def _draw_chain(self, ax: Axes, left: float, pitch: float) -> None:
         for number, stage in enumerate(self.network.stages):
             top = _TOP + number * pitch
-            _draw_box(ax, left, top, _CHAIN, _describe_stage(stage))
+            _draw_box(ax, left, top, _CHAIN, _color(stage.layers), _describe_stage(stage))
             if number:
-                _draw_arrow(ax, left + _CHAIN / 2, top - pitch + _BOX, left + _CHAIN / 2, top)
+                draw_arrow(ax, left + _CHAIN / 2, top - pitch + _BOX, left + _CHAIN / 2, top)
+        if self.network.block is not None:
+            self._draw_block(ax, self.network.block, pitch)
+        self._draw_legend(ax)
+
+    def _draw_legend(self, ax: Axes) -> None:
+        used = {_color(stage.layers) for stage in self.network.stages}
+        used |= {_color([layer]) for layer in _visible_layers(self.network.block)[1:] if layer is not None}
+        colors = {color: label for color, label in _LABELS.items() if color in used}
+        patches = [Patch(facecolor=color, edgecolor=style.GREY, label=label) for color, label in colors.items()]
+        looks = {"borderaxespad": 0, "handlelength": 1.2, "borderpad": 0.2}
+        ax.legend(handles=patches, loc="lower left", ncols=len(patches), **looks)
 
     def _draw_block(self, ax: Axes, block: ResidualBlock, chain_pitch: float) -> None:
         layers, height = _visible_layers(block), self._height
@@ -120,14 +103,15 @@ class NetworkDisplay(Display):
             half = _RING if layer is block.addition else _BOX / 2
             centre = top + _BOX / 2
             if layer is None:
-                ax.text(middle, centre, _note_hidden(block, layers), ha="center", va="center", size=_DETAIL)
+                hidden = f"{sum(one not in layers for one in block.main)} more layers"
+                ax.text(middle, centre, hidden, ha="center", va="center", size=_DETAIL)
             elif layer is block.addition:
                 _draw_addition(ax, middle, centre, layer)
             else:
-                box = _describe_layer(layer, source=number == 0, narrow=bool(block.shortcut))
-                _draw_box(ax, left, top, width, box)
+                lines = _describe_layer(layer, is_source=number == 0, narrow=bool(block.shortcut))
+                _draw_box(ax, left, top, width, _color([layer]) if number else PLAIN, lines)
             if number:
-                _draw_arrow(ax, middle, bottom, middle, centre - half)
+                draw_arrow(ax, middle, bottom, middle, centre - half)
             bottom = centre + half
         added = tops[layers.index(block.addition)]
         self._draw_shortcut(ax, block, left + width, right, tops[0], added, middle)
@@ -146,15 +130,15 @@ class NetworkDisplay(Display):
         start, end = top + _BOX / 2, bottom + _BOX / 2
         lane = (left + 0.15 + right) / 2 if block.shortcut else left + _LANE / 2
         ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9, zorder=0.5)
-        _draw_arrow(ax, lane, end, middle + _RING, end)
+        draw_arrow(ax, lane, end, middle + _RING, end)
         if not block.shortcut:
             ax.text(lane + 0.06, (start + end) / 2, "identity", size=_DETAIL, rotation=-90, va="center")
             return
         shown = block.shortcut[:4]
         for number, layer in enumerate(shown, start=1):
             y = start + (end - start) * number / (len(shown) + 1)
-            box = replace(_describe_layer(layer, narrow=True), weights="")
-            _draw_box(ax, left + 0.15, y - _BOX / 2, right - left - 0.15, box)
+            lines = (layer.name, ""), (layer.detail, "")
+            _draw_box(ax, left + 0.15, y - _BOX / 2, right - left - 0.15, _color([layer]), lines)
 
 
 def _visible_layers(block: ResidualBlock | None) -> list[LayerSummary | None]:
@@ -169,11 +153,6 @@ def _visible_layers(block: ResidualBlock | None) -> list[LayerSummary | None]:
     return [block.source, *main, *ending]
 
 
-def _note_hidden(block: ResidualBlock, layers: Sequence[LayerSummary | None]) -> str:
-    drawn = {layer for layer in layers if layer is not None}
-    return f"{sum(layer not in drawn for layer in block.main)} more layers"
-
-
 def _color(layers: Sequence[LayerSummary]) -> str:
     """Batch normalisation is never more than partly trained: its stored mean and variance are no trained weights."""
     parameters = sum(layer.parameters for layer in layers)
@@ -183,26 +162,23 @@ def _color(layers: Sequence[LayerSummary]) -> str:
     return FROZEN if not trained else TRAINED if trained == parameters else PARTLY
 
 
-def _describe_stage(stage: Stage) -> _Box:
-    parts = []
-    if stage.blocks:
-        parts.append(_plural(stage.blocks, "block"))
-    if stage.convolutions:
-        parts.append(_plural(stage.convolutions, "convolution"))
+def _describe_stage(stage: Stage) -> _Lines:
+    parts = [
+        count_noun(count, noun)
+        for count, noun in ((stage.blocks, "block"), (stage.convolutions, "convolution"))
+        if count
+    ]
     if not parts:
         parts = [detail for detail in dict.fromkeys(layer.detail for layer in stage.layers) if detail != stage.title]
-    color = _color(stage.layers)
-    return _Box(stage.title, ", ".join(parts), _shape_text(stage.output_shape), _count_text(stage), color)
+    return (stage.title, _shape_text(stage.output_shape)), (", ".join(parts), _count_text(stage))
 
 
-def _describe_layer(layer: LayerSummary, *, source: bool = False, narrow: bool = False) -> _Box:
+def _describe_layer(layer: LayerSummary, *, is_source: bool, narrow: bool) -> _Lines:
     """A narrow box has its shape on the second line and no number of parameters."""
-    detail, color, shape = layer.detail, _color([layer]), _shape_text(layer.output_shape)
-    if source:
-        detail, color = "enters the block", PLAIN
+    detail, shape = "enters the block" if is_source else layer.detail, _shape_text(layer.output_shape)
     if narrow:
-        return _Box(layer.name, detail, "", shape, color)
-    return _Box(layer.name, detail, shape, "" if source else _count_text(layer), color)
+        return (layer.name, ""), (detail, shape)
+    return (layer.name, shape), (detail, "" if is_source else _count_text(layer))
 
 
 def _count_text(part: Stage | LayerSummary) -> str:
@@ -213,36 +189,30 @@ def _count_text(part: Stage | LayerSummary) -> str:
     return f"{part.parameters:,} parameters"
 
 
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _shape_text(shape: Sequence[int | None]) -> str:
     """Writes `(38, 38, 256)` as `38 × 38 × 256`; an open size is a question mark."""
     return " × ".join("?" if size is None else f"{size}" for size in shape)
 
 
-def _draw_box(ax: Axes, left: float, top: float, width: float, box: _Box) -> None:
-    ax.add_patch(
-        FancyBboxPatch(
-            (left, top),
-            width,
-            _BOX,
-            boxstyle="round,pad=0,rounding_size=0.04",
-            facecolor=box.color,
-            edgecolor=style.GREY,
-            linewidth=0.6,
-        )
-    )
-    if not box.detail and not box.weights:
-        _write_pair(ax, left, width, top + _BOX / 2, box.title, box.shape, _TITLE)
+def add_box(ax: Axes, left: float, top: float, width: float, height: float, color: str) -> None:
+    """Adds a rounded box; all sizes in the units of the axes."""
+    looks: Any = {"boxstyle": "round,pad=0,rounding_size=0.04", "edgecolor": style.GREY, "linewidth": 0.6}
+    ax.add_patch(FancyBboxPatch((left, top), width, height, facecolor=color, **looks))
+
+
+def _draw_box(ax: Axes, left: float, top: float, width: float, color: str, lines: _Lines) -> None:
+    add_box(ax, left, top, width, _BOX, color)
+    upper, lower = lines
+    if not any(lower):
+        _write_pair(ax, left, width, top + _BOX / 2, upper, _TITLE)
         return
-    _write_pair(ax, left, width, top + 0.10, box.title, box.shape, _TITLE)
-    _write_pair(ax, left, width, top + 0.215, box.detail, box.weights, _DETAIL)
+    _write_pair(ax, left, width, top + 0.10, upper, _TITLE)
+    _write_pair(ax, left, width, top + 0.215, lower, _DETAIL)
 
 
-def _write_pair(ax: Axes, left: float, width: float, y: float, start: str, end: str, size: float) -> None:
+def _write_pair(ax: Axes, left: float, width: float, y: float, texts: tuple[str, str], size: float) -> None:
     """Writes two texts at both ends of a line; the first gives way."""
+    start, end = texts
     room = width - 0.12 - (style.text_width(end, size) + 0.08 if end else 0)
     ax.text(left + 0.06, y, style.fit(printable(start), room, size), size=size, va="center")
     if end:
@@ -250,14 +220,8 @@ def _write_pair(ax: Axes, left: float, width: float, y: float, start: str, end: 
 
 
 def _write_title(ax: Axes, left: float, text: str) -> None:
-    ax.text(
-        left,
-        _TOP - 0.14,
-        style.fit(text, 0.9 * _CHAIN, style.FONT_SIZE),
-        size=style.FONT_SIZE,
-        weight="bold",
-        va="center",
-    )
+    fitted = style.fit(text, 0.9 * _CHAIN, style.FONT_SIZE)
+    ax.text(left, _TOP - 0.14, fitted, size=style.FONT_SIZE, weight="bold", va="center")
 
 
 def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:
@@ -268,21 +232,7 @@ def _draw_addition(ax: Axes, x: float, y: float, layer: LayerSummary) -> None:
     ax.text(x + 0.14, y - 0.07, style.fit(printable(layer.name), 1.2, _TITLE), size=_TITLE, va="center")
 
 
-def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
-    ax.annotate(
-        "",
-        xy=(x1, y1),
-        xytext=(x0, y0),
-        arrowprops={
-            "arrowstyle": "-|>,head_length=0.25,head_width=0.12",
-            "color": style.INK,
-            "linewidth": 0.9,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
-    )
-
-
-def _draw_legend(ax: Axes, colors: Sequence[str]) -> None:
-    patches = [Patch(facecolor=color, edgecolor=style.GREY, label=_LABELS[color]) for color in colors]
-    ax.legend(handles=patches, loc="lower left", ncols=len(patches), borderaxespad=0, handlelength=1.2, borderpad=0.2)
+def draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float, **looks: Any) -> None:
+    """Draws an arrow from `(x0, y0)` to `(x1, y1)`; `looks` are further properties of its line."""
+    looks |= {"arrowstyle": "-|>,head_length=0.25,head_width=0.12", "color": style.INK, "linewidth": 0.9}
+    ax.annotate("", xy=(x1, y1), xytext=(x0, y0), arrowprops={**looks, "shrinkA": 0, "shrinkB": 0})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,55 +10,42 @@ import pandas as pd
 from scenebook.core.wording import count_noun, format_share, join_names, name_file, shorten
 from scenebook.data.audit.labels import FOLDS
 
-Sentences = list[tuple[str, dict[str, Any]]]
+_Sentences = Iterator[tuple[str, dict[str, Any]]]
 _MOST_NAMES = 12
 _LABEL_CHARACTERS = 24
 
 
-def tell_duplicates(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on the duplicates and on what was done about them."""
+def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
+    """Yields sentences on the duplicates and on what was done about them."""
     groups = findings["duplicate_groups"]
     if not groups:
-        return [
-            ("No image occurs twice: each was compared with every other one, and with its mirror image, for copies "
-             "that were saved, scaled or cut anew.", {})
-        ]  # fmt: skip
-    said: Sentences = [
-        (
-            "{images} of {all:,} occur more than once, in {groups}: {exact} of files with the same bytes, {near} "
-            "of images that were saved, scaled, cut or mirrored anew.",
-            {
-                "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
-                "all": findings["images"],
-                "groups": count_noun(len(groups), "group"),
-                "exact": sum(group["exact"] for group in groups),
-                "near": sum(not group["exact"] for group in groups),
-            },
-        )
-    ]
-    conflicts = [group for group in groups if group["across_classes"]]
+        text = "No image occurs twice: each was compared with every other one, and with its mirror image, for copies "
+        yield text + "that were saved, scaled or cut anew.", {}
+        return
+    exact = sum(group["exact"] for group in groups)
+    text = "{images} of {all:,} occur more than once, in {groups}: {exact} of files with the same bytes, {near} "
+    yield (
+        text + "of images that were saved, scaled, cut or mirrored anew.",
+        {
+            "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
+            "all": findings["images"],
+            "groups": count_noun(len(groups), "group"),
+            "exact": exact,
+            "near": len(groups) - exact,
+        },
+    )
+    conflicts = sum(bool(group["across_classes"]) for group in groups)
     if conflicts:
-        said.append(
-            (
-                "{conflicts} two classes or more: at least one of the labels is wrong, and no network can get both "
-                "right.",
-                {"conflicts": count_noun(len(conflicts), "group holds", "groups hold")},
-            )
-        )
-    said.append(_tell_splits(findings))
-    large = [group for group in groups if group["large"]]
+        text = "{conflicts} two classes or more: at least one of the labels is wrong, and no network can get both "
+        yield text + "right.", {"conflicts": count_noun(conflicts, "group holds", "groups hold")}
+    yield _tell_splits(findings)
+    large = [len(group["paths"]) for group in groups if group["large"]]
     if large:
-        said.append(
-            (
-                "{groups} so large, up to {most:,} images, that it is no accident: frames of a film, say, or "
-                "placeholders for missing images. Only those with the same bytes were kept together in one split.",
-                {
-                    "groups": count_noun(len(large), "group is", "groups are"),
-                    "most": max(len(group["paths"]) for group in large),
-                },
-            )
+        text = (
+            "{groups} so large, up to {most:,} images, that it is no accident: frames of a film, say, or "
+            "placeholders for missing images. Only those with the same bytes were kept together in one split."
         )
-    return said
+        yield text, {"groups": count_noun(len(large), "group is", "groups are"), "most": max(large)}
 
 
 def _tell_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -68,16 +55,13 @@ def _tell_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if not straddling:
         return "Every group was kept in one split, so that nothing is tested on an image that was learned.", {}
     if not seen:
-        return "{groups} training and validation, which flatters the validation accuracy.", {
-            "groups": count_noun(straddling, "group straddles", "groups straddle")
-        }
+        groups = count_noun(straddling, "group straddles", "groups straddle")
+        return "{groups} training and validation, which flatters the validation accuracy.", {"groups": groups}
+    groups = count_noun(straddling, "group straddles splits", "groups straddle splits")
     return (
         "{groups}. The splits stay as they are, but {seen} in training or validation, and a network that remembers it "
         "is rewarded for that. The accuracy is therefore given with and without such images.",
-        {
-            "groups": count_noun(straddling, "group straddles splits", "groups straddle splits"),
-            "seen": count_noun(seen, "test image has a copy", "test images have a copy"),
-        },
+        {"groups": groups, "seen": count_noun(seen, "test image has a copy", "test images have a copy")},
     )
 
 
@@ -111,58 +95,41 @@ _TRAITS = {
 }
 
 
-def tell_odd_images(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on images that are dark, light, blurry, grey, nearly empty, or of an odd size or shape."""
+def tell_odd_images(findings: dict[str, Any]) -> _Sentences:
+    """Yields sentences on images that are dark, light, blurry, grey, nearly empty, or of an odd size or shape."""
     found = {name: record["images"] for name, record in findings["odd_images"].items() if record["images"]}
-    said: Sentences = []
     if findings["common_traits"]:
         traits = join_names([_TRAITS[name][0] for name in findings["common_traits"]])
-        said.append(("Most images are {traits}: that is how these data are, and so not odd.", {"traits": traits}))
+        yield "Most images are {traits}: that is how these data are, and so not odd.", {"traits": traits}
     if found:
         counted = [f"{count:,} {_TRAITS[name][0]} ({_TRAITS[name][1]})" for name, count in found.items()]
-        text = "Some images stand out, as [@tbl:odd] counts and [@fig:odd] shows: {found}."
-        said.append((text, {"found": "; ".join(counted)}))
+        yield (
+            "Some images stand out, as [@tbl:odd] counts and [@fig:odd] shows: {found}.",
+            {"found": "; ".join(counted)},
+        )
     else:
         *others, last = (_TRAITS[name][0] for name in findings["odd_images"])
-        said.append(("No image is {traits}.", {"traits": f"{', '.join(others)} or {last}"}))
-    return said
+        yield "No image is {traits}.", {"traits": f"{', '.join(others)} or {last}"}
 
 
-def tell_giveaways(findings: dict[str, Any]) -> Sentences:
-    """Returns sentences on classes that their average colour or size alone gives away."""
-    warnings: Sentences = []
-    plain: Sentences = []
-    for giveaway in findings["giveaways"]:
+def tell_giveaways(findings: dict[str, Any]) -> _Sentences:
+    """Yields sentences on classes that their average colour or size alone gives away, warnings first."""
+    told = {"colour": "The average colour of an image", "size": "The width and height of a file"}
+    for giveaway in sorted(findings["giveaways"], key=lambda one: not one["classes"]):
         values = {"accuracy": giveaway["balanced_accuracy"], "chance": giveaway["chance"]}
-        told = _TOLD[giveaway["feature"]]
-        if giveaway["classes"]:
-            named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
-            warnings.append(
-                (
-                    "**Warning:** " + told + " is enough to recognise {classes}, and a network may learn no more than "
-                    "that. In brackets stands how often an image of the class ranks above one of another by it. A "
-                    "classifier that sees nothing else is right for {accuracy:.0%} of the images of a class, on "
-                    "average; guessing would be for {chance:.0%}.",
-                    {**values, "classes": _name_some(named)},
-                )
-            )
-        else:
-            plain.append(
-                (
-                    told + " alone gives no class away for sure: a classifier that sees nothing else is right for "
-                    "{accuracy:.0%} of the images of a class, on average; guessing would be for {chance:.0%}.",
-                    values,
-                )
-            )
-    return warnings + plain
-
-
-_TOLD = {"colour": "The average colour of an image", "size": "The width and height of a file"}
-
-
-def _name_some(names: list[str]) -> str:
-    rest = [f"{len(names) - _MOST_NAMES:,} more"] if len(names) > _MOST_NAMES else []
-    return join_names(names[:_MOST_NAMES] + rest)
+        right = "right for {accuracy:.0%} of the images of a class, on average; guessing would be for {chance:.0%}."
+        if not giveaway["classes"]:
+            text = " alone gives no class away for sure: a classifier that sees nothing else is "
+            yield told[giveaway["feature"]] + text + right, values
+            continue
+        text = (
+            " is enough to recognise {classes}, and a network may learn no more than that. In brackets stands how "
+            "often an image of the class ranks above one of another by it. A classifier that sees nothing else is "
+        )
+        named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
+        rest = [f"{len(named) - _MOST_NAMES:,} more"] if len(named) > _MOST_NAMES else []
+        classes = join_names(named[:_MOST_NAMES] + rest)
+        yield f"**Warning:** {told[giveaway['feature']]}{text}{right}", {**values, "classes": classes}
 
 
 def caption_label_issue(issue: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,57 +15,39 @@ _MOST_LISTED = 12
 """So many names are listed in a sentence; of more, the rest is counted."""
 
 
-def tell_found(found: FoundImages) -> list[tuple[str, dict[str, Any]]]:
-    """Returns sentences with fields, and the values of the fields, on everything that was not simply used.
+def tell_found(found: FoundImages) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields sentences with fields, and the values of the fields, on everything that was not simply used.
 
     Nothing is said of what does not occur. What was set aside stands in a table of its own.
     """
-    said: list[tuple[str, dict[str, Any]]] = []
     if found.source.suffix.lower() == LIST_SUFFIX:
-        repeated = count_noun(found.repeated, "row of it repeats", "rows of it repeat")
         text = "Which images there are, and their classes, was read from the list {list}."
         text += " {repeated} another and {count} once." if found.repeated else ""
-        values = {
-            "list": found.source.name,
-            "repeated": repeated,
-            "count": "counts" if found.repeated == 1 else "count",
-        }
-        said.append((text, values))
+        repeated = count_noun(found.repeated, "row of it repeats", "rows of it repeat")
+        count = "counts" if found.repeated == 1 else "count"
+        yield text, {"list": found.source.name, "repeated": repeated, "count": count}
     if found.drawn_from is not None:
-        said.append(
-            (
-                "Of {listed:,} images {drawn:,} were taken class by class, at random: the setting max\\_per\\_class "
-                "limits their number.",
-                {"listed": found.drawn_from, "drawn": len(found.images)},
-            )
-        )
+        text = "Of {listed:,} images {drawn:,} were taken class by class, at random: the setting max\\_per\\_class "
+        yield text + "limits their number.", {"listed": found.drawn_from, "drawn": len(found.images)}
     if found.merged:
         merged = (f"{label} (from {join_names(names)})" for label, names in found.merged.items())
-        said.append(("The class map makes one class of several: {merged}.", {"merged": _list(merged)}))
+        yield "The class map makes one class of several: {merged}.", {"merged": _list(merged)}
     if found.left_out:
         left = (f"{label} ({count_noun(count, 'image')})" for label, count in found.left_out.items())
-        said.append(("The class map leaves out: {left}.", {"left": _list(left)}))
+        yield "The class map leaves out: {left}.", {"left": _list(left)}
     if found.similar_names:
-        similar = (join_names(names) for names in found.similar_names)
-        said.append(
-            (
-                "Some names of classes look alike, because they differ only in upper and lower case or in how their "
-                "letters are stored: {similar}. They are kept apart here; a class map makes one class of them.",
-                {"similar": _list(similar)},
-            )
+        text = (
+            "Some names of classes look alike, because they differ only in upper and lower case or in how their "
+            "letters are stored: {similar}. They are kept apart here; a class map makes one class of them."
         )
+        yield text, {"similar": _list(map(join_names, found.similar_names))}
     if found.ignored_folders:
-        said.append(
-            (
-                "Not used, because only the folders for training and testing hold labelled images: {folders}.",
-                {"folders": _list(found.ignored_folders)},
-            )
-        )
+        text = "Not used, because only the folders for training and testing hold labelled images: {folders}."
+        yield text, {"folders": _list(found.ignored_folders)}
     if found.passed_over:
         passed = (f"{what} ({count:,})" for what, count in found.passed_over.items())
         text = "Passed over, as what is hidden or left behind by operating systems always is: {passed}."
-        said.append((text, {"passed": _list(passed)}))
-    return said
+        yield text, {"passed": _list(passed)}
 
 
 def _list(texts: Iterable[str]) -> str:
@@ -88,8 +70,6 @@ _ORIGINS = {
     INTEL: "They are photographs of landscapes and towns around the world, which Intel published for a competition on "
     "image classification and which Kaggle keeps.",
 }
-
-
 _UNKNOWN = "They were given to the program, which knows of their origin only what their files and folders say."
 
 

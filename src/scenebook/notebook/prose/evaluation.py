@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenebook.core.run_files import CLASSIFICATION_REPORT, CONFUSION_MATRIX, PER_CLASS, SPLITS
-from scenebook.core.sentences import Sourced
+from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import count_noun, format_share, join_names, name_file
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score, compute_proportion
@@ -20,6 +21,8 @@ from scenebook.evaluation.metrics.report import (
     round_down,
 )
 
+_ClassScores = Mapping[str, Mapping[str, Score | None]]
+"""Of each class, by the kind of score: precision, recall, f1."""
 _FEW = 30
 """With so many test images, the interval of a class's recall is up to a third wide; with fewer, wider."""
 _MOST_NAMES = 4
@@ -52,26 +55,18 @@ def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
     return sentence + ". This is the figure to go by: the first one counts memorised images."
 
 
-def tell_cautions(counts: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
-    """Returns sentences for `say`, each with its values; none where there is nothing to be careful about.
+def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
+    """Yields sentences for `say`, each with its values; none where there is nothing to be careful about.
 
     Args:
         counts: Images a class (rows) a split (columns `train`, `validation`, `test`).
     """
-    return [*_tell_shares(counts), *_tell_missing(counts), *_tell_few(counts)]
-
-
-def _tell_shares(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    shares = counts / counts.sum()
     for split, consequence in _CONSEQUENCES.items():
         differing = find_unlike_shares(counts, split)
         if differing:
-            shares = counts / counts.sum()
-            values = {
-                "name": differing[0],
-                "here": shares[split].to_dict()[differing[0]],
-                "there": shares["train"].to_dict()[differing[0]],
-                "differing": len(differing),
-            }
+            here, there = (shares[name].to_dict()[differing[0]] for name in (split, "train"))
+            values = {"name": differing[0], "here": here, "there": there, "differing": len(differing)}
             others = "; {differing} classes differ by more than a quarter" if len(differing) > 1 else ""
             sentence = (
                 f"The {split} images are not divided among the classes as the training images are: {{name}} has "
@@ -80,31 +75,28 @@ def _tell_shares(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]
             )
             origin = f"{SPLITS}: shares of that class in {split} and train"
             yield sentence, Sourced(values, origins=dict.fromkeys(values, origin))
-
-
-def _tell_missing(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
     missing = list(counts.index[counts["test"] == 0])
     if missing:
         sentence = "Without test images: {missing}. Nothing is known of how well these are recognised, and the "
-        yield sentence + "averages leave them out.", {"missing": _name_few_classes(missing)}
+        yield sentence + "averages leave them out.", Sourced({"missing": _name_few_classes(missing)})
+    few = counts["test"][counts["test"].between(1, _FEW - 1)].sort_values(kind="stable")
+    if len(few):
+        yield _tell_few(few, is_all=len(few) == len(counts))
 
 
-def _tell_few(counts: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    tested = counts["test"][counts["test"] > 0].sort_values(kind="stable")
-    few = tested[tested < _FEW]
-    if not len(few):
-        return
+def _tell_few(few: pd.Series, *, is_all: bool) -> Sentence:
+    """Returns the sentence on classes with few test images, given in ascending order."""
     values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": _FEW}
     origins = dict.fromkeys(["least", "most"], f"{SPLITS}: rows of a class whose split is test")
     sized = "{least}" if values["least"] == values["most"] else "{least} to {most}"
     images = "image" if values["most"] == 1 else "images"
-    which = "Each class has" if len(few) == len(counts) else "{few} {have}"
+    which = "Each class has" if is_all else "{few} {have}"
     values["few"], values["have"] = _name_few_classes(list(few.index)), "has" if len(few) == 1 else "have"
     sentence = (
         f"{which} only {sized} test {images}. With fewer than {{limit}} a class, one image more or less that is "
         "right moves its scores by several points: go by the intervals, not by the scores."
     )
-    yield sentence, Sourced(values, origins=origins)
+    return sentence, Sourced(values, origins=origins)
 
 
 def _name_few_classes(names: list[str]) -> str:
@@ -114,12 +106,12 @@ def _name_few_classes(names: list[str]) -> str:
     return f"{', '.join(names[:_MOST_NAMES])} and {more}"
 
 
-def tell_confusions(matrix: pd.DataFrame) -> tuple[str, Mapping[str, Any]]:
+def tell_confusions(matrix: pd.DataFrame) -> Sentence:
     """Returns the sentences on the most frequent errors, each with the interval of its share, for `say`."""
     counts = matrix.to_numpy()
     total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
     if not errors:
-        return "In [@fig:confusion] every image is on the diagonal.", {}
+        return "In [@fig:confusion] every image is on the diagonal.", Sourced({})
     listed = list_confusions(matrix, most=counts.size)
     shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
     of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
@@ -150,9 +142,7 @@ def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
     if len(listed) == 1:
         return "All errors are of one kind"
     if listed[0][2] == 1:
-        return (
-            "No two are of the same kind; some of them" if len(listed) > MOST_KINDS else "No two are of the same kind"
-        )
+        return f"No two are of the same kind{'; some of them' if len(listed) > MOST_KINDS else ''}"
     return "Most frequent" if len(listed) > MOST_KINDS else "The kinds of error, most frequent first"
 
 
@@ -163,11 +153,12 @@ def tell_error(row: Mapping[str, Any]) -> str:
     )
 
 
-def tell_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tuple[str, Mapping[str, Any]]:
+def tell_intervals(class_scores: _ClassScores) -> Sentence:
     """Returns the sentence on the widest interval and on what is missing, for `say`."""
     known = [(name, kind, score) for name, of in class_scores.items() for kind, score in of.items() if score]
-    name, kind, widest = max(known, key=lambda entry: _width(entry[2]))
-    tied = sum(_width(score) == _width(widest) for *_, score in known) > 1
+    widths = [score["high"] - score["low"] for *_, score in known]
+    name, kind, widest = known[int(np.argmax(widths))]
+    tied = widths.count(max(widths)) > 1
     sentence = (
         "The widest interval of a class in [@tbl:intervals] is {widest.low:.2f} to {widest.high:.2f}, that of the "
         f"{'F1' if kind == 'f1' else kind} of {{name}}{' and of others' if tied else ''}."
@@ -178,13 +169,7 @@ def tell_intervals(class_scores: Mapping[str, Mapping[str, Score | None]]) -> tu
     return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
 
 
-def _width(score: Score) -> float:
-    return score["high"] - score["low"]
-
-
-def tell_report(
-    report: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]]
-) -> tuple[str, Mapping[str, Any]]:
+def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
     """Returns the sentences on the best and the worst class and on classes that are never predicted, for `say`.
 
     Classes whose F1 is the same in the table are named together.
@@ -200,39 +185,30 @@ def tell_report(
     elif len(best) == len(tested):
         sentence = "The {k} classes in [@tbl:report] have the same F1 ({best_f1:.2f})."
     else:
+        are = ["is" if len(classes) == 1 else "are" for classes in (best, worst)]
         sentence = (
-            f"By F1 in [@tbl:report], {{best}} {_be(best)} recognised best ({{best_f1:.2f}}) and {{worst}} "
-            f"{'' if len(best) == len(worst) == 1 else _be(worst) + ' '}worst ({{worst_f1:.2f}}). "
-            + _tell_chance(best, worst, class_scores, len(tested))
+            f"By F1 in [@tbl:report], {{best}} {are[0]} recognised best ({{best_f1:.2f}}) and {{worst}} "
+            f"{'' if are == ['is', 'is'] else are[1] + ' '}worst ({{worst_f1:.2f}}). "
+        )
+        high, low = (
+            [score for name in classes["class"] if (score := class_scores[name]["f1"])] for classes in (best, worst)
+        )
+        sentence += (
+            "That difference is hardly due to the choice of test images."
+            if compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
+            else "Chance alone may put as much between the best and the worst of {k} classes: other test images may "
+            "give another order."
         )
     if never:
         sentence += (
             " Never predicted, and so without a precision: {never}. In the averages this counts as a precision of 0."
         )
     names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
-    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{CLASSIFICATION_REPORT}, f1 of that class") | {
-        "k": f"{CLASSIFICATION_REPORT}, support above 0"
-    }
+    origins = dict.fromkeys(["best_f1", "worst_f1"], f"{CLASSIFICATION_REPORT}, f1 of that class")
+    origins["k"] = f"{CLASSIFICATION_REPORT}, support above 0"
     return sentence, Sourced({**values, **names}, origins=origins)
-
-
-def _be(classes: pd.DataFrame) -> str:
-    return "is" if len(classes) == 1 else "are"
 
 
 def _name_few(classes: pd.DataFrame) -> str:
     names = list(classes["class"])
     return join_names(names) if len(names) <= _MOST_EXTREMES else f"{len(names)} classes"
-
-
-def _tell_chance(
-    best: pd.DataFrame, worst: pd.DataFrame, class_scores: Mapping[str, Mapping[str, Score | None]], k: int
-) -> str:
-    high = [score for name in best["class"] if (score := class_scores[name]["f1"])]
-    low = [score for name in worst["class"] if (score := class_scores[name]["f1"])]
-    if compute_extremes_p(high, low, k) < SIGNIFICANT:
-        return "That difference is hardly due to the choice of test images."
-    return (
-        "Chance alone may put as much between the best and the worst of {k} classes: other test images may give "
-        "another order."
-    )

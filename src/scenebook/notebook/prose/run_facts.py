@@ -52,32 +52,22 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     history = run_dir.read_csv(HISTORY).iloc[-1]
     matrix = run_dir.read_matrix(CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
+    backbone = name_backbone(recipe["backbone"], recipe["weights"])
+    of_classes = matrix.to_numpy().sum(axis=1)
     facts = {
-        "name": classes["name"],
-        "kind": classes["kind"],
-        "k": len(classes["classes"]),
-        "backbone": name_backbone(recipe["backbone"], recipe["weights"]),
-        "epochs": count_noun(recipe["epochs"], "epoch"),
-        "base_layers": count_noun(recipe["trainable_base_layers"], "layer"),
-        **splits,
-        "confusion": tell_commonest_error(matrix),
-        "train_accuracy": float(history["accuracy"]),
-        "augmented": make_settings(recipe).is_augmented,
-        "majority": float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum()),
+        "name": (classes["name"], f"{CLASSES}: name"),
+        "kind": (classes["kind"], f"{CLASSES}: kind"),
+        "k": (len(classes["classes"]), f"{CLASSES}: number of classes"),
+        "backbone": (backbone, f"{RECIPE}: backbone, weights"),
+        "epochs": (count_noun(recipe["epochs"], "epoch"), f"{RECIPE}: epochs"),
+        "base_layers": (count_noun(recipe["trainable_base_layers"], "layer"), f"{RECIPE}: trainable_base_layers"),
+        **{split: (count, f"{SPLITS}: rows whose split is {split}") for split, count in splits.items()},
+        "confusion": (tell_commonest_error(matrix), f"{CONFUSION_MATRIX}: largest cell off the diagonal"),
+        "train_accuracy": (float(history["accuracy"]), f"{HISTORY}: accuracy in the last row"),
+        "augmented": (make_settings(recipe).is_augmented, f"{RECIPE}: settings of the augmentation"),
+        "majority": (float(of_classes.max() / of_classes.sum()), f"{CONFUSION_MATRIX}: share of the largest row"),
     }
-    origins = {
-        "name": f"{CLASSES}: name",
-        "kind": f"{CLASSES}: kind",
-        "k": f"{CLASSES}: number of classes",
-        "backbone": f"{RECIPE}: backbone, weights",
-        "epochs": f"{RECIPE}: epochs",
-        "base_layers": f"{RECIPE}: trainable_base_layers",
-        **{split: f"{SPLITS}: rows whose split is {split}" for split in splits},
-        "confusion": f"{CONFUSION_MATRIX}: largest cell off the diagonal",
-        "train_accuracy": f"{HISTORY}: accuracy in the last row",
-        "majority": f"{CONFUSION_MATRIX}: share of the largest row",
-    }
-    return Sourced(facts, origins=origins)
+    return Sourced.from_pairs(facts)
 
 
 def collect_points(scores: Mapping[str, Any]) -> Sourced:

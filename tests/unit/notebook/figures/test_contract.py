@@ -15,33 +15,29 @@ import pytest
 from scenebook.network.backbones import build_backbone
 from scenebook.notebook import figures
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.ablations import AblationHistoriesDisplay
+from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
 from scenebook.notebook.figures.base import Display
+from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from scenebook.notebook.figures.classes import ClassCountsDisplay
 from scenebook.notebook.figures.confusion import ConfusionDisplay
-from scenebook.notebook.figures.coverage import CoverageDisplay
-from scenebook.notebook.figures.differences import AblationDifferencesDisplay
-from scenebook.notebook.figures.frozen_layers import CutDisplay, Part
+from scenebook.notebook.figures.frozen_layers import CutDisplay
 from scenebook.notebook.figures.histories import HistoryDisplay
 from scenebook.notebook.figures.network import NetworkDisplay
 from scenebook.notebook.figures.projection import ProjectionDisplay
-from scenebook.notebook.figures.reliability import ReliabilityDisplay
-from tests.unit.notebook.figures.test_ablations import make_panels
+from tests.unit.notebook.figures.test_ablations import make_panels, make_row
+from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts
-from tests.unit.notebook.figures.test_coverage import make_curve
-from tests.unit.notebook.figures.test_differences import make_row
 from tests.unit.notebook.figures.test_network import draw
 from tests.unit.notebook.figures.test_projection import make_display
-from tests.unit.notebook.figures.test_reliability import make_bins
 
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5], "val_loss": [0.8, 0.6]})
 EXAMPLES: dict[type[Display], Callable[[], Display]] = {
-    AblationHistoriesDisplay: lambda: AblationHistoriesDisplay.from_panels(make_panels(3)),
-    AblationDifferencesDisplay: lambda: AblationDifferencesDisplay.from_rows([make_row(), make_row(0.05)]),
+    AblationHistoriesDisplay: lambda: AblationHistoriesDisplay.from_summaries(make_panels(3)),
+    AblationDifferencesDisplay: lambda: AblationDifferencesDisplay.from_summaries([make_row(), make_row(0.05)]),
     ClassCountsDisplay: lambda: ClassCountsDisplay.from_counts(make_counts(3)),
     ConfusionDisplay: lambda: ConfusionDisplay.from_matrix(np.array([[4, 1], [0, 5]]), ["cat", "dog"]),
     CoverageDisplay: lambda: CoverageDisplay.from_curve(make_curve(100)),
-    CutDisplay: lambda: CutDisplay.from_parts(Part(172, 23_000), Part(1, 6_300), [(5, 5, 2048)]),
+    CutDisplay: lambda: CutDisplay.from_parts((172, 23_000), (1, 6_300), [(5, 5, 2048)]),
     HistoryDisplay: lambda: HistoryDisplay.from_history(HISTORY),
     NetworkDisplay: lambda: draw(build_backbone("embedded", weights="random", image_size=64)),
     ProjectionDisplay: make_display,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def collect(splits: pd.DataFrame, duplicates: DuplicateGroups, **more: Any) -> d
     )
 
 
-def read(sentences: list[tuple[str, dict[str, Any]]]) -> str:
+def read(sentences: Iterable[tuple[str, dict[str, Any]]]) -> str:
     return " ".join(sentence.format(**values) for sentence, values in sentences)
 
 
@@ -92,7 +93,7 @@ def test_a_giveaway_is_a_warning_and_none_is_a_plain_sentence() -> None:
     assert warning[0].startswith("**Warning:** The width and height of a file is enough")
     assert warning[1]["classes"] == "cat (0.98)"
     assert "gives no class away" in plain[0]
-    assert tell_giveaways({"giveaways": []}) == []
+    assert not list(tell_giveaways({"giveaways": []}))
 
 
 def test_the_audit_says_what_is_missing_and_what_was_set_aside(

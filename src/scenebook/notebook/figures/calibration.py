@@ -1,0 +1,161 @@
+"""What confidence is worth: accuracy by confidence, and accuracy against the share of images that are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from scenebook.core.errors import InputError
+from scenebook.notebook.figures import style
+from scenebook.notebook.figures.base import Display
+
+_BIN_COLUMNS = ["from", "to", "n", "right", "confidence", "accuracy", "low", "high"]
+_CURVE_COLUMNS = ["n", "coverage", "accuracy", "low", "high"]
+_LEAST_IMAGES = 20
+_MOST_POINTS = 150
+_DESCRIBED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+
+
+@dataclass(eq=False)
+class ReliabilityDisplay(Display):
+    """Accuracy by bins of confidence, with Wilson's intervals, over the number of images in each bin.
+
+    Attributes:
+        bins: A row a bin that holds images.
+        bins_after: The same after a correction, drawn beside it, or `None`.
+        ax_: The axes of the accuracies and those of the counts, after `plot`.
+    """
+
+    bins: pd.DataFrame
+    bins_after: pd.DataFrame | None
+
+    _grid: ClassVar = {"nrows": 2, "sharex": True, "height_ratios": [3, 1]}
+
+    @classmethod
+    def from_bins(cls, bins: pd.DataFrame, bins_after: pd.DataFrame | None = None) -> Self:
+        """Returns the display of one or two tables.
+
+        Args:
+            bins: A row a bin that holds images: from, to, n, right, confidence, accuracy, low, high, as
+                `compute_reliability_bins` gives them.
+            bins_after: The same after a correction, or `None`.
+
+        Raises:
+            InputError: There is no bin, or a column is missing.
+        """
+        for table in (bins, bins_after):
+            if table is not None and (table.empty or not set(_BIN_COLUMNS) <= set(table.columns)):
+                raise InputError(
+                    f"Expected at least one bin, with the columns {', '.join(_BIN_COLUMNS)}.",
+                    received={"columns": list(table.columns), "bins": len(table)},
+                )
+        return cls(bins, bins_after)
+
+    def describe(self) -> str:
+        text = f"Accuracy by confidence: {_list_bins(self.bins)}."
+        return text if self.bins_after is None else f"{text} With the temperature: {_list_bins(self.bins_after)}."
+
+    def _size(self) -> tuple[float, float]:
+        return style.COLUMN_WIDTH, 3.1
+
+    def _draw(self) -> None:
+        ax, counts_ax = self.ax_
+        ax.plot([0, 1], [0, 1], ":", color=style.GREY, linewidth=1, label="calibrated")
+        _draw_bins(ax, self.bins, "o", style.BLUE, "as trained")
+        if self.bins_after is None:
+            _draw_counts(counts_ax, self.bins, style.BLUE, width=0.84, offset=-0.5)
+        else:
+            _draw_bins(ax, self.bins_after, "s", style.ORANGE, "with temperature")
+            _draw_counts(counts_ax, self.bins, style.BLUE, width=0.42, offset=-1)
+            _draw_counts(counts_ax, self.bins_after, style.ORANGE, width=0.42, offset=0, hatch="////")
+        ax.set(xlim=(0, 1.02), ylim=(0, 1.03), ylabel="accuracy")
+        counts_ax.set(xlabel="confidence", ylabel="images")
+        for axis in (ax.yaxis, counts_ax.xaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        counts_ax.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
+        counts_ax.yaxis.set_major_formatter("{x:,.0f}")
+        ax.grid()
+        counts_ax.grid(axis="x")
+        style.put_legend_on_top(ax, columns=3, columnspacing=1.0, handlelength=1.2, handletextpad=0.4)
+
+
+def _draw_bins(ax: Axes, bins: pd.DataFrame, marker: str, color: str, label: str) -> None:
+    reach = [(bins["accuracy"] - bins["low"]).clip(lower=0), (bins["high"] - bins["accuracy"]).clip(lower=0)]
+    looks: Any = {"elinewidth": 0.8, "capsize": 2, "capthick": 0.8}
+    ax.errorbar(bins["confidence"], bins["accuracy"], reach, fmt=marker, color=color, label=label, **looks)
+
+
+def _draw_counts(ax: Axes, bins: pd.DataFrame, color: str, *, width: float, offset: float, hatch: str = "") -> None:
+    """Draws bars as wide as a share of their bins; `offset`, in widths, is where they begin, from the bin's middle."""
+    widths = (bins["to"] - bins["from"]) * width
+    left = (bins["from"] + bins["to"]) / 2 + widths * offset
+    ax.bar(left, bins["n"], widths, align="edge", color=color, hatch=hatch, edgecolor="white")
+
+
+def _list_bins(bins: pd.DataFrame) -> str:
+    return "; ".join(
+        f"confidence {row['from']:.0%} to {row['to']:.0%}: {row['accuracy']:.0%} of {int(row['n']):,} right"
+        for _, row in bins.iterrows()
+    )
+
+
+@dataclass(eq=False)
+class CoverageDisplay(Display):
+    """The accuracy on the images that a network is surest of, by how many these are, with its interval.
+
+    The first few images say next to nothing and are left out; of many points some are drawn.
+
+    Attributes:
+        curve: The rows that are drawn.
+    """
+
+    curve: pd.DataFrame
+
+    @classmethod
+    def from_curve(cls, curve: pd.DataFrame) -> Self:
+        """Returns the display of a curve.
+
+        Args:
+            curve: A row a threshold, coverage rising to 1: n, coverage, accuracy, low, high, as `compute_coverage`
+                gives them.
+
+        Raises:
+            InputError: There is no row, or a column is missing.
+        """
+        if curve.empty or not set(_CURVE_COLUMNS) <= set(curve.columns):
+            raise InputError(
+                f"Expected a curve of at least one row, with the columns {', '.join(_CURVE_COLUMNS)}.",
+                received={"columns": list(curve.columns), "rows": len(curve)},
+            )
+        told = curve[curve["n"] >= min(_LEAST_IMAGES, curve["n"].max())]
+        rows = np.unique(np.linspace(0, len(told) - 1, min(len(told), _MOST_POINTS)).round().astype(int))
+        return cls(told.iloc[rows].reset_index(drop=True))
+
+    def describe(self) -> str:
+        found = np.searchsorted(self.curve["coverage"].to_numpy(), np.array(_DESCRIBED) - 1e-9)
+        rows = self.curve.iloc[list(dict.fromkeys(found.tolist()))]
+        points = "; ".join(f"{row['accuracy']:.1%} at {row['coverage']:.0%}" for _, row in rows.iterrows())
+        return f"Accuracy on the surest images, by the share that is answered: {points}."
+
+    def _size(self) -> tuple[float, float]:
+        return style.COLUMN_WIDTH, 2.1
+
+    def _draw(self) -> None:
+        ax, curve = self.ax_, self.curve
+        marker = "o" if len(curve) <= 30 else ""
+        band = ax.fill_between(curve["coverage"], curve["low"], curve["high"], color=style.BLUE, alpha=0.2, linewidth=0)
+        (line,) = ax.plot(curve["coverage"], curve["accuracy"], color=style.BLUE, marker=marker)
+        whole = float(curve["accuracy"].iloc[-1])
+        level = ax.axhline(whole, linestyle=":", color=style.GREY, linewidth=1)
+        ax.set(xlim=(0, 1.02), xlabel="share of images answered", ylabel="accuracy")
+        ax.set_ylim(bottom=max(0.0, min(curve["low"].min(), whole) - 0.03), top=1.01)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.grid(axis="y")
+        entries = [(band, line), level], ["surest answers, 95% interval", "all answers"]
+        style.put_legend_on_top(ax, *entries, columns=2, columnspacing=1.2, handlelength=1.8)
