@@ -16,7 +16,6 @@ from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 from scenebook.study.plan import BASE
 from scenebook.study.summaries import NOT_RUN, Summary
 
@@ -32,7 +31,7 @@ _FAR = 2.5
 
 
 @dataclass(eq=False)
-class AblationHistoriesDisplay(Display):
+class AblationHistoriesDisplay(style.Display):
     """Accuracy by epoch, a panel a variant: means over the seeds as thick lines, the seeds as thin ones.
 
     The base is in each other panel too, in grey. All panels have the same axes. Where some variants train much longer
@@ -176,7 +175,7 @@ def _describe_panel(panel: Summary) -> str:
 
 
 @dataclass(eq=False)
-class AblationDifferencesDisplay(Display):
+class AblationDifferencesDisplay(style.Display):
     """Differences of variants from the base, in accuracy and in over-fitting gap, a row a variant.
 
     Shares are drawn as percentage points. A mark is filled where the difference is shown, and hollow where it may be

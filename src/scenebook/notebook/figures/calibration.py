@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from scenebook.core.errors import InputError
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 _BIN_COLUMNS = ["from", "to", "n", "right", "confidence", "accuracy", "low", "high"]
 _CURVE_COLUMNS = ["n", "coverage", "accuracy", "low", "high"]
@@ -22,7 +21,7 @@ _DESCRIBED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 @dataclass(eq=False)
-class ReliabilityDisplay(Display):
+class ReliabilityDisplay(style.Display):
     """Accuracy by bins of confidence, with Wilson's intervals, over the number of images in each bin.
 
     Attributes:
@@ -105,7 +104,7 @@ def _list_bins(bins: pd.DataFrame) -> str:
 
 
 @dataclass(eq=False)
-class CoverageDisplay(Display):
+class CoverageDisplay(style.Display):
     """The accuracy on the images that a network is surest of, by how many these are, with its interval.
 
     The first few images say next to nothing and are left out; of many points some are drawn.

@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 MOST_ROWS = 40
 """More classes than this are shown by their extremes."""
@@ -24,7 +23,7 @@ _SPLIT_COLORS = {"train": style.BLUE, "validation": style.ORANGE, "test": style.
 
 
 @dataclass(eq=False)
-class ClassCountsDisplay(Display):
+class ClassCountsDisplay(style.Display):
     """Images a class and split, as horizontal bars.
 
     Up to 12 classes have a bar a split; up to 40 have one bar, divided by split; of more, the 20 largest and the 20
@@ -86,8 +85,15 @@ class ClassCountsDisplay(Display):
             self._draw_side_by_side(ax, rows)
         else:
             self._draw_stacked(ax, rows)
-        _label_classes(ax, list(self.shown.index), rows)
-        self._note_gap(ax, rows)
+        size = style.SMALL_SIZE if self._is_side_by_side else 6.0
+        ax.set_yticks(rows, shorten_all(list(self.shown.index), _LABEL_CHARACTERS), size=size)
+        ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
+        ax.tick_params(axis="y", length=0)
+        if self.left_out:
+            hidden = self.counts.sum(axis=1).sort_values().iloc[MOST_ROWS // 2 : -MOST_ROWS // 2]
+            note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} images"
+            middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
+            ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=style.GREY)
         longest = float(counts.max() if self._is_side_by_side else counts.sum(axis=1).max())
         ax.set_xlim(0, max(1.0, 1.18 * longest))
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
@@ -119,18 +125,3 @@ class ClassCountsDisplay(Display):
     def _split_colors(self) -> dict[str, str]:
         spare = iter([style.RED, style.GREY, "#56b4e9", "#949494"] * len(self.shown.columns))
         return {split: _SPLIT_COLORS.get(split) or next(spare) for split in self.shown.columns}
-
-    def _note_gap(self, ax: Axes, rows: np.ndarray) -> None:
-        if not self.left_out:
-            return
-        hidden = self.counts.sum(axis=1).sort_values().iloc[MOST_ROWS // 2 : -MOST_ROWS // 2]
-        note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} images"
-        middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
-        ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=style.GREY)
-
-
-def _label_classes(ax: Axes, names: list[str], rows: np.ndarray) -> None:
-    size = style.SMALL_SIZE if len(names) <= _SIDE_BY_SIDE else 6.0
-    ax.set_yticks(rows, shorten_all(names, _LABEL_CHARACTERS), size=size)
-    ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
-    ax.tick_params(axis="y", length=0)

@@ -16,7 +16,6 @@ from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.report import list_confusions
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 _LEAST_CELL = 0.22
 """Inches. Where a column has less room for each class, the figure takes both columns."""
@@ -29,19 +28,10 @@ _DIGIT = 0.62  # width of a digit in DejaVu Sans, in ems
 
 @dataclass(frozen=True)
 class _Layout:
-    """Sizes, in inches and points.
+    """Width and height of the figure and of a cell, in inches; the labels, their size in points, and by how many
+    degrees those of the columns are turned."""
 
-    Attributes:
-        width: Width of the figure.
-        height: Its height.
-        cell: Width and height of a cell.
-        labels: The class names as they are shown.
-        size: Points of the labels.
-        turn: Degrees by which the labels of columns are turned.
-    """
-
-    width: float
-    height: float
+    figure: tuple[float, float]
     cell: tuple[float, float]
     labels: list[str]
     size: float
@@ -49,7 +39,7 @@ class _Layout:
 
 
 @dataclass(eq=False)
-class ConfusionDisplay(Display):
+class ConfusionDisplay(style.Display):
     """Counts in cells, shares of the true class as shades.
 
     Attributes:
@@ -114,8 +104,7 @@ class ConfusionDisplay(Display):
         return _arrange(self.class_names, style.WIDE_WIDTH if self.wide else style.COLUMN_WIDTH)
 
     def _size(self) -> tuple[float, float]:
-        layout = self._layout()
-        return layout.width, layout.height
+        return self._layout().figure
 
     def _draw(self) -> None:
         ax, layout = self.ax_, self._layout()
@@ -130,11 +119,8 @@ class ConfusionDisplay(Display):
         bar = ax.collections[0].colorbar
         if bar is not None:
             bar.set_label("share of the true class (%)", size=style.SMALL_SIZE)
-        self._label(ax, layout)
         self._color_counts(ax)
         self.annotations_ = annotations
-
-    def _label(self, ax: Axes, layout: _Layout) -> None:
         # Where rows are lower than a letter, every second, third, ... class has its name shown.
         step = max(1, int(np.ceil(layout.size * 1.1 / (layout.cell[1] * 72))))
         positions = np.arange(0, len(layout.labels), step)
@@ -167,15 +153,14 @@ def _arrange(class_names: Sequence[str], width: float) -> _Layout:
     down = min(across, _HIGHEST_CELL)
     turn = 0 if longest < 0.95 * across else 45 if num_classes <= 12 else 90
     below = {0: 0.15, 45: 0.75 * longest + 0.1, 90: longest}[turn]
-    return _Layout(width, max(down * num_classes, _LOWEST_BODY) + below + 0.35, (across, down), labels, size, turn)
+    height = max(down * num_classes, _LOWEST_BODY) + below + 0.35
+    return _Layout((width, height), (across, down), labels, size, turn)
 
 
 def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarray | None, float]:
     """Returns the cells' texts and their size in points: whole counts if these can be read, else thousands, else none.
 
-    Args:
-        matrix: Counts.
-        cell: Width and height of a cell in inches.
+    `cell` holds the width and height of a cell in inches.
     """
     highest = 0.75 * cell[1] * 72
     if highest < style.SMALLEST_SIZE:

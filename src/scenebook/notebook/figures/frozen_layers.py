@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from scenebook.core.wording import count_noun
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 from scenebook.notebook.figures.network import FROZEN, TRAINED, add_box, draw_arrow
 
 _HEIGHT, _TOP, _BOX, _WIDTH, _CUT = 1.12, 0.2, 0.5, 1.22, 1.7  # inches
@@ -20,7 +19,7 @@ _TENSORS = 2
 
 
 @dataclass(eq=False)
-class CutDisplay(Display):
+class CutDisplay(style.Display):
     """Frozen layers and trainable layers side by side, what goes between them, and how far the gradient comes back.
 
     Attributes:

@@ -12,11 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from scenebook.core.errors import InputError
 from scenebook.core.wording import count_noun
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 
 @dataclass(eq=False)
-class HistoryDisplay(Display):
+class HistoryDisplay(style.Display):
     """Loss or accuracy on training and validation images by epoch.
 
     Attributes:

@@ -12,7 +12,6 @@ from matplotlib.patches import Circle, FancyBboxPatch, Patch
 from scenebook.core.wording import count_noun, printable
 from scenebook.network.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {FROZEN: "frozen", PARTLY: "partly trained", TRAINED: "trained", PLAIN: "no parameters"}
@@ -29,7 +28,7 @@ _Lines = tuple[tuple[str, str], tuple[str, str]]
 
 
 @dataclass(eq=False)
-class NetworkDisplay(Display):
+class NetworkDisplay(style.Display):
     """The chain of stages from input to head; beside it the last residual block with its layers and its shortcut.
 
     Frozen and trained weights have different colours. A network without a residual block shows the chain alone.

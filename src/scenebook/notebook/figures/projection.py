@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from scenebook.core.errors import InputError
 from scenebook.core.wording import count_noun, printable, shorten_all
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.base import Display
 
 MOST_COLORED = 8
 """Of more classes, those with the most errors are coloured."""
@@ -26,7 +25,7 @@ _LABEL_CHARACTERS = 18
 
 
 @dataclass(eq=False)
-class ProjectionDisplay(Display):
+class ProjectionDisplay(style.Display):
     """A map of images; colour and shape tell the class, a cross marks an error.
 
     Of more than `MOST_POINTS` images that many are drawn, chosen by lot but always the same ones.
@@ -113,11 +112,9 @@ class ProjectionDisplay(Display):
         x, y = self.points[self.shown[self.wrong[self.shown]]].T
         ax.scatter(x, y, s=16, c=style.INK, marker="x", linewidths=0.7, zorder=3)
         handles.append(_make_entry(style.INK, "x", "wrong"))
-        style.put_legend_on_top(
-            ax, handles=handles, columns=columns, columnspacing=1.0, handletextpad=0.2, handlelength=1.2
-        )
-        ax.set_xlabel("first direction")
-        ax.set_ylabel("second direction")
+        looks = {"columnspacing": 1.0, "handletextpad": 0.2, "handlelength": 1.2}
+        style.put_legend_on_top(ax, handles=handles, columns=columns, **looks)
+        ax.set(xlabel="first direction", ylabel="second direction")
         ax.margins(0.04)
 
     def _draw_classes(self, ax: Axes, names: Sequence[str]) -> list[Line2D]:

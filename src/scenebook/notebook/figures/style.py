@@ -1,4 +1,4 @@
-"""One look for all figures: made for a column of a two-column paper, readable by people who do not see all colours.
+"""One look and one interface for all figures, made for a column of a paper, readable without seeing all colours.
 
 Text stays text in SVG files, in a font that matplotlib brings along, so that the PDF compiler finds it without any
 font of the system. Names of classes and files come from other people's data: they are shown as they are, never read as
@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import unicodedata
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Self
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
@@ -94,27 +96,69 @@ def apply() -> None:
     mpl.rcParams.update(_LOOK)
 
 
-@contextmanager
-def use() -> Iterator[None]:
+def use() -> AbstractContextManager[None]:
     """Makes this the look of the figures drawn inside `with use():`."""
-    with mpl.rc_context(_LOOK):
-        yield
+    return mpl.rc_context(_LOOK)
 
 
-def make_axes(width: float, height: float) -> Axes:
-    """Returns the axes of a new figure of that size in inches."""
-    _, ax = plt.subplots(figsize=(width, height))
-    return ax
+class Display(ABC):
+    """Data that can be drawn: a class method `from_*` checks them, `plot` draws them, `describe` puts them in words.
+
+    Attributes:
+        figure_: The figure, after `plot`.
+        ax_: Its axes, after `plot`; an array of axes where the figure has several.
+    """
+
+    figure_: Figure
+    ax_: Any
+    _grid: ClassVar[Mapping[str, Any] | None] = None
+    """What `subplots` is given, where the figure has several axes."""
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draws the figure.
+
+        Args:
+            ax: Where to draw, made by `subplots`; by default a new figure of the size that the data need. A figure
+                that has several axes puts them in the place of this one.
+        """
+        with use():
+            if self._grid is not None:
+                self.ax_ = _make_part(ax, self._size()).subplots(**self._grid)
+            else:
+                self.ax_ = ax if ax is not None else plt.figure(figsize=self._size()).subplots()
+            self._draw()
+            for one in np.ravel(self.ax_):
+                set_plain_text(one)
+        self.figure_ = np.ravel(self.ax_)[0].get_figure(root=True)
+        return self
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Returns what the figure shows, for readers who cannot see it."""
+
+    @abstractmethod
+    def _size(self) -> tuple[float, float]:
+        """Returns width and height of a new figure in inches."""
+
+    @abstractmethod
+    def _draw(self) -> None:
+        """Draws on `ax_`."""
+
+
+def _make_part(ax: Axes | None, size: tuple[float, float]) -> Any:
+    """Returns a new figure, or a part of one that takes the place of the axes."""
+    if ax is None:
+        return plt.figure(figsize=size)
+    figure, place = ax.get_figure(root=True), ax.get_subplotspec()
+    ax.remove()
+    return figure.add_subfigure(place)  # type: ignore[union-attr, arg-type]
 
 
 def to_svg(figure: Figure) -> str:
-    """Returns a figure as SVG, its texts as text.
-
-    A letter that matplotlib's font lacks is none of its business: a browser takes it from a font of the system, and
-    the PDF, which has no others, warns of it itself.
-    """
+    """Returns a figure as SVG, its texts as text."""
     buffer = io.BytesIO()
     with use(), warnings.catch_warnings():
+        # A browser takes such a letter from a font of the system; the PDF, which has no others, warns of it itself.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     return buffer.getvalue().decode("utf-8")
@@ -143,12 +187,7 @@ def set_plain_text(ax: Axes) -> None:
 
 
 def text_width(text: str, size: float) -> float:
-    """Estimates the width of a text in inches, without drawing it.
-
-    Args:
-        text: One line.
-        size: Points, in DejaVu Sans.
-    """
+    """Estimates the width of one line of text in inches, at `size` points in DejaVu Sans, without drawing it."""
     return sum(_sign_width(sign) for sign in text) * size / 72
 
 

@@ -8,7 +8,7 @@ the variant's number in the plan, so that the sentences of several claims may st
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from scenebook.core.run_files import STUDY_RECORDS, STUDY_RESULTS
 from scenebook.core.sentences import Sentence, Sourced, format_field
 from scenebook.core.wording import count_noun, join_names
 from scenebook.evaluation.claims.schema import Claim, StudyExpectation
-from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
+from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, REPRODUCED
 from scenebook.study.plan import BASE
 from scenebook.study.records import FAILED
 from scenebook.study.results import collect_study_values, in_points, show_gap
@@ -29,10 +29,10 @@ _MANY_INTERVALS = 10
 
 
 def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
-    """Returns the sentences on what was run, or the one that nothing was, with their values, for `say`.
+    """Returns the sentences on what was run, or the one that nothing was.
 
     Args:
-        summaries: From `summarize_variants`.
+        summaries: The variants.
         stale: How many kept results belong to other settings and are left out.
     """
     run = [one for one in summaries if one.status != NOT_RUN]
@@ -68,25 +68,21 @@ def _tell_missing(summaries: Sequence[Summary], stale: int) -> list[str]:
 
 def tell_differences(summaries: Sequence[Summary]) -> Sentence:
     """Returns the sentences on how many variants differ from the base; at least one can be compared."""
-    compared = _list_compared(summaries)
+    compared = [one.comparison for one in summaries if one.comparison]
     accuracy, gap = ([getattr(one, f"{name}_direction") for one in compared] for name in ("accuracy", "gap"))
-    values: dict[str, tuple[Any, str]] = {
-        "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference")
+    of_accuracy = f"{STUDY_RESULTS}: difference_low, difference_high, p"
+    of_gap = f"{STUDY_RESULTS}: gap_difference_low, gap_difference_high"
+    values = {
+        "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference"),
+        **{name: (accuracy.count(way), of_accuracy) for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided"))},
+        **{name: (gap.count(way), of_gap) for way, name in ((-1, "smaller"), (1, "larger"))},
     }
-    for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided")):
-        values[name] = (accuracy.count(way), f"{STUDY_RESULTS}: difference_low, difference_high, p")
-    for way, name in ((-1, "smaller"), (1, "larger")):
-        values[name] = (gap.count(way), f"{STUDY_RESULTS}: gap_difference_low, gap_difference_high")
     text = (
         "Of {compared}, the accuracy of {lower} is shown to be lower than the base's, and that of {higher} to be "
         "higher; for {undecided} that is undecided at this n. The over-fitting gap is shown to be larger for {larger} "
         "and smaller for {smaller}."
     )
     return text, Sourced.from_pairs(values)
-
-
-def _list_compared(summaries: Sequence[Summary]) -> list[Comparison]:
-    return [one.comparison for one in summaries if one.comparison]
 
 
 def tell_gaps(summaries: Sequence[Summary]) -> Sentence:
@@ -104,7 +100,7 @@ def tell_gaps(summaries: Sequence[Summary]) -> Sentence:
 
 def tell_limits(summaries: Sequence[Summary]) -> Sentence:
     """Returns the sentences on what cannot be concluded; at least one variant can be compared."""
-    compared = _list_compared(summaries)
+    compared = [one.comparison for one in summaries if one.comparison]
     single = sum(len(one.accuracies) == 1 for one in compared)
     values: dict[str, tuple[Any, str]] = {
         "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference"),
@@ -160,7 +156,7 @@ def tell_study_claims(summaries: Sequence[Summary], claims: Sequence[Claim]) -> 
     told = []
     for one in judge_claims(summaries, claims):
         forward = _tell_forward(one, with_base=has_base(summaries))
-        compared = [_tell_opposite(summary) for summary in one.opposite if summary.comparison]
+        compared = [_tell_opposite(summary, summary.comparison) for summary in one.opposite if summary.comparison]
         told.append((" ".join([f"**{_capital(one.claim.statement)}: {one.verdict}.**", forward, *compared]), values))
     return told
 
@@ -185,97 +181,84 @@ def _measure_in_short(one: Judgement) -> str:
 def _tell_forward(one: Judgement, *, with_base: bool) -> str:
     if not with_base:
         return "The base has no result, so that there is nothing to compare with."
-    sentences = []
+    sentences: list[str] = []
     for summary in one.forward:
-        sentences += [*_tell_numbers(summary), *_tell_trouble(summary)]
-        if summary.comparison:
-            sentences += _tell_outcome(one.study, summary)
-    return " ".join([*sentences, *_tell_agreement(one)])
+        found = summary.comparison
+        if found:
+            text = (
+                "Over {seeds} with {images:,} validation images in all, the accuracy of “{title}” is {accuracy:.1%}, "
+                f"{_show_difference(found)}, and its over-fitting gap is {{gap}} points, {_GAP_DIFFERENCE}."
+            )
+            sentences.append(_name_fields(text, summary))
+        sentences.append(_name_fields(_tell_trouble(summary), summary))
+        if found:
+            sentences += _tell_outcome(one.study, summary, found)
+    return " ".join(filter(None, [*sentences, _tell_agreement(one)]))
 
 
-def _tell_numbers(summary: Summary) -> list[str]:
-    if summary.comparison is None:
-        return []
-    text = (
-        "Over {seeds} with {images:,} validation images in all, the accuracy of “{title}” is {accuracy:.1%}, "
-        f"{_show_difference(summary)}, and its over-fitting gap is {{gap}} points, {_GAP_DIFFERENCE}."
-    )
-    return [_name_fields(text, summary)]
-
-
-def _show_difference(summary: Summary) -> str:
-    assert summary.comparison is not None
-    p = "p < 0.001" if summary.comparison.p < 0.001 else "p = {p:.3f}"
+def _show_difference(found: Comparison) -> str:
+    p = "p < 0.001" if found.p < 0.001 else "p = {p:.3f}"
     return f"{{difference}} points against the base (95% interval {{difference.low}} to {{difference.high}}; {p})"
 
 
-def _tell_trouble(summary: Summary) -> list[str]:
-    """Returns the sentence on what is missing of a variant; none where nothing is."""
+def _tell_trouble(summary: Summary) -> str:
+    """Returns the sentence on what is missing of a variant; empty where nothing is."""
     if summary.status == NOT_RUN:
-        text = "“{title}” has not been run: make ablations does that."
-    elif summary.failed and summary.diverged == len(summary.failed):
+        return "“{title}” has not been run: make ablations does that."
+    if summary.failed and summary.diverged == len(summary.failed):
         rest = "the numbers are those of the others" if summary.done else "there is no accuracy and no gap to judge"
-        text = (
+        return (
             "With “{title}”, training did not finish in {failed} of {planned} seeds, because the loss was no finite "
             f"number; {rest}."
         )
-    elif summary.failed:
-        text = "“{title}” failed in {failed} of {planned} seeds ({error})."
-    elif summary.comparison is None:
-        text = "“{title}” has no seed in common with the base."
-    else:
-        return []
-    return [_name_fields(text, summary)]
+    if summary.failed:
+        return "“{title}” failed in {failed} of {planned} seeds ({error})."
+    return "" if summary.comparison else "“{title}” has no seed in common with the base."
 
 
-def _tell_outcome(expected: StudyExpectation, summary: Summary) -> list[str]:
-    """Returns the sentences on what a compared variant shows of all that the claim says."""
+def _tell_outcome(expected: StudyExpectation, summary: Summary, found: Comparison) -> Iterator[str]:
+    """Yields the sentences on what a compared variant shows of all that the claim says."""
     shown, contradicted, left_open = sort_parts(expected, summary)
 
     def word(names: list[str], sign: int = 1) -> str:
         return join_names([f"the {name} is {_WORDS[name, sign * expected.directions[name]]}" for name in names])
 
-    sentences = []
     if contradicted:
-        sentences.append(f"{_capital(word(contradicted, -1))}: the paper says the opposite.")
+        yield f"{_capital(word(contradicted, -1))}: the paper says the opposite."
     if shown:
-        sentences.append(f"{_capital(word(shown))}, as the paper says.")
+        yield f"{_capital(word(shown))}, as the paper says."
     if left_open:
-        sentences.append(f"Whether {word(left_open)}, as the paper says, is undecided at this n.")
+        yield f"Whether {word(left_open)}, as the paper says, is undecided at this n."
     if "accuracy" not in expected.directions:
-        assert summary.comparison is not None
-        way = summary.comparison.accuracy_direction
-        which = f"is {_WORDS['accuracy', way]}" if way else "changes is undecided at this n"
-        start = "The accuracy, of which the claim does not speak, " if way else "Whether the accuracy "
-        sentences.append(f"{start}{which}.")
-    return sentences
+        way = found.accuracy_direction
+        if way:
+            yield f"The accuracy, of which the claim does not speak, is {_WORDS['accuracy', way]}."
+        else:
+            yield "Whether the accuracy changes is undecided at this n."
 
 
-def _tell_agreement(one: Judgement) -> list[str]:
-    """Returns the sentence on what several variants together make of a claim."""
-    alone = [judge_variant(one.study, summary) for summary in one.forward]
-    alone = [verdict for verdict in alone if verdict != NOT_TESTED]
+def _tell_agreement(one: Judgement) -> str:
+    """Returns the sentence on what several variants together make of a claim; empty where there is nothing to say."""
+    alone = [judge_variant(one.study, summary) for summary in one.forward if summary.comparison]
     if len(alone) < 2:
-        return []
+        return ""
     if REPRODUCED in alone and NOT_REPRODUCED in alone:
-        return ["The variants disagree, so that the claim as a whole is undecided."]
+        return "The variants disagree, so that the claim as a whole is undecided."
     if REPRODUCED in alone:
-        return ["All of them show it." if len(set(alone)) == 1 else "One that shows it is enough; none contradicts it."]
-    if NOT_REPRODUCED in alone:
-        return ["None of them shows it."]
-    return []
+        return "All of them show it." if len(set(alone)) == 1 else "One that shows it is enough; none contradicts it."
+    return "None of them shows it." if NOT_REPRODUCED in alone else ""
 
 
-def _tell_opposite(summary: Summary) -> str:
+def _tell_opposite(summary: Summary, found: Comparison) -> str:
     text = (
-        f"For comparison, the reverse: “{{title}}” has an accuracy of {{accuracy:.1%}}, {_show_difference(summary)}, "
+        f"For comparison, the reverse: “{{title}}” has an accuracy of {{accuracy:.1%}}, {_show_difference(found)}, "
         f"and a gap of {{gap}} points, {_GAP_DIFFERENCE}."
     )
     return _name_fields(text, summary)
 
 
 def _name_fields(text: str, summary: Summary) -> str:
-    """Returns a sentence on one variant with the names of its fields as `_collect_values` has them."""
+    """Returns a sentence on one variant with the names of its fields as `collect_study_values` has them."""
     return text.replace("{", f"{{v{summary.number}_")
 
 

@@ -1,6 +1,6 @@
 """The sentences on the comparison with simpler classifiers, and on the map of the test images.
 
-Whether the numbers show something or not, both are written.
+`results` is the content of `evaluation/baselines.json`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from scipy import stats
 
 from scenebook.core.run_files import BASELINES
-from scenebook.core.sentences import Sourced
+from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, signed
 from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
@@ -26,26 +26,22 @@ _INPUTS = {
 
 
 def collect_baseline_points(results: Mapping[str, Any]) -> Sourced:
-    """Returns the differences in percentage points as signed text, as `<key>_points`, for sentences.
-
-    Args:
-        results: The content of `evaluation/baselines.json`.
-    """
+    """Returns the differences in percentage points as signed text, as `<key>_points`, for sentences."""
     points = {
-        f"{name}_points": {bound: signed(100 * value, 1) for bound, value in results[name].items()}
+        f"{name}_points": (
+            {bound: signed(100 * value, 1) for bound, value in results[name].items()},
+            f"{BASELINES}: {name}, times 100",
+        )
         for name in COMPARISONS
         if name in results
     }
-    return Sourced(points, origins={name: f"{BASELINES}: {name.removesuffix('_points')}, times 100" for name in points})
+    return Sourced.from_pairs(points)
 
 
 def tell_comparison(results: Mapping[str, Any]) -> str:
     """Returns the sentences on what transfer learning, training and features add over something simpler.
 
     They are for `say` with the results and `collect_baseline_points`; a comparison that the run lacks is left out.
-
-    Args:
-        results: The content of `evaluation/baselines.json`.
     """
     return " ".join([_tell_transfer(results), _tell_network(results), _tell_simple(results)])
 
@@ -113,7 +109,7 @@ def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
     return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
 
 
-def tell_strengths(results: Mapping[str, Any]) -> tuple[str, Sourced]:
+def tell_strengths(results: Mapping[str, Any]) -> Sentence:
     """Returns the sentences on what the validation images decided, and their values, for `say`."""
     told = [f"{{{name}_c:g}} for {_INPUTS[name]}" for name in results["strengths"]]
     sentence = (
@@ -169,8 +165,7 @@ def tell_projection(facts: Mapping[str, Any]) -> str:
         return f"{told}.{shown}"
     told += ", and {right_share:.0%} of the {right:,} that it gets right"
     table = [[facts[f"{kind}_astray"], facts[kind] - facts[f"{kind}_astray"]] for kind in ("wrong", "right")]
+    more = "it errs more often where classes meet in the features that it started from"
     if stats.fisher_exact(table, alternative="greater").pvalue < 0.05:
-        return f"{told}: it errs more often where classes meet in the features that it started from.{shown}"
-    return (
-        f"{told}: that it errs more often where classes meet in the features that it started from is not shown.{shown}"
-    )
+        return f"{told}: {more}.{shown}"
+    return f"{told}: that {more} is not shown.{shown}"

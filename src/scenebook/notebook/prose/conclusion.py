@@ -1,4 +1,8 @@
-"""The abstract and the conclusion: each sentence is chosen by the run's numbers, with both outcomes written."""
+"""The abstract and the conclusion: each sentence is chosen by the run's numbers, with both outcomes written.
+
+`facts` are those of `collect_facts`, `scores` the content of `evaluation/metrics.json`, `results` that of
+`evaluation/baselines.json`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,6 @@ def tell_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], results
     """Returns the conclusion's first sentences: how often the classifier is right, and where it errs.
 
     They are for `say` with the scores, the results and the facts.
-
-    Args:
-        facts: From `collect_facts`.
-        scores: The content of `evaluation/metrics.json`.
-        results: The content of `evaluation/baselines.json`.
     """
     leak = _tell_duplicates(scores)
     interval = "For further such images, the 95% interval says {accuracy.low:.1%} to {accuracy.high:.1%}."
@@ -38,12 +37,8 @@ def tell_conclusion(facts: Mapping[str, Any], scores: Mapping[str, Any], results
 def tell_reasons(facts: Mapping[str, Any], scores: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """Returns the conclusion's further sentences: what the result owes to what, and how far it can be trusted.
 
-    They are for `say` with the scores, the results, `collect_baseline_points`, `collect_points` and the facts.
-
-    Args:
-        facts: From `collect_facts`.
-        scores: The content of `evaluation/metrics.json`.
-        results: The content of `evaluation/baselines.json`; a comparison that it lacks is left out.
+    They are for `say` with the scores, the results, `collect_baseline_points`, `collect_points` and the facts. A
+    comparison that the results lack is left out.
     """
     sentences = []
     if "transfer" in results:
@@ -97,10 +92,7 @@ def _tell_majority(majority: float, accuracy: Score) -> str:
 def tell_overfitting(train_accuracy: float, accuracy: Score, *, augmented: bool) -> str:
     """Returns the sentence on over-fitting: the last epoch's training accuracy against the test accuracy.
 
-    Args:
-        train_accuracy: The mean over the last epoch's training batches.
-        accuracy: On the test images.
-        augmented: Whether the training images were augmented, which makes them harder.
+    Training images that were `augmented` are harder than others.
     """
     last = "In its last epoch it classified {train_accuracy:.1%} of the training images correctly"
     if train_accuracy > accuracy["high"]:
@@ -116,12 +108,7 @@ def tell_overfitting(train_accuracy: float, accuracy: Score, *, augmented: bool)
 
 
 def tell_abstract(recipe: dict[str, Any], scores: Mapping[str, Any]) -> str:
-    """Returns the abstract's sentences, for `say` with the scores and `collect_facts`.
-
-    Args:
-        recipe: The settings of the run.
-        scores: The content of `evaluation/metrics.json`.
-    """
+    """Returns the abstract's sentences, for `say` with the scores and the facts; `recipe` are the run's settings."""
     how = "by transfer learning from" if recipe["weights"] != RANDOM else "on top of"
     views = "with augmentation" if make_settings(recipe).is_augmented else "without augmentation"
     return (

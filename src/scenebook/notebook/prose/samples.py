@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.run_files import ERROR_MAPS, SAMPLES, TEST_PREDICTIONS
-from scenebook.core.sentences import Sourced
+from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import format_share, say_share
 from scenebook.evaluation.attribution.checks import compute_spread, enlarge
 from scenebook.evaluation.samples import KINDS
@@ -46,29 +46,28 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
         explained: From `list_explained`.
     """
     spread = compute_spread(maps)
-    values: dict[str, Any] = {"rows": maps.shape[1], "columns": maps.shape[2], "empty": int(len(maps) - len(spread))}
-    sentences = ["The maps have {rows} × {columns} places."]
+    empty = len(maps) - len(spread)
+    values: dict[str, Any] = {"rows": maps.shape[1], "columns": maps.shape[2], "empty": empty}
+    text = "The maps have {rows} × {columns} places."
     if len(spread):
         values["spread"] = float(np.median(spread))
-        sentences.append(
-            "In the median map {spread:.0%} of them hold half of the evidence; spread evenly, half of them would."
-        )
-    if values["empty"]:
-        sentences.append("Of the maps {empty} {be} empty: no place speaks for the class.")
-        values["be"] = "is" if values["empty"] == 1 else "are"
+        text += " In the median map {spread:.0%} of them hold half of the evidence; spread evenly, half of them would."
+    if empty:
+        values["be"] = "is" if empty == 1 else "are"
+        text += " Of the maps {empty} {be} empty: no place speaks for the class."
     places = [name_place(heatmap) for heatmap in maps]
     wrong = [list(rows.index) for _, rows in explained.groupby("image") if len(rows) > 1]
     if len(wrong) == 1:
         names = [f"{places[row]} for {explained['class'][row]}" for row in wrong[0]]
         values["names"] = " and ".join(names)
-        sentences.append("In the image that is called wrongly, the evidence is strongest: {names}.")
+        text += " In the image that is called wrongly, the evidence is strongest: {names}."
     elif wrong:
         values |= {"wrong": len(wrong), "same": sum(len({places[row] for row in rows}) == 1 for rows in wrong)}
-        sentences.append(
-            "In {same} of the {wrong} images that are called wrongly, the evidence for both classes is strongest in "
+        text += (
+            " In {same} of the {wrong} images that are called wrongly, the evidence for both classes is strongest in "
             "the same ninth."
         )
-    return " ".join(sentences), values
+    return text, values
 
 
 def tell_map_places(explained: pd.DataFrame, maps: np.ndarray, what: str = "the evidence") -> str:
@@ -87,12 +86,9 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
     """Returns which of `n` images have maps, and which classes are explained, as sentences."""
     shown = explained["image"].nunique()
     first = f"The first {shown} of {n} images. " if shown < n else ""
-    wrong = explained["image"].duplicated().any()
-    return first + (
-        "Where the network is wrong, the true class comes first, then the predicted one."
-        if wrong
-        else "Each is for the predicted class, which is the true one."
-    )
+    if explained["image"].duplicated().any():
+        return f"{first}Where the network is wrong, the true class comes first, then the predicted one."
+    return f"{first}Each is for the predicted class, which is the true one."
 
 
 def tell_map_checks(checks: dict[str, Any]) -> str:
@@ -128,19 +124,13 @@ def _tell_random(agreement: float | None) -> str:
     )
 
 
-def tell_error_maps(predicted: np.ndarray, true: np.ndarray) -> tuple[str, Sourced]:
-    """Returns the sentences that read the maps of wrong predictions, and the values of their fields, for `say`.
-
-    Args:
-        predicted: float32 `(n, h, w)`, what speaks for the predicted class.
-        true: As `predicted`, for the true class.
-    """
+def tell_error_maps(predicted: np.ndarray, true: np.ndarray) -> Sentence:
+    """Returns the sentences that read the maps of wrong predictions, each float32 `(n, h, w)`, and their values."""
     places = [(name_place(one), name_place(other)) for one, other in zip(predicted, true, strict=True)]
     both = [(one, other) for one, other in places if "nowhere" not in (one, other)]
     same = sum(one == other for one, other in both)
     values = {"n": len(places), "both": len(both), "same": same}
-    sentence = _tell_same_places(len(places), len(both), same)
-    return sentence, Sourced(values, origins=dict.fromkeys(values, ERROR_MAPS))
+    return _tell_same_places(**values), Sourced(values, origins=dict.fromkeys(values, ERROR_MAPS))
 
 
 def _tell_same_places(n: int, both: int, same: int) -> str:
@@ -157,7 +147,7 @@ def _tell_same_places(n: int, both: int, same: int) -> str:
     return f"{place} for {{same}} of {{both}}: there either class is seen in the same place, in the others elsewhere."
 
 
-def tell_cases(cases: pd.DataFrame, n: int) -> tuple[str, Sourced]:
+def tell_cases(cases: pd.DataFrame, n: int) -> Sentence:
     """Returns the sentences that read a table of cases, and the values of their fields, for `say`.
 
     Args:
@@ -217,13 +207,14 @@ def tell_prediction(row: dict[str, Any]) -> str:
 
 def tell_wrong_samples(selection: pd.DataFrame) -> str:
     """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
-    wrong = selection[selection["label"] != selection["predicted"]]
+    wrong = selection[selection["label"] != selection["predicted"]].to_dict("records")
     told = [
         f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
-        for row in wrong.head(_MOST_TOLD).to_dict("records")
+        for row in wrong[:_MOST_TOLD]
     ]
-    rest = len(wrong) - len(told)
-    return "; ".join([*told, *([f"and {rest} more are wrong"] if rest > 0 else [])])
+    if len(wrong) > _MOST_TOLD:
+        told.append(f"and {len(wrong) - _MOST_TOLD} more are wrong")
+    return "; ".join(told)
 
 
 def tell_selection(right: int, n: int) -> str:

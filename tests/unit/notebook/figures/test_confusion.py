@@ -5,6 +5,7 @@ import itertools
 import re
 from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -153,7 +154,7 @@ def test_the_description_tells_the_size_the_diagonal_and_the_commonest_errors() 
 
 
 def test_draws_into_given_axes() -> None:
-    ax = style.make_axes(3, 3)
+    ax = plt.figure(figsize=(3, 3)).subplots()
     display = ConfusionDisplay.from_matrix(diagonal(3), ["a", "b", "c"]).plot(ax, colorbar=False)
     assert display.ax_ is ax
     assert display.figure_ is ax.figure

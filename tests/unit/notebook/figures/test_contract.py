@@ -16,7 +16,6 @@ from scenebook.network.backbones import build_backbone
 from scenebook.notebook import figures
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
-from scenebook.notebook.figures.base import Display
 from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from scenebook.notebook.figures.classes import ClassCountsDisplay
 from scenebook.notebook.figures.confusion import ConfusionDisplay
@@ -24,6 +23,7 @@ from scenebook.notebook.figures.frozen_layers import CutDisplay
 from scenebook.notebook.figures.histories import HistoryDisplay
 from scenebook.notebook.figures.network import NetworkDisplay
 from scenebook.notebook.figures.projection import ProjectionDisplay
+from scenebook.notebook.figures.style import Display
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
 from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts

@@ -8,8 +8,8 @@ from matplotlib.patches import FancyBboxPatch
 from scenebook.network.architecture import describe_network
 from scenebook.network.backbones import build_backbone
 from scenebook.network.classifier import build_classifier
-from scenebook.notebook.figures.base import Display
 from scenebook.notebook.figures.network import FROZEN, PARTLY, TRAINED, NetworkDisplay
+from scenebook.notebook.figures.style import Display
 
 
 def freeze(base_model: keras.Model, trainable_base_layers: int) -> keras.Model:

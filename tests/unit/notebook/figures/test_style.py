@@ -102,7 +102,7 @@ def test_equal_names_are_numbered() -> None:
 @pytest.mark.parametrize("text", ["conv5_block3_1_conv", "1,049,088 parameters", "5 × 5 × 2048", "mountain", "street"])
 def test_estimated_width_is_near_the_drawn_one(text: str) -> None:
     with style.use():
-        ax = style.make_axes(5, 2)
+        ax = plt.figure(figsize=(5, 2)).subplots()
         drawn = ax.text(0, 0, text, size=8).get_window_extent().width / ax.figure.dpi
     assert style.text_width(text, 8) == pytest.approx(drawn, rel=0.15)
 
