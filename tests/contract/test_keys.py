@@ -17,7 +17,6 @@ network.checkpoints
 network.classifier
 network.embedded
 network.feature_cache.cache
-network.feature_cache.opening
 network.feature_cache.shard
 network.feature_cache.space
 network.feature_stream

@@ -13,8 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from scenebook.core.settings import Settings
-from scenebook.network.feature_cache.cache import FeatureCache
-from scenebook.network.feature_cache.opening import open_feature_cache
+from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
 from scenebook.network.frozen.running import FrozenRuntime
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -18,7 +19,6 @@ from scenebook.network import fitting, training
 from scenebook.network.architecture import describe_network
 from scenebook.network.backbones import build_backbone
 from scenebook.network.classifier import count_parameters
-from scenebook.network.feature_cache.opening import estimate_bytes
 from scenebook.network.frozen.cutting import describe_frozen_layers, split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.study.plan import LAYERS
@@ -113,7 +113,7 @@ def measure_speed(task: Task) -> dict[str, Any]:
         "start": start,
         "base": _MEASURED / base_seconds,
         "tail": count / _time(lambda: tail.train_on_batch(rows, labels)),
-        "row_bytes": estimate_bytes([tensor.shape[1:] for tensor in base.outputs], rows=1),
+        "row_bytes": 4 * sum(math.prod(tensor.shape[1:]) for tensor in base.outputs),
     }
 
 

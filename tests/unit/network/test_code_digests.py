@@ -10,7 +10,7 @@ import pytest
 from scenebook.core import source_code
 from scenebook.core.source_code import PACKAGE, digest_modules, read_module
 from scenebook.network.code_digests import digest_training_code
-from scenebook.network.feature_cache.opening import open_feature_cache
+from scenebook.network.feature_cache.cache import open_feature_cache
 
 Edit = Callable[[str, str, str], None]
 
@@ -60,7 +60,7 @@ def count_lost_rows(folder: Path, **ranges: float) -> int:
         ("core.settings", 'description="', 'description="a '),
         ("network.augmentation", '"""', '""" '),
         ("network.fitting", "print_progress(", 'print_progress("" + '),
-        ("data.scenes.woods", "0.", "1."),
+        ("data.scenes.sea_and_forest", "0.", "1."),
     ],
 )
 def test_texts_for_people_and_drawn_scenes_are_in_no_key_of_a_number(

@@ -3,28 +3,74 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
+from scenebook.core.cache import cache_dir
 from scenebook.core.progress import print_progress
+from scenebook.core.provenance import training_versions
+from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.shard import Shard
 from scenebook.network.feature_cache.space import SUFFIX, Space, mark_used
 
 Compute = Callable[[np.ndarray], Sequence[np.ndarray]]
 
+_FORMAT = 1
 _OPEN_SHARDS = 8
 
 
-class FeatureCache:
+def open_feature_cache(
+    *,
+    base: Mapping[str, Any],
+    augmentation: Mapping[str, Any],
+    shapes: Sequence[tuple[int, ...]],
+    gigabytes: float = 4.0,
+    folder: Path | None = None,
+) -> FeatureCache:
+    """Opens the feature cache of the frozen layers; its name covers all that its rows depend on.
+
+    Several processes may have it open. It closes itself as a context manager.
+
+    Args:
+        base: What the frozen layers' output depends on besides the image: digest of its weights and structure, image
+            size, preprocessing, what it runs on. Anything that JSON can hold.
+        augmentation: The ranges by their settings' names, and `augmentation_seed`. Where all ranges are zero, every
+            view is the image as it is.
+        shapes: The shapes of the tensors that the frozen layers put out, without the axis of the images.
+        gigabytes: The most that all feature caches in the folder may take, in 10^9 bytes; 0: nothing is read or
+            written.
+        folder: Where feature caches lie; in the cache when it is not given.
+    """
+    about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
+    about["code"] = digest_frozen_code()
+    # Another version of a library, or another processor, may compute other last digits.
+    about |= {"versions": training_versions(), "machine": f"{platform.system()} {platform.machine()}"}
+    moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
+    views = _digest({**augmentation, "code": digest_augmentation_code()})[:12] if any(moves.values()) else ""
+    folder = folder or cache_dir() / "feature_cache"
+    cache = FeatureCache(folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about)[:20], views=views)
+    cache.trim()
+    return cache
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
     """What the frozen layers put out for views of images, kept on disk; safe to use from many threads.
 
-    A *view* is the index of an epoch, or `None` for the image as it is.
+    A *view* is the index of an epoch, or `None` for the image as it is. Images are told by the SHA-256 of their files,
+    64 hexadecimal digits.
 
     Attributes:
         found: How many rows were read from disk so far.
@@ -45,33 +91,12 @@ class FeatureCache:
         self._mutex = threading.RLock()
 
     def known(self, view: int | None, digests: Sequence[str]) -> np.ndarray:
-        """Returns for which images a row is on disk, bool `(n,)`. It may still turn out to be damaged.
-
-        Args:
-            view: Index of the epoch, or `None`.
-            digests: SHA-256 of each image's file, 64 hexadecimal digits.
-        """
+        """Returns for which images a row is on disk, bool `(n,)`. It may still turn out to be damaged."""
         with self._mutex:
             return self._find(view, _to_bytes(digests)) >= 0
 
-    def read(self, view: int | None, digests: Sequence[str]) -> list[np.ndarray] | None:
-        """Returns the rows of these images in their order, float32 `(n, ...)` a tensor; `None` unless all are there.
-
-        Args:
-            view: Index of the epoch, or `None`.
-            digests: SHA-256 of each image's file, 64 hexadecimal digits.
-        """
-        arrays, there = self._gather(view, _to_bytes(digests))
-        return arrays if there.all() else None
-
     def write(self, view: int | None, digests: Sequence[str], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Keeps rows, as long as there is room, and returns them as a later `read` would, float32 `(n, ...)` a tensor.
-
-        Args:
-            view: Index of the epoch, or `None`.
-            digests: SHA-256 of each image's file, 64 hexadecimal digits.
-            arrays: float32 `(n, ...)` a tensor.
-        """
+        """Keeps rows, as long as there is room, and returns them as they are read: float32 `(n, ...)` a tensor."""
         rows = [np.asarray(array, np.float32) for array in arrays]
         with self._mutex:
             if not self.stopped:
@@ -87,7 +112,7 @@ class FeatureCache:
 
         Args:
             view: Index of the epoch, or `None`.
-            digests: SHA-256 of each image's file, 64 hexadecimal digits.
+            digests: Those of `n` images.
             compute: Gets the positions of the missing images in `digests`, int64 `(m,)` with m > 0, and returns
                 float32 `(m, ...)` a tensor.
 
@@ -118,12 +143,7 @@ class FeatureCache:
                 print_progress(f"feature cache: {self.found:,} rows read, {self.written:,} written")
             self._shards.clear()
 
-    def __enter__(self) -> FeatureCache:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _gather(self, view: int | None, digests: list[bytes]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -43,8 +43,7 @@ class Shard:
 
     def is_stale(self) -> bool:
         """Returns whether the file is longer, or another one, than when it was last looked at."""
-        status = self._status()
-        return status != (self._file_id, self._rows)
+        return self._status() != (self._file_id, self._rows)
 
     def refresh(self) -> None:
         """Learns which rows other processes have appended, or that the file was deleted. Needs the lock."""
@@ -63,15 +62,12 @@ class Shard:
         return np.array([self._places.get(digest, -1) for digest in digests], dtype=np.int64)
 
     def read(self, places: np.ndarray, arrays: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """Reads rows into arrays, and forgets those that turn out to be damaged.
+        """Reads rows into arrays, and forgets those that turn out to be damaged; returns which are intact, bool `(m,)`.
 
         Args:
             places: int64 `(m,)`, from `find`, none of them -1.
             arrays: float32 `(n, ...)` a tensor, which are written to.
             rows: int64 `(m,)`: where in the arrays each goes.
-
-        Returns:
-            Which of them are intact, bool `(m,)`.
         """
         records = self._records(self._rows)
         flat = [array.reshape(len(array), -1) for array in arrays]
@@ -87,11 +83,7 @@ class Shard:
         return intact
 
     def append(self, digests: Sequence[bytes], arrays: Sequence[np.ndarray]) -> None:
-        """Adds rows. Needs the lock, and a `refresh` under it.
-
-        Args:
-            digests: 32 bytes an image.
-            arrays: float32 `(n, ...)` a tensor.
+        """Adds rows, float32 `(n, ...)` a tensor. Needs the lock, and a `refresh` under it.
 
         Raises:
             OSError: The disk is full, say. The rows that were there before still count.

@@ -58,31 +58,19 @@ class Space:
     def _list_files(self) -> list[tuple[Path, int, float]]:
         """Returns path, bytes, and time of the last use, of every file of every feature cache."""
         found = []
-        for folder in self._scan(self.folder):
-            for entry in self._scan(folder.path) if folder.is_dir(follow_symlinks=False) else []:
-                if entry.name.endswith(SUFFIX):
-                    try:
-                        status = entry.stat()
-                    except OSError:
-                        continue
-                    found.append((Path(entry.path), status.st_size, status.st_mtime))
+        for path in self.folder.glob(f"*/*{SUFFIX}"):
+            if path.parent.is_symlink():  # what it leads to is not ours to delete
+                continue
+            with contextlib.suppress(OSError):  # another process has just deleted it
+                status = path.stat()
+                found.append((path, status.st_size, status.st_mtime))
         return found
-
-    @staticmethod
-    def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as entries:
-                return list(entries)
-        except OSError:  # another process has just deleted it
-            return []
 
 
 def mark_used(path: Path) -> None:
     """Notes that a file was used now: who was not used for the longest time is deleted first."""
-    try:
+    with contextlib.suppress(OSError):  # it is not there yet, or belongs to somebody else
         os.utime(path)
-    except OSError:  # it is not there yet, or belongs to somebody else
-        return
 
 
 def _delete(path: Path) -> bool:
