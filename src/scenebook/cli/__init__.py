@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wro
 
 from __future__ import annotations
 
-import argparse
 import signal
 import threading
 from collections.abc import Sequence
@@ -16,8 +15,6 @@ from rich.text import Text
 
 from scenebook.cli.parser import build_parser
 from scenebook.core.errors import ScenebookError
-
-__all__ = ["build_parser", "main"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -36,12 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ScenebookError as error:
         errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
         return error.exit_code
-    except Terminated:
-        errors.print(f"Terminated.{_tell_what_is_kept(arguments)}")
-        return 128 + signal.SIGTERM
-    except KeyboardInterrupt:
-        errors.print(f"Interrupted.{_tell_what_is_kept(arguments)}")
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as error:
+        what, number = (
+            ("Terminated", signal.SIGTERM) if isinstance(error, Terminated) else ("Interrupted", signal.SIGINT)
+        )
+        makes_a_run = "set" in arguments
+        kept = " What was finished is kept; the same command goes on from there." if makes_a_run else ""
+        errors.print(f"{what}.{kept}")
+        return 128 + number
     except BrokenPipeError:
         return 1
     except OSError as error:
@@ -49,11 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         errors.print(Text(f"error: a file could not be written or read. {explain_os_error(error)}"))
         return 1
-
-
-def _tell_what_is_kept(arguments: argparse.Namespace) -> str:
-    makes_a_run = "set" in arguments
-    return " What was finished is kept; the same command goes on from there." if makes_a_run else ""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
 from scenebook.core.run_directory import RunDirectory, open_run, project_root, run_name_for
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import (
@@ -50,15 +53,13 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
         check_version(kept)
         profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
-        path = find_profile(
-            arguments.profile or ("paper" if arguments.dataset else "sample"), project_root() / "profiles"
-        )
+        named = arguments.profile or ("paper" if arguments.dataset else "sample")
+        path = find_profile(named, project_root() / "profiles")
         profile, values = path.stem, load_profile(path)
     for name in ("dataset", "weights"):
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)
-    texts = arguments.set if arguments.set is not None else [environment("SET") or ""]
-    values.update(parse_overrides(texts))
+    values.update(parse_overrides(arguments.set or [environment("SET") or ""]))
     settings = resolve_paths(make_settings(values), base)
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else profile
@@ -75,3 +76,8 @@ def load_settings(run_dir: RunDirectory) -> Settings:
 def short(path: Path) -> str:
     """Returns a path as it would be typed here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def tell_file(path: Path, console: Console) -> None:
+    """Prints where a file that was written lies, and its size."""
+    console.print(Text(f"  {short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))

@@ -5,28 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short
+from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import RunDirectory, default_build_dir, open_run, project_root
-from scenebook.core.run_files import SETTINGS
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
-from scenebook.pipeline.manifest import StageOutcome, StageStatus, check_version
+from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
 from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
 
-DRAWN_BANNER = (
+_DRAWN_BANNER = (
     "The images of this report are drawn by the program, not photographed: its numbers show that everything works, "
     "and say nothing about photographs."
 )
@@ -34,32 +32,29 @@ DRAWN_BANNER = (
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
-    _name_scheduler(arguments)
     _run(arguments, console, *_collect(arguments, console), _list_forced(arguments))
     return 0
 
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
-    _name_scheduler(arguments)
-    return _report(arguments, console, *_collect(arguments, console))
+    return _report(arguments, console, *_collect(arguments, console), _list_forced(arguments))
 
 
 def ablations(arguments: argparse.Namespace, console: Console) -> int:
     """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
-    _name_scheduler(arguments)
     settings, profile, run_dir = _collect(arguments, console)
     if settings.ablations == "none":
         settings = settings.updated({"ablations": "full"})
     # A variant that failed is tried again, which no key can ask for.
-    return _report(arguments, console, settings, profile, run_dir, force=["ablations"])
+    return _report(arguments, console, settings, profile, run_dir, [*_list_forced(arguments), "ablations"])
 
 
 def explain(arguments: argparse.Namespace, console: Console) -> int:
     """Tells of each stage whether it would run, and why."""
     settings, profile, run_dir = _collect(arguments, console)
     decisions = explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
-    console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
+    _tell_run(settings, run_dir, console)
     changes = ["a stage runs before it"] if any(decision.run for decision in decisions) else []
     changes += [f"prose of stage {decision.stage}: changed" for decision in decisions if decision.prose]
     changes = changes or find_report_changes(run_dir, default_build_dir() / run_dir.name)
@@ -85,12 +80,6 @@ def render(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _name_scheduler(arguments: argparse.Namespace) -> None:
-    """Tells the notebooks' kernels, which inherit the environment, of the scheduler."""
-    if arguments.scheduler:
-        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
-
-
 def _list_forced(arguments: argparse.Namespace) -> list[str]:
     forced = [name for name in (arguments.force or "").replace(",", " ").split() if name]
     check_stages(forced)
@@ -103,14 +92,15 @@ def _run(
     settings: Settings,
     profile: str,
     run_dir: RunDirectory,
-    forced: Collection[str],
+    force: list[str],
 ) -> None:
-    console.print(Text(f"run {run_dir.name}: {_describe_data(settings)}, backbone {settings.backbone}"))
+    if arguments.scheduler:
+        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler  # the kernels inherit it
+    _tell_run(settings, run_dir, console)
     _tell_of_replacement(settings, run_dir, console)
+    limit = arguments.time_limit
     with TerminalListener(console) as listener:
-        run_pipeline(
-            settings, run_dir, profile=profile, listener=listener, force=forced, time_limit=arguments.time_limit
-        )
+        run_pipeline(settings, run_dir, profile=profile, listener=listener, force=force, time_limit=limit)
 
 
 def _report(
@@ -119,14 +109,12 @@ def _report(
     settings: Settings,
     profile: str,
     run_dir: RunDirectory,
-    force: Collection[str] = (),
+    force: list[str],
 ) -> int:
-    build_dir = default_build_dir() / run_dir.name
-    forced = [*_list_forced(arguments), *force]
-    if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=forced)):
+    if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=force)):
         _check_before_run(settings)
     try:
-        _run(arguments, console, settings, profile, run_dir, forced)
+        _run(arguments, console, settings, profile, run_dir, force)
     except StageError as error:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)
@@ -136,6 +124,7 @@ def _report(
         with suppress(ScenebookError, OSError):
             _render(run_dir, console)
         raise
+    build_dir = default_build_dir() / run_dir.name
     if not find_report_changes(run_dir, build_dir):
         console.print(Text("The report is unchanged."))
         _tell_files(build_dir, console)
@@ -154,31 +143,24 @@ def _check_before_run(settings: Settings) -> None:
 
     notebooks = [project_root() / "notebooks" / f"{stage.notebook}.ipynb" for stage in STAGES.values()]
     works = list_works(claims_path(settings.claims_file))
-    check_before_run(front_matter_path(), notebooks, works)
+    check_before_run(project_root() / "report" / "front-matter.yaml", notebooks, works)
 
 
 def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
     """Two folders of one name, in different places, share a run unless RUN names another."""
-    if not run_dir.path(SETTINGS).is_file():
-        return
     try:
         before = load_settings(run_dir).dataset
     except ScenebookError:
-        return  # of another version: what it was made from cannot be told
+        return  # there is none, or of another version: what it was made from cannot be told
     if before != settings.dataset:
         text = f"note: run {run_dir.name} was made from {before}. It is replaced; RUN=name keeps both."
         console.print(Text(text, style="yellow"))
 
 
-def _describe_data(settings: Settings) -> str:
-    return {DRAWN_SCENES: "drawn scenes", INTEL: "Intel photographs"}.get(
-        settings.dataset, f"images of {short(Path(settings.dataset))}"
-    )
-
-
-def front_matter_path() -> Path:
-    """Returns the file that holds the report's title block."""
-    return project_root() / "report" / "front-matter.yaml"
+def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
+    named = {DRAWN_SCENES: "drawn scenes", INTEL: "Intel photographs"}
+    data = named.get(settings.dataset, f"images of {short(Path(settings.dataset))}")
+    console.print(Text(f"run {run_dir.name}: {data}, backbone {settings.backbone}"))
 
 
 def _render(run_dir: RunDirectory, console: Console) -> None:
@@ -186,15 +168,19 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
 
     started = time.monotonic()
     build_dir = default_build_dir() / run_dir.name
-    outcomes = stored_outcomes(run_dir)
+    stages: list[tuple[str, Path | None, str, str]] = []
+    for outcome in stored_outcomes(run_dir):
+        path = run_dir.path(f"notebooks/{outcome.notebook}")
+        # Of a stage that did not end now, an older copy may lie there.
+        shown = outcome.status in (StageStatus.DONE, StageStatus.FAILED, StageStatus.STALE) and path.is_file()
+        stages.append((outcome.name, path if shown else None, outcome.status, outcome.note))
     key, settings = make_report_key(run_dir), load_settings(run_dir)
-    banners = [DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else []
     rendered = render_report(
         run_dir.root,
-        stages=[(outcome.name, _executed(run_dir, outcome), outcome.status, outcome.note) for outcome in outcomes],
+        stages=stages,
         build_dir=build_dir,
-        front_matter_path=front_matter_path(),
-        banners=banners,
+        front_matter_path=project_root() / "report" / "front-matter.yaml",
+        banners=[_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [],
         collect_facts=_collect_facts,
     )
     note_report(build_dir, key)
@@ -213,13 +199,4 @@ def _collect_facts(run_dir: RunDirectory) -> Sourced:
 
 def _tell_files(build_dir: Path, console: Console) -> None:
     for name in REPORT_FILES:
-        path = build_dir / name
-        console.print(Text(f"  {short(path)}  ({path.stat().st_size / 1e6:.1f} MB)", style="bold"))
-
-
-def _executed(run_dir: RunDirectory, outcome: StageOutcome) -> Path | None:
-    """Returns the executed notebook of a stage; of one that did not end now, an older copy may lie there: `None`."""
-    path = run_dir.path(f"notebooks/{outcome.notebook}")
-    return (
-        path if outcome.status in (StageStatus.DONE, StageStatus.FAILED, StageStatus.STALE) and path.is_file() else None
-    )
+        tell_file(build_dir / name, console)

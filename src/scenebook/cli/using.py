@@ -8,13 +8,13 @@ import shutil
 import zipfile
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from scenebook.cli.loading import short
+from scenebook.cli.loading import short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import default_build_dir, open_run, replacing
@@ -24,7 +24,7 @@ from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
-from scenebook.pipeline.report_key import find_report_changes
+from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes
 
 if TYPE_CHECKING:
     from scenebook.inference.prediction import PredictionSummary
@@ -48,7 +48,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             received={"run": run_dir.name, "changed": "; ".join(changes[:3])},
             advice=f"Run `make render RUN={run_dir.name}` first.",
         )
-    members = {name: build / name for name in ("report.html", "report.pdf")}
+    members = {name: build / name for name in REPORT_FILES}
     for name in (SETTINGS, MANIFEST, *(name for stage in STAGES.values() for name in stage.bundled)):
         root = run_dir.path(name)
         paths = sorted(root.rglob("*")) if root.is_dir() else [root]
@@ -60,7 +60,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in members.items():
             archive.write(path, name)
-    console.print(Text(f"  {short(target)}  ({target.stat().st_size / 1e6:.1f} MB)", style="bold"))
+    tell_file(target, console)
     return 0
 
 
@@ -80,14 +80,14 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
         summary = predict_folder(run_dir, images, report=report)
     rate = summary.images / max(summary.seconds, 1e-3)
     console.print(Text(f"{count_noun(summary.images, 'image')} in {summary.seconds:.1f} s, {rate:.1f} a second"))
-    for warning in _describe_warnings(summary):
+    for warning in _list_warnings(summary):
         console.print(Text(f"warning: {warning}", style="yellow"))
     for file in summary.files:
         console.print(Text(f"  {short(file)}", style="bold"))
     return 0
 
 
-def _describe_warnings(summary: PredictionSummary) -> list[str]:
+def _list_warnings(summary: PredictionSummary) -> list[str]:
     """Returns what somebody has to know before using the predictions, as sentences."""
     warnings = []
     if summary.set_aside:
@@ -111,11 +111,10 @@ def _describe_warnings(summary: PredictionSummary) -> list[str]:
 
 def params(arguments: argparse.Namespace, console: Console) -> int:
     """Lists all settings."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("name", "default", "bounds", "meaning"):
-        table.add_column(column, overflow="fold")
-    for row in describe_settings():
-        table.add_row(*(Text(row[column]) for column in ("name", "default", "bounds", "meaning")))
+    rows = describe_settings()
+    table = Table(*(Column(name, overflow="fold") for name in rows[0]), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row.values()))
     console.soft_wrap = False
     console.print(table)
     return 0
@@ -127,18 +126,15 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     from scenebook.pipeline.compare.repeat import verify_run
 
     run_dir = open_run(arguments.run)
-    changes: dict[str, Any] = {}
-    for name in ("dataset", "weights"):
-        value = getattr(arguments, name)
-        if value:
-            path = Path(value).expanduser()
-            changes[name] = str(path.resolve()) if path.exists() else value
+    named = {name: value for name in ("dataset", "weights") if (value := getattr(arguments, name))}
+    paths = {name: Path(value).expanduser() for name, value in named.items()}
+    changes = {name: str(path.resolve()) if path.exists() else named[name] for name, path in paths.items()}
     workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
     try:
         with TerminalListener(console) as listener:
             console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its {SETTINGS}"))
             verification = verify_run(
-                run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes or None
+                run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes
             )
         # Damaged files of the run itself are no reason to keep what they are compared with.
         keep = bool(verification.failure or verification.failed_rows)
@@ -156,11 +152,9 @@ def diff(arguments: argparse.Namespace, console: Console) -> int:
     from scenebook.pipeline.compare.differ import diff_runs
     from scenebook.pipeline.compare.print import print_diff
 
-    names = {"A": arguments.first, "B": arguments.second}
-    missing = [name for name, value in names.items() if not value]
+    missing = [name for name, value in (("A", arguments.first), ("B", arguments.second)) if not value]
     if missing:
-        raise InputError(
-            "Expected the names of two runs.", received={"missing": missing}, advice="make diff A=one B=another"
-        )
+        advice = "make diff A=one B=another"
+        raise InputError("Expected the names of two runs.", received={"missing": missing}, advice=advice)
     print_diff(console, diff_runs(open_run(arguments.first), open_run(arguments.second)))
     return 0
