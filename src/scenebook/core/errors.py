@@ -1,7 +1,11 @@
-"""Typed errors. Each keeps its data as attributes and builds its text only when it is shown."""
+"""Typed errors. Each keeps its data as attributes and builds its text only when it is shown.
+
+None is equal to another or frozen: Python notes on each where it was raised.
+"""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ class ScenebookError(Exception):
     exit_code = 1
 
 
+@dataclass(eq=False, repr=False)
 class InputError(ScenebookError):
     """Something that the user gave is wrong. The command line prints the text without a traceback and exits 2.
 
@@ -21,13 +26,12 @@ class InputError(ScenebookError):
         advice: What to do about it, as a sentence.
     """
 
-    exit_code = 2
+    expected: str
+    _: KW_ONLY
+    received: dict[str, Any] = field(default_factory=dict)
+    advice: str = ""
 
-    def __init__(self, expected: str, *, received: dict[str, Any] | None = None, advice: str = "") -> None:
-        super().__init__(expected, received, advice)
-        self.expected = expected
-        self.received = dict(received or {})
-        self.advice = advice
+    exit_code = 2
 
     def __str__(self) -> str:
         parts = [self.expected]
@@ -59,6 +63,7 @@ class ClaimsError(InputError):
     """The file of a paper's claims is wrong."""
 
 
+@dataclass(eq=False, repr=False)
 class DownloadError(ScenebookError):
     """A file could not be downloaded. Whoever asked for it knows what to do about that, and says so.
 
@@ -69,12 +74,11 @@ class DownloadError(ScenebookError):
         status: The HTTP status that the server refused with, if it did.
     """
 
-    def __init__(self, what: str, reason: str, *, kept: int = 0, status: int | None = None) -> None:
-        super().__init__(what, reason, kept, status)
-        self.what = what
-        self.reason = reason
-        self.kept = kept
-        self.status = status
+    what: str
+    reason: str
+    _: KW_ONLY
+    kept: int = 0
+    status: int | None = None
 
     @property
     def explanation(self) -> str:
@@ -86,20 +90,13 @@ class DownloadError(ScenebookError):
         return f"The download of {self.what} failed. {self.explanation}"
 
 
+@dataclass(eq=False, repr=False)
 class MissingArtifactError(ScenebookError):
-    """A stage needs a file that another stage writes, and it is not there.
+    """A stage needs a file that another stage writes, and it is not there."""
 
-    Args:
-        path: The file's path inside the run directory.
-        run_dir: The run directory.
-        producer: The notebook that writes the file.
-    """
-
-    def __init__(self, path: str, run_dir: Path, producer: str) -> None:
-        super().__init__(path, run_dir, producer)
-        self.path = path
-        self.run_dir = run_dir
-        self.producer = producer
+    path: str
+    run_dir: Path
+    producer: str
 
     def __str__(self) -> str:
         return (
@@ -108,20 +105,13 @@ class MissingArtifactError(ScenebookError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class RunHeldError(ScenebookError):
-    """Another command is writing to a run.
+    """Another command is writing to a run."""
 
-    Args:
-        run: The run's name.
-        pid: The process that does.
-        since: When it started.
-    """
-
-    def __init__(self, run: str, pid: str, since: str) -> None:
-        super().__init__(run, pid, since)
-        self.run = run
-        self.pid = pid
-        self.since = since
+    run: str
+    pid: str
+    since: str
 
     def __str__(self) -> str:
         return (
@@ -130,6 +120,7 @@ class RunHeldError(ScenebookError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class DivergedError(ScenebookError):
     """The training loss is no longer a finite number.
 
@@ -140,12 +131,10 @@ class DivergedError(ScenebookError):
         learning_rate: The learning rate at that moment.
     """
 
-    def __init__(self, loss: float, epoch: int, batch: int, learning_rate: float) -> None:
-        super().__init__(loss, epoch, batch, learning_rate)
-        self.loss = loss
-        self.epoch = epoch
-        self.batch = batch
-        self.learning_rate = learning_rate
+    loss: float
+    epoch: int
+    batch: int
+    learning_rate: float
 
     def __str__(self) -> str:
         if (self.epoch, self.batch) == (1, 1):
@@ -159,6 +148,7 @@ class DivergedError(ScenebookError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class StageError(ScenebookError):
     """A notebook failed while it was run.
 
@@ -172,25 +162,17 @@ class StageError(ScenebookError):
         was_killed: Whether the kernel was ended from outside, as happens when memory runs out.
     """
 
-    def __init__(
-        self,
-        stage: str,
-        reason: str,
-        *,
-        notebook: Path | None,
-        log: Path,
-        cell: int | None,
-        wrong_input: bool = False,
-        was_killed: bool = False,
-    ) -> None:
-        super().__init__(stage, reason, notebook, log, cell)
-        self.stage = stage
-        self.reason = reason
-        self.notebook = notebook
-        self.log = log
-        self.cell = cell
-        self.was_killed = was_killed
-        self.exit_code = InputError.exit_code if wrong_input else ScenebookError.exit_code
+    stage: str
+    reason: str
+    _: KW_ONLY
+    notebook: Path | None
+    log: Path
+    cell: int | None
+    wrong_input: bool = False
+    was_killed: bool = False
+
+    def __post_init__(self) -> None:
+        self.exit_code = InputError.exit_code if self.wrong_input else ScenebookError.exit_code
 
     def __str__(self) -> str:
         where = f" in cell {self.cell}" if self.cell is not None else ""
