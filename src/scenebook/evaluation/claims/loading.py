@@ -12,8 +12,7 @@ from scenebook.core.run_directory import project_root
 from scenebook.core.settings import Settings
 from scenebook.core.validation import Problem, describe_place, explain_problem, is_valid, name_near, read_model
 from scenebook.core.yaml_files import Location, YamlFile, read_yaml
-from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, MEASURES, NO_MEASURE
-from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES
+from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, NO_MEASURE, PAPER_MEASURES, RUN_MEASURES
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
 
 WHAT = "claims file"
@@ -115,10 +114,10 @@ def _check_claim(claim: Claim, paper: Paper) -> Iterator[Problem]:
         if _is_no_number(claim.reported):
             yield Problem(("reported",), "a number, because it is held against one", claim.reported)
         wanted_of = measure.of
-    if claim.measure in MEASURES:
-        wanted_of = MEASURES[claim.measure].of or wanted_of
+    if claim.measure in RUN_MEASURES:
+        wanted_of = RUN_MEASURES[claim.measure] or wanted_of
     elif claim.measure != NO_MEASURE and not ARTIFACT.fullmatch(claim.measure):
-        known = f"Registered: {', '.join(MEASURES)}."
+        known = f"Registered: {', '.join(RUN_MEASURES)}."
         yield Problem(("measure",), "folder/file.json:dotted.path, a registered measure, or none", claim.measure, known)
     if claim.measure == ABLATION and not (claim.study and claim.study.directions):
         advice = "Write study: {accuracy: lower}, or higher, or gap: smaller or larger, or both."

@@ -1,20 +1,61 @@
-"""What claims are held against: files of a run, and measures with a name. Nothing in a claims file is run as code."""
+"""What claims are held against: a run's files, measures with a name, and what a paper's own numbers make of them.
+
+Nothing in a claims file is run as code.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import PER_CLASS, RECIPE, SELECTION, STUDY_VERDICTS
-from scenebook.evaluation.claims.schema import Claim
+from scenebook.evaluation.claims.schema import Claim, Paper
 
 NO_MEASURE = "none"
 ABLATION = "ablation"
 ARTIFACT = re.compile(r"(?P<file>[\w-]+(?:/[\w-]+)*\.json):(?P<path>[^\s.]+(?:\.[^\s.]+)*)")
+RUN_MEASURES = {
+    "class_precision": "class",
+    "class_recall": "class",
+    "class_f1": "class",
+    "wrong_samples": "",
+    "drawn_range": "range",
+    ABLATION: "",
+}
+"""Measures of a run, for `measure:`, and what the claim's `of` must name."""
+
+
+class PaperMeasure(NamedTuple):
+    """A measure of the paper's own numbers.
+
+    Attributes:
+        origin: What it is computed from, as a clause.
+        needs: The key of `paper` that it takes.
+        of: What the claim's `of` must name: `class`, or nothing.
+    """
+
+    origin: str = "its confusion matrix"
+    needs: str = "confusion_matrix"
+    of: str = ""
+
+
+_SCORES = ("precision", "recall", "f1")
+PAPER_MEASURES = {
+    "matrix_accuracy": PaperMeasure(),
+    "matrix_count": PaperMeasure(),
+    **{f"matrix_{name}": PaperMeasure(of="class") for name in (*_SCORES, "support")},
+    **{f"matrix_{average}_{name}": PaperMeasure() for average in ("macro", "weighted") for name in _SCORES},
+    **{
+        name: PaperMeasure("its parameter counts", needs="parameters")
+        for name in ("sum_of_parameters", "layers_by_parameters", "trained_layers_by_parameters")
+    },
+}
+"""Measures of the paper's own numbers, for `paper_measure:`."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +72,6 @@ class Measured:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A registered measure of a run.
-
-    Attributes:
-        compute: From the run and the claim to a value, or `None` where the run has none.
-        of: What the claim's `of` must name: `class`, `setting`, or nothing.
-    """
-
-    compute: Callable[[RunDirectory, Claim], Measured | None]
-    of: str = ""
-
-
 def measure_run(claim: Claim, run_dir: RunDirectory) -> Measured | None:
     """Returns what the run says about a claim; `None` where it says nothing, because a file or a value is missing.
 
@@ -53,13 +81,20 @@ def measure_run(claim: Claim, run_dir: RunDirectory) -> Measured | None:
     if claim.measure == NO_MEASURE:
         return None
     try:
-        if claim.measure in MEASURES:
-            return MEASURES[claim.measure].compute(run_dir, claim)
+        if claim.measure in RUN_MEASURES:
+            return _measure_named(claim, run_dir)
         found = ARTIFACT.fullmatch(claim.measure)
         value = _follow(run_dir.read_json(found["file"]), found["path"]) if found else None
     except MissingArtifactError:
         return None
-    return _as_measured(value, claim)
+    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
+        return Measured(value["value"], value["low"], value["high"])
+    if value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ClaimsError(
+            "Expected the measure of a claim to lead to a score, a number or a text.",
+            received={"claim": claim.id, "measure": claim.measure},
+        )
+    return None if value is None else Measured(value)
 
 
 def explain_missing(claim: Claim, run_dir: RunDirectory) -> str:
@@ -70,6 +105,24 @@ def explain_missing(claim: Claim, run_dir: RunDirectory) -> str:
     if not run_dir.path(found["file"]).is_file():
         return f"The run has no {found['file']}."
     return f"In the run's {found['file']} nothing is called {found['path']}."
+
+
+def _measure_named(claim: Claim, run_dir: RunDirectory) -> Measured | None:
+    match claim.measure:
+        case "wrong_samples":
+            selection = run_dir.read_csv(SELECTION)
+            wrong = selection[selection["label"] != selection["predicted"]]
+            return Measured(", ".join(f"{row.label} as {row.predicted}" for row in wrong.itertuples()) or "none")
+        case "drawn_range":  # from where to where Keras, and with it this program, draws for a setting of augmentation
+            largest = run_dir.read_json(RECIPE)[claim.of]
+            low, high = (1 - largest, 1 + largest) if claim.of == "zoom_range" else (-largest, largest)
+            return Measured(f"{low:g} to {high:g}".replace("-", "−"))
+        case "ablation":
+            found = run_dir.read_json(STUDY_VERDICTS).get(claim.id)
+            return found and Measured(found.get("measured", "–"), verdict=found["verdict"], why=found["sentence"])
+        case _:
+            score = run_dir.read_json(PER_CLASS).get(claim.of, {}).get(claim.measure.removeprefix("class_"))
+            return score and Measured(score["value"], score["low"], score["high"])
 
 
 def _follow(value: Any, path: str) -> Any:
@@ -83,50 +136,37 @@ def _follow(value: Any, path: str) -> Any:
     return value
 
 
-def _as_measured(value: Any, claim: Claim) -> Measured | None:
-    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
-        return Measured(value["value"], value["low"], value["high"])
-    if value is not None and not isinstance(value, (bool, int, float, str)):
-        raise ClaimsError(
-            "Expected the measure of a claim to lead to a score, a number or a text.",
-            received={"claim": claim.id, "measure": claim.measure},
-        )
-    return None if value is None else Measured(value)
+def measure_paper(claim: Claim, paper: Paper) -> float | int | None:
+    """Returns what the paper's own numbers say about a claim that names one of `PAPER_MEASURES`.
+
+    Layers are counted by parameters: how many the backbone has whose parameters, with the head's, give the total, and
+    how many of its last ones have those that are trained beside the head's; `None` where none fits.
+    """
+    name, counts = str(claim.paper_measure), paper.parameters
+    if counts is None or name.startswith("matrix_"):
+        position = paper.classes.index(claim.of) if claim.of in paper.classes else None
+        return _measure_matrix(name.removeprefix("matrix_"), np.array(paper.confusion_matrix), position)
+    if name == "sum_of_parameters":
+        return counts.trainable + counts.frozen
+    if name == "layers_by_parameters":
+        known, wanted = counts.of_backbone, counts.total - counts.head
+    else:
+        known, wanted = counts.of_last_layers, counts.trainable - counts.head
+    return next((layers for layers, n in known.items() if n == wanted), None)
 
 
-def _class_score(name: str) -> Callable[[RunDirectory, Claim], Measured | None]:
-    def compute(run_dir: RunDirectory, claim: Claim) -> Measured | None:
-        score = run_dir.read_json(PER_CLASS).get(claim.of, {}).get(name)
-        return None if score is None else Measured(score["value"], score["low"], score["high"])
-
-    return compute
-
-
-def _wrong_samples(run_dir: RunDirectory, claim: Claim) -> Measured:
-    selection = run_dir.read_csv(SELECTION)
-    wrong = selection[selection["label"] != selection["predicted"]]
-    return Measured(", ".join(f"{row.label} as {row.predicted}" for row in wrong.itertuples()) or "none")
-
-
-def _drawn_range(run_dir: RunDirectory, claim: Claim) -> Measured:
-    """Returns from where to where Keras, and with it this program, draws for a setting of augmentation."""
-    largest = run_dir.read_json(RECIPE)[claim.of]
-    low, high = (1 - largest, 1 + largest) if claim.of == "zoom_range" else (-largest, largest)
-    return Measured(f"{low:g} to {high:g}".replace("-", "−"))
-
-
-def _ablation(run_dir: RunDirectory, claim: Claim) -> Measured | None:
-    """Returns the verdict of the runs that change one setting at a time, where they were made."""
-    found = run_dir.read_json(STUDY_VERDICTS).get(claim.id)
-    return found and Measured(found.get("measured", "–"), verdict=found["verdict"], why=found["sentence"])
-
-
-MEASURES: dict[str, Measure] = {
-    "class_precision": Measure(_class_score("precision"), of="class"),
-    "class_recall": Measure(_class_score("recall"), of="class"),
-    "class_f1": Measure(_class_score("f1"), of="class"),
-    "wrong_samples": Measure(_wrong_samples),
-    "drawn_range": Measure(_drawn_range, of="range"),
-    ABLATION: Measure(_ablation),
-}
-"""Measures of a run, for `measure:`."""
+def _measure_matrix(name: str, matrix: np.ndarray, position: int | None) -> float | int:
+    """Returns a score of counts `(k, k)`, of one class or averaged; what nothing is known of counts as 0."""
+    right, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    if name == "accuracy":
+        return float(right.sum() / max(matrix.sum(), 1))
+    if name == "count":
+        return int(matrix.sum())
+    if name == "support":
+        return int(true[position])
+    average, _, score = name.rpartition("_")
+    part, whole = {"precision": (right, predicted), "recall": (right, true), "f1": (2 * right, true + predicted)}[score]
+    values = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    if not average:
+        return float(values[position])
+    return float(np.average(values, weights=true if average == "weighted" else None))

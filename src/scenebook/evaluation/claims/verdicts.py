@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ClaimsError, ScenebookError
@@ -12,8 +12,14 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES
 from scenebook.core.settings import DRAWN_SCENES
 from scenebook.core.wording import show_setting
-from scenebook.evaluation.claims.measures import NO_MEASURE, Measured, explain_missing, measure_run
-from scenebook.evaluation.claims.paper_measures import PAPER_MEASURES, measure_paper
+from scenebook.evaluation.claims.measures import (
+    NO_MEASURE,
+    PAPER_MEASURES,
+    Measured,
+    explain_missing,
+    measure_paper,
+    measure_run,
+)
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper, Value
 
 REPRODUCED = "reproduced"
@@ -87,11 +93,12 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
         if claim.measure == NO_MEASURE:
             why = claim.note or f"It follows from {origin}."
             return Judged(claim, REPRODUCED, why, show_value(claim, value), paper_holds=True)
-    mismatch = find_mismatch(claim, paper, run)
+    mismatch = _find_mismatch(claim, paper, run)
     measured = measure_run(claim, run_dir)
     shown, interval = show_measured(claim, measured)
     if mismatch:
-        return Judged(claim, NOT_COMPARABLE, mismatch.why, shown, interval, False, paper_holds, mismatch.shared)
+        why, shared = mismatch
+        return Judged(claim, NOT_COMPARABLE, why, shown, interval, paper_holds=paper_holds, shared=shared)
     if measured is None:
         return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), paper_holds=paper_holds)
     verdict, why = (measured.verdict, measured.why) if measured.verdict else decide(claim, measured)
@@ -101,39 +108,23 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
     return Judged(claim, verdict, why, shown, interval, decided, paper_holds, f"{why[:1].lower()}{why[1:].rstrip('.')}")
 
 
-class Mismatch(NamedTuple):
-    """Why a run is not comparable with the paper.
-
-    Attributes:
-        why: A sentence on this claim.
-        shared: The same as a clause that holds for all claims of that kind.
-    """
-
-    why: str
-    shared: str
-
-
-def find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> Mismatch | None:
+def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str, str] | None:
     """Returns why a run is not comparable with the paper for this claim; `None` where it is.
 
-    Args:
-        claim: The claim.
-        paper: The paper's own numbers.
-        run: The settings that the run was made with, `class_names` and `dataset_name`.
+    That is a sentence on this claim, and the same as a clause that holds for all claims of that kind. `run` holds the
+    settings that the run was made with, `class_names` and `dataset_name`.
     """
     wanted = claim.applies_to
+    names = paper.recipe if wanted.recipe == "all" else wanted.recipe
+    others = [(name, str(paper.recipe[name])) for name in names if run.get(name) != paper.recipe[name]]
     if wanted.backbone is not None and run["backbone"] not in wanted.backbone:
-        return _other_setting("backbone", run["backbone"], " or ".join(wanted.backbone))
-    for name in paper.recipe if wanted.recipe == "all" else wanted.recipe:
-        if run.get(name) != paper.recipe[name]:
-            return _other_setting(name, run.get(name), paper.recipe[name])
+        others.insert(0, ("backbone", " or ".join(wanted.backbone)))
+    if others:
+        name, in_paper = others[0]
+        why = f"In this run {name} is {show_setting(run.get(name))}, in the paper {in_paper}."
+        return why, "a setting on which such a claim depends is another in this run"
     clause = _other_data(wanted, paper, run)
-    return Mismatch(f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
-
-
-def _other_setting(name: str, value: object, in_paper: object) -> Mismatch:
-    why = f"In this run {name} is {show_setting(value)}, in the paper {in_paper}."
-    return Mismatch(why, "a setting on which such a claim depends is another in this run")
+    return (f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
 
 
 def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
