@@ -66,10 +66,6 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
     """Returns what each logistic regression learns from, float32 `(n, d)`, a row a row of `splits`.
 
     The features of a run whose weights are random are `random_features`; there are no others then.
-
-    Args:
-        run_dir: The run.
-        splits: The content of `data/splits.csv`.
     """
     stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
     inputs = {"pixels": shrink(stored, splits["row"].to_numpy())}
@@ -97,7 +93,7 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
     """Fits each simple classifier on the training images and asks it about the test images.
 
     Args:
-        splits: path, label, split.
+        splits: The content of `data/splits.csv`.
         inputs: From `load_inputs`.
         class_names: The classes.
     """
@@ -125,11 +121,7 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
 def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, val_labels: np.ndarray) -> Pipeline:
     """Returns a logistic regression on standardised points, regularised as suits the validation images best.
 
-    Args:
-        points: float `(n, d)`, of the training images.
-        labels: int `(n,)`, at least two different ones.
-        val_points: float `(m, d)`, of the validation images.
-        val_labels: int `(m,)`.
+    Points are float `(n, d)`, labels int `(n,)`; at least two of the training labels differ.
     """
     models = []
     for strength in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):  # inverse, the strongest first
@@ -149,13 +141,12 @@ def _mean_log_loss(model: Pipeline, points: np.ndarray, labels: np.ndarray) -> f
 def score_baselines(baselines: Baselines, predictions: pd.DataFrame) -> dict[str, Any]:
     """Returns the content of `evaluation/baselines.json`.
 
+    That is the accuracy of each classifier by its key in `NAMES`; by its key in `COMPARISONS` each difference, with the
+    p-value as `<key>_p` and the whole comparison in `tests`; `n`, `strengths` and `random_kind`.
+
     Args:
         baselines: From `predict_baselines`.
         predictions: path, predicted: what the network says of the same images, in any order.
-
-    Returns:
-        The accuracy of each classifier by its key in `NAMES`; by its key in `COMPARISONS` each difference, with the
-        p-value as `<key>_p` and the whole comparison in `tests`; `n`, `strengths` and `random_kind`.
 
     Raises:
         ScenebookError: The images are others: they were split anew since notebook 02.

@@ -62,7 +62,7 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
         splits: path, label, split, a row an image.
         vectors: float32 `(n, d)`: features, a row a row of `splits`.
         predictions: path, label, predicted: of the test images.
-        seed: Seed of the randomised principal components.
+        seed: Of the randomised principal components.
     """
     train, test = ((splits["split"] == split).to_numpy() for split in ("train", "test"))
     labels = splits["label"].to_numpy(dtype=object)

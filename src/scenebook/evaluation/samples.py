@@ -32,13 +32,9 @@ def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, se
 
 
 def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: int, seed: int) -> pd.DataFrame:
-    """Draws some images of each class at random; all where a class has no more.
+    """Draws so many images of each class at random; all where a class has no more.
 
-    Args:
-        images: At least the columns path and label.
-        class_names: The classes; one that has no image is left out.
-        each: How many of a class.
-        seed: The seed; the draw of a class does not depend on the other classes' images.
+    The draw of a class does not depend on the other classes' images. One that has no image is left out.
 
     Returns:
         The columns path and label, class by class.
@@ -96,10 +92,6 @@ def select_cases(predictions: pd.DataFrame, *, each: int = 6) -> pd.DataFrame:
 
     The surest ones are taken from the classes in turn, since the easiest class would otherwise fill the row; all belong
     to the surer half of the right ones, so that no image is taken twice.
-
-    Args:
-        predictions: The columns path, label, predicted, confidence and `p_<class>` for each class.
-        each: Images of a kind, at most.
 
     Returns:
         The columns row (one of `KINDS`), path, label, predicted, confidence, loss (negative natural logarithm of the

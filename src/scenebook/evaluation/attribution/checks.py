@@ -19,12 +19,7 @@ _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations o
 
 
 def compute_rank_correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns the rank correlation (Spearman) of two maps of each image, of those in which both maps vary.
-
-    Args:
-        one: float32 `(n, h, w)`.
-        other: As `one`: other maps of the same images.
-    """
+    """Returns Spearman's rank correlation of two maps, float32 `(n, h, w)`, of each image in which both maps vary."""
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(one, other, strict=True) if np.ptp(a) > 0 and np.ptp(b) > 0]
     return np.array([spearmanr(a, b).statistic for a, b in pairs])
 
@@ -41,12 +36,9 @@ def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray) -> tupl
     What is blurred keeps its colours and gets a soft edge: a grey patch would be something new to see.
 
     Args:
-        images: uint8 `(n, height, width, 3)`.
+        images: uint8 `(n, height, width, 3)`; the results are as these.
         heatmaps: float32 `(n, h, w)`.
         softened: What `soften` makes of the images.
-
-    Returns:
-        The images without what is strongest, and without what is weakest: uint8, as `images`.
     """
     height, width = images.shape[1:3]
     side = max(height, width)
@@ -122,12 +114,7 @@ def tabulate_checks(checks: dict[str, Any], names: dict[str, str]) -> pd.DataFra
 def list_explained(predictions: pd.DataFrame, most: int) -> pd.DataFrame:
     """Lists the classes to explain: the predicted one of each image and, where that is wrong, the true one before it.
 
-    Args:
-        predictions: At least the columns label and predicted, a row an image.
-        most: Images; further ones are left out.
-
-    Returns:
-        The columns image (its row, from 0), class and caption.
+    Columns: image (its row in the predictions, from 0; below `most`), class and caption.
     """
     rows = []
     for image, (label, predicted) in enumerate(predictions[["label", "predicted"]].head(most).to_numpy().tolist()):

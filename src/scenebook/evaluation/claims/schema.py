@@ -1,4 +1,7 @@
-"""What a claims file may say: a paper's own numbers, and its claims. Unknown keys and wrong types are errors."""
+"""What a claims file may say: a paper's own numbers, and its claims. Unknown keys and wrong types are errors.
+
+What the keys mean stands in `report/claims.yaml`, for those who write such a file.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ class Expectation(_Strict):
     """How the measured value is compared with the reported one.
 
     Attributes:
-        kind: `equals`; `within` the tolerance of it; `below` it, or `above` it.
         tolerance: How far the edge lies from the reported value, on the lenient side; of a proportion, 0.02 are 2
             percentage points.
     """
@@ -31,12 +33,7 @@ class Expectation(_Strict):
 
 
 class StudyExpectation(_Strict):
-    """What a training with the change that a claim speaks of is to have, against one without it.
-
-    Attributes:
-        accuracy: Its accuracy on validation images; `None` where the claim says nothing of it.
-        gap: Its over-fitting gap, likewise.
-    """
+    """What a training with the change that a claim speaks of is to have, against one without it."""
 
     accuracy: Literal["lower", "higher"] | None = None
     gap: Literal["smaller", "larger"] | None = None
@@ -52,10 +49,6 @@ class Conditions(_Strict):
     """What a run must have to be comparable with the paper; what is not given does not matter.
 
     Attributes:
-        dataset: Names of data sets, one of which the run's must have.
-        backbone: Names of backbones, one of which the run's must be.
-        recipe: Settings that must be those of the paper's recipe: their names, or `all`.
-        num_classes: The number of classes.
         same_classes: Whether the classes must be the paper's, and the images no drawings of the program.
         samples_given: Whether the sample images must have been chosen by the user.
     """
@@ -69,26 +62,7 @@ class Conditions(_Strict):
 
 
 class Claim(_Strict):
-    """One claim of the paper.
-
-    Attributes:
-        id: Its name, for other files: lower-case letters, digits and hyphens.
-        statement: In our own words.
-        where: Where it stands in the paper.
-        reported: The value.
-        printed: The value as the paper prints it; by default as it is shown here: two places, or one of a percentage.
-        percent: Whether the value is shown as a percentage.
-        group: Claims of one group and one verdict share a row of the short table.
-        label: What stands for the claim in such a row; by default the statement.
-        paper_measure: A registered measure of the paper's own numbers, which the reported value must round to.
-        measure: What the run says: `folder/file.json:dotted.path`, the name of a registered measure, or `none`.
-        study: With the measure `ablation`: what the claim expects of a training that makes its change.
-        of: What of it: a class, or a setting.
-        expect: How the two are compared.
-        applies_to: What a run must have to be comparable.
-        note: Why the claim cannot be tested, or what has to be known of the comparison; a sentence.
-        source: Keys of works in the bibliography that `note` goes by.
-    """
+    """One claim of the paper."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     statement: NonEmptyText
@@ -112,10 +86,7 @@ class ParameterCounts(_Strict):
     """What the paper prints of its network's size, and what that can be held against.
 
     Attributes:
-        total: Parameters.
-        trainable: Those that are trained.
-        frozen: Those that are not.
-        head: Those of the layers behind the backbone, by arithmetic.
+        head: Parameters of the layers behind the backbone, by arithmetic.
         of_backbone: Parameters of backbones that come into question, by their number of layers with weights.
         of_last_layers: Trained parameters of the backbone's last layers, by how many layers are trained.
     """
@@ -129,17 +100,7 @@ class ParameterCounts(_Strict):
 
 
 class Paper(_Strict):
-    """The paper's own numbers.
-
-    Attributes:
-        title: Its title.
-        source: Its key in the bibliography.
-        classes: In the order of the confusion matrix.
-        recipe: Its settings, under the names that they have here.
-        confusion_matrix: Counts, rows true, columns predicted.
-        parameters: The size of its network.
-        remark: A sentence on what every comparison of scores with it lacks.
-    """
+    """The paper's own numbers."""
 
     title: NonEmptyText
     source: WorkKey | None = None

@@ -41,7 +41,6 @@ class Judged:
     """A claim that was held against a run.
 
     Attributes:
-        claim: The claim.
         verdict: One of `VERDICTS`.
         why: One sentence.
         measured: What was measured, as text, without interval.
@@ -63,7 +62,7 @@ class Judged:
     @property
     def reported(self) -> str:
         """The reported value, as text."""
-        return show_reported(self.claim)
+        return self.claim.printed or show_value(self.claim, self.claim.reported)
 
 
 def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[Judged]:
@@ -200,23 +199,13 @@ def _describe_edges(claim: Claim) -> str:
 
 def rounds_to(value: float, claim: Claim) -> bool:
     """Returns whether a value, rounded as the paper prints it, is the reported one."""
-    unit = _printed_unit(claim)
-    return abs(value - float(claim.reported)) <= unit / 2 + _SLACK
-
-
-def _printed_unit(claim: Claim) -> float:
-    """Returns the last printed place of the reported value: 0.01 for 0.90 and for 89%, 1 for 7,301."""
-    text = show_reported(claim).replace(",", "").strip()
-    try:
-        exponent = Decimal(text.rstrip("%").strip()).as_tuple().exponent
+    text = (claim.printed or show_value(claim, claim.reported)).replace(",", "").strip()
+    try:  # the last printed place: 0.01 of 0.90 and of 89%, 1 of 7,301
+        exponent = int(Decimal(text.rstrip("%").strip()).as_tuple().exponent)
+        unit = 10.0 ** (exponent - (2 if text.endswith("%") else 0))
     except ArithmeticError:
-        return 0.0
-    return 10.0 ** (int(exponent) - (2 if text.endswith("%") else 0))
-
-
-def show_reported(claim: Claim) -> str:
-    """Returns the reported value as the paper prints it."""
-    return claim.printed or show_value(claim, claim.reported)
+        unit = 0.0
+    return abs(value - float(claim.reported)) <= unit / 2 + _SLACK
 
 
 def show_value(claim: Claim, value: Value) -> str:

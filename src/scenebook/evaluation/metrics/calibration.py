@@ -56,9 +56,9 @@ def compute_error_interval(value: float, debiased: float, drawn: np.ndarray, by_
 
     Args:
         value: The error, in `[0, 1]`.
-        debiased: What is left of it without chance.
+        debiased: From `compute_debiased_error`.
         drawn: float `(resamples,)`, the errors of bootstrap samples.
-        by_chance: float `(resamples,)`, the errors of a network without one, from `compute_chance_errors`.
+        by_chance: float `(resamples,)`, from `compute_chance_errors`.
     """
     low, high = 2 * value - np.percentile(drawn, [97.5, 2.5])
     half = special.ndtri(0.975) * drawn.std()
@@ -179,12 +179,6 @@ def compare_calibration(
 
     `ece_after` and `log_loss_after`, each with its interval; `ece_change` and `log_loss_change`, after minus before on
     the same resampled images, with percentile intervals; `ece_debiased_after`.
-
-    Args:
-        probs: float `(n, num_classes)`, before.
-        positions: int `(n,)`, the position of the true class.
-        temperature: As fitted on validation images.
-        seed: Of the draws.
     """
     scaled = apply_temperature(probs, temperature)
     gaps = [compute_bin_gaps(both, positions) for both in (probs, scaled)]

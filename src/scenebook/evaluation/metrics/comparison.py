@@ -24,7 +24,7 @@ def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[st
 
     Args:
         first_right: bool `(n,)`: whether the first classifier is right.
-        second_right: bool `(n,)`: the same of the second.
+        second_right: The same of the second.
 
     Returns:
         `difference` (a `Score`: accuracy of the first less that of the second, with a 95% interval), `p` (of McNemar's

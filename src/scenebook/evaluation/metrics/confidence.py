@@ -59,13 +59,8 @@ def compute_calibration(
 ) -> Calibration:
     """Measures how far the probabilities of the test images can be trusted.
 
-    Whatever is chosen, the temperature and the threshold of the conformal sets, is chosen by the validation images.
-
-    Args:
-        predictions: Of the test images: label, and a probability column a class.
-        validation: Of the validation images, likewise; at least one.
-        class_names: The classes.
-        seed: Of the bootstrap.
+    Whatever is chosen, the temperature and the threshold of the conformal sets, is chosen by the predictions of the
+    validation images, of which there is at least one.
     """
     probs, positions = as_arrays(predictions, class_names)
     held_out = as_arrays(validation, class_names)
@@ -89,7 +84,7 @@ def compute_calibration(
     if temperature is not None:
         facts |= compare_calibration(probs, positions, temperature["value"], seed=seed)
         bins_after = compute_reliability_bins(apply_temperature(probs, temperature["value"]), positions)
-    facts |= compute_refusals(curve) | compute_set_scores(*held_out, probs, positions, seed=seed)
+    facts |= compute_refusals(curve) | compute_set_scores(held_out, probs, positions, seed=seed)
     return Calibration(facts, compute_reliability_bins(probs, positions), bins_after, curve)
 
 
@@ -159,24 +154,19 @@ def compute_threshold_rank(m: int) -> int:
 
 
 def compute_set_scores(
-    calibration_probs: np.ndarray,
-    calibration_positions: np.ndarray,
-    probs: np.ndarray,
-    positions: np.ndarray,
-    *,
-    seed: int,
+    held_out: tuple[np.ndarray, np.ndarray], probs: np.ndarray, positions: np.ndarray, *, seed: int
 ) -> dict[str, Any]:
-    """Returns what conformal sets at 90% do on the test images.
+    """Returns what conformal sets at 90% do on the test images; `held_out` is as for `compute_conformal_sets`.
 
     `set_coverage` with Wilson's interval; `set_size`, the mean number of classes, with a bootstrap interval;
     `set_single`, the share of images with just one; `set_sizes`, how many images have 1, 2, ... classes;
     `set_expected`, where the coverage lies in 95 of 100 cases for so few validation images: given these it follows
     Beta(m + 1 - r, r), r the threshold's rank (Vovk, 2013, "Conditional Validity of Inductive Conformal Predictors").
     """
-    sets = compute_conformal_sets(calibration_probs, calibration_positions, probs)
+    sets = compute_conformal_sets(*held_out, probs)
     n, k = sets.shape
     sizes = sets.sum(axis=1)
-    m = len(calibration_probs)
+    m = len(held_out[0])
     rank = compute_threshold_rank(m)
     expected: Score | None = None
     if rank:

@@ -52,33 +52,25 @@ def compute_proportion(successes: int, n: int) -> Score:
     return {"value": successes / n, "low": low, "high": high}
 
 
-def compute_f1(true_positives: int, false_positives: int, false_negatives: int) -> Score | None:
-    """Returns the F1 of one class with a 95% interval; `None` for a class that neither occurs nor is predicted.
+def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Score | None]:
+    """Returns precision, recall and F1 of one class with 95% intervals, each `None` where it would divide by nothing.
 
     F1 = 2J / (1 + J) of the proportion J of right ones among all images that have the class or were given it (Hand,
     Christen and Kirielle, 2021, Machine Learning 110, 451-456). J's Wilson interval is carried over, so that a class
     without an error has an interval too: a bootstrap of the matrix would call it certain.
-    """
-    n = true_positives + false_positives + false_negatives
-    if n == 0:
-        return None
-    value, low, high = (2 * j / (1 + j) for j in (true_positives / n, *compute_wilson_interval(true_positives, n)))
-    return {"value": value, "low": low, "high": high}
-
-
-def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Score | None]:
-    """Returns precision, recall and F1 of one class, each `None` where it would divide by nothing.
 
     Args:
         right: Images of the class that were given it.
         predicted: Images that were given it.
         true: Images of the class.
     """
-    return {
-        "precision": compute_proportion(right, predicted) if predicted else None,
-        "recall": compute_proportion(right, true) if true else None,
-        "f1": compute_f1(right, predicted - right, true - right),
-    }
+    precision, recall, shared = (
+        compute_proportion(right, n) if n else None for n in (predicted, true, predicted + true - right)
+    )
+    if shared is None:
+        return {"precision": None, "recall": None, "f1": None}
+    value, low, high = (2 * j / (1 + j) for j in (shared["value"], shared["low"], shared["high"]))
+    return {"precision": precision, "recall": recall, "f1": {"value": value, "low": low, "high": high}}
 
 
 def bootstrap_mean(values: np.ndarray, *, seed: int) -> Score:

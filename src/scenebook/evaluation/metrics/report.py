@@ -52,10 +52,7 @@ def tabulate_report(
 ) -> pd.DataFrame:
     """Returns what `compute_report` gave, as it is shown: with a text column of the intervals of what stands under F1.
 
-    Args:
-        report: From `compute_report`.
-        class_scores: From `compute_class_scores`.
-        scores: The content of `evaluation/metrics.json`.
+    The intervals come from `compute_class_scores`, and from the content of `evaluation/metrics.json`.
     """
     of_classes = [class_scores[name]["f1"] for name in report["class"].iloc[: len(class_scores)]]
     of_all = [scores[name] for name in ("accuracy", "macro_f1", "weighted_f1")]

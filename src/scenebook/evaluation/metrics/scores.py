@@ -41,11 +41,6 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
 
     These are accuracy, top2_accuracy (of more than two classes), macro and weighted precision, recall and f1,
     log_loss, and ece, the expected calibration error.
-
-    Args:
-        predictions: label, predicted, and a probability column a class.
-        class_names: The classes.
-        seed: Seed of the bootstrap.
     """
     right = (predictions["label"] == predictions["predicted"]).to_numpy()
     matrix = compute_confusion(predictions, class_names).to_numpy()

@@ -69,7 +69,7 @@ def test_sets_hold_the_true_class_as_often_as_promised(m: int) -> None:
 def test_too_few_validation_images_give_sets_of_all_classes(m: int) -> None:
     test = draw_probs(20, seed=0)
     assert compute_conformal_sets(*draw_probs(m, seed=1), test[0]).all()
-    facts = compute_set_scores(*draw_probs(m, seed=1), *test, seed=0)
+    facts = compute_set_scores(draw_probs(m, seed=1), *test, seed=0)
     assert facts["set_expected"] is None
     assert facts["set_needs"] == 9
     assert facts["set_size"] == {"value": 4, "low": 4, "high": 4}
@@ -82,7 +82,7 @@ def test_the_thresholds_rank_counts_the_new_image(m: int, rank: int) -> None:
 
 
 def test_what_sets_do_is_counted() -> None:
-    facts = compute_set_scores(*draw_probs(80, seed=2), *draw_probs(300, seed=3), seed=0)
+    facts = compute_set_scores(draw_probs(80, seed=2), *draw_probs(300, seed=3), seed=0)
     assert sum(facts["set_sizes"]) == 300
     assert len(facts["set_sizes"]) == 4
     mean = sum(size * count for size, count in enumerate(facts["set_sizes"], start=1)) / 300
@@ -95,7 +95,7 @@ def test_the_expected_share_is_where_thresholds_of_so_few_images_lead() -> None:
     m, rank = 42, compute_threshold_rank(42)
     # Of uniform scores, the share above the threshold is 1 minus the threshold itself.
     thresholds = np.sort(np.random.default_rng(0).random((20_000, m)), axis=1)[:, rank - 1]
-    expected = compute_set_scores(*draw_probs(m, seed=2), *draw_probs(10, seed=3), seed=0)["set_expected"]
+    expected = compute_set_scores(draw_probs(m, seed=2), *draw_probs(10, seed=3), seed=0)["set_expected"]
     assert (expected["low"], expected["high"]) == pytest.approx(
         tuple(np.percentile(1 - thresholds, [2.5, 97.5])), abs=0.005
     )

@@ -9,7 +9,6 @@ from scenebook.evaluation.metrics import intervals
 from scenebook.evaluation.metrics.intervals import (
     bootstrap_mean,
     compute_class_score,
-    compute_f1,
     compute_wilson_interval,
 )
 
@@ -32,11 +31,11 @@ def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None
     right, wrong, missed, rest = 70, 12, 18, 200
     draws = rng.multinomial(300, np.array([right, wrong, missed, rest]) / 300, size=20_000)
     simulated = 2 * draws[:, 0] / (2 * draws[:, 0] + draws[:, 1] + draws[:, 2])
-    score = compute_f1(right, wrong, missed)
+    score = compute_class_score(right, right + wrong, right + missed)["f1"]
     assert score is not None
     assert score["value"] == pytest.approx(2 * 70 / (140 + 30))
     assert (score["low"], score["high"]) == pytest.approx(tuple(np.percentile(simulated, [2.5, 97.5])), abs=0.01)
-    perfect = compute_f1(50, 0, 0)
+    perfect = compute_class_score(50, 50, 50)["f1"]
     assert perfect is not None
     assert (perfect["value"], perfect["high"]) == (1.0, 1.0)
     assert 0.9 < perfect["low"] < 1.0
