@@ -21,6 +21,9 @@ from scenebook.core.environment import compute_environment
 from scenebook.core.progress import print_progress
 from scenebook.study.connection import closing_quietly, connect
 
+TRIES = 3
+"""A task that no worker of this machine has survived so many times is given up."""
+
 _LOOPBACK = "127.0.0.1"
 
 
@@ -38,26 +41,9 @@ class Cluster:
     dashboard: str | None
     patience: float
 
-    @property
-    def address(self) -> str:
-        """The scheduler's address."""
-        return str(self.client.scheduler.address)
-
-    def list_workers(self, *, timeout: float = 60.0) -> list[str]:
-        """Returns the addresses of the workers that there are now. One that dies comes back under another address.
-
-        Args:
-            timeout: How long the scheduler's answer is waited for, in seconds.
-
-        Raises:
-            OSError: The scheduler does not answer.
-        """
-        threads = self.client.nthreads(callback_timeout=timeout)
-        return [worker for worker, count in threads.items() if count == 1]
-
-    def count_workers(self) -> int:
-        """Returns how many workers there are now."""
-        return len(self.list_workers())
+    def count_workers(self, *, timeout: float = 60.0) -> int:
+        """Returns how many workers of one thread there are now; `OSError` without an answer within `timeout` s."""
+        return list(self.client.nthreads(callback_timeout=timeout).values()).count(1)
 
 
 def open_cluster(
@@ -70,19 +56,13 @@ def open_cluster(
 ) -> AbstractContextManager[Cluster]:
     """Returns a context manager that opens a cluster: workers of its own on this machine, or a scheduler's.
 
-    Workers of its own end with this process, whichever way it ends. Cores and memory are shared out to them:
-    `OMP_NUM_THREADS` and its like are set before a worker's interpreter starts, and stand in this process' environment
-    for as long as the cluster is open. They have no memory limit of dask's: it goes by resident memory, in which mapped
-    files count that the system can drop at any time (a feature cache), and what it does at the limit is to pause a
-    worker, for ever where a single task is too large. So it is the system that ends a worker that takes too much, and
-    `run_tasks` that tells of it.
-
-    The connection to a scheduler uses the TLS files that dask's own configuration names. It is closed at the end; the
-    scheduler and its workers stay, and a worker that is in the middle of a task then ends it.
+    Workers of its own end with this process, whichever way it ends; cores and memory are shared out to them. The
+    connection to a scheduler uses the TLS files that dask's own configuration names; at its end the scheduler and its
+    workers stay, and a worker that is in the middle of a task then ends it.
 
     Args:
         scheduler: `tcp://host:port` or `tls://host:port` of a dask scheduler; `None`: workers of its own.
-        tasks: How many tasks there are: no more workers than that are started.
+        tasks: No more workers than that are started.
         task_gb: Memory that a task takes, in GB.
         must_see: Absolute paths that must exist on the machines of all workers of a scheduler.
         timeout: How long an answer of the scheduler, and then a first worker, is waited for, in seconds.
@@ -122,6 +102,8 @@ def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
                 dashboard_address=f"{_LOOPBACK}:0",
                 scheduler_kwargs={"dashboard": shows},
                 local_directory=folder,
+                # dask's limit goes by resident memory, in which mapped files count that the system can drop at any time
+                # (a feature cache), and pauses a worker at it, for ever where a single task is too large.
                 memory_limit=0,
             )
         ) as cluster,
@@ -141,6 +123,7 @@ def _configure(folder: str, environment: Mapping[str, str]) -> dict[str, Any]:
         "distributed.nanny.pre-spawn-environ": dict(environment),
         # Or a worker is given up that has died and, on a machine with much to do, takes 15 s to start again.
         "distributed.deploy.lost-worker-timeout": "1 day",
+        "distributed.scheduler.allowed-failures": TRIES - 1,
         # Nannies see when a worker dies; a computer that has been asleep has lost none.
         "distributed.scheduler.worker-ttl": None,
         # Asks a hundred times a second what a worker is doing.
@@ -150,7 +133,7 @@ def _configure(folder: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def _changed_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of this process, which go before what dask is configured to set, and puts the old ones back."""
+    """Sets variables of this process, which go before what dask is configured to set, for as long as it is open."""
     before = dict(os.environ)
     os.environ.update(values)
     try:

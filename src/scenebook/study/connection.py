@@ -6,11 +6,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from distributed import Client, LocalCluster, Security
 
@@ -39,7 +39,15 @@ def connect(address: str, must_see: Sequence[Path], timeout: float) -> Iterator[
     """Connects to a scheduler whose workers can do what a study needs; `cluster.open_cluster` says what that is."""
     with _without_tracebacks(), closing_quietly(_call(address, timeout)) as client:
         _await_worker(client, address, timeout)
-        _check_threads(client.nthreads(), address)
+        for worker, count in client.nthreads().items():
+            if count != 1:
+                # dask would run as many tasks at once, in one process: several trainings in one TensorFlow.
+                raise InputError(
+                    "Expected workers of one thread each, so that each runs one task at a time.",
+                    received={"worker": worker, "nthreads": count},
+                    advice=f"Start workers with `dask worker {address} --nthreads 1`, "
+                    "and more of them with --nworkers.",
+                )
         _check_surroundings(client, must_see)
         yield client
 
@@ -112,51 +120,42 @@ def _await_worker(client: Client, address: str, timeout: float) -> None:
         ) from error
 
 
-def _check_threads(threads: Mapping[str, int], address: str) -> None:
-    for worker, count in threads.items():
-        if count != 1:
-            # dask would run as many tasks at once, in one process: several trainings in one TensorFlow.
-            raise InputError(
-                "Expected workers of one thread each, so that each runs one task at a time.",
-                received={"worker": worker, "nthreads": count},
-                advice=f"Start workers with `dask worker {address} --nthreads 1`, and more of them with --nworkers.",
-            )
-
-
 def _check_surroundings(client: Client, must_see: Sequence[Path]) -> None:
     """Checks on every worker what only shows in the middle of a sweep otherwise."""
-    here = describe_surroundings([])["versions"]
+    here, _ = describe_surroundings([])
     answers = client.run(describe_surroundings, [str(path) for path in must_see], on_error="return")
+    same = "Install the same environment on all machines, and start the worker in it."
     for worker, answer in answers.items():
         if isinstance(answer, BaseException):
             raise InputError(
                 "Expected every worker to have scenebook installed.",
                 received={"worker": worker, "error": _flatten(answer)},
-                advice="Install the same environment on all machines, and start the worker in it.",
+                advice=same,
             )
-        differing = {name: version for name, version in answer["versions"].items() if version != here[name]}
+        versions, missing = answer
+        differing = {name: version for name, version in versions.items() if version != here[name]}
         if differing:
             wanted = join_names([f"{name} {here[name]}" for name in differing])
             raise InputError(
                 f"Expected every worker to have the versions of this process: {wanted}.",
                 received={"worker": worker, **differing},
-                advice="Install the same environment on all machines, and start the worker in it.",
+                advice=same,
             )
-        if answer["missing"]:
+        if missing:
             raise InputError(
                 f"Expected every worker to see {count_noun(len(must_see), 'path')} of this machine.",
-                received={"worker": worker, "missing": answer["missing"]},
+                received={"worker": worker, "missing": missing},
                 advice="Put the run directory and the images on a file system that all machines share, under the "
                 "same path on each.",
             )
 
 
-def describe_surroundings(paths: Sequence[str]) -> dict[str, Any]:
-    """Returns what the process that calls it has: its `versions`, and which of these paths are `missing`."""
+def describe_surroundings(paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Returns the versions that the process has which calls it, and which of these paths it does not see."""
     versions = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "none"
-    return {"versions": versions, "missing": [path for path in paths if not os.path.exists(path)]}
+    return versions, [path for path in paths if not os.path.exists(path)]

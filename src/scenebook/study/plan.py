@@ -86,14 +86,11 @@ def plan_path(ablation_plan: str | None) -> Path:
 
 
 def load_plan(path: Path, settings: Settings) -> list[Variant]:
-    """Reads the variants of a study, the base first.
+    """Reads the variants of a study: the base, and every variant that differs from it, in the order of the file.
 
     Args:
         path: The file.
         settings: The run's settings, of which variants change some.
-
-    Returns:
-        The base and every variant that differs from it, in the order of the file.
 
     Raises:
         SettingsError: The file cannot be read, or an entry of it is wrong.

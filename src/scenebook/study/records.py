@@ -18,7 +18,6 @@ from scenebook.study.trials import Trial
 
 DONE, FAILED = "done", "failed"
 
-
 _NO_IMAGE = np.zeros(0, dtype=bool)
 
 
@@ -30,8 +29,7 @@ class Record:
         variant: The variant's name.
         seed: Which of the variant's seeds, from 0.
         key: The trial's key.
-        status: `done` or `failed`.
-        error: Why it failed, in one line.
+        error: Why it failed, in one line; empty where it did not.
         train_paths: The training images.
         val_paths: The validation images.
         settings: The settings that differ from the run's, as numbers.
@@ -46,7 +44,6 @@ class Record:
     variant: str
     seed: int
     key: str
-    status: str
     error: str
     train_paths: list[str]
     val_paths: list[str]
@@ -63,15 +60,14 @@ class Record:
         """Whether it failed because the loss was no finite number: it would again."""
         return self.error.startswith(DivergedError.__name__)
 
+    @property
+    def gap(self) -> float:
+        """The over-fitting gap: accuracy on its training images less that on validation."""
+        return float(self.train_right.mean() - self.val_right.mean())
+
 
 def write_record(run_dir: RunDirectory, trial: Trial, outcome: Mapping[str, Any]) -> None:
-    """Keeps what came out of a trial.
-
-    Args:
-        run_dir: The run.
-        trial: The trial.
-        outcome: What `variants.train_variant` returns, or `{"error": text}` where it failed.
-    """
+    """Keeps what came out of a trial: what `variants.train_variant` returns, or `{"error": text}` where it failed."""
     status = FAILED if "error" in outcome else DONE
     run_dir.write_json(trial.file, {"key": trial.key, "status": status, **outcome})
 
@@ -112,7 +108,7 @@ def count_others(run_dir: RunDirectory, records: Sequence[Record]) -> int:
 def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame) -> Record:
     paths = splits["path"]
     train, validation = (list(paths.iloc[rows]) for rows in (trial.fold.train, trial.fold.validation))
-    identity = (trial.variant.name, trial.number, trial.key, content["status"])
+    identity = (trial.variant.name, trial.number, trial.key)
     if content["status"] != DONE:
         return Record(*identity, str(content["error"]), train, validation, trial.variant.change)
     return Record(
@@ -129,7 +125,7 @@ def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame)
 
 def pack(right: np.ndarray) -> str:
     """Returns which images a network is right on, bool `(n,)`, as a text of ones and zeros."""
-    return "".join("1" if one else "0" for one in right)
+    return "".join(map(str, right.astype(int)))
 
 
 def _unpack(text: str, count: int) -> np.ndarray:

@@ -19,13 +19,6 @@ from scenebook.evaluation.metrics.intervals import Score
 from scenebook.study.records import FAILED
 from scenebook.study.summaries import NOT_RUN, Summary
 
-COLUMNS = (
-    *("variant", "title", "changed", "seeds", "seeds_planned"),
-    *("val_accuracy", "val_accuracy_sd", "val_accuracy_min", "val_accuracy_max", "gap", "gap_sd"),
-    *("difference", "difference_low", "difference_high", "p"),
-    *("gap_difference", "gap_difference_low", "gap_difference_high", "images"),
-    *("seconds", "total_params", "trainable_params", "status", "error"),
-)
 MOST_CHANGES = 3
 """A row of the short table gives the number of further settings."""
 LONGEST_ERROR = 80
@@ -38,11 +31,8 @@ def tabulate(summaries: Sequence[Summary]) -> pd.DataFrame:
     `difference`, with McNemar's `p`, and `gap_difference` are those from the base on the same seeds' images, with
     their 95% intervals as `_low` and `_high`, and `images` how many validation images the former rests on (of the
     base: how many it has); `seconds` are those of one training, on average.
-
-    Args:
-        summaries: From `summarize_variants`.
     """
-    return pd.DataFrame([_list_numbers(summary) for summary in summaries], columns=list(COLUMNS))
+    return pd.DataFrame([_list_numbers(summary) for summary in summaries])
 
 
 def _list_numbers(summary: Summary) -> dict[str, Any]:
@@ -79,12 +69,7 @@ def _list_bounds(name: str, score: Score | None) -> dict[str, float]:
 
 
 def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:
-    """Returns the settings that a variant changes, as `learning_rate 0.01`.
-
-    Args:
-        change: Settings and their values.
-        most: Of more settings, the number of the others is given.
-    """
+    """Returns the settings that a variant changes, as `learning_rate 0.01`; of more than `most`, how many more."""
     listed = [f"{name} {show_setting(value)}" for name, value in change.items()]
     if most is not None and len(listed) > most:
         listed = [*listed[: most - 1], f"{len(listed) - most + 1} more"]
@@ -92,14 +77,9 @@ def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:
 
 
 def tabulate_shown(summaries: Sequence[Summary]) -> pd.DataFrame:
-    """Returns the short table, as text but for whole numbers; variants that were not run are left out.
-
-    Args:
-        summaries: From `summarize_variants`.
-    """
+    """Returns the short table, as text but for whole numbers; variants that were not run are left out."""
     summaries = [summary for summary in summaries if summary.status != NOT_RUN]
-    firsts = [summary.done[0] if summary.done else None for summary in summaries]
-    seconds = [float(np.mean([record.seconds for record in one.done])) if one.done else None for one in summaries]
+    numbers = tabulate(summaries)
     return pd.DataFrame(
         {
             "variant": [summary.title for summary in summaries],
@@ -107,8 +87,8 @@ def tabulate_shown(summaries: Sequence[Summary]) -> pd.DataFrame:
             "validation accuracy (%)": [_show_accuracy(summary) for summary in summaries],
             "gap (points)": [show_gap(one) if one.done else NOTHING for one in summaries],
             "against the base (points)": [_show_difference(summary) for summary in summaries],
-            "seconds": _show_whole(seconds),
-            "trained parameters": _show_whole([first.trainable_params if first else None for first in firsts]),
+            "seconds": _show_whole(numbers["seconds"]),
+            "trained parameters": _show_whole(numbers["trainable_params"]),
         }
     )
 
@@ -145,11 +125,11 @@ def in_points(score: Score) -> dict[str, str]:
     return {bound: signed(100 * score[bound], 1) for bound in ("value", "low", "high")}
 
 
-def _show_whole(values: Sequence[float | None]) -> list[Any]:
+def _show_whole(values: pd.Series) -> list[Any]:
     """Returns whole numbers, or text where one is missing: a column of numbers has no room for what is none."""
-    if all(value is not None for value in values):
-        return [round(value) for value in values if value is not None]
-    return [NOTHING if value is None else f"{value:,.0f}" for value in values]
+    if values.notna().all():
+        return [round(value) for value in values]
+    return [NOTHING if np.isnan(value) else f"{value:,.0f}" for value in values]
 
 
 def collect_study_values(summaries: Sequence[Summary]) -> Sourced:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.progress import describe_seconds, print_progress
@@ -19,10 +17,17 @@ from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks
-from scenebook.study.records import FAILED, Record, write_record
-from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
-from scenebook.study.study_progress import SweepProgress
-from scenebook.study.trials import Task, Trial
+from scenebook.study.records import Record, write_record
+from scenebook.study.scheduling import (
+    Speed,
+    StudyProgress,
+    Task,
+    describe_feature_cache,
+    estimate_seconds,
+    network_of,
+    plan_rounds,
+)
+from scenebook.study.trials import Trial
 
 _WORKER_GB = 1.5
 _BYTES_A_WEIGHT = 24
@@ -34,12 +39,8 @@ def list_pending(trials: Sequence[Trial], records: Sequence[Record]) -> list[Tri
     """Returns the trials that are not done.
 
     One whose loss diverged would diverge again; any other failure is tried again.
-
-    Args:
-        trials: All of a study.
-        records: What is kept of them.
     """
-    final = {record.key for record in records if record.status != FAILED or record.diverged}
+    final = {record.key for record in records if not record.error or record.diverged}
     return [trial for trial in trials if trial.key not in final]
 
 
@@ -82,16 +83,22 @@ def run_study(
             if network_of(trial) in broken:
                 write_record(run_dir, trial, {"error": broken[network_of(trial)]})
                 done += 1
-        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb)
+        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb, workers=workers)
         print_progress(
             f"ablations: {count_noun(len(possible), 'training')} to do, {done} done; that takes about "
             f"{describe_seconds(estimate_seconds(rounds, workers))}, and "
             f"{describe_feature_cache(rounds, settings.feature_cache_gb)}"
         )
         for number, one in enumerate(rounds):
-            _fill(cluster, run_dir, one, workers)
-            _train(cluster, run_dir, rounds[number:], workers, done)
-            done += len(one.planned)
+            if one.fillings:
+                progress = StudyProgress(one.fillings, workers, title="feature cache", noun="part")
+                # Where one fails, the trainings compute what is missing, or fail for the same reason and say so.
+                list(_run(cluster, run_dir, "fill_feature_cache", one.fillings, progress))
+            left = [training for later in rounds[number:] for training in later.trainings]
+            progress = StudyProgress(left, workers, done=done)
+            for task, outcome in _run(cluster, run_dir, "train_variant", one.trainings, progress):
+                write_record(run_dir, task.trial, {"error": outcome.error} if outcome.error else outcome.result)
+            done += len(one.trainings)
         print_progress(f"ablations: done in {describe_seconds(time.monotonic() - started)}")
 
 
@@ -103,60 +110,31 @@ def _measure(
     print_progress(f"ablations: measuring how fast {count_noun(len(networks), 'network')} can be trained")
     speeds: dict[Hashable, Speed] = {}
     broken: dict[Hashable, str] = {}
-    tasks = [_make_task(run_dir, trial) for trial in networks.values()]
-    names = [f"speed of {trial.name}" for trial in networks.values()]
-    for outcome in run_tasks(cluster, partial(call_on_worker, "measure_speed"), tasks, names=names):
-        network = list(networks)[outcome.position]
+    tasks = [Task(f"speed of {trial.name}", trial, trial.fold.train) for trial in networks.values()]
+    for task, outcome in _run(cluster, run_dir, "measure_speed", tasks):
         if outcome.error:
-            _log_failure(names[outcome.position], outcome)
-            broken[network] = outcome.error
+            broken[network_of(task.trial)] = outcome.error
         else:
-            speeds[network] = Speed(**outcome.result)
+            speeds[network_of(task.trial)] = outcome.result
     return speeds, broken
 
 
-def _fill(cluster: Cluster, run_dir: RunDirectory, one: Round, workers: int) -> None:
-    """Fills the feature cache with the views that several trainings of a round share; workers share the epochs."""
-    tasks, names, seconds = [], [], []
-    for filling in one.fillings:
-        parts = [part for first in range(workers) if (part := tuple(range(first, filling.epochs, workers)))]
-        for number, part in enumerate(parts, start=1):
-            tasks.append(_make_task(run_dir, filling.trial, train=filling.images, epochs=part))
-            names.append(f"views of {filling.trial.variant.title}, part {number}")
-            seconds.append(filling.seconds * len(part) / filling.epochs)
-    if tasks:
-        progress = SweepProgress(names, seconds, workers, print_progress, title="feature cache", noun="part")
-        for outcome in progress.follow(run_tasks, cluster, partial(call_on_worker, "fill_feature_cache"), tasks):
-            if outcome.error:
-                # The trainings compute then what is missing, or fail for the same reason and say so.
-                _log_failure(names[outcome.position], outcome)
-
-
-def _train(cluster: Cluster, run_dir: RunDirectory, rounds: Sequence[Round], workers: int, done: int) -> None:
-    """Trains the first of these rounds."""
-    planned = [planned for one in rounds for planned in one.planned]
-    names, seconds = [one.trial.name for one in planned], [one.seconds for one in planned]
-    tasks = [_make_task(run_dir, one.trial, keep_views=one.keep_views) for one in rounds[0].planned]
-    progress = SweepProgress(names, seconds, workers, print_progress, done=done)
-    for outcome in progress.follow(run_tasks, cluster, partial(call_on_worker, "train_variant"), tasks):
-        trial = planned[outcome.position].trial
+def _run(
+    cluster: Cluster, run_dir: RunDirectory, what: str, tasks: Sequence[Task], progress: StudyProgress | None = None
+) -> Iterator[tuple[Task, TaskResult]]:
+    """Calls a function of `variants` with each task, and yields each with its outcome; errors are told."""
+    told = {"on_started": progress.started, "on_waiting": progress.tick} if progress else {}
+    function = partial(call_on_worker, what, run_dir.root)
+    for outcome in run_tasks(cluster, function, tasks, names=[task.name for task in tasks], **told):
+        task = tasks[outcome.position]
+        if progress:
+            progress.ended(outcome.position, failed=bool(outcome.error))
         if outcome.error:
-            _log_failure(trial.name, outcome)
-        write_record(run_dir, trial, {"error": outcome.error} if outcome.error else outcome.result)
+            print_progress(f"ablations: {task.name} failed: {outcome.error}")
+            print(outcome.details, file=sys.stderr)
+        yield task, outcome
 
 
-def _make_task(run_dir: RunDirectory, trial: Trial, *, train: np.ndarray | None = None, **more: Any) -> Task:
-    fold = trial.fold
-    return Task(
-        run_dir.root, trial.settings, trial.layers, fold.train if train is None else train, fold.validation, **more
-    )
-
-
-def _log_failure(name: str, outcome: TaskResult) -> None:
-    print_progress(f"ablations: {name} failed: {outcome.error}")
-    print(outcome.details, file=sys.stderr)
-
-
-def call_on_worker(name: str, task: Task) -> Any:
+def call_on_worker(name: str, run_dir: Path, task: Task) -> Any:
     """Calls a function of `variants` on a worker, which imports TensorFlow; the command does not."""
-    return getattr(importlib.import_module("scenebook.study.variants"), name)(task)
+    return getattr(importlib.import_module("scenebook.study.variants"), name)(run_dir, task)

@@ -1,15 +1,23 @@
-"""In which order the trainings of a study are done, what the feature cache keeps for them, and how long it takes."""
+"""In which order the trainings of a study are done, what the feature cache keeps for them, and how far it is."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import heapq
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from scenebook.core.backbones import RANDOM
+from scenebook.core.progress import describe_seconds, print_progress
+from scenebook.core.wording import count_noun
 from scenebook.study.plan import BASE
 from scenebook.study.trials import Trial
+
+_NAMED = 4
+_SILENCE = 10.0
+"""The longest time between two lines of progress while tasks run, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -30,35 +38,24 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A training in a round.
+class Task:
+    """A part of a study, for a worker: a training, or views that are filled into the feature cache.
 
     Attributes:
-        trial: The training.
-        seconds: What it is estimated to take on a worker.
-        keep_views: Whether its views are kept in the feature cache.
-    """
-
-    trial: Trial
-    seconds: float
-    keep_views: bool
-
-
-@dataclass(frozen=True)
-class Filling:
-    """What is filled into the feature cache before the trainings of a round.
-
-    Attributes:
-        trial: One of the trainings that share these views.
-        images: Rows of the table of splits, int64 `(n,)`.
-        epochs: How many epochs, from the first.
+        name: For people to read.
+        trial: The training; of views, one of those that share them.
+        images: Rows of the table of splits, int64 `(n,)`: those that are trained on, or whose views are filled in.
         seconds: What it is estimated to take on one worker.
+        keep_views: Whether the views of a training are kept in the feature cache.
+        epochs: The epochs whose views are filled in.
     """
 
+    name: str
     trial: Trial
     images: np.ndarray
-    epochs: int
-    seconds: float
+    seconds: float = 0.0
+    keep_views: bool = True
+    epochs: Sequence[int] = ()
 
 
 @dataclass
@@ -67,12 +64,12 @@ class Round:
 
     Attributes:
         fillings: What is filled in.
-        planned: The trainings, the longest first.
+        trainings: The longest first.
         cache_bytes: How much of the feature cache they use.
     """
 
-    fillings: list[Filling] = field(default_factory=list)
-    planned: list[Planned] = field(default_factory=list)
+    fillings: list[Task] = field(default_factory=list)
+    trainings: list[Task] = field(default_factory=list)
     cache_bytes: float = 0.0
 
 
@@ -82,7 +79,7 @@ def network_of(trial: Trial) -> Hashable:
     return trial.layers, settings.head_pooling, settings.head_units, settings.batch_size
 
 
-def feature_cache_of(trial: Trial) -> Hashable:
+def _feature_cache_of(trial: Trial) -> Hashable:
     """Returns what the frozen layers' output for an image depends on: trainings of the same read the same rows."""
     settings = trial.settings
     # Random weights are other frozen layers for each seed.
@@ -91,7 +88,9 @@ def feature_cache_of(trial: Trial) -> Hashable:
     return *views, settings.preprocessing, trial.layers, seed
 
 
-def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, feature_cache_gb: float) -> list[Round]:
+def plan_rounds(
+    trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, feature_cache_gb: float, workers: int = 1
+) -> list[Round]:
     """Divides the trainings of a study into rounds, and estimates them.
 
     Views that several trainings share are kept, and computed once, before the first of them; the run's own views are
@@ -102,10 +101,11 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, fe
         trials: What is to be done.
         speeds: By `network_of`.
         feature_cache_gb: The setting of that name.
+        workers: How many share the epochs of what is filled in.
     """
     groups: dict[Hashable, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(feature_cache_of(trial), []).append(trial)
+        groups.setdefault(_feature_cache_of(trial), []).append(trial)
     rounds, room = [Round()], feature_cache_gb * 1e9
     for group in groups.values():
         first, speed = group[0], speeds[network_of(group[0])]
@@ -115,26 +115,24 @@ def plan_rounds(trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, fe
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
         shared = first.settings.is_augmented and (len(group) > 1 or first.variant.name == BASE)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
-        kept = min(fitting, _count_shared_epochs(group)) if shared else 0
+        # Epochs that at least two trainings have; of one training alone, all that it has.
+        epochs = sorted(trial.settings.epochs for trial in group)[-2:][0]
+        kept = min(fitting, epochs) if shared else 0
         needed = min(room, plain_bytes + kept * epoch_bytes)
-        if rounds[-1].planned and rounds[-1].cache_bytes + needed > room:
+        if rounds[-1].trainings and rounds[-1].cache_bytes + needed > room:
             rounds.append(Round())
         rounds[-1].cache_bytes += needed
-        if kept:
-            seconds = speed.start + kept * len(images) / speed.base
-            rounds[-1].fillings.append(Filling(first, images, kept, seconds))
+        seconds = speed.start + kept * len(images) / speed.base
+        for part in range(min(workers, kept)):
+            name, mine = f"views of {first.variant.title}, part {part + 1}", range(part, kept, workers)
+            rounds[-1].fillings.append(Task(name, first, images, seconds * len(mine) / kept, epochs=mine))
         for trial in group:
             estimated = _estimate(trial, speeds[network_of(trial)], kept)
-            rounds[-1].planned.append(Planned(trial, estimated, shared or not trial.settings.is_augmented))
+            keep_views = shared or not trial.settings.is_augmented
+            rounds[-1].trainings.append(Task(trial.name, trial, trial.fold.train, estimated, keep_views))
     for one in rounds:
-        one.planned.sort(key=lambda planned: -planned.seconds)
+        one.trainings.sort(key=lambda training: -training.seconds)
     return rounds
-
-
-def _count_shared_epochs(group: Sequence[Trial]) -> int:
-    """Returns how many epochs at least two trainings have; of one training alone, all that it has."""
-    epochs = sorted((trial.settings.epochs for trial in group), reverse=True)
-    return int(epochs[min(1, len(epochs) - 1)])
 
 
 def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
@@ -150,7 +148,7 @@ def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
     """Returns how long all rounds take, workers sharing out the work evenly but for the longest training."""
     total = 0.0
     for one in rounds:
-        trainings = [planned.seconds for planned in one.planned]
+        trainings = [training.seconds for training in one.trainings]
         total += sum(filling.seconds for filling in one.fillings) / workers
         total += max([sum(trainings) / workers, *trainings], default=0.0)
     return total
@@ -164,7 +162,105 @@ def describe_feature_cache(rounds: Sequence[Round], feature_cache_gb: float) -> 
     if needed <= feature_cache_gb:
         return f"the feature cache takes up to {needed:.1f} GB"
     return (
-        f"the feature cache would take {needed:.1f} GB and may take "
-        f"{feature_cache_gb:g} (feature_cache_gb): it is filled and "
-        f"emptied in {len(rounds)} rounds"
+        f"the feature cache would take {needed:.1f} GB and may take {feature_cache_gb:g} (feature_cache_gb): "
+        f"it is filled and emptied in {len(rounds)} rounds"
     )
+
+
+class StudyProgress:
+    """Tells of tasks that several workers run: a line with every change, and another when it has been quiet.
+
+    The rest of the time is estimated by handing out the tasks that are left in their order, each to the worker that is
+    free first. A task takes as long as was estimated before, times what those that are done have taken more or less.
+
+    Args:
+        tasks: In the order in which they are begun.
+        workers: How many tasks run at once. The attribute may be changed.
+        title: What the lines begin with.
+        noun: What a task is called.
+        done: How many others are done already; they are counted as well.
+        report: Gets each line.
+        clock: Returns seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        workers: int,
+        *,
+        title: str = "ablations",
+        noun: str = "row",
+        done: int = 0,
+        report: Callable[[str], None] = print_progress,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.workers = workers
+        self._tasks = tasks
+        self._title, self._noun, self._before = title, noun, done
+        self._report, self._clock = report, clock
+        self._begun = self._told = clock()
+        self._running: dict[int, float] = {}
+        self._done: set[int] = set()
+        self._failed = 0
+        self._estimated = self._taken = 0.0
+
+    def started(self, position: int) -> None:
+        """Notes that a task runs, from now on; also when it has to be run again."""
+        self._running[position] = self._clock()
+        self._tell()
+
+    def ended(self, position: int, *, failed: bool = False) -> None:
+        """Notes that a task has ended. After the last one this is told in sum."""
+        started = self._running.pop(position, None)
+        self._done.add(position)
+        self._failed += failed
+        # What failed says nothing of how long the others take: mostly it ends early.
+        if started is not None and not failed:
+            self._estimated += self._tasks[position].seconds
+            self._taken += self._clock() - started
+        self._tell()
+
+    def tick(self, workers: int) -> None:
+        """Tells again when it has been quiet for too long. There are so many workers now."""
+        self.workers = workers
+        if self._clock() - self._told >= _SILENCE:
+            self._tell()
+
+    def estimate_seconds(self) -> float:
+        """Returns the estimated seconds until all tasks have ended."""
+        now, factor = self._clock(), self._measure_factor()
+        running = [
+            max(0.0, self._tasks[position].seconds * factor - (now - started))
+            for position, started in self._running.items()
+        ]
+        free = running + [0.0] * (max(1, self.workers) - len(running))
+        heapq.heapify(free)
+        for position, task in enumerate(self._tasks):
+            if position not in self._done and position not in self._running:
+                heapq.heapreplace(free, free[0] + task.seconds * factor)
+        return max(free)
+
+    def _measure_factor(self) -> float:
+        """Returns how many times longer than estimated tasks take."""
+        now, estimated, taken = self._clock(), self._estimated, self._taken
+        for position, started in self._running.items():
+            # One that should have ended by now is known to take at least this long.
+            if now - started > self._tasks[position].seconds:
+                estimated += self._tasks[position].seconds
+                taken += now - started
+        return taken / estimated if estimated > 0 else 1.0
+
+    def _tell(self) -> None:
+        self._told = self._clock()
+        done, total = len(self._done) + self._before, len(self._tasks) + self._before
+        failed = f" ({self._failed} failed)" if self._failed else ""
+        line = f"{self._title}: {done:,} of {count_noun(total, self._noun)} done{failed}"
+        if done == total:
+            self._report(f"{line} in {describe_seconds(self._told - self._begun)}")
+            return
+        running, left = len(self._running), total - done - len(self._running)
+        names = [self._tasks[position].name for position in sorted(self._running)[:_NAMED]]
+        more = [f"{running - _NAMED} more"] if running > _NAMED else []
+        told = f"{running} running" + (f" ({'; '.join(names + more)})" if running else "")
+        without = "" if self.workers else "; waiting for a worker"
+        self._report(f"{line}, {told}, {left} left, about {describe_seconds(self.estimate_seconds())}{without}")

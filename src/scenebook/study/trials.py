@@ -7,7 +7,6 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -57,38 +56,15 @@ class Trial:
         return f"{STUDY_RECORDS}/{self.variant.name}-{self.number}.json"
 
 
-@dataclass(frozen=True)
-class Task:
-    """A part of a study, for a worker; the run directory has to be where the worker is.
-
-    Attributes:
-        run_dir: The run directory.
-        settings: All settings of the training but its `layers`.
-        layers: How many of the backbone's last layers are trained, or one of `plan.LAST`.
-        train: Rows of `data/splits.csv` that are trained on, int64 `(n,)`.
-        validation: Rows that are evaluated on, int64 `(m,)`.
-        keep_views: Whether a feature cache keeps the augmented views.
-        epochs: The epochs whose views are filled in.
-    """
-
-    run_dir: Path
-    settings: Settings
-    layers: int | str
-    train: np.ndarray
-    validation: np.ndarray
-    keep_views: bool = True
-    epochs: tuple[int, ...] = ()
-
-
 def list_trials(
     variants: Sequence[Variant], settings: Settings, folds: Sequence[Fold], weights_sha256: str | None
 ) -> list[Trial]:
     """Returns every training that the variants ask for, those of one variant together.
 
     Args:
-        variants: From `load_plan`, or some of them.
+        variants: From `load_plan`.
         settings: The run's settings.
-        folds: From `make_folds`.
+        folds: From `make_folds`, one a seed.
         weights_sha256: Digest of the backbone's weights, `None` for random ones.
     """
     code = sha256_lines(digest_training_code(settings.backbone).values())
@@ -116,8 +92,8 @@ class Fold:
     """One division of the training and validation images.
 
     Attributes:
-        train: int64 `(n,)`, rows of the table of splits.
-        validation: int64 `(m,)`, the same.
+        train: Rows of the table of splits, int64 `(n,)`.
+        validation: The same, int64 `(m,)`.
         digest: SHA-256 of which images with which labels are where, in their order.
     """
 
@@ -127,16 +103,11 @@ class Fold:
 
 
 def make_folds(splits: pd.DataFrame, count: int, *, seed: int) -> list[Fold]:
-    """Divides the images that are not test images, a division a seed.
+    """Divides the images of the table `data/splits.csv` that are not test images, `count` times.
 
-    The first is the run's own. For each further one, another part of the run's training images, stratified by class,
-    becomes validation, and all the rest is trained on; copies of an image stay together. No image is validation
+    The first division is the run's own. For each further one, another part of the run's training images, stratified by
+    class, becomes validation, and all the rest is trained on; copies of an image stay together. No image is validation
     twice, unless more folds are asked for than there are parts.
-
-    Args:
-        splits: The table `data/splits.csv`.
-        count: How many.
-        seed: Seed of the draw.
     """
     split = splits["split"].to_numpy()
     train, validation = np.flatnonzero(split == "train"), np.flatnonzero(split == "validation")

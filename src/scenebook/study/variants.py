@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ import tensorflow as tf
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, SPLITS
-from scenebook.core.settings import Settings
+from scenebook.core.settings import TRAINING, Settings
 from scenebook.data.splitting import SplitImages, open_images
 from scenebook.network import fitting, training
 from scenebook.network.architecture import describe_network
@@ -23,7 +24,8 @@ from scenebook.network.frozen.cutting import describe_frozen_layers, split_froze
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.study.plan import LAYERS
 from scenebook.study.records import pack
-from scenebook.study.trials import Task
+from scenebook.study.scheduling import Speed, Task
+from scenebook.study.trials import Trial
 
 _KEPT = 2  # frozen layers; each set holds its weights once more
 _compiled: dict[tuple[str, str], FrozenRuntime] = {}
@@ -31,20 +33,20 @@ _compiled: dict[tuple[str, str], FrozenRuntime] = {}
 _MEASURED = 16  # images through the frozen layers, after a first time that pays for what is built once
 
 
-def train_variant(task: Task) -> dict[str, Any]:
+def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
     """Trains a variant and asks it about its images.
 
     Returns:
-        For `ablations.records.write_record`: `settings` (all of the training, as numbers), `history` (a list a column),
-        `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `train_right`, `val_right`, `total_params`,
-        `trainable_params`, `seconds`, `frozen_layers_runtime`.
+        What a record holds: `settings` (all of the training, as numbers), `history` (a list a column), `train_loss`,
+        `train_accuracy`, `train_right`, the same as `val_*`, `total_params`, `trainable_params`, `seconds`, and
+        `frozen_layers_runtime`.
 
     Raises:
         DivergedError: The loss is no finite number.
         InputError: The network has no such block or stage.
     """
     started = time.perf_counter()
-    settings, (train, validation), num_classes = _open(task)
+    settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
     fit = fitting.fit_variant(
         settings,
         train,
@@ -57,7 +59,7 @@ def train_variant(task: Task) -> dict[str, Any]:
     assert fit.train_probs is not None
     assert fit.val_probs is not None
     return {
-        "settings": settings.model_dump(),
+        "settings": settings.model_dump(include=set(TRAINING)),
         "history": fit.history.to_dict("list"),
         **_score("train", fit.train_probs, train.labels),
         **_score("val", fit.val_probs, validation.labels),
@@ -67,31 +69,21 @@ def train_variant(task: Task) -> dict[str, Any]:
     }
 
 
-def fill_feature_cache(task: Task) -> int:
-    """Computes what the frozen layers make of the views of the task's epochs, as far as the feature cache lacks them.
-
-    Returns:
-        How many rows the feature cache has of these.
-    """
-    settings, (train, _), num_classes = _open(task)
+def fill_feature_cache(run_dir: Path, task: Task) -> None:
+    """Computes what the frozen layers make of the views of the task's epochs, where the feature cache lacks it."""
+    settings, (train, _), num_classes = _open(run_dir, task.trial, task.images)
     training.initialize_determinism(settings.seed)
     base, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
     with fitting.open_stream(base, compile_once(base, settings.frozen_layers_runtime), settings, train) as stream:
         for epoch in task.epochs:
             for _ in stream.batches(stream.list_missing(epoch), epoch, settings.batch_size):
                 pass
-        return sum(len(train) - len(stream.list_missing(epoch)) for epoch in task.epochs)
 
 
-def measure_speed(task: Task) -> dict[str, Any]:
-    """Measures, on a batch of images, how fast the frozen layers and a step of training are.
-
-    Returns:
-        The fields of `sweep.scheduling.Speed`: `start` (seconds until the first batch could be trained on), `base` and
-        `tail` (images a second), and `row_bytes` (what the feature cache takes for an image).
-    """
+def measure_speed(run_dir: Path, task: Task) -> Speed:
+    """Measures, on a batch of images, how fast the frozen layers and a step of training are."""
     started = time.perf_counter()
-    settings, (train, _), num_classes = _open(task)
+    settings, (train, _), num_classes = _open(run_dir, task.trial, task.images)
     training.initialize_determinism(settings.seed)
     model = fitting.build_frozen_classifier(settings, num_classes)
     base, tail = split_frozen(model)
@@ -109,12 +101,12 @@ def measure_speed(task: Task) -> dict[str, Any]:
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
     labels = tf.one_hot(np.resize(train.labels, count), num_classes)
     tail.train_on_batch(rows, labels)
-    return {
-        "start": start,
-        "base": _MEASURED / base_seconds,
-        "tail": count / _time(lambda: tail.train_on_batch(rows, labels)),
-        "row_bytes": 4 * sum(math.prod(tensor.shape[1:]) for tensor in base.outputs),
-    }
+    return Speed(
+        start=start,
+        base=_MEASURED / base_seconds,
+        tail=count / _time(lambda: tail.train_on_batch(rows, labels)),
+        row_bytes=4 * sum(math.prod(tensor.shape[1:]) for tensor in base.outputs),
+    )
 
 
 def compile_once(base: keras.Model, runtime: str) -> FrozenRuntime:
@@ -133,23 +125,20 @@ def _time(do: Any) -> float:
     return time.perf_counter() - started
 
 
-def _open(task: Task) -> tuple[Settings, list[SplitImages], int]:
+def _open(root: Path, trial: Trial, images: np.ndarray) -> tuple[Settings, list[SplitImages], int]:
+    """Returns the settings, these images and those that are evaluated on, and the number of classes."""
     # What the worker's last task has left behind.
     keras.backend.clear_session()
-    run_dir = RunDirectory(task.run_dir)
+    run_dir = RunDirectory(root)
     class_names = run_dir.read_json(CLASSES)["classes"]
     splits = run_dir.read_csv(SPLITS)
-    parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (task.train, task.validation)]
-    layers = task.layers if isinstance(task.layers, int) else count_last_layers(task.settings, task.layers)
-    return task.settings.model_copy(update={LAYERS: layers}), parts, len(class_names)
+    parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (images, trial.fold.validation)]
+    layers = trial.layers if isinstance(trial.layers, int) else count_last_layers(trial.settings, trial.layers)
+    return trial.settings.model_copy(update={LAYERS: layers}), parts, len(class_names)
 
 
 def count_last_layers(settings: Settings, what: str) -> int:
-    """Returns how many of the backbone's last layers its last residual block, or its last stage, are.
-
-    Args:
-        settings: `backbone` and `image_size` count.
-        what: `last block` or `last stage`.
+    """Returns how many of the backbone's last layers its `last block` (a residual one) or its `last stage` are.
 
     Raises:
         InputError: The backbone has no residual block.
@@ -163,11 +152,11 @@ def count_last_layers(settings: Settings, what: str) -> int:
                 received={"backbone": settings.backbone, LAYERS: what},
                 advice="Name a number of layers in a plan of your own.",
             )
-        layers = {layer.name for layer in network.block.layers}
+        layers = network.block.layers
     else:
-        layers = {layer.name for layer in [stage for stage in network.stages if stage.role == "base"][-1].layers}
+        layers = [stage for stage in network.stages if stage.role == "base"][-1].layers
     names = [layer.name for layer in base_model.layers]
-    return len(names) - min(number for number, name in enumerate(names) if name in layers)
+    return len(names) - min(names.index(layer.name) for layer in layers)
 
 
 def _score(part: str, probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

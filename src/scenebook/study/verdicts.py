@@ -56,11 +56,7 @@ def judge_claims(summaries: Sequence[Summary], claims: Iterable[Claim]) -> list[
     over-fitting gap where its interval does. Of several variants that make the change, one that shows the claim is
     enough to reproduce it and one that contradicts it to refute it; where they disagree, and where none of them shows
     anything, the claim is undecided. A variant of which only some seeds are done is judged by these, one that cannot
-    be compared has no part in it.
-
-    Args:
-        summaries: From `summarize_variants`.
-        claims: Of the claims file; those without a `study` are left out.
+    be compared has no part in it. Claims without a `study` are left out.
     """
     judged = []
     for claim in claims:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.study.plan import BASE, Variant
-from scenebook.study.records import DONE, FAILED, Record
+from scenebook.study.records import Record
 
 DIVERGED = "DivergedError: Expected a finite training loss. Received: loss=nan in epoch 1, batch 3."
 HOSTILE = "*no* `$x^2$` {0} [@he2016] <b>&amp; | a_b\n# c"
@@ -66,7 +66,6 @@ def make_record(
         variant=variant,
         seed=seed,
         key=f"{variant}-{seed}",
-        status=DONE,
         error="",
         train_paths=[name for name, out in zip(names, is_held_out, strict=True) if not out],
         val_paths=[name for name, out in zip(names, is_held_out, strict=True) if out],
@@ -80,7 +79,7 @@ def make_record(
 def make_failed(variant: str, seed: int = 0, error: str = DIVERGED) -> Record:
     """A training that ended with an error."""
     done = make_record(variant, seed)
-    return Record(variant, seed, done.key, FAILED, error, done.train_paths, done.val_paths, done.settings)
+    return Record(variant, seed, done.key, error, done.train_paths, done.val_paths, done.settings)
 
 
 def make_records(variant: str, *, seeds: int = 3, **changes: Any) -> list[Record]:

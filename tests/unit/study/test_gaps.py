@@ -8,8 +8,8 @@ from scipy import special
 
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import Score
-from scenebook.study.gaps import compare_gaps, measure_gap
 from scenebook.study.records import Record
+from scenebook.study.summaries import compare_gaps
 from tests.unit.study.study import make_record, make_records
 
 
@@ -19,13 +19,13 @@ def compare(variant: list[Record], base: list[Record], resamples: int = 2000) ->
 
 
 def test_the_gap_is_the_accuracy_on_training_images_less_that_on_validation_images() -> None:
-    assert measure_gap(make_record("base", train=0.98, validation=0.8)) == pytest.approx(0.18, abs=1e-3)
+    assert make_record("base", train=0.98, validation=0.8).gap == pytest.approx(0.18, abs=1e-3)
 
 
 def test_the_difference_is_the_mean_over_the_seeds_of_the_gaps_differences() -> None:
     variant = [make_record("v", seed, train=0.99, validation=0.8 - 0.02 * seed) for seed in range(3)]
     base = make_records("base", train=0.95, validation=0.85)
-    expected = np.mean([measure_gap(one) - measure_gap(other) for one, other in zip(variant, base, strict=True)])
+    expected = np.mean([one.gap - other.gap for one, other in zip(variant, base, strict=True)])
     found = compare(variant, base)
     assert found["value"] == pytest.approx(expected, abs=1e-12)
     assert 0 < found["low"] < found["value"] < found["high"]

@@ -44,7 +44,7 @@ def test_a_record_comes_back_as_it_was(run_dir: RunDirectory) -> None:
     trials = make_trials()
     write_record(run_dir, trials[3], make_outcome(trials[3]))
     (record,) = read_records(run_dir, trials, SPLITS)
-    assert (record.variant, record.seed, record.status) == ("hot", 1, "done")
+    assert (record.variant, record.seed, record.error) == ("hot", 1, "")
     assert record.settings == {"learning_rate": 0.01}
     assert record.val_paths == SPLITS["path"].iloc[trials[3].fold.validation].tolist()
     assert record.val_right[:4].tolist() == [True, False, False, True]
@@ -98,7 +98,7 @@ def test_a_failure_is_tried_again_unless_the_loss_diverged(run_dir: RunDirectory
     write_record(run_dir, trials[0], {"error": "DivergedError: Expected a finite training loss."})
     write_record(run_dir, trials[1], {"error": "KilledWorker: its worker process ended without a word"})
     records = read_records(run_dir, trials, SPLITS)
-    assert [record.status for record in records] == ["failed", "failed"]
+    assert [record.error.partition(":")[0] for record in records] == ["DivergedError", "KilledWorker"]
     assert np.isnan(records[0].seconds)
     assert list_pending(trials, records) == trials[1:]
-    assert list_pending(trials, [replace(records[1], status="done")]) == [trials[0], *trials[2:]]
+    assert list_pending(trials, [replace(records[1], error="")]) == [trials[0], *trials[2:]]

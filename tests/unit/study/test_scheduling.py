@@ -35,17 +35,26 @@ def test_views_that_several_trainings_share_are_filled_in_once_for_all_their_ima
     (one,) = plan(make_base(2), LONGER)
     (filling,) = one.fillings
     assert len(filling.images) == 81  # what one fold holds out, the other trains on
-    assert filling.epochs == 6
+    assert len(filling.epochs) == 6
     assert filling.seconds == pytest.approx(1 + 6 * 81 / 10)
-    assert [planned.trial.variant.name for planned in one.planned] == ["longer", "longer", "base", "base"]
-    assert all(planned.keep_views for planned in one.planned)
+    assert [training.trial.variant.name for training in one.trainings] == ["longer", "longer", "base", "base"]
+    assert all(training.keep_views for training in one.trainings)
     # All views are there: a first pass over the images as they are, then training.
-    assert one.planned[-1].seconds == pytest.approx(1 + 72 / 10 + 3 * 72 / 100)
+    assert one.trainings[-1].seconds == pytest.approx(1 + 72 / 10 + 3 * 72 / 100)
+
+
+def test_workers_share_the_epochs_of_what_is_filled_in() -> None:
+    trials = make_trials(make_base(2), LONGER)
+    speeds = {network_of(trial): SPEED for trial in trials}
+    (alone,) = plan_rounds(trials, speeds, feature_cache_gb=8)
+    (one,) = plan_rounds(trials, speeds, feature_cache_gb=8, workers=4)
+    assert [list(filling.epochs) for filling in one.fillings] == [[0, 4], [1, 5], [2], [3]]
+    assert sum(filling.seconds for filling in one.fillings) == pytest.approx(alone.fillings[0].seconds)
 
 
 def test_what_nobody_shares_is_not_kept() -> None:
     (one,) = plan(make_base(2), STILL, PLAIN)
-    kept = {planned.trial.variant.name: planned.keep_views for planned in one.planned}
+    kept = {training.trial.variant.name: training.keep_views for training in one.trainings}
     assert kept == {"base": True, "still": False, "plain": True}  # without augmentation there is one view
     assert [filling.trial.variant.name for filling in one.fillings] == ["base"]
 
@@ -59,7 +68,7 @@ def test_feature_caches_that_do_not_fit_together_are_filled_one_after_the_other(
 
 def test_of_what_does_not_fit_at_all_as_many_epochs_are_kept_as_do() -> None:
     (one,) = plan(make_base(2), LONGER, feature_cache_gb=0.3)
-    assert one.fillings[0].epochs == 2
+    assert len(one.fillings[0].epochs) == 2
     assert one.cache_bytes <= 0.3e9
 
 
@@ -79,7 +88,7 @@ def test_more_workers_are_faster_but_not_than_the_longest_training() -> None:
     rounds = plan(make_base(2), LONGER)
     one, two, many = (estimate_seconds(rounds, workers) for workers in (1, 2, 1000))
     assert one == pytest.approx(2 * two, rel=0.1)
-    assert many > rounds[0].planned[0].seconds
+    assert many > rounds[0].trainings[0].seconds
     assert estimate_seconds([], 2) == 0
 
 
