@@ -66,7 +66,11 @@ def decode(
                     f"{image.width:,} x {image.height:,} pixels are more than max_megapixels={max_megapixels}"
                 )
             image.load()
-            rgb = _to_rgb(_turn_upright(image))
+            try:
+                turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+            except Exception:  # damaged EXIF data say nothing; the pixels may still be whole
+                turn = None
+            rgb = _to_rgb(image if turn is None else image.transpose(turn))
     except UnidentifiedImageError:
         raise OSError(name_other_format(content) or "not a JPEG, PNG, WebP, BMP, TIFF or GIF image") from None
     except (OSError, MemoryError):
@@ -108,15 +112,6 @@ def decode_unchanged(
             decoded.append(decode(content, size, max_megapixels=None))
     raise_changed(changed=changed, removed=removed)
     return decoded
-
-
-def _turn_upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF data say nothing; the pixels may still be whole
-        orientation = 1
-    turn = _UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -32,8 +32,16 @@ def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundIm
     """
     mapping = ClassMap.load(class_map)
     found, empty = _list_all(source)
-    mapping.check({image.label for image in found.images} | {folder.rsplit("/", 1)[-1] for folder in empty})
-    _check_empty(found, [folder for folder in empty if mapping.class_of(folder.rsplit("/", 1)[-1]) is not None])
+    names = {folder: folder.rsplit("/", 1)[-1] for folder in empty}
+    mapping.check({image.label for image in found.images} | set(names.values()))
+    for folder, name in names.items():
+        if mapping.class_of(name) is not None:
+            reasons = sorted({reason for path, reason in found.set_aside if path.startswith(f"{folder}/")})
+            raise DatasetError(
+                "Expected at least one image in every class folder.",
+                received={"folder": str(found.root / folder), **({"files are": "; ".join(reasons)} if reasons else {})},
+                advice=f"Add images ({', '.join(sorted(IMAGE_SUFFIXES))}) or remove the folder.",
+            )
     found = _map_classes(found, mapping)
     _check_classes(found)
     return found
@@ -89,7 +97,12 @@ def _list_folder(root: Path) -> tuple[FoundImages, list[str]]:
     for split, folder in by_split.items() or [(None, root)]:
         classes = _list_loose(tree, _relative(folder, root))
         if not classes:
-            _raise_no_classes(folder, tree)
+            links = [path for path, reason in tree.set_aside if reason.startswith("a link")]
+            raise DatasetError(
+                "Expected class folders, one folder of images a class.",
+                received={"folder": str(folder), **({"links, not followed": links[:5]} if links else {})},
+                advice="Put the images of each class into a folder with the class's name.",
+            )
         for path in classes:
             inside = [SourceImage(file, path.rsplit("/", 1)[-1], split, stamp) for file, stamp in tree.walk(path)]
             images += inside
@@ -130,7 +143,11 @@ def _split_folders(root: Path) -> dict[str, Path]:
     folders = {}
     for split, names in SPLIT_FOLDERS.items():
         named = [path for path in _visible_folders(root) if path.name.lower() in names]
-        with_classes = [path for path in map(_skip_doubled, named) if _visible_folders(path)]
+        for position, folder in enumerate(named):
+            inner = _visible_folders(folder)
+            if [path.name for path in inner] == [folder.name]:
+                named[position] = inner[0]
+        with_classes = [path for path in named if _visible_folders(path)]
         if split == "train" and named and not with_classes:
             return {}
         if len(with_classes) > 1:
@@ -142,30 +159,6 @@ def _split_folders(root: Path) -> dict[str, Path]:
         if with_classes:
             folders[split] = with_classes[0]
     return folders
-
-
-def _skip_doubled(folder: Path) -> Path:
-    inner = _visible_folders(folder)
-    return inner[0] if [path.name for path in inner] == [folder.name] else folder
-
-
-def _raise_no_classes(folder: Path, tree: Tree) -> None:
-    links = [path for path, reason in tree.set_aside if reason.startswith("a link")]
-    raise DatasetError(
-        "Expected class folders, one folder of images a class.",
-        received={"folder": str(folder), **({"links, not followed": links[:5]} if links else {})},
-        advice="Put the images of each class into a folder with the class's name.",
-    )
-
-
-def _check_empty(found: FoundImages, empty: list[str]) -> None:
-    for folder in empty:
-        reasons = sorted({reason for path, reason in found.set_aside if path.startswith(f"{folder}/")})
-        raise DatasetError(
-            "Expected at least one image in every class folder.",
-            received={"folder": str(found.root / folder), **({"files are": "; ".join(reasons)} if reasons else {})},
-            advice=f"Add images ({', '.join(sorted(IMAGE_SUFFIXES))}) or remove the folder.",
-        )
 
 
 def _map_classes(found: FoundImages, mapping: ClassMap) -> FoundImages:

@@ -90,7 +90,10 @@ def decode_images(
     total = len(found.images)
     file = run_dir.path(IMAGES)
     with FactsCache() as cache:
-        facts = [_within(known, max_megapixels) for known in cache.find(found)]
+        facts = cache.find(found)
+        for position, known in enumerate(facts):
+            if known is not None and known["width"] * known["height"] > max_megapixels * 1_000_000:
+                facts[position] = None
         earlier = StoredPixels.open(run_dir, image_size)
         if earlier.holds_exactly(facts):
             for image, known in zip(found.images, facts, strict=True):
@@ -115,7 +118,13 @@ def decode_images(
                 length = write_header(output, len(columns["path"]), image_size)
                 assert length == header, "the header of the array has grown over the first row"
     table = pd.DataFrame(columns)
-    _check_readable(found, table)
+    if table.empty:
+        raise DatasetError("Expected readable images.", received={"dataset": str(found.source), "readable": 0})
+    lost = sorted(set(found.class_names) - set(table["label"]))
+    if lost:
+        raise DatasetError(
+            "Expected at least one readable image in every class.", received={"classes without": lost[:10]}
+        )
     run_dir.write_csv(MEASURES, table.drop(columns=["label", "split"]))
     StoredPixels.record(run_dir, image_size, columns["sha256"])
     return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
@@ -167,7 +176,14 @@ def _decode_all(
             if not waiting:
                 return
             chunk, future = waiting.popleft()
-            decoded = iter(_wait_for(future))
+            try:
+                decoded = iter(future.result())
+            except BrokenProcessPool:
+                raise DatasetError(
+                    "Expected the processes that decode images to live.",
+                    advice="One was ended from outside, probably because the machine ran out of memory. "
+                    "Lower max_megapixels, or close other programs.",
+                ) from None
             new: list[tuple[SourceImage, FileFacts]] = []
             for i in chunk:
                 image, known, row = images[i], facts[i], rows[i]
@@ -194,21 +210,6 @@ def _start_pool(count: int) -> Iterator[tuple[Executor, int]]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _wait_for(future: Future[list[Decoded]]) -> list[Decoded]:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise DatasetError(
-            "Expected the processes that decode images to live.",
-            advice="One was ended from outside, probably because the machine ran out of memory. "
-            "Lower max_megapixels, or close other programs.",
-        ) from None
-
-
-def _within(facts: FileFacts | None, max_megapixels: int) -> FileFacts | None:
-    return None if facts is None or facts["width"] * facts["height"] > max_megapixels * 1_000_000 else facts
-
-
 def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: FileFacts) -> None:
     for name, value in {"path": image.path, "label": image.label, "split": image.split, **facts}.items():
         columns.setdefault(name, []).append(value)
@@ -223,14 +224,4 @@ def _check_room(file: Path, count: int, image_size: int) -> None:
             f"Expected room for the pixels of {count:,} images: {needed / 1e9:.1f} GB.",
             received={"free GB": round(free / 1e9, 1), "image_size": image_size},
             advice="Free some, lower image_size, or draw a subset with max_per_class.",
-        )
-
-
-def _check_readable(found: FoundImages, table: pd.DataFrame) -> None:
-    if table.empty:
-        raise DatasetError("Expected readable images.", received={"dataset": str(found.source), "readable": 0})
-    lost = sorted(set(found.class_names) - set(table["label"]))
-    if lost:
-        raise DatasetError(
-            "Expected at least one readable image in every class.", received={"classes without": lost[:10]}
         )

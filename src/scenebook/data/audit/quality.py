@@ -49,6 +49,7 @@ class QualityFindings:
 def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
     """Applies all checks to a table of width, height, and the measures of `measuring.measure`."""
     empty = EMPTY - splits["entropy"]
+    shape = pd.Series(np.log(splits["width"].to_numpy(dtype=float) / splits["height"]), index=splits.index)
     checks = {
         "dark": DARKEST - splits["brightness_p99"],
         "light": splits["brightness_p05"] - LIGHTEST,
@@ -57,7 +58,7 @@ def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
         "grey": GREY - splits["colour"],
         "nearly empty": empty,
         "odd size": _oddness_of_size(splits),
-        "odd shape": _oddness_of_shape(splits),
+        "odd shape": (shape - shape.median()).abs() - np.log(STRETCHED),
     }
     oddness = pd.DataFrame(checks).clip(lower=0)
     common = [name for name in checks if (oddness[name] > 0).mean() > MOST_SHARE]
@@ -84,11 +85,6 @@ def _oddness_of_size(splits: pd.DataFrame) -> pd.Series:
     reach = max(3 * (high - low), float(np.log(FAR_SIZE)))
     outside = pd.concat([low - reach - area, area - high - reach], axis=1)
     return outside.max(axis=1).clip(lower=0)
-
-
-def _oddness_of_shape(splits: pd.DataFrame) -> pd.Series:
-    shape = pd.Series(np.log(splits["width"].to_numpy(dtype=float) / splits["height"]), index=splits.index)
-    return ((shape - shape.median()).abs() - np.log(STRETCHED)).clip(lower=0)
 
 
 def tabulate_odd_images(splits: pd.DataFrame, findings: QualityFindings, most: int = 20) -> pd.DataFrame:
