@@ -1,13 +1,46 @@
-"""Where images come from: drawn, downloaded, or a folder."""
+"""Where images come from: drawn, downloaded, or a folder.
+
+The Intel scene photographs are downloaded once, counted class by class, and kept in the cache.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
+from scenebook.core.cache import cache_dir, locked
+from scenebook.core.errors import DatasetError, DownloadError
+from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import DRAWN_SCENES, INTEL
+from scenebook.core.yaml_files import read_yaml
+from scenebook.data.files import IMAGE_SUFFIXES
 from scenebook.data.images import check_source
+from scenebook.data.kaggle import Limits, download_dataset
 from scenebook.data.scenes.drawing import write_scenes
+
+FACTS = Path(__file__).with_name("intel.yaml")
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class KaggleFacts:
+    """What a data set of Kaggle must look like.
+
+    Attributes:
+        name: What it is called in a sentence, in the plural.
+        handle: `owner/name/versions/number`.
+        images: How many images are in each folder.
+        max_bytes: The most bytes that its archive and its files have together.
+    """
+
+    name: str
+    handle: str
+    images: dict[str, int]
+    max_bytes: int
 
 
 def prepare_dataset(
@@ -20,7 +53,7 @@ def prepare_dataset(
         run_dir: Drawn scenes are written into this run.
         train_per_class: Drawn training images a class.
         test_per_class: Drawn test images a class.
-        seed: Seed of the drawn scenes.
+        seed: Of the drawn scenes.
         size: Height and width of the drawn scenes, in pixels.
 
     Raises:
@@ -31,7 +64,116 @@ def prepare_dataset(
         write_scenes(folder, train_per_class=train_per_class, test_per_class=test_per_class, seed=seed, size=size)
         return folder
     if dataset == INTEL:
-        from scenebook.data.intel import download_intel  # it brings what talks HTTP; seldom needed
-
         return download_intel()
     return check_source(Path(dataset))
+
+
+def load_facts(path: Path | None = None) -> KaggleFacts:
+    """Returns the facts that a YAML file states; without one, those of the Intel photographs."""
+    return KaggleFacts(**read_yaml(path or FACTS, "file of facts").content)
+
+
+def download_intel(facts: KaggleFacts | None = None, limits: Limits | None = None) -> Path:
+    """Returns the folder of the photographs, in the cache; downloads them on first use (about 350 MB).
+
+    The folder appears when it is whole: Kaggle's client works beside it, what it has unpacked is counted, and moved.
+    After an interruption the next call goes on. A copy that the client has made before is used where it lies, if it
+    is whole.
+
+    Args:
+        facts: What is downloaded; the Intel photographs.
+        limits: When to give up.
+
+    Raises:
+        DatasetError: The download failed, or what is there is not what it should be.
+    """
+    facts = facts or load_facts()
+    root = cache_dir() / "datasets"
+    _, name, _, number = facts.handle.split("/")
+    folder = root / f"{name}-{number}"  # another version is another folder
+    try:
+        if not folder.is_dir():
+            with locked(root / f"{folder.name}.lock", facts.name):
+                if not folder.is_dir():  # another process may have made it meanwhile
+                    return _find_copy(facts) or _make_folder(folder, facts, limits or Limits())
+        check_counts(folder, facts, f"Delete {folder} to download them again.")
+        return folder
+    except DownloadError as error:
+        raise _explain(error, facts) from error
+    except OSError as error:
+        reason = f"writing to {root} failed: {error.strerror or error}"
+        raise _explain(DownloadError(facts.name, reason), facts) from error
+
+
+def _find_copy(facts: KaggleFacts) -> Path | None:
+    """Returns the folder in the client's usual cache, if the client calls it complete and it is whole."""
+    owner, name, _, number = facts.handle.split("/")
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    folder = cache / "datasets" / owner / name / "versions" / number
+    if not (folder.is_dir() and (cache / "datasets" / owner / name / f"{number}.complete").is_file()):
+        return None
+    try:
+        check_counts(folder, facts, "")
+    except (DatasetError, OSError) as error:
+        print_progress(f"{facts.name}: the copy of Kaggle's client is not used. {error}")
+        return None
+    return folder
+
+
+def _make_folder(folder: Path, facts: KaggleFacts, limits: Limits) -> Path:
+    """Downloads, unpacks, counts, and only then gives the folder its name."""
+    beside = folder.with_name(f".{folder.name}-downloading")
+    print_progress(f"{facts.name}: asking Kaggle")
+    try:
+        unpacked = download_dataset(facts.handle, beside, what=facts.name, max_bytes=facts.max_bytes, limits=limits)
+        check_counts(unpacked, facts, "")
+    except (DatasetError, DownloadError) as error:
+        if not getattr(error, "kept", 0):  # it would be as wrong the next time
+            shutil.rmtree(beside, ignore_errors=True)
+        raise
+    unpacked.rename(folder)
+    shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def check_counts(folder: Path, facts: KaggleFacts, advice: str) -> None:
+    """Compares the number of images in each folder. Hidden files, and what systems add to folders, are none.
+
+    Raises:
+        DatasetError: A folder has more or fewer; each is named with both numbers.
+    """
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = Counter(path.parent.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+    wrong = [
+        f"{name}: {found[name]:,} instead of {facts.images.get(name, 0):,}"
+        for name in sorted({*found, *facts.images})
+        if found[name] != facts.images.get(name, 0)
+    ]
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN:,} more"] if len(wrong) > SHOWN else []
+        raise DatasetError(
+            f"Expected as many images in each folder as {facts.name} have.",
+            received={"images": [*wrong[:SHOWN], *more]},
+            advice=advice,
+        )
+
+
+def _explain(error: DownloadError, facts: KaggleFacts) -> DatasetError:
+    """Adds how to get along without the download."""
+    refused = "The data set is public: renew the stored credentials of Kaggle, or remove them. "
+    return DatasetError(
+        f"Expected to download {facts.name} from Kaggle.",
+        received={"dataset": INTEL},
+        advice=f"{error.explanation} {refused if error.status in (401, 403) else ''}{explain_by_hand(facts)}",
+    )
+
+
+def explain_by_hand(facts: KaggleFacts) -> str:
+    """Returns how to place the images by hand, on a machine without internet."""
+    labelled = [PurePosixPath(folder) for folder in facts.images if folder.count("/") > 1]
+    splits = " and ".join(dict.fromkeys(str(folder.parent) for folder in labelled))
+    classes = ", ".join(dict.fromkeys(folder.name for folder in labelled))
+    return (
+        f"Without internet, download {facts.handle} from Kaggle on another machine, unpack it, copy the folder here, "
+        f"and name it: DATA=folder. It holds {splits}, each with a folder of images a class ({classes})."
+    )

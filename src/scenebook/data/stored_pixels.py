@@ -25,23 +25,17 @@ class StoredPixels:
         rows: The row of each digest.
     """
 
-    def __init__(self, file: Path | None, digests: Sequence[str], row_bytes: int) -> None:
-        self.rows = {digest: row for row, digest in enumerate(digests)}
-        self._digests = digests
-        self._path = file
-        self._row_bytes = row_bytes
+    def __init__(self, run_dir: RunDirectory, image_size: int) -> None:
+        """Takes what is stored; nothing where it is of another size or version, or was changed since."""
+        self._path, self._row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
         self._file: BinaryIO | None = None
-
-    @classmethod
-    def open(cls, run_dir: RunDirectory, image_size: int) -> StoredPixels:
-        """Returns what is stored; nothing where it is of another size or version, or was changed since."""
-        file, row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
+        self._digests: list[str] = []
         with suppress(OSError, ValueError, KeyError, MissingArtifactError):
             record = run_dir.read_json(IMAGES_RECORD)
             digests = list(run_dir.read_csv(MEASURES)["sha256"])
-            if record == _describe(file, image_size, digests):
-                return cls(file, digests, row_bytes)
-        return cls(None, [], row_bytes)
+            if record == _describe(self._path, image_size, digests):
+                self._digests = digests
+        self.rows = {digest: row for row, digest in enumerate(self._digests)}
 
     @staticmethod
     def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
@@ -56,7 +50,7 @@ class StoredPixels:
 
     def __enter__(self) -> StoredPixels:
         # Opened before it is replaced; read, not mapped: mapped pages would count as this process's memory.
-        self._file = self._path.open("rb") if self._path is not None else None
+        self._file = self._path.open("rb") if self._digests else None
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -94,7 +94,7 @@ def decode_images(
         for position, known in enumerate(facts):
             if known is not None and known["width"] * known["height"] > max_megapixels * 1_000_000:
                 facts[position] = None
-        earlier = StoredPixels.open(run_dir, image_size)
+        earlier = StoredPixels(run_dir, image_size)
         if earlier.holds_exactly(facts):
             for image, known in zip(found.images, facts, strict=True):
                 _add_row(columns, image, known or {})

@@ -144,7 +144,7 @@ class ClassMap:
         file = Path(file)
         classes: dict[str, str | None] = {}
         lines: dict[str, int] = {}
-        for line, name, label in _read_csv_map(file) if file.suffix.lower() == ".csv" else _read_yaml_map(file):
+        for line, name, label in _read_class_map(file):
             if name in classes:
                 raise_at(file, line, "Expected each name once.", received={"name": name, "first on line": lines[name]})
             if name == THE_REST and label is not None:
@@ -173,13 +173,12 @@ class ClassMap:
                 )
 
 
-def _read_csv_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
-    for row in read_rows(file, required=("folder", "class")):
-        yield row.line, row.cells["folder"], row.cells["class"].strip() or None
-
-
-def _read_yaml_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
+def _read_class_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
     """Yields the entries as they are written: `007` and `no` are names of folders, no numbers or truth values."""
+    if file.suffix.lower() == ".csv":
+        for row in read_rows(file, required=("folder", "class")):
+            yield row.line, row.cells["folder"], row.cells["class"].strip() or None
+        return
     tree = read_yaml(file, "class map", DatasetError, as_text=True)
     if not isinstance(tree.content, dict):
         raise DatasetError("Expected a class map of `folder: class` lines.", received={"class_map": str(file)})

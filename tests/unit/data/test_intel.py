@@ -18,11 +18,10 @@ import yaml
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.data import intel
+from scenebook.data import sources
 from scenebook.data.finding import find_images
-from scenebook.data.intel import KaggleFacts, download_intel, load_facts
 from scenebook.data.kaggle import Limits
-from scenebook.data.sources import prepare_dataset
+from scenebook.data.sources import KaggleFacts, download_intel, load_facts, prepare_dataset
 from tests.conftest import write_image
 from tests.loopback import ASKED_OF_KAGGLE, Loopback, serve
 
@@ -111,7 +110,7 @@ def test_the_images_come_once_and_are_found(
     kaggle: Loopback, tmp_path: Path, run_dir: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "facts.yaml").write_text(yaml.safe_dump(vars(FACTS)))
-    monkeypatch.setattr(intel, "FACTS", tmp_path / "facts.yaml")
+    monkeypatch.setattr(sources, "FACTS", tmp_path / "facts.yaml")
     options = {"train_per_class": 1, "test_per_class": 1, "seed": 0, "size": 32}
     root = prepare_dataset("intel", run_dir, **options)
     found = find_images(root)
@@ -276,7 +275,7 @@ def test_a_copy_of_kaggles_client_that_is_not_whole_is_not_used(
 PROCESS = """
 import sys
 from pathlib import Path
-from scenebook.data.intel import download_intel, load_facts
+from scenebook.data.sources import download_intel, load_facts
 
 print(download_intel(load_facts(Path(sys.argv[1]))))
 """
