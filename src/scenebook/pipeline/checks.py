@@ -7,13 +7,7 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import SettingsError, WeightsError
-from scenebook.core.settings import (
-    DRAWN_SCENES,
-    INTEL,
-    WEIGHTS_SUFFIXES,
-    Settings,
-    check_runtime,
-)
+from scenebook.core.settings import DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_folder, check_source
 from scenebook.data.user_tables import ClassMap
@@ -30,21 +24,28 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     Raises:
         InputError: A folder or a file is missing, or the backbone is unknown.
     """
+
+    def locate(path: str) -> Path:
+        return base / Path(path).expanduser()
+
     changes: dict[str, Any] = {}
-    if settings.dataset not in (DRAWN_SCENES, INTEL):
-        source = check_source(base / Path(settings.dataset).expanduser())
-        changes["dataset"] = str(source)
-    if settings.class_map is not None:
-        changes["class_map"] = str(_check_class_map(base / Path(settings.class_map).expanduser()))
-    if "dataset" in changes:
-        find_images(source, class_map=changes.get("class_map"))
+    own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
+    if own_data:
+        changes["dataset"] = str(check_source(locate(settings.dataset)))
+    for name in ("class_map", "claims_file", "ablation_plan"):
+        value = getattr(settings, name)
+        if value is not None:
+            path = locate(value)
+            if not path.is_file():
+                raise SettingsError(f"Expected {name} to be an existing file.", received={name: str(path)})
+            changes[name] = str(path.resolve())
+    if "class_map" in changes:
+        ClassMap.load(Path(changes["class_map"]))
+    if own_data:
+        find_images(Path(changes["dataset"]), class_map=changes.get("class_map"))
     if settings.samples_dir is not None:
-        changes["samples_dir"] = str(check_folder(base / Path(settings.samples_dir).expanduser()))
-    if settings.claims_file is not None:
-        changes["claims_file"] = str(_check_file("claims_file", base / Path(settings.claims_file).expanduser()))
+        changes["samples_dir"] = str(check_folder(locate(settings.samples_dir)))
     claims = load_claims(claims_path(changes.get("claims_file"))).claims
-    if settings.ablation_plan is not None:
-        changes["ablation_plan"] = str(_check_file("ablation_plan", base / Path(settings.ablation_plan).expanduser()))
     if settings.ablation_plan is not None or settings.ablations != "none":
         # What studies need takes longer to import than all else that is checked here.
         from scenebook.study.plan import load_plan, plan_path
@@ -56,27 +57,12 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
             check_claims(variants, claims)
     check_runtime(settings.frozen_layers_runtime)
     if settings.weights not in NAMED_WEIGHTS:
-        changes["weights"] = str(_check_weights(base / Path(settings.weights).expanduser()))
+        weights = locate(settings.weights)
+        if not weights.name.endswith(WEIGHTS_SUFFIXES) or not weights.is_file():
+            raise WeightsError(
+                f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",
+                received={"weights": str(weights)},
+            )
+        changes["weights"] = str(weights.resolve())
     find_backbone(settings.backbone).find_weights(settings.weights)
     return settings.updated(changes)
-
-
-def _check_class_map(path: Path) -> Path:
-    file = _check_file("class_map", path)
-    ClassMap.load(file)
-    return file
-
-
-def _check_file(setting: str, path: Path) -> Path:
-    if not path.is_file():
-        raise SettingsError(f"Expected {setting} to be an existing file.", received={setting: str(path)})
-    return path.resolve()
-
-
-def _check_weights(path: Path) -> Path:
-    if not path.name.endswith(WEIGHTS_SUFFIXES) or not path.is_file():
-        raise WeightsError(
-            f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",
-            received={"weights": str(path)},
-        )
-    return path.resolve()

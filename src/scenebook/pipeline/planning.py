@@ -54,7 +54,7 @@ class Planner:
     Args:
         settings: With absolute paths.
         manifest: Of the run.
-        notebooks: The folder of the notebooks.
+        notebooks: The folder of the notebooks; by default the project's.
         force: Stages that run in any case; `all` names every one.
 
     Raises:
@@ -62,13 +62,15 @@ class Planner:
         InputError: A notebook cannot be read.
     """
 
-    def __init__(self, settings: Settings, manifest: Manifest, *, notebooks: Path, force: Collection[str] = ()) -> None:
+    def __init__(
+        self, settings: Settings, manifest: Manifest, *, notebooks: Path | None = None, force: Collection[str] = ()
+    ) -> None:
         check_stages(force)
         self.settings = settings
         self.settings_text = dump_yaml(settings.model_dump())
         self.settings_digest = sha256_bytes(self.settings_text.encode())
         self._manifest = manifest
-        self._notebooks = notebooks
+        self._notebooks = notebooks or project_root() / "notebooks"
         self._force = force
         self._parameters = {stage: self._read_parameters(stage) for stage in STAGES}
 

@@ -21,12 +21,15 @@ REPORT_FILES = ("report.html", "report.pdf")
 def make_report_key(run_dir: RunDirectory) -> dict[str, dict[str, Any]]:
     """Returns what a report depends on: the run, and everything in `report/` and the package that renders it."""
     folder = project_root() / "report"
-    files = sorted(path for path in folder.rglob("[!.]*") if path.is_file() and folder / "build" not in path.parents)
-    files += [path for path in (_find_bibliography(folder), _find_profile(run_dir)) if path is not None]
+    files = [path for path in sorted(folder.rglob("[!.]*")) if folder / "build" not in path.parents]
+    # The bibliography may lie anywhere; the page compares the run's settings with those of the profile.
+    files.append(folder / str(read_front_matter().get("bibliography")))
+    files.append(project_root() / "profiles" / f"{load_manifest(run_dir).get('profile')}.yaml")
+    names = {path: path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name for path in files}
     modules = digest_modules(["import scenebook.cli.making"])
     return {
         "inputs": {MANIFEST: sha256_file(run_dir.require(MANIFEST))},
-        "files": {_name(path, folder): sha256_file(path) for path in files},
+        "files": {name: sha256_file(path) for path, name in names.items() if path.is_file()},
         "modules": {"scenebook.rendering": sha256_lines(modules.values())},
         "versions": library_versions(),
     }
@@ -53,22 +56,6 @@ def note_report(build_dir: Path, key: dict[str, dict[str, Any]]) -> None:
     """
     outputs = {name: _digest(build_dir / name) for name in REPORT_FILES}
     write_json(build_dir / _NOTE, {"key": key, "outputs": outputs})
-
-
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-
-
-def _find_bibliography(folder: Path) -> Path | None:
-    """Returns the file of works that the front matter names, which may lie anywhere."""
-    path = folder / str(read_front_matter().get("bibliography"))
-    return path if path.is_file() else None
-
-
-def _find_profile(run_dir: RunDirectory) -> Path | None:
-    """Returns the profile that the page compares the run's settings with."""
-    path = project_root() / "profiles" / f"{load_manifest(run_dir).get('profile')}.yaml"
-    return path if path.is_file() else None
 
 
 def _digest(path: Path) -> str | None:

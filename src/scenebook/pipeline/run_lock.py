@@ -27,33 +27,27 @@ def hold_run(run_dir: RunDirectory) -> Iterator[None]:
     # Beside the run: a run's folder holds nothing that is not the run's.
     lock = FileLock(run_dir.root.with_name(f".{run_dir.name}.lock"))
     try:
-        run_dir.root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunHeldError(run_dir.name, **_read_holder(run_dir)) from None
-    except OSError as error:
-        raise _explain(run_dir, error) from None
-    try:
         try:
+            run_dir.root.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
             write_json(run_dir.root / _HOLDER, {"pid": os.getpid(), "since": tell_time()})
+        except Timeout:
+            raise RunHeldError(run_dir.name, **_read_holder(run_dir)) from None
         except OSError as error:
-            raise _explain(run_dir, error) from None
+            raise InputError(
+                "Expected a folder for the run that can be written to.",
+                received={"run": str(run_dir.root)},
+                advice=f"{error.strerror or error}. Choose another folder with SCENEBOOK_RUNS, or another RUN.",
+            ) from None
         yield
     finally:
-        with suppress(OSError):
-            (run_dir.root / _HOLDER).unlink(missing_ok=True)
-        # While it is held: filelock 4.2 does not take a file that has lost its name since it was opened.
-        with suppress(OSError):
-            os.unlink(lock.lock_file)
-        lock.release()
-
-
-def _explain(run_dir: RunDirectory, error: OSError) -> InputError:
-    return InputError(
-        "Expected a folder for the run that can be written to.",
-        received={"run": str(run_dir.root)},
-        advice=f"{error.strerror or error}. Choose another folder with SCENEBOOK_RUNS, or another RUN.",
-    )
+        if lock.is_locked:
+            with suppress(OSError):
+                (run_dir.root / _HOLDER).unlink(missing_ok=True)
+            # While it is held: filelock 4.2 does not take a file that has lost its name since it was opened.
+            with suppress(OSError):
+                os.unlink(lock.lock_file)
+            lock.release()
 
 
 def _read_holder(run_dir: RunDirectory) -> dict[str, str]:

@@ -13,7 +13,7 @@ import psutil
 
 from scenebook.core.errors import StageError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import RunDirectory, project_root, write_bytes
+from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
@@ -45,7 +45,7 @@ def explain_pipeline(
     force: Collection[str] = (),
 ) -> list[Decision]:
     """Returns what `run_pipeline` with the same arguments would run, and why, without running anything."""
-    return Planner(settings, Manifest(run_dir, profile), notebooks=_folder(notebooks_dir), force=force).decide_all()
+    return Planner(settings, Manifest(run_dir, profile), notebooks=notebooks_dir, force=force).decide_all()
 
 
 def run_pipeline(
@@ -80,16 +80,12 @@ def run_pipeline(
     check_stages(force)
     with hold_run(run_dir):
         manifest = Manifest(run_dir, profile)
-        planner = Planner(settings, manifest, notebooks=_folder(notebooks_dir), force=force)
+        planner = Planner(settings, manifest, notebooks=notebooks_dir, force=force)
         runner = _Runner(planner, manifest, run_dir, listener, time_limit)
         runner.mend_settings()
         for number, stage in enumerate(STAGES, start=1):
             runner.pass_stage(stage, number)
     return stored_outcomes(run_dir)
-
-
-def _folder(notebooks_dir: Path | None) -> Path:
-    return notebooks_dir or project_root() / "notebooks"
 
 
 @dataclass

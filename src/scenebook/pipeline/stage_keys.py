@@ -67,20 +67,17 @@ def digest_rows(stage: str, inputs: Iterable[str]) -> dict[str, str]:
 
 def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     """Digests what stands outside the run and is named by a setting, or is there when the setting names none."""
-    found: dict[str, str] = {}
-    if "weights" in parameters and settings.weights not in NAMED_WEIGHTS:
-        found["weights"] = _digest(Path(settings.weights))
-    elif "weights" in parameters:
+    paths = {
+        "weights": Path(settings.weights),
+        "class_map": Path(settings.class_map) if settings.class_map else None,
+        "claims_file": claims_path(settings.claims_file),
+        "ablation_plan": Path(settings.ablation_plan or project_root() / "profiles" / "ablations.yaml"),
+    }
+    if settings.weights in NAMED_WEIGHTS:
         named = find_backbone(settings.backbone).find_weights(settings.weights)
-        if named and (file := named.find_file()):
-            found["weights"] = _digest(file)
-    if settings.class_map and "class_map" in parameters:
-        found["class_map"] = _digest(Path(settings.class_map))
-    if "claims_file" in parameters:
-        found["claims_file"] = _digest(claims_path(settings.claims_file))
-    if "ablation_plan" in parameters:
-        plan = settings.ablation_plan or project_root() / "profiles" / "ablations.yaml"
-        found["ablation_plan"] = _digest(Path(plan))
+        paths["weights"] = named.find_file() if named else None
+    there = {name: path for name, path in paths.items() if path and name in parameters}
+    found = {name: sha256_file(path) if path.is_file() else "absent" for name, path in there.items()}
     if settings.samples_dir and "samples_dir" in parameters:
         folder = Path(settings.samples_dir)
         files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
@@ -88,10 +85,6 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
             json.dumps([path.relative_to(folder).as_posix(), sha256_file(path)]) for path in files
         )
     return found
-
-
-def _digest(path: Path) -> str:
-    return sha256_file(path) if path.is_file() else "absent"
 
 
 def read_front_matter() -> dict[str, Any]:
