@@ -224,6 +224,22 @@ def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
     return dict(manifest)
 
 
+def load_started(run_dir: RunDirectory) -> dict[str, Any]:
+    """Returns the manifest of a run that is there.
+
+    Raises:
+        InputError: There is no such run, its manifest cannot be read, or a newer version of scenebook wrote it.
+    """
+    manifest = load_manifest(run_dir)
+    if not manifest.get("stages"):
+        raise InputError(
+            "Expected a run that was started before.",
+            received={"run": run_dir.name},
+            advice="`python -m scenebook report` makes one.",
+        )
+    return manifest
+
+
 def check_version(run_dir: RunDirectory) -> None:
     """Raises `InputError` where an older version of scenebook made a run: its files are not what this one reads."""
     manifest = load_manifest(run_dir)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.errors import DatasetError, InputError, MissingArtifactError, SettingsError
+from scenebook.core.errors import DatasetError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
 from scenebook.core.run_directory import RunDirectory, project_root
@@ -20,7 +20,7 @@ from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
-from scenebook.pipeline.manifest import ABSENT, Manifest, StageOutcome, StageStatus, load_manifest
+from scenebook.pipeline.manifest import ABSENT, Manifest, StageOutcome, StageStatus, load_started
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.settings_file import read_settings
 from scenebook.pipeline.stage_keys import digest_rows, make_key
@@ -221,13 +221,7 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
     Raises:
         InputError: There is no such run.
     """
-    manifest = load_manifest(run_dir)
-    if not manifest.get("stages"):
-        raise InputError(
-            "Expected a run that was started before.",
-            received={"run": run_dir.name},
-            advice="`python -m scenebook report` makes one.",
-        )
+    manifest = load_started(run_dir)
     try:
         settings = read_settings(run_dir)
     except SettingsError:

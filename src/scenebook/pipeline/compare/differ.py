@@ -29,6 +29,9 @@ NOT_THERE = "(not there)"
 _SECTIONS = ("modules", "cells")
 """Of a stage's key: digests of the code that it runs, by module and by number of the notebook's cell."""
 BOOTSTRAP_SEED = 0
+_MADE_WITH = ("commit", "scenebook", "profile")
+CodeRow = tuple[str, str, list[str], str]
+"""Code that differs: stage, `modules` or `cells`, their names, and how: `differ`, or in which run only."""
 _Result = TypeVar("_Result")
 
 
@@ -39,21 +42,6 @@ class Change:
     name: str
     first: Any
     second: Any
-
-
-@dataclass(frozen=True)
-class CodeDiff:
-    """What two runs were made with.
-
-    Attributes:
-        made_with: Commit, scenebook's version, the libraries' versions and the machine, where they differ.
-        stages: Code that differs: stage, `modules` or `cells`, their names, and how: `differ` or in which run only.
-        unknown: Stages whose code at least one run does not tell: an older version made it, or they were not run.
-    """
-
-    made_with: list[Change]
-    stages: list[tuple[str, str, list[str], str]]
-    unknown: list[str]
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,9 @@ class RunsDiff:
         first: The first run's name, `A` in tables; `second` is `B`.
         settings: Settings whose values differ.
         images: The images that differ.
-        code: The code, versions and machines that differ.
+        made_with: Commit, scenebook's version, the libraries' versions and the machine, where they differ.
+        code: Code that differs.
+        unknown: Stages whose code at least one run does not tell: an older version made it, or they were not run.
         scores: Name, value in the first, value in the second.
         paired: The scores image by image.
         notes: What is missing or cannot be read, and why, as sentences.
@@ -117,7 +107,9 @@ class RunsDiff:
     second: str
     settings: list[Change] | None
     images: ImagesDiff | None
-    code: CodeDiff
+    made_with: list[Change]
+    code: list[CodeRow]
+    unknown: list[str]
     scores: list[tuple[str, Any, Any]] | None
     paired: PairedScores | None
     notes: list[str] = field(default_factory=list)
@@ -148,12 +140,18 @@ def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
             notes.append(str(error))
             return None
 
+    manifests = [manifest for _, manifest in sides.values()]
+    facts = ({name: manifest[name] for name in _MADE_WITH if name in manifest} for manifest in manifests)
+    made_with = (some | list_machine(manifest) for some, manifest in zip(facts, manifests, strict=True))
+    code, unknown = diff_code(*(manifest["stages"] for manifest in manifests))
     return RunsDiff(
         first.name,
         second.name,
         settings=attempt(lambda one, other: list_differing(read_settings(one), read_settings(other))),
         images=attempt(diff_images, SPLITS, CLASSES),
-        code=diff_code(*(manifest for _, manifest in sides.values())),
+        made_with=list_differing(*made_with),
+        code=code,
+        unknown=unknown,
         scores=attempt(diff_scores, METRICS),
         paired=attempt(pair_scores, SPLITS, PREDICTIONS),
         notes=notes,
@@ -173,12 +171,12 @@ def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
     ]
 
 
-def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> CodeDiff:
-    """Compares two manifests, as `read_manifest` returns them."""
-    stages = []
+def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[list[CodeRow], list[str]]:
+    """Compares the stages of two manifests: `code` and `unknown` of a `RunsDiff`."""
+    rows: list[CodeRow] = []
     unknown = []
-    for stage in {**first["stages"], **second["stages"]}:
-        keys = [manifest["stages"].get(stage, {}).get("key", {}) for manifest in (first, second)]
+    for stage in {**first, **second}:
+        keys = [stages.get(stage, {}).get("key", {}) for stages in (first, second)]
         if not all(any(section in key for section in _SECTIONS) for key in keys):
             unknown.append(stage)
             continue
@@ -187,21 +185,12 @@ def diff_code(first: Mapping[str, Any], second: Mapping[str, Any]) -> CodeDiff:
             for change in list_differing(*(key.get(section, {}) for key in keys)):
                 how = "only in B" if change.first == NOT_THERE else "differ"
                 named["only in A" if change.second == NOT_THERE else how].append(change.name)
-            stages += [(stage, section, names, how) for how, names in named.items() if names]
-    made_with = (
-        {name: manifest[name] for name in ("commit", "scenebook", "profile") if name in manifest}
-        | list_machine(manifest)
-        for manifest in (first, second)
-    )
-    return CodeDiff(list_differing(*made_with), stages, unknown)
+            rows += [(stage, section, names, how) for how, names in named.items() if names]
+    return rows, unknown
 
 
 def diff_images(first: RunDirectory, second: RunDirectory) -> ImagesDiff:
-    """Compares `data/splits.csv` and `data/classes.json` of two runs.
-
-    Raises:
-        ScenebookError: One of these files is missing or cannot be read.
-    """
+    """Compares `data/splits.csv` and `data/classes.json` of two runs."""
     facts = list_differing(_open_classes(first), _open_classes(second))
     one, other = (read_table(run_dir, SPLITS, SPLIT_COLUMNS)[list(SPLIT_COLUMNS)] for run_dir in (first, second))
     matched, only_first, only_second = match_images(one, other)
@@ -236,22 +225,13 @@ def _open_classes(run_dir: RunDirectory) -> dict[str, Any]:
 
 
 def diff_scores(first: RunDirectory, second: RunDirectory) -> list[tuple[str, Any, Any]]:
-    """Returns the scores of both runs: name, value in the first, value in the second; `None` where one has it not.
-
-    Raises:
-        ScenebookError: `evaluation/metrics.json` is missing or cannot be read.
-    """
+    """Returns the scores of both runs: name, value in the first, value in the second; `None` where one has it not."""
     one, other = (read_mapping(run_dir, METRICS) for run_dir in (first, second))
     return [(name, one.get(name), other.get(name)) for name in {**one, **other}]
 
 
 def pair_scores(first: RunDirectory, second: RunDirectory) -> PairedScores:
-    """Compares two runs on the test images that both have, matched by bytes and label.
-
-    Raises:
-        ScenebookError: A file that says what the test images are, or what was predicted, is missing or cannot be
-            used.
-    """
+    """Compares two runs on the test images that both have, matched by bytes and label."""
     one, other = load_tested(first), load_tested(second)
     matched, _, _ = match_images(one, other)
     same = matched[matched["label_first"] == matched["label_second"]]

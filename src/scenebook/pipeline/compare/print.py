@@ -12,7 +12,7 @@ from rich.text import Text
 from scenebook.core.sentences import as_utf8
 from scenebook.core.wording import count_noun, join_names, signed
 from scenebook.evaluation.metrics.intervals import RESAMPLES, Score
-from scenebook.pipeline.compare.differ import BOOTSTRAP_SEED, Change, CodeDiff, ImagesDiff, PairedScores, RunsDiff
+from scenebook.pipeline.compare.differ import BOOTSTRAP_SEED, Change, ImagesDiff, PairedScores, RunsDiff
 from scenebook.pipeline.compare.read import as_number
 from scenebook.pipeline.compare.repeat import Verification
 from scenebook.pipeline.compare.tolerances import EQUAL, LEAST_LOSS, LOSS, MIN_IMAGES, SHARE, WITHIN
@@ -33,15 +33,7 @@ def as_text(value: object, style: str = "") -> Text:
 def print_table(
     console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = ""
 ) -> None:
-    """Prints a titled table as wide as it needs to be, in the style of the command line.
-
-    Args:
-        console: Where.
-        title: In bold, above it.
-        columns: Their headings.
-        rows: A value a column; a `Text` is printed as it is.
-        right: The heading of a column of numbers.
-    """
+    """Prints a titled table as wide as it needs to be; a `Text` in it as it is. `right` heads a column of numbers."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(as_text(column), overflow="fold", justify="right" if column == right else "left")
@@ -68,10 +60,15 @@ def print_diff(console: Console, diff: RunsDiff) -> None:
         _print_changes(console, "settings", diff.settings)
     if diff.images is not None:
         _print_images(console, diff.images)
-    _print_code(console, diff.code)
+    _print_changes(console, "code and versions", diff.made_with)
+    if diff.code:
+        rows = [(stage, section, ", ".join(names), how) for stage, section, names, how in diff.code]
+        print_table(console, "code by stage", ("stage", "what", "names", "how"), rows)
+    if diff.unknown:
+        print_lines(console, [f"What code these stages ran is not kept by both runs: {', '.join(diff.unknown)}", ""])
     if diff.scores is not None:
-        rows = [(name, as_number(first), as_number(second)) for name, first, second in diff.scores]
-        print_table(console, "scores (95% intervals)", ("score", *_SIDES), rows)
+        scores = [(name, as_number(first), as_number(second)) for name, first, second in diff.scores]
+        print_table(console, "scores (95% intervals)", ("score", *_SIDES), scores)
     if diff.paired is not None:
         _print_paired(console, diff.paired)
     print_lines(console, [f"note: {note}" for note in diff.notes], "yellow")
@@ -98,16 +95,6 @@ def _print_images(console: Console, images: ImagesDiff) -> None:
         print_table(console, "other images", ("which", "images", "such as"), rows, right="images")
     else:
         print_lines(console, ["No image is in one run only, in another split, or under another label or path.", ""])
-
-
-def _print_code(console: Console, code: CodeDiff) -> None:
-    _print_changes(console, "code and versions", code.made_with)
-    rows = [(stage, section, ", ".join(names), how) for stage, section, names, how in code.stages]
-    if rows:
-        print_table(console, "code by stage", ("stage", "what", "names", "how"), rows)
-    if code.unknown:
-        stages = ", ".join(code.unknown)
-        print_lines(console, [f"What code these stages ran is not kept by both runs: {stages}", ""])
 
 
 def _print_paired(console: Console, paired: PairedScores) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,10 @@ from scenebook.core.wording import join_names
 from scenebook.evaluation.metrics.calibration import compute_log_losses
 from scenebook.evaluation.metrics.scores import as_arrays
 from scenebook.pipeline.checks import resolve_paths
-from scenebook.pipeline.manifest import load_manifest
+from scenebook.pipeline.manifest import load_started
 from scenebook.pipeline.settings_file import read_settings
 
 _MOST_NAMES = 20
-_Content = TypeVar("_Content")
 SPLIT_COLUMNS = ("path", "label", "split", "sha256")
 """Columns of the list of images that are compared."""
 _WEIGHTS = ("support", "n")
@@ -35,13 +35,8 @@ def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:
     Raises:
         InputError: There is no such run, or its manifest is not one.
     """
-    if not run_dir.path(MANIFEST).is_file():
-        raise InputError(
-            "Expected a run that was started before.",
-            received={"run": run_dir.name},
-            advice="`python -m scenebook report` makes one.",
-        )
-    return _reading(run_dir, MANIFEST, lambda: load_manifest(run_dir))
+    with _reading(run_dir, MANIFEST):
+        return load_started(run_dir)
 
 
 def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:
@@ -50,26 +45,22 @@ def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:
     Raises:
         ScenebookError: It is missing, or no JSON object.
     """
-    content = _reading(run_dir, relative, lambda: json.loads(run_dir.require(relative).read_text(encoding="utf-8")))
+    with _reading(run_dir, relative):
+        content = json.loads(run_dir.require(relative).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise InputError("Expected a JSON object.", received={"file": relative, "type": type(content).__name__})
     return content
 
 
 def read_table(run_dir: RunDirectory, relative: str, columns: Collection[str]) -> pd.DataFrame:
-    """Returns a CSV file's table, text columns as text.
-
-    Args:
-        run_dir: The run.
-        relative: The file.
-        columns: Which columns it must have; there may be others.
+    """Returns a CSV file's table, text columns as text; there may be other columns than those that it must have.
 
     Raises:
         ScenebookError: It is missing, no table, or lacks a column.
     """
-    table = _reading(run_dir, relative, lambda: run_dir.read_csv(relative))
-    missing = [name for name in columns if name not in table]
-    if missing:
+    with _reading(run_dir, relative):
+        table = run_dir.read_csv(relative)
+    if not set(columns) <= set(table):
         raise InputError(
             f"Expected the columns {', '.join(columns)}.",
             received={"file": relative, "columns": list(table.columns)[:_MOST_NAMES]},
@@ -77,9 +68,10 @@ def read_table(run_dir: RunDirectory, relative: str, columns: Collection[str]) -
     return table
 
 
-def _reading(run_dir: RunDirectory, relative: str, read: Callable[[], _Content]) -> _Content:
+@contextmanager
+def _reading(run_dir: RunDirectory, relative: str) -> Iterator[None]:
     try:
-        return read()
+        yield
     except (ValueError, TypeError, OSError, RecursionError) as error:  # pandas' and JSON's errors are ValueErrors
         raise InputError(
             f"Expected {relative} to be readable.",
@@ -89,12 +81,7 @@ def _reading(run_dir: RunDirectory, relative: str, read: Callable[[], _Content])
 
 
 def check_settings(run_dir: RunDirectory, trust: bool, changes: Mapping[str, Any] | None = None) -> Settings:
-    """Returns the settings of a run, checked like those of a stranger, with absolute paths.
-
-    Args:
-        run_dir: The run.
-        trust: Whether a `.keras` file may be loaded as weights.
-        changes: Settings that are put in place of the run's: where the images lie on this machine, say.
+    """Returns the settings of a run, or `changes` in place of them, checked like a stranger's, with absolute paths.
 
     Raises:
         InputError: `settings.yaml` is missing or no YAML of valid settings, a path in it leads nowhere, or the weights
@@ -124,11 +111,7 @@ def _check_trust(weights: str, trust: bool) -> None:
 
 
 def load_tested(run_dir: RunDirectory) -> pd.DataFrame:
-    """Returns a row a test image: path, sha256, label, predicted, log_loss.
-
-    Raises:
-        ScenebookError: A file is missing or cannot be used.
-    """
+    """Returns a row a test image (path, sha256, label, predicted, log_loss), or raises `ScenebookError`."""
     splits = read_table(run_dir, SPLITS, SPLIT_COLUMNS)
     predictions = read_table(run_dir, PREDICTIONS, ("path", "label", "predicted"))
     tested = splits.loc[splits["split"] == "test", ["path", "sha256"]]
@@ -170,13 +153,9 @@ def list_machine(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def match_images(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Finds the images that are in both tables: by bytes and path, the rest by bytes alone.
+    """Finds the images that are in both tables, which have a path and a sha256 an image: by both, the rest by bytes.
 
     Bytes that lie at several paths are several images: of two copies here and one there, one is only here.
-
-    Args:
-        first: path, sha256, and other columns; a row an image.
-        second: The same columns.
 
     Returns:
         The images of both, with the columns `<name>_first` and `<name>_second`; the rest of `first`; that of

@@ -22,7 +22,7 @@ def print_plain(console: Console, diff: object) -> str:
 
 def test_equal_runs_differ_in_nothing(tmp_path: Path, run: RunDirectory, console: Console) -> None:
     diff = diff_runs(run, make_run(tmp_path / "two" / "pets"))
-    assert (diff.settings, diff.code.made_with, diff.notes) == ([], [], [])
+    assert (diff.settings, diff.made_with, diff.notes) == ([], [], [])
     assert diff.images is not None
     assert (diff.images.facts, diff.images.counts, diff.images.common) == ([], [], 26)
     assert not any(diff.images.sets.values())
@@ -120,15 +120,15 @@ def test_code_that_differs_is_told_by_stage(tmp_path: Path) -> None:
         )
         for number, key in enumerate(keys)
     ]
-    code = diff_runs(*runs).code
-    assert code.made_with == [Change("commit", "commit 0", "commit 1"), Change("keras", "3.0", "3.1")]
-    assert code.stages == [
+    diff = diff_runs(*runs)
+    assert diff.made_with == [Change("commit", "commit 0", "commit 1"), Change("keras", "3.0", "3.1")]
+    assert diff.code == [
         ("data", "modules", ["scenebook.audit"], "differ"),
         ("data", "modules", ["scenebook.old"], "only in A"),
         ("data", "modules", ["scenebook.new"], "only in B"),
         ("data", "cells", ["2"], "differ"),
     ]
-    assert code.unknown == ["training"], "an older manifest has no key"
+    assert diff.unknown == ["training"], "an older manifest has no key"
 
 
 def test_a_run_that_was_not_evaluated_is_told_and_the_rest_is_compared(
