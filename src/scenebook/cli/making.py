@@ -19,26 +19,28 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
+from scenebook.pipeline.keys import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
-from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
 
 _DRAWN_BANNER = (
     "The images of this report are drawn by the program, not photographed: its numbers show that everything works, "
     "and say nothing about photographs."
 )
+_Made = tuple[Settings, str, RunDirectory]
+"""Settings, the profile's name, and the run that is made with them."""
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
-    _run(arguments, console, *_collect(arguments, console), _list_forced(arguments))
+    _run(arguments, console, _collect(arguments, console), _list_forced(arguments))
     return 0
 
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
-    return _report(arguments, console, *_collect(arguments, console), _list_forced(arguments))
+    return _report(arguments, console, _collect(arguments, console), _list_forced(arguments))
 
 
 def ablations(arguments: argparse.Namespace, console: Console) -> int:
@@ -47,7 +49,7 @@ def ablations(arguments: argparse.Namespace, console: Console) -> int:
     if settings.ablations == "none":
         settings = settings.updated({"ablations": "full"})
     # A variant that failed is tried again, which no key can ask for.
-    return _report(arguments, console, settings, profile, run_dir, [*_list_forced(arguments), "ablations"])
+    return _report(arguments, console, (settings, profile, run_dir), [*_list_forced(arguments), "ablations"])
 
 
 def explain(arguments: argparse.Namespace, console: Console) -> int:
@@ -65,7 +67,7 @@ def explain(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _collect(arguments: argparse.Namespace, console: Console) -> tuple[Settings, str, RunDirectory]:
+def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
     kept = find_kept_run(arguments)
     if kept:
         console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS make it anew"))
@@ -86,14 +88,8 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
     return forced
 
 
-def _run(
-    arguments: argparse.Namespace,
-    console: Console,
-    settings: Settings,
-    profile: str,
-    run_dir: RunDirectory,
-    force: list[str],
-) -> None:
+def _run(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> None:
+    settings, profile, run_dir = made
     if arguments.scheduler:
         os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler  # the kernels inherit it
     _tell_run(settings, run_dir, console)
@@ -103,18 +99,12 @@ def _run(
         run_pipeline(settings, run_dir, profile=profile, listener=listener, force=force, time_limit=limit)
 
 
-def _report(
-    arguments: argparse.Namespace,
-    console: Console,
-    settings: Settings,
-    profile: str,
-    run_dir: RunDirectory,
-    force: list[str],
-) -> int:
+def _report(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> int:
+    settings, profile, run_dir = made
     if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=force)):
         _check_before_run(settings)
     try:
-        _run(arguments, console, settings, profile, run_dir, force)
+        _run(arguments, console, made, force)
     except StageError as error:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console)

@@ -22,9 +22,9 @@ from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
+from scenebook.pipeline.keys import REPORT_FILES, find_report_changes
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
-from scenebook.pipeline.report_key import REPORT_FILES, find_report_changes
 
 if TYPE_CHECKING:
     from scenebook.inference.prediction import PredictionSummary

@@ -1,7 +1,7 @@
 """Runs the notebooks in order, through papermill, and writes down what happened.
 
-`running.run_pipeline` is the way in. `checks` looks at everything before a kernel starts, `stage_keys` says what a
-stage depends on, `planning` which stages have to run, `running` runs them, `execution` one of them, `manifest` keeps
-what became of them, `settings_file` reads what a run was made with, `run_lock` keeps two commands from writing to the
-same run.
+`running.run_pipeline` is the way in. `checks` looks at everything before a kernel starts, `keys` says what a stage
+depends on, `planning` which stages have to run, `running` runs them, `execution` one of them, `manifest` keeps what
+became of them, `settings_file` reads what a run was made with, `run_lock` keeps two commands from writing to the same
+run.
 """

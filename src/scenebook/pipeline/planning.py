@@ -20,10 +20,10 @@ from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
+from scenebook.pipeline.keys import digest_rows, make_stage_key
 from scenebook.pipeline.manifest import ABSENT, Manifest, StageOutcome, StageStatus, load_started
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.settings_file import read_settings
-from scenebook.pipeline.stage_keys import digest_rows, make_key
 
 ALL = "all"
 FIRST = "not run yet"
@@ -111,7 +111,7 @@ class Planner:
 
     def _compare(self, stage: str, old: Key, waiting: Collection[str]) -> list[str]:
         inputs = old.get("inputs", {})
-        new = make_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
+        new = make_stage_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
         reasons = list_changes(old, {**new, "rows": digest_rows(stage, inputs)})
         if STAGES[stage].reads_images:
             before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
@@ -126,7 +126,7 @@ class Planner:
     def prepare_key(self, stage: str) -> Key:
         """Returns the key of a stage that is about to run, but for what it will read: code may be edited meanwhile."""
         read_module.cache_clear()
-        return make_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
+        return make_stage_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
 
     def complete_key(self, stage: str, key: Key, touched: Collection[str]) -> Key:
         """Returns the key of a stage that has just run.

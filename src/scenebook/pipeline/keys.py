@@ -1,4 +1,4 @@
-"""What a stage depends on: the key that it is run with."""
+"""What a stage and the report depend on: the keys that they are made with."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import InputError
-from scenebook.core.keys import Key
+from scenebook.core.keys import Key, list_changes
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
-from scenebook.core.run_directory import project_root
+from scenebook.core.run_directory import RunDirectory, project_root, write_json
+from scenebook.core.run_files import MANIFEST
 from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES
 from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.claims.loading import claims_path
+from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
 STAGES_MODULE = "scenebook.core.stages"
 """Its table counts row by row: a new stage is no reason to run the others again."""
 _NO_RESULT = ("less_memory", "bundled")
 """What rows say that no result depends on."""
+REPORT_FILES = ("report.html", "report.pdf")
+_NOTE = ".rendered.json"
 _ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
 
 
-def make_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
+def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
     """Returns a stage's key but for images, inputs and rows, which are known when it has run.
 
     Args:
@@ -97,3 +101,47 @@ def read_front_matter() -> dict[str, Any]:
     except InputError:
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def make_report_key(run_dir: RunDirectory) -> dict[str, dict[str, Any]]:
+    """Returns what a report depends on: the run, and everything in `report/` and the package that renders it."""
+    folder = project_root() / "report"
+    files = [path for path in sorted(folder.rglob("[!.]*")) if folder / "build" not in path.parents]
+    # The bibliography may lie anywhere; the page compares the run's settings with those of the profile.
+    files.append(folder / str(read_front_matter().get("bibliography")))
+    files.append(project_root() / "profiles" / f"{load_manifest(run_dir).get('profile')}.yaml")
+    names = {path: path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name for path in files}
+    modules = digest_modules(["import scenebook.cli.making"])
+    return {
+        "inputs": {MANIFEST: sha256_file(run_dir.require(MANIFEST))},
+        "files": {name: sha256_file(path) for path, name in names.items() if path.is_file()},
+        "modules": {"scenebook.rendering": sha256_lines(modules.values())},
+        "versions": library_versions(),
+    }
+
+
+def find_report_changes(run_dir: RunDirectory, build_dir: Path) -> list[str]:
+    """Returns why a report would be another one if it were rendered now; nothing: it is what it should be."""
+    note = build_dir / _NOTE
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+        old, outputs = told["key"], told["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ["not rendered yet"]
+    changed = [name for name in REPORT_FILES if outputs.get(name) != _digest_output(build_dir / name)]
+    return list_changes(old, make_report_key(run_dir)) + [f"{name}: missing or changed" for name in changed]
+
+
+def note_report(build_dir: Path, key: dict[str, dict[str, Any]]) -> None:
+    """Notes what the report that was just rendered was made from.
+
+    Args:
+        build_dir: Where it lies.
+        key: From `make_report_key`, before it was rendered: what it depends on may be edited meanwhile.
+    """
+    outputs = {name: _digest_output(build_dir / name) for name in REPORT_FILES}
+    write_json(build_dir / _NOTE, {"key": key, "outputs": outputs})
+
+
+def _digest_output(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
