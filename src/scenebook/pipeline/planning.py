@@ -114,8 +114,9 @@ class Planner:
         new = make_stage_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
         reasons = list_changes(old, {**new, "rows": digest_rows(stage, inputs)})
         if STAGES[stage].reads_images:
-            before, now = compare_images(self.settings, self._manifest.run_dir, old.get("images", {}))
-            reasons += list_changes({"images": before}, {"images": now})
+            images = old.get("images", {})
+            both = [images, digest_images(self.settings, self._manifest.run_dir, images)]
+            reasons += list_changes(*({"images": {"contents": some.get("contents", "none")}} for some in both))
         sources = {name: self._manifest.producer_of(name) for name in inputs}
         open_ones = sorted({source for source in sources.values() if source in waiting})
         reasons += [f"reads what {source} writes, which runs before it" for source in open_ones]
@@ -136,7 +137,9 @@ class Planner:
             key: From `prepare_key`.
             touched: The files of the run that it has asked for, to read or to write them.
         """
-        images = {"images": digest_images(self.settings, self._manifest.run_dir)} if STAGES[stage].reads_images else {}
+        images = (
+            {"images": digest_images(self.settings, self._manifest.run_dir, {})} if STAGES[stage].reads_images else {}
+        )
         inputs = {
             name: self._digest_now(name)
             for name in sorted(touched)
@@ -178,28 +181,18 @@ def join_reasons(reasons: Sequence[str]) -> str:
     return "; ".join(reasons[:3]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def digest_images(settings: Settings, run_dir: RunDirectory) -> dict[str, str]:
+def digest_images(settings: Settings, run_dir: RunDirectory, old: Mapping[str, str]) -> dict[str, str]:
     """Returns the digests of a run's images: `listing`, by size, times and inode, and `contents`, by their bytes.
 
-    Drawn scenes have none: they follow from settings and code. So have images that are not there.
+    Files are read only where the listing is another one than in `old`, what this returned earlier. Drawn scenes have no
+    digests: they follow from settings and code. So have images that are not there.
     """
     found = _find_run_images(settings, run_dir)
-    return {} if found is None else {"listing": digest_listing(found), "contents": digest_contents(found)}
-
-
-def compare_images(
-    settings: Settings, run_dir: RunDirectory, old: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the digest that a stage was run with, from what `digest_images` returned then, and the present one.
-
-    Only where the listing is another one, files are read.
-    """
-    found = _find_run_images(settings, run_dir)
-    if found is None or not old:
-        return ({}, {}) if found is None and not old else ({"contents": str(old.get("contents"))}, {"contents": "none"})
-    if digest_listing(found) == old.get("listing"):
-        return {}, {}
-    return {"contents": old.get("contents")}, {"contents": digest_contents(found)}
+    if found is None:
+        return {}
+    listing = digest_listing(found)
+    same = "contents" in old and listing == old.get("listing")
+    return {"listing": listing, "contents": old["contents"] if same else digest_contents(found)}
 
 
 def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages | None:

@@ -20,7 +20,7 @@ from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, tell_time
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
-from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons, stored_outcomes
+from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons
 from scenebook.pipeline.run_lock import hold_run
 
 
@@ -57,7 +57,7 @@ def run_pipeline(
     notebooks_dir: Path | None = None,
     force: Collection[str] = (),
     time_limit: int | None = None,
-) -> list[StageOutcome]:
+) -> None:
     """Runs the stages whose key has changed, in order; the first one that fails ends the run.
 
     Args:
@@ -68,9 +68,6 @@ def run_pipeline(
         notebooks_dir: The folder of the notebooks, for tests.
         force: Stages that run in any case; `all` names every one.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
-
-    Returns:
-        An outcome a stage, in order. The manifest holds the same.
 
     Raises:
         StageError: A stage failed.
@@ -85,7 +82,6 @@ def run_pipeline(
         runner.mend_settings()
         for number, stage in enumerate(STAGES, start=1):
             runner.pass_stage(stage, number)
-    return stored_outcomes(run_dir)
 
 
 @dataclass

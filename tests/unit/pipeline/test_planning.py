@@ -18,7 +18,7 @@ from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
 from scenebook.core.stages import STAGES, Stage
 from scenebook.pipeline.manifest import StageOutcome
-from scenebook.pipeline.planning import Decision, stored_outcomes
+from scenebook.pipeline.planning import Decision, digest_images, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
 
@@ -335,16 +335,15 @@ def test_a_run_has_one_writer_and_the_second_is_told_who(made: Made) -> None:
 
 
 def test_other_images_are_noticed_and_touched_ones_are_not(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
-    from scenebook.pipeline.planning import compare_images, digest_images
-
     root = make_folder({"cat": 2, "dog": 2})
     settings, run_dir = make_settings({"dataset": str(root)}), RunDirectory(tmp_path / "run")
-    old = digest_images(settings, run_dir)
-    assert compare_images(settings, run_dir, dict(old)) == ({}, {})
+    old = digest_images(settings, run_dir, {})
+    kept = {**old, "contents": "kept"}
+    assert digest_images(settings, run_dir, kept) == kept, "the same listing: nothing is read"
     first, second = sorted((root / "cat").iterdir())
     first.touch()
-    before, now = compare_images(settings, run_dir, dict(old))
-    assert before == now != {}
+    touched = digest_images(settings, run_dir, kept)
+    assert touched["listing"] != old["listing"]
+    assert touched["contents"] == old["contents"]
     shutil.copy(second, first)
-    before, now = compare_images(settings, run_dir, dict(old))
-    assert before != now
+    assert digest_images(settings, run_dir, old)["contents"] != old["contents"]
