@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from scenebook.core.wording import as_typed
+
 Key = dict[str, dict[str, Any]]
 """Section to name to value: `settings` (values), `cells` (number among the code cells, to digest), `modules` (digests),
 `versions`, `files` (setting that names a file, to the file's digest), `images` (digests), `inputs` (files of the run
@@ -69,7 +71,7 @@ def _list_changed_cells(old: Mapping[str, str], new: Mapping[str, str]) -> list[
 
 
 def _show(value: Any) -> str:
-    """A digest is cut to what tells it from another; a setting is written as one would type it."""
+    """A digest is cut to what tells it from another."""
     if isinstance(value, str):
         return value[:DIGITS] if len(value) == 64 and not set(value) - set("0123456789abcdef") else value
-    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
+    return as_typed(value)

@@ -52,17 +52,15 @@ class BytesProgress:
     Args:
         what: What is downloaded.
         start: How many bytes were there before.
-        seconds: The time between two lines.
     """
 
-    def __init__(self, what: str, start: int = 0, seconds: float = 2.0) -> None:
+    def __init__(self, what: str, start: int) -> None:
         self._what = what
-        self._seconds = seconds
         self._last = (time.monotonic(), start)
 
     def __call__(self, done: int) -> None:
         now, (then, before) = time.monotonic(), self._last
-        if now - then >= self._seconds:
+        if now - then >= 2:  # seconds
             self._last = (now, done)
             rate = (done - before) / 1e6 / max(now - then, 1e-3)
             print_progress(f"{self._what}: {done / 1e6:,.1f} MB, {rate:,.1f} MB/s")

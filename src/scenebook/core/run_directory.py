@@ -178,8 +178,8 @@ class RunDirectory:
 
         File names that are not valid UTF-8 keep their bytes.
         """
-        with replacing(self.path(relative)) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.9g", **_CSV, errors="surrogateescape")
+        with self.writing_csv(relative) as add:
+            add(table)
 
     def write_arrays(self, relative: str, **arrays: np.ndarray) -> None:
         """Writes arrays as an npz file without pickles; the same arrays give the same bytes."""
@@ -193,15 +193,12 @@ class RunDirectory:
         The file appears when all rows are written. Only the rows that are being added are in memory.
         """
         with replacing(self.path(relative)) as temporary:
-            header = [True]  # only the first rows come with the columns' names
-
-            def add(table: pd.DataFrame) -> None:
-                table.to_csv(
-                    stream, index=False, header=bool(header), float_format="%.9g", lineterminator=_CSV["lineterminator"]
-                )
-                header.clear()
-
             with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+
+                def add(table: pd.DataFrame) -> None:
+                    first = not stream.tell()  # only the first rows come with the columns' names
+                    table.to_csv(stream, index=False, header=first, float_format="%.9g", lineterminator="\n")
+
                 yield add
 
     def write_matrix(self, relative: str, matrix: pd.DataFrame) -> None:
@@ -231,14 +228,14 @@ class RunDirectory:
         return pd.read_csv(path, dtype=dtypes, na_values={name: [""] for name in columns if name not in texts}, **_READ)
 
 
-def open_run(run: str, *, runs_dir: Path | None = None) -> RunDirectory:
+def open_run(run: str) -> RunDirectory:
     """Returns the directory of the run called `run`, in the project's `runs/`.
 
     Raises:
         InputError: `run` is not a plain name.
     """
     check_run_name(run)
-    return RunDirectory((runs_dir or default_runs_dir()) / run)
+    return RunDirectory(default_runs_dir() / run)
 
 
 def default_runs_dir() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.validation import Problem, validate
+from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import parse_scalar, read_yaml
 
 DRAWN_SCENES = "scenes"
@@ -153,12 +153,11 @@ def check_names(names: Iterable[str]) -> None:
     """Raises `SettingsError` with the nearest known name for the first name that is no setting."""
     for name in names:
         if name not in Settings.model_fields:
-            near = difflib.get_close_matches(str(name), Settings.model_fields, n=1, cutoff=0.5)
+            near = tell_nearest(name, Settings.model_fields)
             raise SettingsError(
                 "Expected the name of a setting.",
                 received={"setting": name},
-                advice=(f"Did you mean {near[0]}? " if near else "")
-                + "`python -m scenebook params` lists all settings.",
+                advice=f"{near}`python -m scenebook params` lists all settings.",
             )
 
 
@@ -239,11 +238,10 @@ def find_profile(profile: str, folder: Path) -> Path:
     if Path(profile).is_file():
         return Path(profile)
     known = sorted(path.stem for path in folder.glob("*.yaml"))
-    near = difflib.get_close_matches(profile, known, n=1)
     raise SettingsError(
         "Expected a profile's name or a YAML file.",
         received={"profile": profile},
-        advice=(f"Did you mean {near[0]}? " if near else "") + f"Known profiles: {', '.join(known)}.",
+        advice=f"{tell_nearest(profile, known)}Known profiles: {', '.join(known)}.",
     )
 
 

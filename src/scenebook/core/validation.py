@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from scenebook.core.errors import InputError
+from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import Location, YamlFile
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -125,8 +125,7 @@ def _explain(error: ValidationError, annotation: Any, content: object, unions: M
     location = _locate(first, content)
     if first["type"] == "extra_forbidden":
         known = _list_keys(annotation, location)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        advice = (f"Did you mean {near[0]}? " if near else "") + f"Known here: {', '.join(known)}."
+        advice = f"{tell_nearest(location[-1], known)}Known here: {', '.join(known)}."
         return Problem(location, "only known keys", location[-1], advice)
     if first["type"] == "missing":
         return Problem(location, f"the key {location[-1]}")
@@ -162,8 +161,6 @@ def _list_models(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in _list_models(argument)]
 
 
-def name_near(name: str, known: Iterable[str]) -> str:
+def name_near(name: str, known: Collection[str]) -> str:
     """Returns the advice that names the nearest known name, or all of them."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names) or 'none'}."
+    return tell_nearest(name, known).strip() or f"Known: {', '.join(known) or 'none'}."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def join_names(names: Sequence[str]) -> str:
@@ -24,6 +25,12 @@ def count_noun(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def tell_nearest(name: object, known: Iterable[str]) -> str:
+    """Returns 'Did you mean epochs? ' with the known name nearest to a wrong one; nothing where none is near."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}? " if near else ""
+
+
 def shorten(text: str, limit: int) -> str:
     """Returns a text of at most `limit` characters; what is left out of its middle shows as an ellipsis."""
     if len(text) <= limit:
@@ -32,9 +39,9 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
 
 
-def name_file(path: str, limit: int = 24) -> str:
+def name_file(path: str) -> str:
     """Returns a file's name without its folders, shortened, for captions."""
-    return shorten(str(path).rsplit("/", 1)[-1], limit)
+    return shorten(str(path).rsplit("/", 1)[-1], 24)
 
 
 def format_share(share: float) -> str:
@@ -106,6 +113,11 @@ def signed(value: float, digits: int) -> str:
     """Returns a number with its sign, a real minus if it is negative; what is rounded to 0 has none."""
     text = f"{value:+.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else text[1:]
+
+
+def as_typed(value: object) -> str:
+    """Returns a setting's value as one would type it on the command line."""
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def show_setting(value: object) -> str:

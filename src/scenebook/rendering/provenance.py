@@ -13,6 +13,7 @@ from scenebook.core.provenance import changed_settings, without_folders
 from scenebook.core.run_directory import project_root
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.sentences import clean_text
+from scenebook.core.wording import as_typed
 from scenebook.core.yaml_files import read_yaml
 
 SHOWN_DIGITS = 12
@@ -137,12 +138,7 @@ def _known(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _listed(values: Mapping[str, Any], sign: str = " ") -> str:
-    return ", ".join(f"{name}{sign}{_as_typed(value)}" for name, value in values.items())
-
-
-def _as_typed(value: Any) -> str:
-    """Returns a setting's value as one would type it on the command line."""
-    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
+    return ", ".join(f"{name}{sign}{as_typed(value)}" for name, value in values.items())
 
 
 def _short_commit(commit: str) -> str:
