@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -35,15 +33,10 @@ def describe_machine(seconds: float = 1.0) -> dict[str, Any]:
 
 
 def _name_processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"(?m)^model name\s*: (.+)$", cpuinfo.read_text(encoding="utf-8", errors="replace"))
-        if found:
-            return found[1].strip()
     if platform.system() == "Darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
-    return platform.processor() or platform.machine()
+    return provenance.machine().get("processor", platform.machine())
 
 
 def list_versions() -> dict[str, str]:

@@ -29,11 +29,11 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Cluster:
-    """Workers that take one task each at a time. Made by `open_cluster`.
+    """Workers that take one task each at a time.
 
     Attributes:
         client: The connection to the scheduler.
-        dashboard: The address of dask's dashboard on this machine; `None` where there is none.
+        dashboard: The address of dask's dashboard on this machine, where there is one.
         patience: How long tasks may wait for a worker while there is none, in seconds.
     """
 

@@ -29,14 +29,7 @@ _TRACEBACK_LINES = 20
 
 @dataclass(frozen=True)
 class TaskResult:
-    """How a task ended.
-
-    Attributes:
-        position: The task's index.
-        result: What the function returned; `None` after an error.
-        error: Kind and text of the error, in one line; empty without one.
-        details: The last lines of its traceback.
-    """
+    """How the task at a position ended: with a result, or with an error in one line and the end of its traceback."""
 
     position: int
     result: Any = None
@@ -60,7 +53,7 @@ def run_tasks(
 
     Args:
         cluster: From `open_cluster`.
-        function: Called with a task in a worker process. Both are pickled.
+        function: Called with a task in a worker process; both are pickled.
         tasks: In the order in which they are begun.
         names: A name a task, for the dashboard.
         on_started: Called with a task's index when a worker has begun it; again when it is run again.

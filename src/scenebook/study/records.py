@@ -28,17 +28,11 @@ class Record:
     Attributes:
         variant: The variant's name.
         seed: Which of the variant's seeds, from 0.
-        key: The trial's key.
         error: Why it failed, in one line; empty where it did not.
-        train_paths: The training images.
-        val_paths: The validation images.
         settings: The settings that differ from the run's, as numbers.
         history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
         train_right: Which training images the final network is right on, without augmentation, bool `(n,)`.
         val_right: Which validation images it is right on, bool `(m,)`.
-        total_params: Of the network.
-        trainable_params: Of the network.
-        seconds: How long it took.
     """
 
     variant: str

@@ -19,7 +19,6 @@ from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks
 from scenebook.study.records import Record, write_record
 from scenebook.study.scheduling import (
-    Speed,
     StudyProgress,
     Task,
     describe_feature_cache,
@@ -56,9 +55,9 @@ def run_study(
     """Trains variants on a cluster's workers, one each at a time, and keeps a record of each in the run.
 
     Args:
-        run_dir: The run; its data and training stages are done.
+        run_dir: Its data and training stages are done.
         trials: What is to be trained.
-        settings: The run's settings.
+        settings: The run's.
         trainable_params: Of the run's own network, to guess at the memory.
         done: How many others are done already.
         scheduler: Address of a dask scheduler; `None`: processes of this machine, which end with this one.
@@ -77,12 +76,13 @@ def run_study(
         print_progress(f"ablations: {count_noun(workers, 'worker')} {where}")
         if cluster.dashboard:
             print_progress(f"ablations: dask's dashboard is at {cluster.dashboard}")
-        speeds, broken = _measure(cluster, run_dir, trials)
-        possible = [trial for trial in trials if network_of(trial) in speeds]
+        measured = _measure(cluster, run_dir, trials)
+        possible = [trial for trial in trials if not measured[network_of(trial)].error]
         for trial in trials:
-            if network_of(trial) in broken:
-                write_record(run_dir, trial, {"error": broken[network_of(trial)]})
+            if error := measured[network_of(trial)].error:
+                write_record(run_dir, trial, {"error": error})
                 done += 1
+        speeds = {network: outcome.result for network, outcome in measured.items()}
         rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb, workers=workers)
         print_progress(
             f"ablations: {count_noun(len(possible), 'training')} to do, {done} done; that takes about "
@@ -102,21 +102,12 @@ def run_study(
         print_progress(f"ablations: done in {describe_seconds(time.monotonic() - started)}")
 
 
-def _measure(
-    cluster: Cluster, run_dir: RunDirectory, trials: Sequence[Trial]
-) -> tuple[dict[Hashable, Speed], dict[Hashable, str]]:
-    """Returns how fast each network is, and why those are not that cannot be built."""
+def _measure(cluster: Cluster, run_dir: RunDirectory, trials: Sequence[Trial]) -> dict[Hashable, TaskResult]:
+    """Returns how fast each network is, a `Speed`, or why it cannot be built."""
     networks = {network_of(trial): trial for trial in reversed(trials)}
     print_progress(f"ablations: measuring how fast {count_noun(len(networks), 'network')} can be trained")
-    speeds: dict[Hashable, Speed] = {}
-    broken: dict[Hashable, str] = {}
     tasks = [Task(f"speed of {trial.name}", trial, trial.fold.train) for trial in networks.values()]
-    for task, outcome in _run(cluster, run_dir, "measure_speed", tasks):
-        if outcome.error:
-            broken[network_of(task.trial)] = outcome.error
-        else:
-            speeds[network_of(task.trial)] = outcome.result
-    return speeds, broken
+    return {network_of(task.trial): outcome for task, outcome in _run(cluster, run_dir, "measure_speed", tasks)}
 
 
 def _run(

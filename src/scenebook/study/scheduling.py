@@ -42,7 +42,6 @@ class Task:
     """A part of a study, for a worker: a training, or views that are filled into the feature cache.
 
     Attributes:
-        name: For people to read.
         trial: The training; of views, one of those that share them.
         images: Rows of the table of splits, int64 `(n,)`: those that are trained on, or whose views are filled in.
         seconds: What it is estimated to take on one worker.
@@ -60,13 +59,7 @@ class Task:
 
 @dataclass
 class Round:
-    """Trainings that share the feature cache's room: what they have in common is filled in first.
-
-    Attributes:
-        fillings: What is filled in.
-        trainings: The longest first.
-        cache_bytes: How much of the feature cache they use.
-    """
+    """Trainings that share the feature cache's room, the longest first; before them it is filled."""
 
     fillings: list[Task] = field(default_factory=list)
     trainings: list[Task] = field(default_factory=list)
@@ -95,13 +88,7 @@ def plan_rounds(
 
     Views that several trainings share are kept, and computed once, before the first of them; the run's own views are
     kept in any case. Each round's views fit into the feature cache together, unless those of a single variant do not:
-    then as many epochs are kept as fit.
-
-    Args:
-        trials: What is to be done.
-        speeds: By `network_of`.
-        feature_cache_gb: The setting of that name.
-        workers: How many share the epochs of what is filled in.
+    then as many epochs are kept as fit. Speeds are by `network_of`; workers share the epochs that are filled in.
     """
     groups: dict[Hashable, list[Trial]] = {}
     for trial in trials:
@@ -175,7 +162,7 @@ class StudyProgress:
 
     Args:
         tasks: In the order in which they are begun.
-        workers: How many tasks run at once. The attribute may be changed.
+        workers: How many tasks run at once.
         title: What the lines begin with.
         noun: What a task is called.
         done: How many others are done already; they are counted as well.
@@ -210,7 +197,7 @@ class StudyProgress:
         self._tell()
 
     def ended(self, position: int, *, failed: bool = False) -> None:
-        """Notes that a task has ended. After the last one this is told in sum."""
+        """Notes that a task has ended."""
         started = self._running.pop(position, None)
         self._done.add(position)
         self._failed += failed

@@ -56,14 +56,9 @@ def _direction(score: Score) -> int:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is there of one variant.
+    """What is there of one variant, at its place in the plan: `number`, from 0.
 
-    Attributes:
-        number: Its place in the plan, from 0.
-        variant: The variant.
-        done: Its finished trainings.
-        failed: Those that ended with an error.
-        comparison: With the base; `None` of the base itself, and where the two have no seed in common.
+    There is no comparison of the base itself, and where the variant and the base have no seed in common.
     """
 
     number: int
@@ -161,7 +156,7 @@ def _compare(paired: Sequence[tuple[Record, Record]]) -> Comparison:
 
 
 def compare_gaps(
-    variant: Sequence[Record], base: Sequence[Record], validation: Score, *, seed: int = 0, resamples: int = RESAMPLES
+    variant: Sequence[Record], base: Sequence[Record], validation: Score, *, resamples: int = RESAMPLES
 ) -> Score:
     """Returns the variant's gap less the base's, the mean over the seeds, with a 95% interval.
 
@@ -183,11 +178,10 @@ def compare_gaps(
         variant: Its trainings.
         base: Those of the base with the same seeds, in the same order and of the same folds.
         validation: The difference of the validation accuracies with its interval, from `compare_paired`.
-        seed: Seed of the draws.
         resamples: How many draws.
     """
     patterns, counts = np.unique(_collect_columns(variant, base), axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=resamples)
+    drawn = np.random.default_rng(0).multinomial(counts.sum(), counts / counts.sum(), size=resamples)
     (trained,), (held_out,) = _average(patterns, counts[None])
     trained_draws, held_out_draws = _average(patterns, drawn)
     low, high = compute_percentile_bounds(trained_draws - held_out_draws)
@@ -216,12 +210,8 @@ def _collect_columns(variant: Sequence[Record], base: Sequence[Record]) -> np.nd
 def _average(patterns: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the differences of the accuracies on training and on validation images, means over the seeds.
 
-    Args:
-        patterns: int8 `(patterns, 4 * seeds)`.
-        times: int `(draws, patterns)`: how often each pattern was drawn.
-
-    Returns:
-        Two float64 `(draws,)`.
+    They are float64 `(draws,)`; patterns int8 `(patterns, 4 * seeds)`, and how often each was drawn int
+    `(draws, patterns)`.
     """
     totals = (times.astype(float) @ patterns).reshape(len(times), -1, 4)
     # A draw may hold no image of a tiny fold: then it says nothing of a difference there.

@@ -27,10 +27,8 @@ class Trial:
     """One training of a study: a variant, with one seed, on one fold.
 
     Attributes:
-        variant: The variant.
         number: Which of the variant's seeds, from 0.
         settings: All settings of the training but its `layers`, `seed` among them.
-        fold: The images.
         key: SHA-256 of what the outcome depends on.
     """
 
@@ -59,13 +57,9 @@ class Trial:
 def list_trials(
     variants: Sequence[Variant], settings: Settings, folds: Sequence[Fold], weights_sha256: str | None
 ) -> list[Trial]:
-    """Returns every training that the variants ask for, those of one variant together.
+    """Returns every training that the variants ask for, those of one variant together, a fold a seed.
 
-    Args:
-        variants: From `load_plan`.
-        settings: The run's settings.
-        folds: From `make_folds`, one a seed.
-        weights_sha256: Digest of the backbone's weights, `None` for random ones.
+    `settings` are the run's; `weights_sha256` is the digest of the backbone's weights, `None` for random ones.
     """
     code = sha256_lines(digest_training_code(settings.backbone).values())
     trials = []

@@ -27,13 +27,9 @@ def check_claims(variants: Iterable[Variant], claims: Iterable[Claim]) -> None:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim that was held against a study.
+    """A claim that was held against the variants that make its change, `forward`.
 
-    Attributes:
-        claim: The claim, which has a `study`.
-        forward: The variants that make its change.
-        opposite: Those that make the reverse; they have no part in the verdict.
-        verdict: `REPRODUCED`, `NOT_REPRODUCED`, `UNDECIDED` or `NOT_TESTED`.
+    Those that make the reverse, `opposite`, have no part in the verdict, which is one of `evaluation.claims.verdicts`.
     """
 
     claim: Claim
