@@ -26,8 +26,8 @@ _HOUSEKEEPING = {
 }
 """What systems leave behind, in lower case, and how it is counted."""
 
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", *_TIFF)
 _OTHER_FORMATS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
 """By the brand that follows `ftyp`."""
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -99,18 +99,19 @@ class Tree:
                     return "a link that leads nowhere"
                 if stat.S_ISDIR(facts.st_mode):
                     return "a link to a folder: its images are used where they lie"
+            if stat.S_ISDIR(facts.st_mode):
+                return FOLDER
+            if not stat.S_ISREG(facts.st_mode):
+                return f"{_SPECIAL.get(stat.S_IFMT(facts.st_mode), 'no regular file')}, not opened"
+            if facts.st_size == 0:
+                return "an empty file"
+            if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
+                with _open_regular(path) as file:
+                    start = file.read(16)
+                if not (start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
+                    return name_other_format(start) or "not an image, by its ending and its first bytes"
         except OSError as error:
-            return _explain(error)
-        if stat.S_ISDIR(facts.st_mode):
-            return FOLDER
-        if not stat.S_ISREG(facts.st_mode):
-            return f"{_SPECIAL.get(stat.S_IFMT(facts.st_mode), 'no regular file')}, not opened"
-        if facts.st_size == 0:
-            return "an empty file"
-        if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
-            reason = _look_inside(path)
-            if reason:
-                return reason
+            return f"cannot be read: {error.strerror or error}"
         return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
     def holds(self, real: str) -> bool:
@@ -144,18 +145,6 @@ def name_hidden(name: str) -> str | None:
     return known if known is not None else HIDDEN if name.startswith(".") else None
 
 
-def _look_inside(path: str) -> str:
-    """Returns why a file without an image's ending is not used; nothing where its first bytes are an image's."""
-    try:
-        with _open_regular(path) as file:
-            start = file.read(16)
-    except OSError as error:
-        return _explain(error)
-    if start.startswith(_SIGNATURES + _TIFF_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP"):
-        return ""
-    return name_other_format(start) or "not an image, by its ending and its first bytes"
-
-
 def name_other_format(start: bytes) -> str:
     """Returns what to do about an image in a format that is not read, from its first bytes; nothing for others."""
     kind = _OTHER_FORMATS.get(start[8:12]) if start[4:8] == b"ftyp" else None
@@ -168,21 +157,17 @@ def read_regular(path: Path, most: int) -> bytes:
     Raises:
         OSError: It cannot be read, is no regular file, or holds more than `most` bytes.
     """
-    with _open_regular(str(path)) as file:
+    with _open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(f"more than {most // 1_000_000} MB")
     return content
 
 
-def _open_regular(path: str) -> BinaryIO:
+def _open_regular(path: Path | str) -> BinaryIO:
     # Should the file have become a pipe since it was looked at, opening it must not wait for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError("no regular file")
     return os.fdopen(handle, "rb")
-
-
-def _explain(error: OSError) -> str:
-    return f"cannot be read: {error.strerror or error}"

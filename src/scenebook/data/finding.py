@@ -48,10 +48,7 @@ def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundIm
 
 
 def check_unchanged(found: FoundImages) -> None:
-    """Looks once more at the folder, and raises an error where it is not as it was.
-
-    Args:
-        found: What `find_images` returned, before a subset was drawn.
+    """Looks once more at the folder for what `find_images` found, before a subset was drawn.
 
     Raises:
         DatasetError: Images, or the labels that a list gives them, were changed, added or removed since; the error

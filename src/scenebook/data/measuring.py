@@ -84,11 +84,10 @@ def compute_blur(grey: np.ndarray) -> float:
     Returns:
         0 to 1; 1 for an image without any differences.
     """
-    return max(_blur_along(grey), _blur_along(grey.T))
+    return max(_blur_down(grey), _blur_down(grey.T))
 
 
-def _blur_along(grey: np.ndarray) -> float:
-    """Returns the blur along the first axis."""
+def _blur_down(grey: np.ndarray) -> float:
     width = min(_BLUR_WIDTH, len(grey) - 1)
     if width < 2:
         return 1.0

@@ -49,12 +49,12 @@ def prepare_dataset(
     """Returns the folder, or list, of images that the setting `dataset` names; draws or downloads where needed.
 
     Args:
-        dataset: `scenes`, `intel`, a folder, or a CSV file of paths and labels.
-        run_dir: Drawn scenes are written into this run.
-        train_per_class: Drawn training images a class.
-        test_per_class: Drawn test images a class.
-        seed: Of the drawn scenes.
-        size: Height and width of the drawn scenes, in pixels.
+        dataset: `scenes`, `intel`, a folder, or a CSV file of paths and labels. The rest is for drawn scenes.
+        run_dir: They are written into this run.
+        train_per_class: How many of them there are.
+        test_per_class: Likewise.
+        seed: Of their series.
+        size: Height and width, in pixels.
 
     Raises:
         DatasetError: There is no such folder or list, or the download failed.
@@ -79,10 +79,6 @@ def download_intel(facts: KaggleFacts | None = None, limits: Limits | None = Non
     The folder appears when it is whole: Kaggle's client works beside it, what it has unpacked is counted, and moved.
     After an interruption the next call goes on. A copy that the client has made before is used where it lies, if it
     is whole.
-
-    Args:
-        facts: What is downloaded; the Intel photographs.
-        limits: When to give up.
 
     Raises:
         DatasetError: The download failed, or what is there is not what it should be.
@@ -159,21 +155,17 @@ def check_counts(folder: Path, facts: KaggleFacts, advice: str) -> None:
 
 
 def _explain(error: DownloadError, facts: KaggleFacts) -> DatasetError:
-    """Adds how to get along without the download."""
+    """Adds how to get along without the download, on a machine without internet say."""
+    labelled = [PurePosixPath(folder) for folder in facts.images if folder.count("/") > 1]
+    splits = " and ".join(dict.fromkeys(str(folder.parent) for folder in labelled))
+    classes = ", ".join(dict.fromkeys(folder.name for folder in labelled))
+    by_hand = (
+        f"Without internet, download {facts.handle} from Kaggle on another machine, unpack it, copy the folder here, "
+        f"and name it: DATA=folder. It holds {splits}, each with a folder of images a class ({classes})."
+    )
     refused = "The data set is public: renew the stored credentials of Kaggle, or remove them. "
     return DatasetError(
         f"Expected to download {facts.name} from Kaggle.",
         received={"dataset": INTEL},
-        advice=f"{error.explanation} {refused if error.status in (401, 403) else ''}{explain_by_hand(facts)}",
-    )
-
-
-def explain_by_hand(facts: KaggleFacts) -> str:
-    """Returns how to place the images by hand, on a machine without internet."""
-    labelled = [PurePosixPath(folder) for folder in facts.images if folder.count("/") > 1]
-    splits = " and ".join(dict.fromkeys(str(folder.parent) for folder in labelled))
-    classes = ", ".join(dict.fromkeys(folder.name for folder in labelled))
-    return (
-        f"Without internet, download {facts.handle} from Kaggle on another machine, unpack it, copy the folder here, "
-        f"and name it: DATA=folder. It holds {splits}, each with a folder of images a class ({classes})."
+        advice=f"{error.explanation} {refused if error.status in (401, 403) else ''}{by_hand}",
     )

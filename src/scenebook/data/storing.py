@@ -80,7 +80,7 @@ def decode_images(
         run_dir: The run.
         image_size: Height and width, in pixels.
         max_megapixels: A larger image is set aside by its header, without decoding it.
-        report: Called with the number of images done and the number in all.
+        report: Called while images are decoded.
 
     Raises:
         DatasetError: No image could be read, a class has none left, or there is no room for the pixels.

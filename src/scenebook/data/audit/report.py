@@ -20,15 +20,9 @@ def audit_images(
     odd: QualityFindings,
     giveaways: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Collects all findings, ready for `data/audit.json`.
+    """Collects all findings for `data/audit.json`: duplicates of all images, the rest of those in `splits`.
 
-    Args:
-        splits: The table of `split_images`.
-        set_aside: Files that are not used, with the reason.
-        ignored_folders: Folders that were passed over.
-        duplicates: Of all images.
-        odd: Of the images in `splits`.
-        giveaways: Of the images in `splits`.
+    Files that are `set_aside` come with the reason.
     """
     counts = count_images(splits)
     return {

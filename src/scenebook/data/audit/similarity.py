@@ -43,10 +43,6 @@ def find_candidates(
 ) -> pd.DataFrame:
     """Compares the hashes of every image with those of every other one and its mirror image. The search is exact.
 
-    Args:
-        table: The hashes that `measuring.measure` returns, a row an image.
-        report: Called with the number of images done and the number in all.
-
     Returns:
         A row a pair: first, second (positions in the table, first below second), and mirrored: the second one is like
         the first one's mirror image. A pair may stand there twice, mirrored and not.
@@ -115,7 +111,7 @@ def compare_detail(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Args:
         first: uint8 `(n, 48, 48)`.
-        second: uint8 `(n, 48, 48)`; the other image of each pair, mirrored where it is to be compared mirrored.
+        second: uint8 `(n, 48, 48)`; the other images, mirrored where they are to be compared mirrored.
 
     Returns:
         float32 `(n,)` in `[0, 1]`; what is not 0 is at least `DETAIL`.
