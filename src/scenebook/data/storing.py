@@ -102,7 +102,14 @@ def decode_images(
             os.utime(file)
             report(total, total)
         else:
-            _check_room(file, total, image_size)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            needed, free = total * image_size * image_size * 3, shutil.disk_usage(file.parent).free
+            if needed > free:
+                raise DatasetError(
+                    f"Expected room for the pixels of {total:,} images: {needed / 1e9:.1f} GB.",
+                    received={"free GB": round(free / 1e9, 1), "image_size": image_size},
+                    advice="Free some, lower image_size, or draw a subset with max_per_class.",
+                )
             with replacing(file) as temporary, temporary.open("wb") as output:
                 header = write_header(output, 0, image_size)
                 work = partial(_decode_chunk, found.root, image_size, max_megapixels)
@@ -213,15 +220,3 @@ def _start_pool(count: int) -> Iterator[tuple[Executor, int]]:
 def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: FileFacts) -> None:
     for name, value in {"path": image.path, "label": image.label, "split": image.split, **facts}.items():
         columns.setdefault(name, []).append(value)
-
-
-def _check_room(file: Path, count: int, image_size: int) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    needed = count * image_size * image_size * 3
-    free = shutil.disk_usage(file.parent).free
-    if needed > free:
-        raise DatasetError(
-            f"Expected room for the pixels of {count:,} images: {needed / 1e9:.1f} GB.",
-            received={"free GB": round(free / 1e9, 1), "image_size": image_size},
-            advice="Free some, lower image_size, or draw a subset with max_per_class.",
-        )

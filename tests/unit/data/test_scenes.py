@@ -63,11 +63,6 @@ def test_a_image_is_the_one_that_was_drawn_when_this_test_was_written(class_name
     np.testing.assert_allclose(quarters.ravel(), QUARTERS[class_name], atol=1)
 
 
-def test_an_unknown_class_is_an_input_error_that_names_the_classes() -> None:
-    with pytest.raises(InputError, match=r"buildings, forest, glacier.* Received: class_name='desert'"):
-        draw_scene("desert", seed=0, index=0)
-
-
 def test_only_the_lookalike_classes_share_a_painter_and_their_ranges_overlap() -> None:
     for first, (painter, low, high) in RANGES.items():
         for second, (other_painter, other_low, other_high) in RANGES.items():

@@ -69,7 +69,9 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
         seed: Seed of the folds.
     """
     splits = splits.reset_index(drop=True)
-    groups = _group_numbers(splits)
+    # The same number for copies of one image; one that has no copy (-1) has its own.
+    groups = splits.get("group", pd.Series(-1, splits.index)).fillna(-1).to_numpy(dtype=np.int64)
+    groups = np.where(groups >= 0, groups + len(splits), np.arange(len(splits)))
     held = (splits["split"] != "test").to_numpy()
     units = pd.Series(groups[held]).groupby(splits.loc[held, "label"].to_numpy()).nunique()
     names = sorted(units.index[units >= FOLDS])
@@ -86,15 +88,6 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     if agreement < (1 + 1 / len(names)) / 2:
         return LabelIssues(pd.DataFrame(columns=COLUMNS), 0, left_out, agreement)
     return LabelIssues(_make_table(rows, labels, probs, names), len(rows), left_out, agreement)
-
-
-def _group_numbers(splits: pd.DataFrame) -> np.ndarray:
-    """Returns int `(n,)`: the same number for copies of one image; one that has no copy (-1) has its own."""
-    own = np.arange(len(splits))
-    if "group" not in splits.columns:
-        return own
-    groups = splits["group"].fillna(-1).to_numpy(dtype=np.int64)
-    return np.where(groups >= 0, groups + len(splits), own)
 
 
 def compute_probabilities(

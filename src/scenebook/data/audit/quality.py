@@ -110,8 +110,7 @@ def select_odd_images(splits: pd.DataFrame, findings: QualityFindings, each: int
     flags = findings.oddness > 0
     chosen: list[Any] = []
     for name in flags.columns:
-        odd = findings.oddness[name][flags[name]].drop(chosen, errors="ignore")
-        chosen += list(odd.sort_values(ascending=False, kind="stable").index[:each])
+        chosen += list(_rank(findings.oddness[name]).drop(chosen, errors="ignore")[:each])
     what = [", ".join(flags.columns[flags.loc[row].to_numpy()]) for row in chosen]
     return splits.loc[chosen, ["path", "label", "split"]].assign(what=what)
 
@@ -120,7 +119,7 @@ def list_odd_images(splits: pd.DataFrame, findings: QualityFindings) -> dict[str
     """Returns a record a check for `data/audit.json`: counts a class, and the paths, the oddest first."""
     records = {}
     for name in findings.oddness.columns:
-        odd = findings.oddness[name][findings.oddness[name] > 0].sort_values(ascending=False, kind="stable").index
+        odd = _rank(findings.oddness[name])
         counts = splits.loc[odd, "label"].value_counts().sort_index()
         records[name] = {
             "images": len(odd),
@@ -128,3 +127,8 @@ def list_odd_images(splits: pd.DataFrame, findings: QualityFindings) -> dict[str
             "paths": list(splits.loc[odd, "path"]),
         }
     return records
+
+
+def _rank(oddness: pd.Series) -> pd.Index:
+    """Returns the rows of the images that fail a check, the oddest first."""
+    return oddness[oddness > 0].sort_values(ascending=False, kind="stable").index

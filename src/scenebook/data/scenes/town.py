@@ -103,17 +103,12 @@ def paint_ground(canvas: Canvas, view: View) -> None:
             start, stop = (view.nearer(view.end, near, (step + part) / 12) for part in (0.2, 0.65))
             canvas.polygon(view.strip(-0.025, 0.025, start, stop), white)
     if canvas.chance(0.3):
-        paint_crossing(canvas, view)
+        start = max(view.end * 1.05, canvas.between(0.5, 0.8))
+        for bar in range(-5, 6, 2):
+            stripe = view.strip(bar * 0.1 - 0.05, bar * 0.1 + 0.05, start, start * 1.35)
+            canvas.polygon(stripe, canvas.tone((226, 224, 216)))
     grain = canvas.noise(40, 20, 2)
     canvas.paint(((canvas.rows > top) & (canvas.columns >= 0)).astype(np.uint8) * 40, grain, (0, 0, 0), (255, 255, 255))
-
-
-def paint_crossing(canvas: Canvas, view: View) -> None:
-    """White bars across the road."""
-    start = max(view.end * 1.05, canvas.between(0.5, 0.8))
-    stop = start * 1.35
-    for bar in range(-5, 6, 2):
-        canvas.polygon(view.strip(bar * 0.1 - 0.05, bar * 0.1 + 0.05, start, stop), canvas.tone((226, 224, 216)))
 
 
 def paint_end(canvas: Canvas, view: View) -> None:
