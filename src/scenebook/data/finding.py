@@ -79,25 +79,25 @@ def _list_folder(root: Path) -> tuple[FoundImages, list[str]]:
     if by_split and "train" not in by_split:
         raise DatasetError(
             "Expected a training folder beside the test folder.",
-            received={"dataset": str(root), "found": sorted(path.name for path in by_split.values())},
+            received={"dataset": str(root), "found": sorted(path.split("/")[-1] for path in by_split.values())},
             advice=f"Name it one of: {', '.join(SPLIT_FOLDERS['train'])}.",
         )
     tree = Tree(root)
     images: list[SourceImage] = []
     empty: list[str] = []
     ignored: list[str] = []
-    used = {_relative(path, root) for path in by_split.values()}
-    parents = {parent for path in by_split.values() for parent in path.parents if parent.is_relative_to(root)}
-    on_the_way = {_relative(parent, root) for parent in parents}
-    for above in sorted(on_the_way, key=len):
-        ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
-    for split, folder in by_split.items() or [(None, root)]:
-        classes = _list_loose(tree, _relative(folder, root))
+    used = set(by_split.values())
+    if by_split:
+        on_the_way = {"", *(path.partition("/")[0] for path in used if "/" in path)}
+        for above in sorted(on_the_way, key=len):
+            ignored += [path for path in _list_loose(tree, above) if path not in used | on_the_way]
+    for split, folder in by_split.items() or [(None, "")]:
+        classes = _list_loose(tree, folder)
         if not classes:
             links = [path for path, reason in tree.set_aside if reason.startswith("a link")]
             raise DatasetError(
                 "Expected class folders, one folder of images a class.",
-                received={"folder": str(folder), **({"links, not followed": links[:5]} if links else {})},
+                received={"folder": str(root / folder), **({"links, not followed": links[:5]} if links else {})},
                 advice="Put the images of each class into a folder with the class's name.",
             )
         for path in classes:
@@ -110,11 +110,6 @@ def _list_folder(root: Path) -> tuple[FoundImages, list[str]]:
     return found, empty
 
 
-def _relative(path: Path, root: Path) -> str:
-    relative = path.relative_to(root).as_posix()
-    return "" if relative == "." else relative
-
-
 def _list_loose(tree: Tree, folder: str) -> list[str]:
     """Returns the paths of the folders in a folder that should hold class folders only; its images have no class."""
     folders, images = tree.scan(folder)
@@ -123,34 +118,31 @@ def _list_loose(tree: Tree, folder: str) -> list[str]:
     return [inside + name for name in folders]
 
 
-def _visible_folders(folder: Path) -> list[Path]:
+def _visible_folders(folder: Path) -> list[str]:
     try:
         inside = sorted(folder.iterdir())
     except PermissionError:
         return []
-    return [path for path in inside if name_hidden(path.name) is None and path.is_dir() and not path.is_symlink()]
+    return [path.name for path in inside if name_hidden(path.name) is None and path.is_dir() and not path.is_symlink()]
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Returns the train, validation and test folders of `root` that hold class folders; a doubled one counts once.
+def _split_folders(root: Path) -> dict[str, str]:
+    """Returns the train, validation and test folders below `root` that hold class folders; a doubled one counts once.
 
     A test folder of loose images, without labels, is no split. Where the training folder has no class folders,
     nothing is: `train` may well be the name of a class.
     """
     folders = {}
     for split, names in SPLIT_FOLDERS.items():
-        named = [path for path in _visible_folders(root) if path.name.lower() in names]
-        for position, folder in enumerate(named):
-            inner = _visible_folders(folder)
-            if [path.name for path in inner] == [folder.name]:
-                named[position] = inner[0]
-        with_classes = [path for path in named if _visible_folders(path)]
+        named = [name for name in _visible_folders(root) if name.lower() in names]
+        named = [f"{name}/{name}" if _visible_folders(root / name) == [name] else name for name in named]
+        with_classes = [path for path in named if _visible_folders(root / path)]
         if split == "train" and named and not with_classes:
             return {}
         if len(with_classes) > 1:
             raise DatasetError(
                 f"Expected one folder for {split}.",
-                received={"dataset": str(root), "found": [path.relative_to(root).as_posix() for path in with_classes]},
+                received={"dataset": str(root), "found": with_classes},
                 advice="Put their images together, or name one of them otherwise.",
             )
         if with_classes:
