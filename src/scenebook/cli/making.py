@@ -182,7 +182,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
 
 def _collect_facts(run_dir: RunDirectory) -> Sourced:
     # What the facts are computed with takes most of a second to import, and most reports need none.
-    from scenebook.notebook.prose.run_facts import collect_facts
+    from scenebook.notebook.prose.conclusion import collect_facts
 
     return collect_facts(run_dir)
 

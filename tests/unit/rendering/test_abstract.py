@@ -8,7 +8,7 @@ import pytest
 from scenebook.core.errors import MissingArtifactError, ReportError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import make_settings
-from scenebook.notebook.prose.run_facts import collect_facts
+from scenebook.notebook.prose.conclusion import collect_facts
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 
 from .conftest import FRONT, notebooks_of, page_of, part_of, pdf_text

@@ -14,16 +14,16 @@ _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _MOST_OPAQUE = 0.8
 
 
-def overlay(image: np.ndarray, heatmap: np.ndarray, *, scale: bool = True) -> np.ndarray:
+def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     """Lays a map over an image, which becomes grey: all colour is the map's.
 
     The map is shown relative to its own maximum: grey where it is 0, then violet, red, and yellow at the maximum. The
     colours differ in lightness, too, so that they can be told apart by people who do not see all of them, and in print.
+    A strip at the right shows them, the maximum on top.
 
     Args:
         image: uint8 `(height, width, 3)`, of any size and shape; the map is stretched over all of it.
         heatmap: float32 `(h, w)`, at least 0; all zeros leave a grey image.
-        scale: Whether a strip at the right shows the colours, the maximum on top.
 
     Returns:
         uint8 `(height', width', 3)`; the image's longest side is `OVERLAY_SIDE`.
@@ -31,7 +31,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, *, scale: bool = True) -> np
     base = _resize(image)
     values = enlarge(heatmap, (base.shape[0], base.shape[1]))
     painted = _paint(base @ np.array(_GREY), values / max(float(values.max()), np.finfo(np.float32).tiny))
-    return np.hstack([painted, _scale(len(painted))]) if scale else painted
+    return np.hstack([painted, _scale(len(painted))])
 
 
 def _resize(image: np.ndarray) -> np.ndarray:

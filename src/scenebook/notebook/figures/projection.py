@@ -47,31 +47,24 @@ class ProjectionDisplay(style.Display):
     colored: list[int]
 
     @classmethod
-    def from_points(cls, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray, class_names: Sequence[str]) -> Self:
-        """Returns the map of equally long arrays.
+    def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> Self:
+        """Returns the map of a table with label, predicted, x and y, a row an image.
 
         Raises:
-            InputError: There is no image, or the arrays are not equally long.
+            InputError: There is no image.
         """
-        if not len(points) or not len(points) == len(labels) == len(wrong):
-            raise InputError(
-                "Expected a point, a label and a mark for each of at least one image.",
-                received={"points": points.shape, "labels": labels.shape, "wrong": wrong.shape},
-            )
-        shown = np.arange(len(points))
-        if len(points) > MOST_POINTS:
-            # By lot among all of them: with more of the wrong ones the map would look worse than the network is.
-            shown = np.sort(np.random.default_rng(0).permutation(len(points))[:MOST_POINTS])
-        errors = np.bincount(labels[wrong], minlength=len(class_names))
-        colored = sorted(np.argsort(-errors, kind="stable")[:MOST_COLORED].tolist())
-        return cls(points, labels, wrong, [printable(name) for name in class_names], shown, colored)
-
-    @classmethod
-    def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> Self:
-        """Returns the map of a table with label, predicted, x and y."""
+        if table.empty:
+            raise InputError("Expected a point for each of at least one image.", received={"images": 0})
         labels = table["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
         wrong = (table["label"] != table["predicted"]).to_numpy()
-        return cls.from_points(table[["x", "y"]].to_numpy(dtype=float), labels, wrong, class_names)
+        shown = np.arange(len(table))
+        if len(table) > MOST_POINTS:
+            # By lot among all of them: with more of the wrong ones the map would look worse than the network is.
+            shown = np.sort(np.random.default_rng(0).permutation(len(table))[:MOST_POINTS])
+        errors = np.bincount(labels[wrong], minlength=len(class_names))
+        colored = sorted(np.argsort(-errors, kind="stable")[:MOST_COLORED].tolist())
+        points = table[["x", "y"]].to_numpy(dtype=float)
+        return cls(points, labels, wrong, [printable(name) for name in class_names], shown, colored)
 
     @property
     def left_out(self) -> int:

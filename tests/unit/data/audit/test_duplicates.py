@@ -10,7 +10,7 @@ from PIL import Image
 from scenebook.data.audit.duplicates import DuplicateGroups, find_seen_in_training, list_groups, select_pairs
 from scenebook.data.audit.similarity import MOST_PARTNERS, find_candidates
 from scenebook.data.scenes.drawing import CLASS_NAMES, draw_scene
-from scenebook.notebook.prose.audit import caption_pairs
+from scenebook.notebook.prose.data import caption_pairs
 from tests.unit.data.audit.images import CHANGES, find, make_photograph, pair_set, save_jpeg
 
 NUMBER = 40

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scenebook.data.audit.labels import COLUMNS, FOLDS, assign_folds, find_label_issues
-from scenebook.notebook.prose.audit import caption_label_issue, tell_label_issues
+from scenebook.notebook.prose.data import caption_label_issue, tell_label_issues
 
 NAMES = ["1", "NA", "sea"]
 

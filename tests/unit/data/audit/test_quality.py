@@ -16,7 +16,7 @@ from scenebook.data.audit.quality import (
 )
 from scenebook.data.measuring import measure
 from scenebook.data.scenes.drawing import CLASS_NAMES, draw_scene
-from scenebook.notebook.prose.audit import caption_odd_images
+from scenebook.notebook.prose.data import caption_odd_images
 from tests.unit.data.audit.images import make_photograph, save_jpeg
 
 FAULTS: dict[str, Callable[[Image.Image], Image.Image]] = {

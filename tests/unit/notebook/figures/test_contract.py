@@ -19,11 +19,10 @@ from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, Abl
 from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from scenebook.notebook.figures.classes import ClassCountsDisplay
 from scenebook.notebook.figures.confusion import ConfusionDisplay
-from scenebook.notebook.figures.frozen_layers import CutDisplay
-from scenebook.notebook.figures.histories import HistoryDisplay
 from scenebook.notebook.figures.network import NetworkDisplay
 from scenebook.notebook.figures.projection import ProjectionDisplay
 from scenebook.notebook.figures.style import Display
+from scenebook.notebook.figures.training import CutDisplay, HistoryDisplay
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
 from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts

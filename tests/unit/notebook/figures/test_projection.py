@@ -9,13 +9,14 @@ from scenebook.notebook.figures import style
 from scenebook.notebook.figures.projection import MOST_POINTS, ProjectionDisplay
 
 
-def make_display(k: int = 3, n: int = 60, wrong: int = 5) -> ProjectionDisplay:
-    rng = np.random.default_rng(0)
-    marks = np.zeros(n, dtype=bool)
-    marks[:wrong] = True
-    return ProjectionDisplay.from_points(
-        rng.normal(size=(n, 2)), np.arange(n) % k, marks, [f"class {i}" for i in range(k)]
-    )
+def make_display(k: int = 3, n: int = 60, wrong: int = 5, name: str = "class {}") -> ProjectionDisplay:
+    """A map of `n` images of `k` classes, the first of which are given another class."""
+    names = [name.replace("{}", str(number)) for number in range(k)]
+    points = np.random.default_rng(0).normal(size=(n, 2))
+    labels = [names[number % k] for number in range(n)]
+    predicted = [names[(number + (number < wrong)) % k] for number in range(n)]
+    table = pd.DataFrame({"label": labels, "predicted": predicted, "x": points[:, 0], "y": points[:, 1]})
+    return ProjectionDisplay.from_table(table, names)
 
 
 def legend_of(display: ProjectionDisplay) -> list[str]:
@@ -48,11 +49,7 @@ def test_of_many_images_some_are_drawn_by_lot_and_always_the_same_ones() -> None
 
 
 def test_long_names_leave_the_map_its_width() -> None:
-    names = [f"class <b>{number}</b> with a long name {number}" for number in range(60)]
-    rng = np.random.default_rng(0)
-    display = ProjectionDisplay.from_points(
-        rng.normal(size=(120, 2)), np.arange(120) % 60, np.arange(120) < 9, names
-    ).plot()
+    display = make_display(60, 120, 9, "class <b>{}</b> with a long name {}").plot()
     display.figure_.canvas.draw()
     assert display.ax_.get_position().width > 0.7
 
@@ -60,9 +57,9 @@ def test_long_names_leave_the_map_its_width() -> None:
 def test_all_right_all_wrong_and_one_image_are_drawn() -> None:
     for wrong in (0, 60):
         make_display(wrong=wrong).plot().figure_.canvas.draw()
-    one = ProjectionDisplay.from_points(np.zeros((1, 2)), np.array([0]), np.array([False]), ["a", "b"])
+    one = make_display(k=2, n=1, wrong=0)
     one.plot().figure_.canvas.draw()
-    assert "b" not in one.describe().split("On average")[1].split("Crosses")[0]
+    assert "class 1" not in one.describe().split("On average")[1].split("Crosses")[0]
 
 
 def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
@@ -75,6 +72,6 @@ def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
     assert "Crosses mark the 1 " in display.describe()
 
 
-def test_arrays_of_other_lengths_are_an_error() -> None:
-    with pytest.raises(InputError, match=r"Expected a point, a label and a mark.*Received: points="):
-        ProjectionDisplay.from_points(np.zeros((2, 2)), np.array([0]), np.array([True, False]), ["a"])
+def test_a_map_without_an_image_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"Expected a point for each of at least one image\. Received: images=0"):
+        make_display(n=0)

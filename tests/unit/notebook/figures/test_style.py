@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from scenebook.core.wording import printable, shorten, shorten_all
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.histories import HistoryDisplay
+from scenebook.notebook.figures.training import HistoryDisplay
 
 
 def svg_of(figure: Figure) -> str:

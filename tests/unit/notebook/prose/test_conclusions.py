@@ -11,12 +11,15 @@ from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.prose.baselines import collect_baseline_points
-from scenebook.notebook.prose.conclusion import tell_abstract, tell_conclusion, tell_overfitting, tell_reasons
-from scenebook.notebook.prose.run_facts import (
+from scenebook.notebook.prose.conclusion import (
     collect_points,
     collect_recipe,
     list_files,
+    tell_abstract,
     tell_commonest_error,
+    tell_conclusion,
+    tell_overfitting,
+    tell_reasons,
     write_command,
 )
 
