@@ -8,7 +8,6 @@ import inspect
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -33,14 +32,8 @@ JPEG_SIDE = 480
 """Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
 
 
-@dataclass
-class _Open:
-    """The run that the notebook of this kernel writes to."""
-
-    run_dir: RunDirectory | None = None
-
-
-_open = _Open()
+_open: dict[str, RunDirectory] = {}
+"""The run that the notebook of this kernel writes to, as `run_dir`."""
 
 
 def begin(run: str) -> RunDirectory:
@@ -57,12 +50,12 @@ def begin(run: str) -> RunDirectory:
     """
     shell = get_ipython()
     make_settings(parameters())
-    _open.run_dir = open_run(run)
+    _open["run_dir"] = open_run(run)
     style.apply()
     if shell is not None:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
-    return _open.run_dir
+    return _open["run_dir"]
 
 
 def parameters() -> Sourced:
@@ -86,9 +79,9 @@ def _show_error(
 
 
 def _run_dir() -> RunDirectory:
-    if _open.run_dir is None:
+    if not _open:
         raise InputError("Expected an open run.", advice="Call `run_dir = begin(run)` first.")
-    return _open.run_dir
+    return _open["run_dir"]
 
 
 def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool = False) -> None:
@@ -130,7 +123,7 @@ def show_pictures(
         label: `fig:name`.
         caption: Markdown, of the whole.
         alt: Plain text, of the whole.
-        columns: Images in a row; by default at most 6, and no row much shorter than the others.
+        columns: Images in a row; by default as `columns_for` divides them.
         wide: Spans both columns of the PDF.
         bars: Of each image, classes with their probability in `[0, 1]`, shown as bars under it.
         rows: Pairs of a heading, in plain text, and how many images stand under it; together all of them.

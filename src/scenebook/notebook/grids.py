@@ -32,7 +32,7 @@ def to_html(record: Mapping[str, Any]) -> str:
     cells = [
         f'<figure style="margin:4px;width:150px"><img src="data:image/jpeg;base64,{item["jpeg"]}" width="150"'
         f' alt="{html.escape(item["alt"])}"><figcaption>{html.escape(item["caption"])}</figcaption>'
-        + "".join(f'<div><meter value="{bar["share"]}"></meter> {_bold(bar)}</div>' for bar in item.get("bars", ()))
+        + "".join(map(_to_meter, item.get("bars", ())))
         + "</figure>"
         for item in record["items"]
     ]
@@ -43,9 +43,10 @@ def to_html(record: Mapping[str, Any]) -> str:
     return text
 
 
-def _bold(bar: Mapping[str, Any]) -> str:
+def _to_meter(bar: Mapping[str, Any]) -> str:
     text = html.escape(f"{bar['text']} {bar['label']}")
-    return f"<b>{text}</b>" if bar["is_true"] else text
+    shown = f"<b>{text}</b>" if bar["is_true"] else text
+    return f'<div><meter value="{bar["share"]}"></meter> {shown}</div>'
 
 
 def columns_for(count: int) -> int:
@@ -87,7 +88,7 @@ def bars_of(predictions: pd.DataFrame, class_names: Sequence[str], *, most: int 
 
     Args:
         predictions: The columns label and `p_<class>` for each class.
-        class_names: The classes.
+        class_names: Their order is that of equally likely ones.
         most: Bars of an image; where the true class is not among them, it takes the place of the last.
     """
     probs = predictions[[f"p_{name}" for name in class_names]].to_numpy(dtype=float)

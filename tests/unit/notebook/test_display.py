@@ -22,7 +22,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, run_dir: RunDirectory) -> list[dict[s
     """What was displayed: the data of each output, with the run open."""
     outputs: list[dict[str, Any]] = []
     monkeypatch.setattr(notebook, "display", lambda data, raw: outputs.append(data))
-    monkeypatch.setattr(notebook._open, "run_dir", run_dir)
+    monkeypatch.setitem(notebook._open, "run_dir", run_dir)
     return outputs
 
 

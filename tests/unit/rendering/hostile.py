@@ -137,7 +137,7 @@ def write_notebook(folder: Path, names: Sequence[str], monkeypatch: pytest.Monke
     image = np.full((150, 150, 3), 120, np.uint8)
     with monkeypatch.context() as patch:
         patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
-        patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
+        patch.setitem(notebook._open, "run_dir", RunDirectory(folder))
         for name in names:
             say("{name}", name=name)
         unique = [f"{name} {number}" for number, name in enumerate(names)]

@@ -36,7 +36,7 @@ def render(
     shown: list[dict[str, Any]] = []
     with monkeypatch.context() as patch:
         patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
-        patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
+        patch.setitem(notebook._open, "run_dir", RunDirectory(folder))
         for number, given in enumerate(calls):
             captions = [f"image {one}" for one in range(given.pop("count", 2))]
             images = [IMAGE] * len(captions)

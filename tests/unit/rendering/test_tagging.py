@@ -81,7 +81,7 @@ def render_without_alt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rendere
     shown: list[dict[str, Any]] = []
     with monkeypatch.context() as patch:
         patch.setattr(notebook, "display", lambda data, raw: shown.append(data))
-        patch.setattr(notebook._open, "run_dir", RunDirectory(folder))
+        patch.setitem(notebook._open, "run_dir", RunDirectory(folder))
         for name, alt in (("one", "A frame."), ("two", "")):
             show_figure(plt.figure(figsize=(1, 1)), label=f"fig:{name}", caption="See [@fig:one].", alt=alt)
     outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]

@@ -37,12 +37,7 @@ class ReliabilityDisplay(style.Display):
 
     @classmethod
     def from_bins(cls, bins: pd.DataFrame, bins_after: pd.DataFrame | None = None) -> Self:
-        """Returns the display of one or two tables.
-
-        Args:
-            bins: A row a bin that holds images: from, to, n, right, confidence, accuracy, low, high, as
-                `compute_reliability_bins` gives them.
-            bins_after: The same after a correction, or `None`.
+        """Returns the display of one or two tables of `compute_reliability_bins`.
 
         Raises:
             InputError: There is no bin, or a column is missing.
@@ -117,11 +112,7 @@ class CoverageDisplay(style.Display):
 
     @classmethod
     def from_curve(cls, curve: pd.DataFrame) -> Self:
-        """Returns the display of a curve.
-
-        Args:
-            curve: A row a threshold, coverage rising to 1: n, coverage, accuracy, low, high, as `compute_coverage`
-                gives them.
+        """Returns the display of a curve of `compute_coverage`: a row a threshold, coverage rising to 1.
 
         Raises:
             InputError: There is no row, or a column is missing.

@@ -53,11 +53,7 @@ class ConfusionDisplay(style.Display):
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray | pd.DataFrame, class_names: Sequence[str]) -> Self:
-        """Returns the display of a matrix.
-
-        Args:
-            matrix: Ints `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
-            class_names: A name a class, shown as they are.
+        """Returns the display of a matrix of ints, rows for true classes and columns for predicted ones.
 
         Raises:
             InputError: The matrix is not square, holds negative counts, or does not fit the names.
@@ -91,12 +87,7 @@ class ConfusionDisplay(style.Display):
         )
 
     def plot(self, ax: Axes | None = None, *, colorbar: bool = True) -> Self:
-        """Draws the matrix.
-
-        Args:
-            ax: Where to draw; by default a new figure of the size that the classes need.
-            colorbar: Whether to explain the shades.
-        """
+        """Draws the matrix, with a `colorbar` that explains the shades."""
         self._colorbar = colorbar
         return super().plot(ax)
 

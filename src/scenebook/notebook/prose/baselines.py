@@ -139,13 +139,7 @@ def _difference(results: Mapping[str, Any], name: str, closing: str = "") -> str
 
 
 def tell_projection_caption(facts: Mapping[str, Any], *, left_out: int = 0, others: int = 0) -> str:
-    """Returns the caption of the map.
-
-    Args:
-        facts: `Projection.facts`.
-        left_out: How many images are not drawn.
-        others: How many classes have no colour, which those with the most errors have.
-    """
+    """Returns the caption of the map, of which `left_out` images are not drawn and `others` classes have no colour."""
     axes = "in which the training images differ most" if facts["share"] is None else "that set the classes apart best"
     drawn = f"; {left_out:,} of {facts['n']:,} are left out, drawn by lot" if left_out else ""
     colored = " The classes with the most errors are coloured." if others else ""

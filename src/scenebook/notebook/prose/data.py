@@ -79,9 +79,7 @@ _UNKNOWN = "They were given to the program, which knows of their origin only wha
 def tell_origin(dataset: str, table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
     """Returns a text with fields on what kind of images these are and how large, and the values of the fields.
 
-    Args:
-        dataset: The setting.
-        table: A row an image, with its width and height in pixels, as it was before it was resized.
+    `table` has a row an image, with its width and height in pixels before it was resized.
     """
     sizes = table.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
     width, height = (int(number) for number in sizes.index[0])

@@ -39,12 +39,7 @@ def name_place(heatmap: np.ndarray) -> str:
 
 
 def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str, Any]]:
-    """Returns the sentences on maps, for `say`, and their values.
-
-    Args:
-        maps: float32 `(m, h, w)`, a map a row of `explained`, at least one.
-        explained: From `list_explained`.
-    """
+    """Returns the sentences on maps, float32 `(m, h, w)`, a map a row of `list_explained`, and their values."""
     spread = compute_spread(maps)
     empty = len(maps) - len(spread)
     values: dict[str, Any] = {"rows": maps.shape[1], "columns": maps.shape[2], "empty": empty}
@@ -71,13 +66,7 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
 
 
 def tell_map_places(explained: pd.DataFrame, maps: np.ndarray, what: str = "the evidence") -> str:
-    """Returns where each map has most, for readers who cannot see them.
-
-    Args:
-        explained: From `list_explained`.
-        maps: float32 `(m, h, w)`, a map a row.
-        what: What the maps are called.
-    """
+    """Returns where each map, float32 `(m, h, w)`, a map a row of `list_explained`, has most of `what` it shows."""
     parts = (f"{caption}: {name_place(heatmap)}" for caption, heatmap in zip(explained["caption"], maps, strict=True))
     return f"Where {what} is strongest, {'; '.join(parts)}."
 
@@ -148,15 +137,11 @@ def _tell_same_places(n: int, both: int, same: int) -> str:
 
 
 def tell_cases(cases: pd.DataFrame, n: int) -> Sentence:
-    """Returns the sentences that read a table of cases, and the values of their fields, for `say`.
-
-    Args:
-        cases: As `select_cases` returns them.
-        n: Test images in all.
-    """
-    sure, unsure, wrong = (cases[cases["row"] == kind] for kind in KINDS)
+    """Returns the sentences that read the table of `select_cases`, of `n` test images in all, and their values."""
+    parts = {name: cases[cases["row"] == kind] for name, kind in zip(("sure", "unsure", "wrong"), KINDS, strict=True)}
+    sure, unsure, wrong = parts.values()
     values: dict[str, Any] = {"n": n, "errors": len(wrong)}
-    for name, part in (("sure", sure), ("unsure", unsure), ("wrong", wrong)):
+    for name, part in parts.items():
         if len(part):
             values[f"{name}_low"] = say_share(part["confidence"].min())
             values[f"{name}_high"] = say_share(part["confidence"].max())

@@ -10,9 +10,7 @@ import pandas as pd
 def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
     """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
 
-    Args:
-        summary: From `classifier.summarize`, with backbone.
-        settings: The settings of augmentation and training, by their names.
+    `summary` is from `classifier.summarize`, with the backbone.
     """
     zoom = settings["zoom_range"]
     height, width, _ = summary["input_shape"]
