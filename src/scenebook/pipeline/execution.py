@@ -7,8 +7,8 @@ import io
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -81,23 +81,28 @@ def execute_notebook(
         touched = Path(folder) / "touched"
         # Without a path of its own, Jupyter puts the sockets of every run into the current folder, under one name.
         transport = {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
+        environment = {
+            **compute_environment(),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "SCENEBOOK_RUNS": str(runs_dir),
+            TOUCHED: str(touched),
+        }
         try:
-            with _kernel_environment({"SCENEBOOK_RUNS": str(runs_dir), TOUCHED: str(touched)}):
-                papermill.execute_notebook(
-                    # papermill reads braces in a path as fields of a template.
-                    nbformat.read(notebook, as_version=4),
-                    str(partial_copy).replace("{", "{{").replace("}", "}}"),
-                    parameters=dict(parameters),
-                    kernel_name="python3",
-                    cwd=str(notebook.parent),
-                    progress_bar=False,
-                    coalesce_streams=True,
-                    stdout_file=written,
-                    stderr_file=written,
-                    execution_timeout=time_limit,
-                    config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
-                    kernel_manager_class=_logging_kernel_manager(written, kernels),
-                )
+            papermill.execute_notebook(
+                # papermill reads braces in a path as fields of a template.
+                nbformat.read(notebook, as_version=4),
+                str(partial_copy).replace("{", "{{").replace("}", "}}"),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                cwd=str(notebook.parent),
+                progress_bar=False,
+                coalesce_streams=True,
+                stdout_file=written,
+                stderr_file=written,
+                execution_timeout=time_limit,
+                config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
+                kernel_manager_class=_make_kernel_manager(written, environment, kernels),
+            )
         except PapermillExecutionError as error:
             written.write("\n" + "\n".join(error.traceback) + "\n")
             # Our own errors say all in their text; of others the kind helps too.
@@ -156,20 +161,18 @@ def explain_os_error(error: OSError) -> str:
     return f"{what}{where}.{advice}"
 
 
-def _logging_kernel_manager(log: _Log, kernels: list[Popen[bytes]]) -> type:
-    """Returns a kernel manager whose kernels write to the log what does not go through Jupyter.
+def _make_kernel_manager(log: _Log, environment: Mapping[str, str], kernels: list[Popen[bytes]]) -> type:
+    """Returns a kernel manager whose kernels have these variables besides ours, and write to the log.
 
     TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
-
-    Args:
-        log: The stage's log.
-        kernels: Gets the processes that are started: how one ended, Jupyter does not tell.
+    The processes that are started are added to `kernels`: how one ended, Jupyter does not tell.
     """
     from jupyter_client.manager import AsyncKernelManager
 
     class LoggingKernelManager(AsyncKernelManager):
         async def _async_start_kernel(self, **options: Any) -> None:
-            await super()._async_start_kernel(stdout=log.file, stderr=log.file, **options)
+            env = {**os.environ, **environment}
+            await super()._async_start_kernel(stdout=log.file, stderr=log.file, env=env, **options)
             process = getattr(self.provisioner, "process", None)
             if process is not None:
                 kernels.append(process)
@@ -212,22 +215,6 @@ def _find_unexecuted(notebook: Path) -> int | None:
         if is_executed(cell) and cell.get("execution_count") is None:
             return number
     return None
-
-
-@contextmanager
-def _kernel_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Sets environment variables that a kernel inherits, and puts the old ones back."""
-    values = {**compute_environment(), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **values}
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 class _Log(io.TextIOBase):
