@@ -264,26 +264,22 @@ _FIELDS = {field.name for field in fields(StageOutcome)} - {"name", "note"}
 """What an entry of `stages` holds."""
 
 
+_TEXTS = {"stages": ("notebook", "status", "reason", "started", "source"), "files": ("sha256", "stage")}
+"""Values of entries that are texts."""
+
+
 def _is_manifest(content: Any) -> bool:
     """Tells whether JSON has the shape of a manifest: a run may be a stranger's."""
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         return False
-    stages, files = content.setdefault("stages", {}), content.setdefault("files", {})
-    return (
-        isinstance(stages, dict)
-        and isinstance(files, dict)
-        and all(_is_stage(entry) for entry in stages.values())
-        and all(_has_texts(entry, ("sha256", "stage")) for entry in files.values())
-    )
+    for part, names in _TEXTS.items():
+        entries = content.setdefault(part, {})
+        if not isinstance(entries, dict) or not all(_has_texts(entry, names) for entry in entries.values()):
+            return False
+    keys = [entry.setdefault("key", {}) for entry in content["stages"].values()]
+    return all(isinstance(key, dict) and all(isinstance(part, dict) for part in key.values()) for key in keys)
 
 
 def _has_texts(entry: Any, names: Sequence[str]) -> bool:
     """Tells whether an entry is a mapping whose values of these names are texts; one that is missing becomes empty."""
     return isinstance(entry, dict) and all(isinstance(entry.setdefault(name, ""), str) for name in names)
-
-
-def _is_stage(entry: Any) -> bool:
-    if not _has_texts(entry, ("notebook", "status", "reason", "started", "source")):
-        return False
-    key = entry.setdefault("key", {})
-    return isinstance(key, dict) and all(isinstance(part, dict) for part in key.values())

@@ -70,13 +70,14 @@ class Planner:
         self.settings_text = dump_yaml(settings.model_dump())
         self.settings_digest = sha256_bytes(self.settings_text.encode())
         self._manifest = manifest
-        self._notebooks = notebooks or project_root() / "notebooks"
+        folder = notebooks or project_root() / "notebooks"
+        self._notebooks = {stage: folder / f"{row.notebook}.ipynb" for stage, row in STAGES.items()}
         self._force = force
         self._parameters = {stage: self._read_parameters(stage) for stage in STAGES}
 
     def notebook_of(self, stage: str) -> NotebookFile:
         """Returns a stage's notebook, as it is written."""
-        return read_notebook(self._path_of(stage))
+        return read_notebook(self._notebooks[stage])
 
     def parameters_of(self, stage: str) -> dict[str, Any]:
         """Returns what a stage's notebook is given: the run's name, and the settings that it reads."""
@@ -107,7 +108,7 @@ class Planner:
         if not entry.get("key"):
             return Decision(stage, ("made by an older version of scenebook",))
         reasons = tuple(self._compare(stage, entry["key"], waiting))
-        return Decision(stage, reasons, prose=not reasons and sha256_file(self._path_of(stage)) != entry["source"])
+        return Decision(stage, reasons, prose=not reasons and sha256_file(self._notebooks[stage]) != entry["source"])
 
     def _compare(self, stage: str, old: Key, waiting: Collection[str]) -> list[str]:
         inputs = old.get("inputs", {})
@@ -157,11 +158,8 @@ class Planner:
             return self.settings_digest
         return self._manifest.digest_of(name) or ABSENT
 
-    def _path_of(self, stage: str) -> Path:
-        return self._notebooks / f"{STAGES[stage].notebook}.ipynb"
-
     def _read_parameters(self, stage: str) -> dict[str, Any]:
-        names = [name for name in read_parameters(self._path_of(stage)) if name != "run"]
+        names = [name for name in read_parameters(self._notebooks[stage]) if name != "run"]
         check_names(names)
         return {name: getattr(self.settings, name) for name in names}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -35,8 +35,7 @@ CodeRow = tuple[str, str, list[str], str]
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A name whose value differs; `NOT_THERE` stands for the value of a run that does not know the name."""
 
     name: str

@@ -15,7 +15,7 @@ from scenebook.evaluation.metrics.intervals import RESAMPLES, Score
 from scenebook.pipeline.compare.differ import BOOTSTRAP_SEED, Change, ImagesDiff, PairedScores, RunsDiff
 from scenebook.pipeline.compare.read import as_number
 from scenebook.pipeline.compare.repeat import Verification
-from scenebook.pipeline.compare.tolerances import EQUAL, LEAST_LOSS, LOSS, MIN_IMAGES, SHARE, WITHIN
+from scenebook.pipeline.compare.tolerances import EQUAL, LEAST_LOSS, LOSS, MIN_IMAGES, SHARE, WITHIN, ResultRow
 from scenebook.pipeline.planning import join_reasons
 
 _MOST_NAMES = 3
@@ -78,7 +78,7 @@ def _print_changes(console: Console, title: str, changes: Sequence[Change]) -> N
     if not changes:
         print_lines(console, [f"{title}: no difference", ""])
         return
-    print_table(console, title, ("name", *_SIDES), [(change.name, change.first, change.second) for change in changes])
+    print_table(console, title, ("name", *_SIDES), changes)
 
 
 def _print_images(console: Console, images: ImagesDiff) -> None:
@@ -130,16 +130,12 @@ def print_verification(console: Console, verification: Verification) -> None:
     """Prints the problems of files, the table of comparisons, notes, and the closing sentence."""
     print_lines(console, [f"run {verification.run}, and its repetition", ""], "bold")
     if verification.problems:
-        print_table(
-            console, "files that are not as the manifest says", ("file", "problem"), verification.problems.items()
-        )
+        problems = verification.problems.items()
+        print_table(console, "files that are not as the manifest says", ("file", "problem"), problems)
     else:
         print_lines(console, ["files: all are as the manifest says", ""])
-    table = [
-        (row.what, row.expected, row.found, row.tolerance, as_text(row.status, _STYLES.get(row.status, _FAILED)))
-        for row in verification.rows
-    ]
-    print_table(console, "results", ("what", "expected", "found", "tolerance", "status"), table)
+    rows = [(*texts, as_text(status, _STYLES.get(status, _FAILED))) for *texts, status in verification.rows]
+    print_table(console, "results", ResultRow._fields, rows)
     if verification.failure:
         print_lines(console, verification.failure.splitlines(), _FAILED)
     print_lines(console, [f"note: {note}" for note in verification.notes], "yellow")
@@ -164,7 +160,7 @@ def write_verdict(verification: Verification) -> str:
         start = f"Not passed: {join_names(broken)}"
     rule = "all had to be equal, as the machine and all versions are those of the run"
     if verification.machine:
-        changes = [f"{change.name} {change.first} there, {change.second} here" for change in verification.machine]
+        changes = [f"{name} {there} there, {here} here" for name, there, here in verification.machine]
         rule = (
             f"a tolerance applied (scores {SHARE:g} or {MIN_IMAGES} images, losses {LOSS:.0%} or {LEAST_LOSS:g}), as "
             f"the run was made on another machine or with other versions: {join_reasons(changes)}"

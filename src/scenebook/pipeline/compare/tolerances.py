@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,8 +51,7 @@ _LOSSES = f"{LOSS:.0%}, or {LEAST_LOSS:g}"
 _OTHERS = f"{SHARE:.0%} of the rows, or {MIN_IMAGES}; numbers {SHARE:g} on average"
 
 
-@dataclass(frozen=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One comparison, all in words.
 
     Attributes:
