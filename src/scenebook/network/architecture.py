@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,8 +122,7 @@ class NetworkSummary:
         return tuple(layer for stage in self.stages for layer in stage.layers)
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """One layer as the model calls it; `parents` are positions in the list of all calls."""
 
     layer: LayerSummary
@@ -144,7 +143,7 @@ def describe_network(model: Any) -> NetworkSummary:
         ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
     """
     # Figures need the records of this module only, not Keras.
-    from scenebook.network.graph import is_nested, trace_calls
+    from scenebook.network.graph import is_graph, trace_calls
 
     calls = [_Call(_summarize(call.operation, call.output), call.parents) for call in trace_calls(model)]
     last_spatial = max((number for number, call in enumerate(calls) if len(call.layer.output_shape) == 3), default=-1)
@@ -156,19 +155,14 @@ def describe_network(model: Any) -> NetworkSummary:
         *(_named_stages(body) or _resolution_stages(calls[: last_spatial + 1])),
         *(Stage(layer.name, "head", (layer,), 0) for layer in head),
     ]
-    name = str(next((layer for layer in model.layers if is_nested(layer)), model).name)
+    name = str(next((layer for layer in model.layers if is_graph(layer)), model).name)
     return NetworkSummary(name, tuple(stages), _last_residual_block(calls))
 
 
 def _summarize(operation: Any, output: Any) -> LayerSummary:
-    return LayerSummary(
-        name=str(operation.name),
-        kind=type(operation).__name__,
-        detail=_describe_layer(operation),
-        output_shape=tuple(output.shape[1:]),
-        parameters=_count(getattr(operation, "weights", ())),
-        trainable_parameters=_count(getattr(operation, "trainable_weights", ())),
-    )
+    counts = (_count(getattr(operation, weights, ())) for weights in ("weights", "trainable_weights"))
+    kind = type(operation).__name__
+    return LayerSummary(str(operation.name), kind, _describe_layer(operation), tuple(output.shape[1:]), *counts)
 
 
 def _count(weights: Sequence[Any]) -> int:
@@ -205,20 +199,16 @@ def _named_stages(layers: Sequence[LayerSummary]) -> list[Stage]:
     for layer in layers:
         match = _NAMED_STAGE.search(layer.name)
         # What has no stage in its name (a pooling, say) belongs to the stage before it; in front of all it is the stem.
-        title = _stage_title(match["stage"]) if match else groups[-1][0] if groups else "stem"
+        title = groups[-1][0] if groups else "stem"
+        if match:  # as the papers do: `conv2_x`; `stage 0`
+            stage = match["stage"]
+            title = f"{stage}_x" if stage.lower().startswith("conv") else stage.replace("_", " ")
         if not groups or groups[-1][0] != title:
             groups.append((title, []))
         groups[-1][1].append(layer)
     titles = [title for title, _ in groups if title != "stem"]
     # Names that return to an earlier stage are not stages.
-    if len(titles) < 2 or len(set(titles)) < len(titles):
-        return []
-    return _make_stages(groups)
-
-
-def _stage_title(stage: str) -> str:
-    """Names a stage as the papers do: `conv2_x`; `stage 0`."""
-    return f"{stage}_x" if stage.lower().startswith("conv") else stage.replace("_", " ")
+    return _make_stages(groups) if len(titles) == len(set(titles)) > 1 else []
 
 
 def _resolution_stages(calls: Sequence[_Call]) -> list[Stage]:
@@ -270,14 +260,11 @@ def _residual_block(calls: Sequence[_Call], addition: int, source: int, reached:
     before = _ancestors(calls, source)
     paths = [tuple(calls[step].layer for step in sorted(steps - before)) for steps in reached]
     shortcut, main = sorted(paths, key=len)
-    followers = [calls[after] for after in _children(calls, addition)]
-    activation = None
-    if len(followers) == 1 and followers[0].layer.kind in {"Activation", "ReLU"}:
-        activation = followers[0].layer
-    added = calls[addition].layer
+    added, followers = calls[addition].layer, [calls[after].layer for after in _children(calls, addition)]
+    is_activated = len(followers) == 1 and followers[0].kind in {"Activation", "ReLU"}
     named = (match["block"] for layer in main if (match := _NAMED_BLOCK.match(layer.name)))
-    name = next(named, added.name)
-    return ResidualBlock(name, calls[source].layer, main, shortcut, added, activation)
+    activation = followers[0] if is_activated else None
+    return ResidualBlock(next(named, added.name), calls[source].layer, main, shortcut, added, activation)
 
 
 def _ancestors(calls: Sequence[_Call], number: int) -> set[int]:

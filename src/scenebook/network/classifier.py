@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -51,14 +52,8 @@ def check_trainable_base_layers(base_model: keras.Model, trainable_base_layers: 
 
 def count_parameters(model: keras.Model) -> dict[str, int]:
     """Returns `total_params`, `trainable_params` and `non_trainable_params`."""
-    trainable = sum(int(variable.shape.num_elements()) for variable in _values(model.trainable_weights))
-    total = sum(int(variable.shape.num_elements()) for variable in _values(model.weights))
+    total, trainable = model.count_params(), sum(math.prod(variable.shape) for variable in model.trainable_weights)
     return {"total_params": total, "trainable_params": trainable, "non_trainable_params": total - trainable}
-
-
-def _values(variables: Any) -> list[Any]:
-    # A shared layer's variable is listed once by Keras already; `value` is the backend's tensor with a static shape.
-    return [variable.value for variable in variables]
 
 
 def summarize(model: keras.Model, base_model: keras.Model) -> dict[str, Any]:

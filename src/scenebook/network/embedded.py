@@ -43,14 +43,8 @@ def build_embedded(image_size: int) -> keras.Model:
 
     The blocks are ResNet50's: a 1x1 convolution that reduces, a 3x3 and a 1x1 that expands fourfold, each followed by
     batch normalisation, and the shortcut added before the last ReLU (He et al., 2016). Layer names are those of
-    `keras.applications.ResNet50`.
-
-    Args:
-        image_size: Height and width of the images, at least 32.
-
-    Returns:
-        A model from float32 `(batch, image_size, image_size, 3)` in `[-1, 1]` to
-        `(batch, ceil(image_size / 16), ceil(image_size / 16), 256)`.
+    `keras.applications.ResNet50`. From `(batch, image_size, image_size, 3)` in `[-1, 1]` it makes
+    `(batch, ceil(image_size / 16), ceil(image_size / 16), 256)`.
     """
     inputs = keras.Input((image_size, image_size, 3), name="input_layer")
     x = _convolution(inputs, STEM_WIDTH, 3, 2, "conv1")
@@ -93,23 +87,18 @@ def load_embedded_weights(base_model: keras.Model, file: Path | None = None) -> 
     Raises:
         WeightsError: The file is damaged, or the model is another one.
     """
-    if file is None:
-        _check_digest()
+    if file is None and (not EMBEDDED_FILE.is_file() or sha256_file(EMBEDDED_FILE) != read_embedded_record()["sha256"]):
+        raise WeightsError(
+            "Expected the embedded weights as they were released: the file's SHA-256 is not the recorded one.",
+            received={"file": EMBEDDED_FILE.name},
+            advice="Restore the file from the repository, or run notebooks/appendix-backbone.ipynb to make it again.",
+        )
     with np.load(file or EMBEDDED_FILE, allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(np.float32) for name in stored.files}
     expected = {variable.path: (variable.path, (tuple(variable.shape),)) for variable in base_model.variables}
     check_shapes(expected, {name: (array.shape,) for name, array in arrays.items()}, "embedded")
     for variable in base_model.variables:
         variable.assign(arrays[variable.path])
-
-
-def _check_digest() -> None:
-    if not EMBEDDED_FILE.is_file() or sha256_file(EMBEDDED_FILE) != read_embedded_record()["sha256"]:
-        raise WeightsError(
-            "Expected the embedded weights as they were released: the file's SHA-256 is not the recorded one.",
-            received={"file": EMBEDDED_FILE.name},
-            advice="Restore the file from the repository, or run notebooks/appendix-backbone.ipynb to make it again.",
-        )
 
 
 def read_embedded_record() -> dict[str, Any]:

@@ -25,12 +25,9 @@ MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 
 
 def make_keys(digests: Sequence[str]) -> np.ndarray:
-    """Returns the numbers that seed the views of images: the first 31 bits of the SHA-256 of each image's file.
+    """Returns the numbers that seed the views of images: the first 31 bits of the SHA-256 of their files, int64 `(n,)`.
 
     An image has the same views in whichever split it is, at whatever place.
-
-    Returns:
-        int64 `(n,)`.
     """
     return np.array([int(digest[:8], 16) >> 1 for digest in digests], dtype=np.int64)
 
@@ -155,13 +152,7 @@ def _call(run_base: FrozenRuntime, images: Any, places: np.ndarray) -> Rows:
 
 
 def make_feature_ds(rows: Rows, labels: Any, batch_size: int) -> tf.data.Dataset:
-    """Returns kept features as batches for `fit` and `evaluate`.
-
-    Args:
-        rows: From `run_through`.
-        labels: One-hot float32 `(n, num_classes)`.
-        batch_size: Images in a batch.
-    """
+    """Returns kept features, from `run_through`, and one-hot labels `(n, num_classes)` as batches for `fit`."""
     labels = np.asarray(labels)
 
     def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:

@@ -38,16 +38,13 @@ class Features:
         Raises:
             ScenebookError: A row has no features: the images were split anew since.
         """
-        order = np.argsort(self.rows)
-        wanted = np.asarray(rows, dtype=np.int64)
-        places = np.searchsorted(self.rows, wanted, sorter=order).clip(max=max(0, len(order) - 1))
-        found = order[places] if len(order) else places
-        if not len(order) or not np.array_equal(self.rows[found], wanted):
+        places = pd.Index(self.rows).get_indexer(pd.Index(rows))
+        if (places < 0).any():
             raise ScenebookError(
-                f"Expected features of all images in {SPLITS}. Received: images={len(wanted)}, "
+                f"Expected features of all images in {SPLITS}. Received: images={len(places)}, "
                 f"features={len(self.rows)}. Run notebook 02 again."
             )
-        return self.vectors[found]
+        return self.vectors[places]
 
 
 def save_features(
@@ -81,13 +78,9 @@ def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
 
 
 def save_weights(run_dir: RunDirectory, layers: Sequence[Any]) -> None:
-    """Writes `training/pretrained.npz`: the weights that the layers which will be trained still have.
+    """Writes `training/pretrained.npz`: the weights that the Keras layers which will be trained still have.
 
     With them and the trained model, features of new images can be computed, wherever the weights file went.
-
-    Args:
-        run_dir: The run.
-        layers: Keras layers.
     """
     arrays = {f"{layer.name}/{n}": array for layer in layers for n, array in enumerate(layer.get_weights())}
     run_dir.write_arrays(PRETRAINED, **arrays)

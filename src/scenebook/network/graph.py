@@ -6,15 +6,14 @@ Keras has no public names for the edges of a model; what is used of its own lies
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
 
 from scenebook.core.errors import ScenebookError
 
-WEIGHT_LAYERS = (
+_WEIGHT_LAYERS = (
     layers.Dense,
     layers.Conv1D,
     layers.Conv2D,
@@ -26,8 +25,7 @@ WEIGHT_LAYERS = (
 )
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One layer as a model calls it.
 
     Attributes:
@@ -53,7 +51,7 @@ def list_nodes(model: keras.Model) -> list[Any]:
 
 
 def is_graph(operation: Any) -> bool:
-    """Returns whether `run_graph` can go through an operation."""
+    """Returns whether an operation is a model with a graph of its own."""
     return isinstance(operation, keras.Sequential) or hasattr(operation, "_run_through_graph")
 
 
@@ -116,17 +114,12 @@ def _trace_tensors(outputs: Sequence[Any], calls: list[Call], made: dict[tuple[i
 def _append(node: Any, parents: tuple[int, ...], calls: list[Call]) -> int:
     """Appends a layer's call, or all calls inside a nested model; returns the position of what it puts out."""
     operation = node.operation
-    if not is_nested(operation):
+    if not is_graph(operation):
         calls.append(Call(operation, node.output_tensors[0], parents))
         return len(calls) - 1
     made = {_key(tensor): parent for tensor, parent in zip(operation.inputs, parents, strict=True)}
     _trace_tensors(operation.outputs, calls, made)
     return made[_key(operation.outputs[0])]
-
-
-def is_nested(operation: Any) -> bool:
-    """Returns whether an operation is a model with a graph of its own."""
-    return hasattr(operation, "layers") and hasattr(operation, "outputs")
 
 
 def _key(tensor: Any) -> tuple[int, int]:
@@ -152,11 +145,8 @@ def count_weight_layers(model: keras.Model) -> int:
     """
     depths = {id(tensor): 0 for tensor in model.inputs}
     for operation in getattr(model, "operations", model.layers):  # a Sequential lists its layers only
-        own = (
-            count_weight_layers(operation)
-            if isinstance(operation, keras.Model)
-            else isinstance(operation, WEIGHT_LAYERS)
-        )
+        nested = isinstance(operation, keras.Model)
+        own = count_weight_layers(operation) if nested else isinstance(operation, _WEIGHT_LAYERS)
         for node in operation._inbound_nodes:
             if node.input_tensors and all(id(tensor) in depths for tensor in node.input_tensors):
                 depth = own + max(depths[id(tensor)] for tensor in node.input_tensors)

@@ -36,9 +36,7 @@ def keras_cache() -> Path:
 def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.Model:
     """Returns what a builder of Keras makes, which downloads its weights where Keras' cache does not hold them.
 
-    Args:
-        backbone: The name of the model.
-        build: The call of its builder.
+    Keras names, caches and checks what it downloads (`keras.utils.get_file`).
 
     Raises:
         SettingsError: The builder cannot be called like this.
@@ -104,16 +102,7 @@ def _letters(text: str) -> str:
 
 
 def _call_download(build: Callable[[], keras.Model]) -> keras.Model:
-    """Calls one of Keras' builders that downloads its weights, with a time limit, and again after a failure.
-
-    Keras names, caches and checks what it downloads (`keras.utils.get_file`).
-
-    Args:
-        build: The call of the builder.
-
-    Raises:
-        Exception: What Keras raised the last time: a bare `Exception`, or whatever its reader of files does.
-    """
+    """Calls one of Keras' builders that downloads its weights, with a time limit, and again after a failure."""
     again = tenacity.Retrying(
         retry=tenacity.retry_if_not_exception_type(SettingsError),
         stop=tenacity.stop_after_attempt(DOWNLOAD_TRIES),

@@ -106,7 +106,7 @@ def _load_keras_file(base_model: keras.Model, path: Path) -> None:
         if "Lambda" in reason:
             reason = "It has a Lambda layer, that is, code instead of weights; safe mode does not load it."
         raise _unreadable(path, reason) from error
-    own, found = _layers_with_weights(base_model), _layers_with_weights(loaded)
+    own, found = ([layer for layer in open_layers(model) if layer.weights] for model in (base_model, loaded))
     check_shapes(
         {str(position): (layer.name, _shapes(layer)) for position, layer in enumerate(own)},
         {str(position): _shapes(layer) for position, layer in enumerate(found)},
@@ -114,10 +114,6 @@ def _load_keras_file(base_model: keras.Model, path: Path) -> None:
     )
     for layer, source in zip(own, found, strict=False):
         layer.set_weights(source.get_weights())
-
-
-def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in open_layers(model) if layer.weights]
 
 
 def _shapes(layer: keras.layers.Layer) -> tuple[tuple[int, ...], ...]:

@@ -83,16 +83,12 @@ def is_empty(base: keras.Model) -> bool:
 
 def list_stochastic(base: keras.Model) -> list[str]:
     """Returns the names of the frozen layers that would drop at random in Keras' own `fit`, although frozen."""
-    return [layer.name for layer in base.layers if _draws(layer)]
+    return [layer.name for layer in base.layers if len(layer.variables) > len(layer.weights)]
 
 
 def _learns(operation: Any) -> bool:
     # `variables` holds moving averages and the state of random numbers, too.
     return isinstance(operation, keras.Layer) and operation.trainable and bool(operation.variables)
-
-
-def _draws(layer: keras.Layer) -> bool:
-    return len(layer.variables) > len(layer.weights)
 
 
 def describe_frozen_layers(base: keras.Model) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class OpenVINORuntime:
             compiled = core.compile_model(model, "CPU", options)
         self._shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
         self._queue = openvino.AsyncInferQueue(compiled, _REQUESTS)
-        self._queue.set_callback(_take)
+        self._queue.set_callback(lambda request, where: where[0].put(where[1], request))
 
     def __call__(self, images: Any) -> list[np.ndarray]:
         """Returns the frozen layers' tensors; an image's numbers do not depend on the others in its batch.
@@ -135,11 +135,6 @@ class _Batch:
     def wait(self) -> list[np.ndarray]:
         self._done.wait()
         return self._rows
-
-
-def _take(request: Any, where: tuple[_Batch, int]) -> None:
-    batch, start = where
-    batch.put(start, request)
 
 
 def _name(number: int) -> str:

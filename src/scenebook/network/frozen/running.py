@@ -51,7 +51,10 @@ def compile_frozen_layers(base: keras.Model, runtime: str = "auto") -> FrozenRun
         SettingsError: OpenVINO was asked for and is not installed, or cannot run these frozen layers.
     """
     check_runtime(runtime)
-    if is_empty(base) or not _wants_openvino(runtime):
+    possible = (
+        is_installed() and not tf.config.list_physical_devices("GPU") if runtime == "auto" else runtime == OPENVINO
+    )
+    if is_empty(base) or not possible:
         return TensorFlowRuntime(base)
     try:
         return OpenVINORuntime(base)
@@ -65,9 +68,3 @@ def compile_frozen_layers(base: keras.Model, runtime: str = "auto") -> FrozenRun
             ) from error
         print_progress(f"OpenVINO cannot run these frozen layers, so TensorFlow does: {reason}")
     return TensorFlowRuntime(base)
-
-
-def _wants_openvino(runtime: str) -> bool:
-    if runtime == "auto":
-        return is_installed() and not tf.config.list_physical_devices("GPU")
-    return runtime == OPENVINO
