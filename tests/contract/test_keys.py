@@ -24,7 +24,6 @@ network.fitting
 network.frozen.cutting
 network.frozen.openvino_runtime
 network.frozen.running
-network.frozen.tensorflow_runtime
 network.graph
 network.inputs
 network.training

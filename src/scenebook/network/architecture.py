@@ -5,12 +5,11 @@ Layers that two models share are read as *this* model calls them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
 
 _NAMED_STAGE = re.compile(r"(?:^|_)(?P<stage>(?:conv|stage)_?\d+)_x?block_?\d+", re.IGNORECASE)
 _NAMED_BLOCK = re.compile(r"^(?P<block>(?:.*_)?x?block_?\d+[a-z]?)(?:_|$)", re.IGNORECASE)
@@ -116,11 +115,6 @@ class NetworkSummary:
     stages: tuple[Stage, ...]
     block: ResidualBlock | None
 
-    @property
-    def layers(self) -> tuple[LayerSummary, ...]:
-        """All layers, nested models opened, in the order of computation."""
-        return tuple(layer for stage in self.stages for layer in stage.layers)
-
 
 class _Call(NamedTuple):
     """One layer as the model calls it; `parents` are positions in the list of all calls."""
@@ -130,14 +124,11 @@ class _Call(NamedTuple):
 
 
 def describe_network(model: Any) -> NetworkSummary:
-    """Reads the stages and the last residual block from a built Keras model.
+    """Reads the stages and the last residual block from a built model of one input and one output.
 
     The base model may be nested in the classifier or be part of it. Stages come from the layers' names where these
     name stages (`conv2_block1_1_conv`, as in ResNet), else from the resolution. What follows the last image-like
     tensor is the head.
-
-    Args:
-        model: A Sequential or functional model with one input and one output, built.
 
     Raises:
         ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
@@ -160,13 +151,10 @@ def describe_network(model: Any) -> NetworkSummary:
 
 
 def _summarize(operation: Any, output: Any) -> LayerSummary:
-    counts = (_count(getattr(operation, weights, ())) for weights in ("weights", "trainable_weights"))
+    weights = (getattr(operation, name, ()) for name in ("weights", "trainable_weights"))
+    counts = (sum(math.prod(weight.shape) for weight in some) for some in weights)
     kind = type(operation).__name__
     return LayerSummary(str(operation.name), kind, _describe_layer(operation), tuple(output.shape[1:]), *counts)
-
-
-def _count(weights: Sequence[Any]) -> int:
-    return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
 def _describe_layer(layer: Any) -> str:

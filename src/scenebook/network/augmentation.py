@@ -74,16 +74,13 @@ def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_rang
                     zoom_range: float = 0.0, horizontal_flip: bool = False) -> ViewParameters:  # fmt: skip
     """Draws views. Every value has its own random number, so changing one range leaves the other values as they are.
 
+    With the ranges of `build_augmentation`, angles and shifts are uniform in `[-range, range)`, and zoom factors in
+    `[1 - range, 1 + range)`, another one for each axis.
+
     Args:
         seeds: int64 `(batch, 2)`, as from `make_view_seed`: the same seed draws the same values in any batch.
-        height: Height of the images in pixels.
+        height: Height of the images in pixels, which shifts are shares of.
         width: Width of the images in pixels.
-        rotation_range: Angles are uniform in `[-rotation_range, rotation_range)` degrees.
-        width_shift_range: Shifts are uniform in `[-width_shift_range, width_shift_range)` widths.
-        height_shift_range: Shifts are uniform in `[-height_shift_range, height_shift_range)` heights.
-        shear_range: Angles are uniform in `[-shear_range, shear_range)` degrees.
-        zoom_range: Factors are uniform in `[1 - zoom_range, 1 + zoom_range)`, another one for each axis.
-        horizontal_flip: Whether half of the images are mirrored.
 
     Returns:
         The drawn values, float64 `(batch,)` each.

@@ -71,9 +71,7 @@ def make_fit_key(
 def make_seeds_key(settings: Settings, parts: Sequence[SplitImages]) -> Key:
     """Returns what the trainings from further seeds depend on, which are made by this package alone.
 
-    Args:
-        settings: The settings.
-        parts: The training, validation and test images.
+    The parts are the training, validation and test images.
     """
     return {
         "settings": settings.model_dump(include={*TRAINING, "seeds"}),
@@ -177,12 +175,8 @@ class Checkpoint(keras.callbacks.Callback):
         file: str = CHECKPOINT,
     ) -> None:
         super().__init__()
-        self._file = file
-        self._run_dir = run_dir
-        self._network = model
-        self._tail = tail
-        self._history = history
-        self._key = key
+        self._run_dir, self._file, self._key = run_dir, file, key
+        self._network, self._tail, self._history = model, tail, history
 
     def restore(self) -> int:
         """Loads the state of this training that is furthest on, and the history with it.

@@ -40,7 +40,6 @@ from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layer
 
 CompileFrozenLayers = Callable[[keras.Model, str], FrozenRuntime]
 
-
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
 """Of each seed: the last epoch's row of its history, and the accuracy on the test images."""
 
@@ -244,7 +243,7 @@ def repeat_training(
                 validation,
                 num_classes=num_classes,
                 run_dir=run_dir,
-                checkpoint=_name_checkpoint(number),
+                checkpoint=f"training/checkpoint-{number}.npz",
             )
             # On disk: many models of many million weights do not fit into memory together.
             fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
@@ -260,19 +259,8 @@ def repeat_training(
     return pd.DataFrame(rows, columns=SEED_COLUMNS)
 
 
-def _name_checkpoint(number: int) -> str:
-    return f"training/checkpoint-{number}.npz"
-
-
 def add_first_seed(others: pd.DataFrame, *, seed: int, history: pd.DataFrame, test_accuracy: float) -> pd.DataFrame:
-    """Returns the table of all seeds, the run's own first.
-
-    Args:
-        others: From `repeat_training`.
-        seed: The run's own seed.
-        history: Of the run's own training.
-        test_accuracy: Of the run's own model.
-    """
+    """Returns the table of all seeds: the run's own in front of those of `repeat_training`."""
     own = pd.DataFrame([{"seed": seed, **_read_last(history), "test_accuracy": test_accuracy}], columns=SEED_COLUMNS)
     return own if others.empty else pd.concat([own, others], ignore_index=True)
 

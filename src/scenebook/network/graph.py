@@ -56,13 +56,7 @@ def is_graph(operation: Any) -> bool:
 
 
 def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
-    """Goes through a model's operations in order.
-
-    Args:
-        model: Functional or Sequential, built.
-        tensor: What goes in.
-        call: Gets the operation and its arguments, and returns what it puts out.
-    """
+    """Goes through a built model's operations in order, with what `call` returns for each and its arguments."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     return graph._run_through_graph(tensor, call_fn=call)
 

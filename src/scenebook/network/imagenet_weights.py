@@ -75,7 +75,6 @@ def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.
 
 
 def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
-    """Returns how to place the weights by hand, on a machine without internet."""
     file = f"{backbone}.weights.h5"
     code = f"import keras; keras.applications.{backbone}(include_top=False).save_weights('{file}')"
     kept = f" ({file_name})" if file_name else ""

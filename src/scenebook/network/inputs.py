@@ -11,16 +11,10 @@ from scenebook.data.splitting import SplitImages
 
 
 def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function for `Dataset.map` that turns positions into images.
+    """Returns a function for `Dataset.map` that turns positions in a split into images.
 
-    The images stay on disk, memory-mapped; only what a batch needs is read.
-
-    Args:
-        split: The split; the position `i` in `[0, len(split))` is its `i`-th image.
-
-    Returns:
-        A function from an int scalar, or int `(batch,)`, to uint8 `(height, width, 3)` in `[0, 255]`, or `(batch,
-        height, width, 3)`.
+    The images stay on disk, memory-mapped; only what a batch needs is read. The function maps an int scalar, or int
+    `(batch,)`, to uint8 `(height, width, 3)` in `[0, 255]`, or `(batch, height, width, 3)`.
     """
     shape = split.stored.shape[1:]
 

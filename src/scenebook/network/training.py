@@ -35,15 +35,12 @@ def initialize_determinism(seed: int) -> None:
 class HistoryWriter(keras.callbacks.Callback):
     """Writes `training/history.csv` after every epoch, so that an interrupted training leaves what it had.
 
-    Args:
-        run_dir: The run; `None`: nothing is written.
-        file: The table's path in the run.
+    Without a run, `None`, nothing is written.
     """
 
-    def __init__(self, run_dir: RunDirectory | None, file: str = HISTORY) -> None:
+    def __init__(self, run_dir: RunDirectory | None) -> None:
         super().__init__()
         self.run_dir = run_dir
-        self.file = file
         self.rows: list[dict[str, float]] = []
         self._started = 0.0
 
@@ -63,7 +60,7 @@ class HistoryWriter(keras.callbacks.Callback):
     def write(self) -> None:
         """Writes the history so far."""
         if self.run_dir is not None:
-            self.run_dir.write_csv(self.file, self.history)
+            self.run_dir.write_csv(HISTORY, self.history)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -73,10 +70,6 @@ class HistoryWriter(keras.callbacks.Callback):
 
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
     """Raises `DivergedError` as soon as the training loss is not a finite number."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
@@ -91,16 +84,10 @@ class ProgressLines(keras.callbacks.Callback):
     """Prints a line an epoch, and one every few seconds in between, to the error stream.
 
     The error stream is the log: a report never shows it, so that times do not change the report.
-
-    Args:
-        seconds: The longest silence.
     """
 
-    def __init__(self, seconds: float = 5.0) -> None:
-        super().__init__()
-        self._seconds = seconds
-        self._epoch = 0
-        self._started = self._last = 0.0
+    seconds = 5.0
+    """The longest silence."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
@@ -108,7 +95,7 @@ class ProgressLines(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.perf_counter()
-        if now - self._last >= self._seconds:
+        if now - self._last >= self.seconds:
             self._last = now
             self._print(f"step {batch + 1}/{self.params.get('steps')}", logs)
 
@@ -121,12 +108,7 @@ class ProgressLines(keras.callbacks.Callback):
 
 
 class PredictionProgress(keras.callbacks.Callback):
-    """Prints now and then, to the error stream, how many images `predict` has done.
-
-    Args:
-        what: What is predicted.
-        total: How many images there are.
-    """
+    """Prints now and then, to the error stream, how many of all images `predict` has done."""
 
     def __init__(self, what: str, total: int) -> None:
         super().__init__()
@@ -191,7 +173,7 @@ def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, cl
         class_names: The classes.
 
     Returns:
-        Columns path, label, predicted, confidence, and `p_<class>` for each class, to 9 significant digits.
+        Columns path, label, predicted, confidence, and `p_<class>` for each class.
     """
     chosen = probs.argmax(axis=1)
     table = {

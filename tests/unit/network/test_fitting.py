@@ -24,7 +24,7 @@ from scenebook.network.augmentation import build_augmentation, make_view_seed
 from scenebook.network.backbones import preprocessing
 from scenebook.network.feature_stream import FeatureStream, make_keys, open_base_cache, regroup
 from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.tensorflow_runtime import TensorFlowRuntime
+from scenebook.network.frozen.running import TensorFlowRuntime
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 

@@ -20,7 +20,7 @@ from scenebook.core.progress import print_progress
 from scenebook.core.provenance import training_versions
 from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.shard import Shard
-from scenebook.network.feature_cache.space import SUFFIX, Space, mark_used
+from scenebook.network.feature_cache.space import SUFFIX, make_room, mark_used
 
 Compute = Callable[[np.ndarray], Sequence[np.ndarray]]
 
@@ -86,7 +86,7 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         self.stopped = "" if gigabytes > 0 else "feature_cache_gb is 0"
         self._folder, self._shapes, self._key, self._views = folder / key, list(shapes), key, views
         self._reads = gigabytes > 0
-        self._space = Space(folder, int(gigabytes * 1e9))
+        self._all, self._limit = folder, int(gigabytes * 1e9)
         self._shards: dict[str, Shard] = {}
         self._mutex = threading.RLock()
 
@@ -132,9 +132,9 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
 
     def trim(self) -> None:
         """Deletes what is too much since the limit was lowered, or the disk has become full."""
-        if self._reads and self._space.folder.is_dir():
+        if self._reads and self._all.is_dir():
             with contextlib.suppress(OSError), self._locked():
-                self._space.make_room(0, keep=())
+                make_room(self._all, self._limit, 0)
 
     def close(self) -> None:
         """Lets go of the files, and tells the log what the feature cache was good for."""
@@ -182,7 +182,7 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         shard.refresh()
         # Another process may have written some of them meanwhile.
         new = np.flatnonzero(shard.find(digests) < 0)
-        reason = self._space.make_room(len(new) * shard.record_bytes, self._list_own_files())
+        reason = make_room(self._all, self._limit, len(new) * shard.record_bytes, self._list_own_files())
         if reason:
             self._stop(reason)
         elif len(new):
@@ -205,8 +205,8 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._space.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._space.folder / "lock", thread_local=False):
+        self._all.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._all / "lock", thread_local=False):
             yield
 
     def _note_damage(self, count: int) -> None:

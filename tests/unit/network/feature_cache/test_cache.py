@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
-from scenebook.network.feature_cache.space import Space
+from scenebook.network.feature_cache.space import make_room
 
 SHAPES = [(2, 3, 5), (7,)]
 AUGMENTATION = {"rotation_range": 20.0, "horizontal_flip": True, "augmentation_seed": 0}
@@ -336,7 +336,6 @@ def test_space_counts_only_rows_and_survives_strangers(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     (tmp_path / "abc").mkdir()
     (tmp_path / "abc" / "note.txt").write_text("mine")
-    space = Space(tmp_path, 100)
-    assert space.make_room(100, keep=()) is None
-    assert space.make_room(101, keep=()) == "it has reached its limit of 1e-07 GB (feature_cache_gb)"
+    assert make_room(tmp_path, 100, needed=100) is None
+    assert make_room(tmp_path, 100, needed=101) == "it has reached its limit of 1e-07 GB (feature_cache_gb)"
     assert (tmp_path / "abc" / "note.txt").exists()
