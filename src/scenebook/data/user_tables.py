@@ -30,7 +30,8 @@ class Row(NamedTuple):
 
     def reject(self, expected: str, received: Mapping[str, object] | None = None, *, advice: str = "") -> NoReturn:
         """Raises a `DatasetError` that names the file and the line."""
-        raise_at(self.file, self.line, expected, received=received, advice=advice)
+        where = {"file": str(self.file), "line": self.line}
+        raise DatasetError(expected, received={**where, **(received or {})}, advice=advice)
 
 
 def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
@@ -55,27 +56,18 @@ def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = 
             if header is None:
                 header = _check_header(path, [cell.strip().lower() for cell in cells], required, optional)
             elif len(cells) != len(header):
-                raise_at(
-                    path,
-                    reader.line_num,
+                Row(path, reader.line_num, {}).reject(
                     f"Expected {len(header)} cells in every row, as in the header.",
-                    received={"cells": len(cells)},
+                    {"cells": len(cells)},
                     advice='A text that holds the delimiter or a line break stands in quotes: "a, b".',
                 )
             else:
                 row = dict(zip(header, cells, strict=True))
                 yield Row(path, reader.line_num, {name: row[name] for name in (*required, *optional) if name in row})
     except csv.Error as error:
-        raise_at(path, reader.line_num, "Expected a table of comma-separated values.", advice=f"{error}.")
+        Row(path, reader.line_num, {}).reject("Expected a table of comma-separated values.", advice=f"{error}.")
     if header is None:
         _check_header(path, [], required, optional)
-
-
-def raise_at(
-    path: Path, line: int, expected: str, *, received: Mapping[str, object] | None = None, advice: str = ""
-) -> NoReturn:
-    """Raises a `DatasetError` that names the file and the line."""
-    raise DatasetError(expected, received={"file": str(path), "line": line, **(received or {})}, advice=advice)
 
 
 def has_escapes(text: str) -> bool:
@@ -121,14 +113,12 @@ class ClassMap:
     """What a class map says.
 
     Attributes:
-        file: Where it was read from; `None` for the map that changes nothing.
         classes: The class of each name; `None` leaves it out. The name `*` stands for all that are not named.
-        lines: The line of each name.
+        rows: The row of each name.
     """
 
-    file: Path | None = None
     classes: dict[str, str | None] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path | str | None) -> ClassMap:
@@ -141,17 +131,15 @@ class ClassMap:
         """
         if file is None:
             return cls()
-        file = Path(file)
+        rows: dict[str, Row] = {}
         classes: dict[str, str | None] = {}
-        lines: dict[str, int] = {}
-        for line, name, label in _read_class_map(file):
-            if name in classes:
-                raise_at(file, line, "Expected each name once.", received={"name": name, "first on line": lines[name]})
+        for row, name, label in _read_class_map(Path(file)):
+            if name in rows:
+                row.reject("Expected each name once.", {"name": name, "first on line": rows[name].line})
             if name == THE_REST and label is not None:
-                expected = f"Expected null for {THE_REST}: what is not named is left out."
-                raise_at(file, line, expected, received={"class": label})
-            classes[name], lines[name] = label, line
-        return cls(file, classes, lines)
+                row.reject(f"Expected null for {THE_REST}: what is not named is left out.", {"class": label})
+            rows[name], classes[name] = row, label
+        return cls(classes, rows)
 
     def class_of(self, name: str) -> str | None:
         """Returns the class that a folder's name stands for, or `None` where it is left out."""
@@ -159,33 +147,30 @@ class ClassMap:
 
     def check(self, names: Collection[str]) -> None:
         """Raises `DatasetError` where the map names what is not among `names`."""
-        for name in self.classes:
+        for name, row in self.rows.items():
             if name != THE_REST and name not in names:
                 near = difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.5)
                 known = ", ".join(sorted(names)[:10])
-                assert self.file is not None
-                raise_at(
-                    self.file,
-                    self.lines[name],
+                row.reject(
                     "Expected the class map to name folders, or labels, of the data set.",
-                    received={"name": name},
+                    {"name": name},
                     advice=f"Did you mean {' or '.join(near)}?" if near else f"There are: {known}.",
                 )
 
 
-def _read_class_map(file: Path) -> Iterator[tuple[int, str, str | None]]:
+def _read_class_map(file: Path) -> Iterator[tuple[Row, str, str | None]]:
     """Yields the entries as they are written: `007` and `no` are names of folders, no numbers or truth values."""
     if file.suffix.lower() == ".csv":
         for row in read_rows(file, required=("folder", "class")):
-            yield row.line, row.cells["folder"], row.cells["class"].strip() or None
+            yield row, row.cells["folder"], row.cells["class"].strip() or None
         return
     tree = read_yaml(file, "class map", DatasetError, as_text=True)
     if not isinstance(tree.content, dict):
         raise DatasetError("Expected a class map of `folder: class` lines.", received={"class_map": str(file)})
     for name, label in tree.content.items():
-        line = tree.find_line((name,))
+        row = Row(file, tree.find_line((name,)), {})
         if not isinstance(name, str) or not isinstance(label, str | None):
-            raise_at(file, line, "Expected a class map of `folder: class` lines.")
+            row.reject("Expected a class map of `folder: class` lines.")
         if label is not None and not label.strip():
-            raise_at(file, line, "Expected a class's name, or null to leave the folder out.")
-        yield line, name, label
+            row.reject("Expected a class's name, or null to leave the folder out.")
+        yield row, name, label
