@@ -40,52 +40,67 @@ class Limits:
     pause: float = 0.5
 
 
+@dataclass(frozen=True)
+class KaggleFacts:
+    """What a data set of Kaggle must look like.
+
+    Attributes:
+        name: What it is called in a sentence, in the plural.
+        handle: `owner/name/versions/number`. Stored credentials are sent along; none are needed.
+        images: How many images are in each folder.
+        max_bytes: The most bytes that its archive and its files have together.
+    """
+
+    name: str
+    handle: str
+    images: dict[str, int]
+    max_bytes: int
+
+
 class _CutError(Exception):
     """The client ended before the download was complete; another try may go on."""
 
 
-def download_dataset(handle: str, cache: Path, *, what: str, max_bytes: int, limits: Limits) -> Path:
-    """Downloads a public data set with Kaggle's client, or goes on with it, and returns its unpacked folder.
-
-    Args:
-        handle: `owner/name/versions/number`. Stored credentials are sent along; none are needed.
-        cache: The client's cache. What came before a cut stays in it.
-        what: What is downloaded, for people to read.
-        max_bytes: The most that the archive and what is in it may have together.
-        limits: When to give up.
-
-    Raises:
-        DownloadError: Kaggle could not be reached, refused, or went on cutting or damaging the archive.
-    """
-    download = _Download(handle, cache, what, max_bytes, limits, furthest=measure_folder(cache))
-    again = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(_CutError),
-        stop=lambda state: download.fruitless >= limits.tries,
-        wait=tenacity.wait_exponential(limits.pause, max=10),
-        reraise=True,
-    )
-    try:
-        return again(download.attempt)
-    except _CutError as error:
-        raise DownloadError(what, str(error), kept=measure_folder(cache)) from error
-
-
 @dataclass
-class _Download:
-    """One download in as many attempts as it takes. `fruitless` counts the last ones in a row that got no further."""
+class KaggleDownload:
+    """A download with Kaggle's client, in as many attempts as it takes.
 
-    handle: str
+    Attributes:
+        facts: What is downloaded.
+        cache: The client's cache. What came before a cut stays in it.
+        limits: When to give up.
+        fruitless: How many of the last attempts in a row got no further.
+        furthest: The most bytes that were in the cache.
+    """
+
+    facts: KaggleFacts
     cache: Path
-    what: str
-    max_bytes: int
     limits: Limits
     fruitless: int = 0
     furthest: int = 0
 
-    def attempt(self) -> Path:
+    def run(self) -> Path:
+        """Downloads the data set, or goes on with it, and returns its unpacked folder.
+
+        Raises:
+            DownloadError: Kaggle could not be reached, refused, or went on cutting or damaging the archive.
+        """
+        self.furthest = measure_folder(self.cache)
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_CutError),
+            stop=lambda state: self.fruitless >= self.limits.tries,
+            wait=tenacity.wait_exponential(self.limits.pause, max=10),
+            reraise=True,
+        )
+        try:
+            return again(self._attempt)
+        except _CutError as error:
+            raise DownloadError(self.facts.name, str(error), kept=measure_folder(self.cache)) from error
+
+    def _attempt(self) -> Path:
         self.fruitless += 1
         with subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, self.handle],  # -P: not what lies in the working folder
+            [sys.executable, "-P", "-m", __name__, self.facts.handle],  # -P: not what lies in the working folder
             stdin=subprocess.PIPE,  # closed when this process ends, however that happens
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -106,11 +121,11 @@ class _Download:
             return Path(answer["folder"])
         if answer["again"]:
             raise _CutError(answer["reason"])
-        raise DownloadError(self.what, answer["reason"], status=answer["status"])
+        raise DownloadError(self.facts.name, answer["reason"], status=answer["status"])
 
     def _watch(self, client: subprocess.Popen[str]) -> None:
         """Waits for the client, and reports what has come, for as long as more comes."""
-        report = BytesProgress(self.what, self.furthest)
+        report = BytesProgress(self.facts.name, self.furthest)
         changed = time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):
@@ -119,9 +134,9 @@ class _Download:
             if size > self.furthest:
                 self.fruitless, self.furthest, changed = 0, size, time.monotonic()
                 report(size)
-            if size > self.max_bytes:
-                reason = f"it is larger than the {self.max_bytes:,} bytes that were expected at most"
-                raise DownloadError(self.what, reason)
+            if size > self.facts.max_bytes:
+                reason = f"it is larger than the {self.facts.max_bytes:,} bytes that were expected at most"
+                raise DownloadError(self.facts.name, reason)
             if client.returncode is not None:
                 return
             if time.monotonic() - changed > self.limits.silence:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from scenebook.core.cache import cache_dir, locked
@@ -19,28 +18,11 @@ from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.core.yaml_files import read_yaml
 from scenebook.data.files import IMAGE_SUFFIXES
 from scenebook.data.images import check_source
-from scenebook.data.kaggle import Limits, download_dataset
+from scenebook.data.kaggle import KaggleDownload, KaggleFacts, Limits
 from scenebook.data.scenes.drawing import write_scenes
 
 FACTS = Path(__file__).with_name("intel.yaml")
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class KaggleFacts:
-    """What a data set of Kaggle must look like.
-
-    Attributes:
-        name: What it is called in a sentence, in the plural.
-        handle: `owner/name/versions/number`.
-        images: How many images are in each folder.
-        max_bytes: The most bytes that its archive and its files have together.
-    """
-
-    name: str
-    handle: str
-    images: dict[str, int]
-    max_bytes: int
 
 
 def prepare_dataset(
@@ -121,7 +103,7 @@ def _make_folder(folder: Path, facts: KaggleFacts, limits: Limits) -> Path:
     beside = folder.with_name(f".{folder.name}-downloading")
     print_progress(f"{facts.name}: asking Kaggle")
     try:
-        unpacked = download_dataset(facts.handle, beside, what=facts.name, max_bytes=facts.max_bytes, limits=limits)
+        unpacked = KaggleDownload(facts, beside, limits).run()
         check_counts(unpacked, facts, "")
     except (DatasetError, DownloadError) as error:
         if not getattr(error, "kept", 0):  # it would be as wrong the next time

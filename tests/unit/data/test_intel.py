@@ -20,8 +20,8 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.data import sources
 from scenebook.data.finding import find_images
-from scenebook.data.kaggle import Limits
-from scenebook.data.sources import KaggleFacts, download_intel, load_facts, prepare_dataset
+from scenebook.data.kaggle import KaggleFacts, Limits
+from scenebook.data.sources import download_intel, load_facts, prepare_dataset
 from tests.conftest import write_image
 from tests.loopback import ASKED_OF_KAGGLE, Loopback, serve
 
