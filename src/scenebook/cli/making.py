@@ -154,16 +154,16 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
 
 
 def _render(run_dir: RunDirectory, console: Console) -> None:
-    from scenebook.rendering.report import render_report
+    from scenebook.rendering.report import StageNotebook, render_report
 
     started = time.monotonic()
     build_dir = default_build_dir() / run_dir.name
-    stages: list[tuple[str, Path | None, str, str]] = []
+    stages = []
     for outcome in stored_outcomes(run_dir):
         path = run_dir.path(f"notebooks/{outcome.notebook}")
         # Of a stage that did not end now, an older copy may lie there.
         shown = outcome.status in (StageStatus.DONE, StageStatus.FAILED, StageStatus.STALE) and path.is_file()
-        stages.append((outcome.name, path if shown else None, outcome.status, outcome.note))
+        stages.append(StageNotebook(outcome.name, path if shown else None, outcome.status, outcome.note))
     key, settings = make_report_key(run_dir), load_settings(run_dir)
     rendered = render_report(
         run_dir.root,

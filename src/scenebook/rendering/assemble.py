@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
@@ -41,11 +42,11 @@ SECTION_ORDER = ("introduction", "methodology", "results", "conclusion", "reposi
 ABSTRACT = "abstract"
 ADDED_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
 """Cells that papermill added: they do not count when a reader looks for cell 7."""
+_LABEL = re.compile(r"\{#(sec:.*)\}")
 OMITTED_TAGS = ADDED_TAGS | {"parameters", "notebook-only"}
 
 
-@dataclass(frozen=True)
-class SourceNotebook:
+class SourceNotebook(NamedTuple):
     """An executed notebook.
 
     Args:
@@ -59,20 +60,6 @@ class SourceNotebook:
     content: NotebookNode
     folder: Path | None = None
     earlier: EarlierRun | None = None
-
-
-@dataclass
-class _Part:
-    """One notebook, cell by cell: Markdown still to be read, and blocks."""
-
-    name: str
-    folder: Path | None
-    items: list[Fragment | Block] = field(default_factory=list)
-    attachments: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-
-    def fragments(self) -> Iterable[Fragment]:
-        found = (item if isinstance(item, Fragment) else fragment_of(item) for item in self.items)
-        return filter(None, found)
 
 
 def assemble(
@@ -95,18 +82,22 @@ def assemble(
     """
     stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
     report = Report(front, stale=stale)
-    parts = [_read_cells(notebook) for notebook in notebooks]
-    fragments = [fragment for part in parts for fragment in part.fragments()]
+    attachments: dict[Origin, Mapping[str, Any]] = {}
+    parts = [(notebook, _read_cells(notebook, attachments)) for notebook in notebooks]
+    pieces = [
+        (fragment, notebook.folder)
+        for notebook, items in parts
+        for item in items
+        if (fragment := item if isinstance(item, Fragment) else fragment_of(item)) is not None
+    ]
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
-    for fragment in markdown.read([*fragments, given]):
+    for fragment in markdown.read([*(fragment for fragment, _ in pieces), given]):
         report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
-    for part in parts:
-        for fragment in part.fragments():
-            attachments = part.attachments.get(fragment.origin.cell, {})
-            report.warnings += resolve_images(fragment, attachments, part.folder, run_dir)
+    for fragment, folder in pieces:
+        report.warnings += resolve_images(fragment, attachments.get(fragment.origin, {}), folder, run_dir)
     collector = _Collector(report)
-    for part in parts:
-        collector.add(part)
+    for notebook, items in parts:
+        collector.add(notebook.name, items)
     report.sections = collector.in_order()
     if abstract is not None:
         report.abstract = [Prose(given, [(one.text, one.source or one.field) for one in abstract.used])]
@@ -125,8 +116,9 @@ def title_of(notebook: NotebookNode) -> str:
     return ""
 
 
-def _read_cells(notebook: SourceNotebook) -> _Part:
-    part = _Part(notebook.name, notebook.folder)
+def _read_cells(notebook: SourceNotebook, attachments: dict[Origin, Mapping[str, Any]]) -> list[Fragment | Block]:
+    """Returns Markdown still to be read, and blocks, cell by cell. Fills in the attachments of Markdown cells."""
+    items: list[Fragment | Block] = []
     number = 0
     for cell in notebook.content.cells:
         tags = frozenset(cell.metadata.get("tags", ()))
@@ -135,17 +127,17 @@ def _read_cells(notebook: SourceNotebook) -> _Part:
             continue
         origin = Origin(notebook.name, number)
         if cell.cell_type == "markdown":
-            part.items.append(Fragment(clean_text(cell.source), origin))
-            part.attachments[number] = cell.get("attachments", {})
+            items.append(Fragment(clean_text(cell.source), origin))
+            attachments[origin] = cell.get("attachments", {})
         elif cell.cell_type == "code":
             outputs = read_outputs(cell.outputs, origin)
-            part.items += outputs
+            items += outputs
             if cell.source.strip() and "hide-input" not in tags:
-                part.items.append(Code(origin, clean_text(cell.source).strip("\n")))
+                items.append(Code(origin, clean_text(cell.source).strip("\n")))
             if any(isinstance(block, Output) and block.failed for block in outputs):
                 # What follows was written for results that do not exist.
                 break
-    return part
+    return items
 
 
 class _Collector:
@@ -156,13 +148,13 @@ class _Collector:
         self._sections: dict[str, Section] = {}
         self._ranks: dict[str, tuple[float, int]] = {}
 
-    def add(self, part: _Part) -> None:
+    def add(self, notebook: str, items: Iterable[Fragment | Block]) -> None:
         """Adds one notebook. What stands before its first section goes to the top of that section's blocks."""
         waiting: list[Block] = []
         section: Section | None = None
         in_abstract = False
         heading: Heading | None = None
-        for block in _blocks_of(part):
+        for block in _blocks_of(items):
             if isinstance(block, Heading) and block.level == 1:
                 in_abstract = block.plain.casefold() == ABSTRACT
                 section = None if in_abstract else self._open(block, after=section)
@@ -178,10 +170,10 @@ class _Collector:
             else:
                 section.blocks.append(block)
             heading = block if isinstance(block, Heading) else heading
-            _name_after(block, heading, part.name)
+            _name_after(block, heading, notebook)
         if waiting:
-            title = Fragment(part.name, Origin(part.name, 0), inline=True, tree=[string(part.name)])
-            self._open(Heading(1, title, part.name), after=None).blocks += waiting
+            title = Fragment(notebook, Origin(notebook, 0), inline=True, tree=[string(notebook)])
+            self._open(Heading(1, title, notebook), after=None).blocks += waiting
 
     def _open(self, heading: Heading, after: Section | None) -> Section:
         key = heading.plain.casefold()
@@ -212,37 +204,21 @@ class _Collector:
         return sections
 
 
-def _blocks_of(part: _Part) -> Iterable[Block]:
-    for item in part.items:
-        if isinstance(item, Fragment):
-            yield from _split_at_headings(item)
+def _blocks_of(items: Iterable[Fragment | Block]) -> Iterator[Block]:
+    """Splits Markdown cells into headings and what stands between them. A notebook's own title stays out."""
+    for item in items:
+        if not isinstance(item, Fragment):
+            if isinstance(item, Prose):
+                # Headings are what Markdown cells say: those of an output would be numbered by Typst alone.
+                item.body.tree = map_lists(item.body.tree, _demote_headings)
+            yield item
             continue
-        if isinstance(item, Prose):
-            # Headings are what Markdown cells say: those of an output would be numbered by Typst alone.
-            item.body.tree = map_lists(item.body.tree, _demote_headings)
-        yield item
-
-
-def _split_at_headings(fragment: Fragment) -> Iterable[Block]:
-    """Splits a Markdown cell into headings and what stands between them. The notebook's own title stays out."""
-    waiting: list[Node] = []
-    for node in fragment.tree:
-        if node["t"] != "Header":
-            waiting.append(node)
-            continue
-        if waiting:
-            yield _prose(fragment, waiting)
-            waiting = []
-        heading = _heading(fragment, node)
-        if heading.level > 0 and heading.plain:
-            yield heading
-    if waiting:
-        yield _prose(fragment, waiting)
-
-
-def _prose(fragment: Fragment, tree: list[Node]) -> Prose:
-    tree = map_lists(tree, _demote_headings)
-    return Prose(Fragment(fragment.source, fragment.origin, tree=tree))
+        for is_heading, nodes in itertools.groupby(item.tree, lambda node: bool(node["t"] == "Header")):
+            if is_heading:
+                headings = (_heading(item, node) for node in nodes)
+                yield from (heading for heading in headings if heading.level > 0 and heading.plain)
+            else:
+                yield Prose(Fragment(item.source, item.origin, tree=map_lists(list(nodes), _demote_headings)))
 
 
 def _demote_headings(nodes: list[Node]) -> list[Node]:
@@ -256,10 +232,11 @@ def _heading(fragment: Fragment, node: Node) -> Heading:
     level, _, inlines = node["c"]
     inlines = list(inlines)
     label = ""
-    if inlines and inlines[-1]["t"] == "Str" and inlines[-1]["c"].startswith("{#sec:") and inlines[-1]["c"][-1] == "}":
-        label = inlines.pop()["c"][2:-1]
+    if inlines and (match := _LABEL.fullmatch(str(inlines[-1].get("c")))):
+        label = match[1]
+        del inlines[-1]
         while inlines and inlines[-1]["t"] == "Space":
-            inlines.pop()
+            del inlines[-1]
     title = Fragment(fragment.source, fragment.origin, inline=True, tree=inlines)
     return Heading(level - 1, title, plain_text(inlines), label)
 
@@ -272,6 +249,5 @@ def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
     if not block.caption.tree:
         block.caption.tree = tree
     if isinstance(block, Figure) and not block.alt:
-        alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
-        block.alt = alt
-        block.images = [dataclasses.replace(image, alt=alt) for image in block.images]
+        block.alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
+        block.images = [dataclasses.replace(image, alt=block.alt) for image in block.images]

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +36,14 @@ _MATHS_OR_COMMAND = re.compile(
     r"|(?P<escaped>\\[^A-Za-z\n])"
     r"|(?P<dollar>\$)"
 )
-_LETTERS = (
-    "u v H t c d b k r i j l o L O aa AA ae AE oe OE ss dh DH dj DJ th TH ng NG S P LaTeX TeX ldots dots copyright"
-)
-_STYLES = "emph textbf textit textsl textsc textrm textsuperscript textsubscript"
-_SIGNS = (
+_TYPING = (
+    "u v H t c d b k r i j l o L O aa AA ae AE oe OE ss dh DH dj DJ th TH ng NG S P LaTeX TeX ldots dots copyright "
+    "emph textbf textit textsl textsc textrm textsuperscript textsubscript "
     "textendash textemdash textquoteleft textquoteright textquotedblleft textquotedblright textbackslash textbar "
     "textasciitilde textasciicircum textdollar textunderscore textless textgreater"
 )
-_TYPING = frozenset(f"{_LETTERS} {_STYLES} {_SIGNS}".split())
-"""Commands of accents, letters and styles. Any other is shown as it was typed: none may do anything."""
+_KEPT = frozenset(_TYPING.split())
+"""Commands of letters, styles and signs. Any other is shown as it was typed: none may do anything."""
 _WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 
@@ -56,13 +53,7 @@ Entry = dict[str, Node]
 
 @dataclass(frozen=True)
 class Bibliography:
-    """The entries of a file.
-
-    Args:
-        name: The file's name, for messages.
-        entries: By key.
-        lines: Of each key the lines, counted from 1, on which an entry of it begins.
-    """
+    """The entries of a file by key, and of each key the lines, counted from 1, on which an entry of it begins."""
 
     name: str
     entries: dict[str, Entry]
@@ -93,30 +84,34 @@ class Bibliography:
 def read_bibliography(path: Path, cited: Collection[str] = ()) -> Bibliography:
     """Reads a `.bib` file, BibTeX or BibLaTeX. Titles keep the case in which they are written.
 
-    Args:
-        path: The file.
-        cited: The keys that are needed. Of a large file, a whole library say, no other entries are read.
+    Of a large file, a whole library say, only the entries are read that are `cited`.
 
     Raises:
         ReportError: It is not there, too large, no text or broken; with the file, and the line where that is known.
     """
-    source = _Source(path.name, _read_text(path))
+    text = _read_text(path)
+    breaks = [found.start() for found in re.finditer("\n", text)]
+    starts = [(bisect.bisect(breaks, found.start(1)) + 1, found[1]) for found in _START.finditer(text)]
     try:
-        answer = pandoc.run_pandoc(tame(source.select(cited)), "biblatex", "json")
+        answer = pandoc.run_pandoc(tame(_select(text, cited)), "biblatex", "json")
     except pandoc.PandocError as error:
-        raise source.explain(str(error)) from None
+        raise _explain(str(error), path.name, starts) from None
     references = json.loads(answer)["meta"].get("references", {"c": []})["c"]
     entries: dict[str, Entry] = {}
     for reference in references:
         entry = _with_safe_addresses(reference["c"])
         entries.setdefault(text_of(entry["id"]), entry)
-    return Bibliography(path.name, entries, source.lines)
+    lines: dict[str, list[int]] = {}
+    for line, key in starts:
+        lines.setdefault(key, []).append(line)
+    return Bibliography(path.name, entries, lines)
 
 
 def _read_text(path: Path) -> str:
     try:
-        content = path.read_bytes() if path.stat().st_size <= LARGEST else None
-        text = content.decode("utf-8-sig") if content is not None else None
+        if path.stat().st_size > LARGEST:
+            raise ReportError(f"Expected a bibliography of at most {LARGEST:,} bytes.", received={"file": path.name})
+        return clean_text(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problem = error.strerror or "cannot be read"
         raise ReportError("Expected a bibliography.", received={"path": str(path), "problem": problem}) from None
@@ -125,62 +120,43 @@ def _read_text(path: Path) -> str:
             "Expected the bibliography to be UTF-8.",
             received={"file": path.name, "line": error.object[: error.start].count(b"\n") + 1},
         ) from None
-    if text is None:
-        raise ReportError(f"Expected a bibliography of at most {LARGEST:,} bytes.", received={"file": path.name})
-    return clean_text(text)
 
 
-@dataclass(frozen=True)
-class _Source:
-    name: str
-    text: str
+def _select(text: str, cited: Collection[str]) -> str:
+    """Returns a file's text; of a long one only what the cited entries need, each on its own line as before."""
+    if len(text) <= READ_WHOLE:
+        return text
+    places = [0, *(found.start() for found in _ANY_START.finditer(text)), len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(places)]
+    found = [_START.match(piece) for piece in pieces]
+    keyed = [(piece, match[1] if match else "") for piece, match in zip(pieces, found, strict=True)]
+    needed: set[str] = set()
+    waiting = set(cited)
+    while waiting:
+        needed |= waiting
+        parents = [listed for piece, key in keyed if key in waiting for listed in _PARENTS.findall(piece)]
+        waiting = {key for listed in parents for key in re.split(r"[\s,]+", listed)} - needed
+    return "".join(piece if not key or key in needed else "\n" * piece.count("\n") for piece, key in keyed)
 
-    @cached_property
-    def starts(self) -> list[tuple[int, str]]:
-        """Line and key of each entry, from the first to the last."""
-        breaks = [found.start() for found in re.finditer("\n", self.text)]
-        return [(bisect.bisect(breaks, found.start(1)) + 1, found[1]) for found in _START.finditer(self.text)]
 
-    def select(self, cited: Collection[str]) -> str:
-        """Returns the text; of a long one only what the cited entries need, each on its own line as before."""
-        if len(self.text) <= READ_WHOLE:
-            return self.text
-        places = [0, *(found.start() for found in _ANY_START.finditer(self.text)), len(self.text)]
-        pieces = [self.text[start:end] for start, end in itertools.pairwise(places)]
-        found = [_START.match(piece) for piece in pieces]
-        keys = [match[1] if match else "" for match in found]
-        needed: set[str] = set()
-        waiting = set(cited)
-        while waiting:
-            needed |= waiting
-            parents = [_PARENTS.findall(piece) for piece, key in zip(pieces, keys, strict=True) if key in waiting]
-            waiting = {key for names in parents for listed in names for key in re.split(r"[\s,]+", listed)} - needed
-        kept = zip(pieces, keys, strict=True)
-        return "".join(piece if not key or key in needed else "\n" * piece.count("\n") for piece, key in kept)
+def _explain(problem: str, name: str, starts: list[tuple[int, str]]) -> ReportError:
+    """Turns pandoc's message into an error that names the entry: the last one that begins before the place.
 
-    @cached_property
-    def lines(self) -> dict[str, list[int]]:
-        lines: dict[str, list[int]] = {}
-        for line, key in self.starts:
-            lines.setdefault(key, []).append(line)
-        return lines
-
-    def explain(self, problem: str) -> ReportError:
-        """Turns pandoc's message into an error that names the entry: the last one that begins before the place."""
-        found = _PLACE.search(problem)
-        received: dict[str, Any] = {"file": self.name}
-        if found:
-            line = int(found[1])
-            before = [start for start in self.starts if start[0] < line] or self.starts[:1]
-            received |= {"key": before[-1][1], "begins on line": before[-1][0]} if before else {}
-            received |= {"line": line, "problem": " ".join(found[2].split("\n")[0].split())}
-        else:
-            received["problem"] = " ".join(problem.split())[:200]
-        return ReportError(
-            "Expected the bibliography to be BibTeX.",
-            received=received,
-            advice="Look for a brace, a quotation mark or a comma that is missing there or in the entry before.",
-        )
+    `starts` are the line and the key of each entry.
+    """
+    received: dict[str, Any] = {"file": name}
+    if found := _PLACE.search(problem):
+        line = int(found[1])
+        before = [start for start in starts if start[0] < line] or starts[:1]
+        received |= {"key": before[-1][1], "begins on line": before[-1][0]} if before else {}
+        received |= {"line": line, "problem": " ".join(found[2].split("\n")[0].split())}
+    else:
+        received["problem"] = " ".join(problem.split())[:200]
+    return ReportError(
+        "Expected the bibliography to be BibTeX.",
+        received=received,
+        advice="Look for a brace, a quotation mark or a comma that is missing there or in the entry before.",
+    )
 
 
 def tame(source: str) -> str:
@@ -198,7 +174,7 @@ def _tame_one(found: re.Match[str]) -> str:
         return r"\$"
     if found["url"] is not None:
         return found["url"]
-    if found["name"] is None or found["name"] in _TYPING:
+    if found["name"] is None or found["name"] in _KEPT:
         return found[0]
     arguments = found["arguments"].replace("{", r"\{").replace("}", r"\}")
     return rf"\textbackslash{{}}{found['name']}{_MATHS_OR_COMMAND.sub(_tame_one, arguments)}"

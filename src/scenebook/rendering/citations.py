@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from scenebook.core.errors import ReportError
@@ -23,11 +22,7 @@ _STYLED = frozenset({"Emph", "Strong", "Strikeout", "Superscript", "Subscript", 
 
 
 def load_bibliography(report: Report, more: Sequence[str] = ()) -> Bibliography | None:
-    """Reads the file that the front matter names.
-
-    Args:
-        report: Its citations are looked up.
-        more: Keys of further works that are cited.
+    """Reads the file that the front matter names, with the works that a report cites, and those of the keys `more`.
 
     Raises:
         ReportError: It cannot be read.
@@ -48,12 +43,7 @@ def check_citations(report: Report, bibliography: Bibliography | None) -> None:
 
 
 def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any]) -> None:
-    """Makes sure that a work is in the bibliography, and can be listed.
-
-    Args:
-        key: The work's.
-        bibliography: The one that the front matter names, if any.
-        where: Where it is cited, for the message.
+    """Makes sure that a work is in the bibliography, and can be listed; `where` tells the message where it is cited.
 
     Raises:
         ReportError: It is not.
@@ -129,7 +119,8 @@ def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: 
     }
     blocks = [{"t": "Para", "c": [_as_cite(node)]} for node in citations]
     document = {"pandoc-api-version": pandoc.API_VERSION, "meta": meta, "blocks": blocks}
-    options = ["--citeproc", f"--csl={_style_file(style)}"]
+    style_file = project_root() / "report" / "template" / "citations" / f"{style}.csl"
+    options = ["--citeproc", f"--csl={style_file}"]
     try:
         answer: list[Node] = json.loads(pandoc.run_pandoc(json.dumps(document), "json", "json", options))["blocks"]
     except pandoc.PandocError as error:
@@ -139,26 +130,19 @@ def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: 
     return answer
 
 
-def _style_file(style: str) -> Path:
-    return project_root() / "report" / "template" / "citations" / f"{style}.csl"
-
-
 def _as_cite(node: Node) -> Node:
     citations = []
     for item in node["c"]["items"]:
-        suffix: list[Node] = [string(",")]
-        for word in item["locator"].split():
-            suffix += [SPACE, string(word)]
-        citations.append(
-            {
-                "citationId": item["key"],
-                "citationPrefix": [],
-                "citationSuffix": suffix if item["locator"] else [],
-                "citationMode": {"t": "NormalCitation"},
-                "citationNoteNum": 0,
-                "citationHash": 0,
-            }
-        )
+        words = [part for word in item["locator"].split() for part in (SPACE, string(word))]
+        citation = {
+            "citationId": item["key"],
+            "citationPrefix": [],
+            "citationSuffix": [string(","), *words] if words else [],
+            "citationMode": {"t": "NormalCitation"},
+            "citationNoteNum": 0,
+            "citationHash": 0,
+        }
+        citations.append(citation)
     return {"t": "Cite", "c": [citations, []]}
 
 
@@ -167,38 +151,31 @@ def _work(entry: Node, addresses: set[str], origin: Origin) -> Work:
     key = identifier.removeprefix(_CITEPROC_ANCHOR[1:])
     inlines = [node for block in blocks for node in block["c"]]
     number = ""
-    if inlines and _is_margin(inlines[0]):
+    if inlines and inlines[0]["t"] == "Span" and "csl-left-margin" in inlines[0]["c"][0][1]:
         number = plain_text(inlines.pop(0)["c"][1])
     return Work(key, ANCHOR + key, number, Fragment("", origin, inline=True, tree=simplify(inlines, addresses)))
-
-
-def _is_margin(node: Node) -> bool:
-    return bool(node["t"] == "Span" and "csl-left-margin" in node["c"][0][1])
 
 
 def simplify(nodes: list[Node], addresses: set[str]) -> list[Node]:
     """Keeps text, styles, maths, and links to the web and to entries; of anything else its text."""
     done: list[Node] = []
     for node in nodes:
-        kind, content = node["t"], node.get("c")
-        if kind == "Str":
-            done.append(node)
-        elif kind in {"Space", "SoftBreak", "LineBreak"}:
+        kind, content = node["t"], node.get("c", "")
+        if kind in {"Space", "SoftBreak", "LineBreak"}:
             done.append(SPACE)
         elif kind in _STYLED:
-            done.append({"t": kind, "c": simplify(node["c"], addresses)})
+            done.append({"t": kind, "c": simplify(content, addresses)})
         elif kind == "Span":
-            done += simplify(node["c"][1], addresses)
+            done += simplify(content[1], addresses)
         elif kind == "Quoted":
-            signs = "“”" if node["c"][0]["t"] == "DoubleQuote" else "‘’"
-            done += [string(signs[0]), *simplify(node["c"][1], addresses), string(signs[1])]
+            before, after = "“”" if content[0]["t"] == "DoubleQuote" else "‘’"
+            done += [string(before), *simplify(content[1], addresses), string(after)]
         elif kind == "Math":
-            tex = node["c"][1]
-            done.append({"t": "Equation", "c": {"tex": tex, "display": False, "label": "", "numbered": False}})
+            done.append({"t": "Equation", "c": {"tex": content[1], "display": False, "label": "", "numbered": False}})
         elif kind == "Link":
             done += _link(node, addresses)
         else:
-            last = content[-1] if isinstance(content, list) and content else ""
+            last = content[-1] if isinstance(content, list) and content else content
             done.append(string(last if isinstance(last, str) else ""))
     return done
 

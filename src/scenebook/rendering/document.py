@@ -46,7 +46,7 @@ class EarlierRun(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Returns what stands at its blocks."""
+        """What stands at its blocks."""
         return f"Earlier run of stage {self.stage}"
 
 
@@ -95,7 +95,6 @@ class Heading:
 
     @property
     def origin(self) -> Origin:
-        """The cell that it stands in."""
         return self.title.origin
 
     @property
@@ -114,7 +113,6 @@ class Prose:
 
     @property
     def origin(self) -> Origin:
-        """The cell that it stands in."""
         return self.body.origin
 
 
@@ -137,15 +135,10 @@ class Figure:
 
     def groups(self, most: int | None = None) -> list[tuple[str, list[tuple[int, ReportImage]]]]:
         """Returns the grid's rows of at most `most` images: a heading or nothing, and the images, numbered from 1."""
-        numbered = list(enumerate(self.images, start=1))[:most]
-        if not self.rows:
-            return [("", numbered)]
-        groups = []
-        for heading, count in self.rows:
-            if numbered:
-                groups.append((heading, numbered[:count]))
-            numbered = numbered[count:]
-        return groups
+        numbered = iter(list(enumerate(self.images, start=1))[:most])
+        rows = self.rows or (("", len(self.images)),)
+        groups = [(heading, list(itertools.islice(numbered, count))) for heading, count in rows]
+        return [(heading, images) for heading, images in groups if images]
 
 
 @dataclass
@@ -254,7 +247,7 @@ class Report:
     @property
     def long_tables(self) -> list[Table]:
         """The tables of the sections whose rows the PDF moves behind the text."""
-        blocks = [block for section in self.sections for block in section.blocks]
+        blocks = itertools.chain.from_iterable(section.blocks for section in self.sections)
         return [block for block in blocks if isinstance(block, Table) and block.is_long]
 
     def blocks(self) -> Iterator[Block]:
@@ -275,11 +268,8 @@ class Report:
 
         A heading is of no run, since what follows it may be of another: a mark stands anew below each.
         """
-
-        def run_of(block: Block) -> EarlierRun | None:
-            return None if isinstance(block, Heading) else self.earlier_run(block)
-
-        yield from ((run, list(group)) for run, group in itertools.groupby(blocks, run_of))
+        runs = itertools.groupby(blocks, lambda block: None if isinstance(block, Heading) else self.earlier_run(block))
+        yield from ((run, list(group)) for run, group in runs)
 
     def fragments(self) -> Iterator[Fragment]:
         """Yields every piece of Markdown in reading order."""

@@ -20,7 +20,7 @@ from scenebook.rendering.citations import load_bibliography, resolve_citations
 from scenebook.rendering.document import Fragment, Report, ReportImage
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.numbering import Target, number_report, text_without_target
-from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, map_lists, raw, string
+from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, map_lists, plain_text, raw, string
 from scenebook.rendering.provenance import read_provenance
 
 Formula = tuple[str, bool]
@@ -119,9 +119,7 @@ def formula_of(node: Node) -> Formula:
 class FragmentWriter:
     """Writes fragments: turns the nodes of ours in them into nodes that pandoc writes, and calls it.
 
-    Args:
-        targets: Label to what it names.
-        equations: As `convert_equations` returns them.
+    `targets` maps labels to what they name, `equations` are as `convert_equations` returns them.
     """
 
     targets: dict[str, Target]
@@ -170,13 +168,10 @@ class FragmentWriter:
 
     def write(self, fragments: Sequence[Fragment]) -> list[str]:
         """Returns what fragments are in the target's language, with one call of pandoc."""
-        trees = [map_lists(fragment.tree, self.change) for fragment in fragments]
-        pieces = [
-            ([{"t": "Plain", "c": tree}] if fragment.inline else tree, fragment)
-            for fragment, tree in zip(fragments, trees, strict=True)
-        ]
-        return pandoc.in_batches(
-            pieces,
-            lambda batch, seconds: pandoc.write_trees([tree for tree, _ in batch], self.target, self.options, seconds),
-            lambda piece: self.write_text(pandoc.plain_text(piece[1].tree)),
-        )
+
+        def convert(batch: Sequence[Fragment], seconds: float) -> list[str]:
+            changed = [(fragment, map_lists(fragment.tree, self.change)) for fragment in batch]
+            trees = [[{"t": "Plain", "c": tree}] if fragment.inline else tree for fragment, tree in changed]
+            return pandoc.write_trees(trees, self.target, self.options, seconds)
+
+        return pandoc.in_batches(fragments, convert, lambda fragment: self.write_text(plain_text(fragment.tree)))

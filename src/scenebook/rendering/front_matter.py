@@ -15,6 +15,8 @@ from scenebook.core.sentences import Filled, Sourced, clean_text, fill, has_fiel
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
 
+KEY = "abstract"
+CollectFacts = Callable[[RunDirectory], Sourced]
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 
 
@@ -98,21 +100,14 @@ def line_of(path: Path, key: str, text: str = "") -> int:
     return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
 
 
-KEY = "abstract"
-
-
-CollectFacts = Callable[[RunDirectory], Sourced]
-
-
 def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: CollectFacts) -> Filled:
     """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
 
     Args:
         front: Its abstract is given.
         run_dir: A run of which every stage is done.
-        collect_facts: Returns what the abstract can tell of a run besides scores and settings. Only called where the
-            abstract has fields.
         path: The front-matter file, for messages.
+        collect_facts: What the abstract can tell besides scores and settings; only called where it has fields.
 
     Raises:
         ReportError: A field names nothing that is known, or cannot be formatted so; with file, key and line.
@@ -121,10 +116,8 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: 
     text = front.abstract or ""
     run = RunDirectory(run_dir)
     try:
-        if not has_fields(text):
-            return fill(text, ())
-        scores, recipe = run.read_json(METRICS), run.read_json(RECIPE)
-        return fill(text, (collect_facts(run), scores, recipe))
+        is_plain = not has_fields(text)
+        return fill(text, () if is_plain else (collect_facts(run), run.read_json(METRICS), run.read_json(RECIPE)))
     except ReportError:
         raise
     except InputError as error:

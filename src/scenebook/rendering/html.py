@@ -23,12 +23,10 @@ from scenebook.rendering.numbering import TITLE, Target
 
 _SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
 _LONG_WORD = re.compile(r"\S{25,}")
-_MATHS_TAGS = {
+_TAGS = {
     "math", "semantics", "annotation", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
     "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable",
     "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose", "merror",
-}  # fmt: skip
-_TAGS = _MATHS_TAGS | {
     "p", "br", "hr", "em", "strong", "sub", "sup", "del", "u", "code", "pre", "blockquote", "ul", "ol", "li", "a",
     "img", "span", "table", "thead", "tbody", "tr", "th", "td", "aside",
 }  # fmt: skip

@@ -57,23 +57,17 @@ def read(fragments: Sequence[Fragment]) -> list[Fragment]:
         for (fragment, source), tree in zip(group, trees, strict=True):
             if not tree and source.strip():
                 failed.append(fragment)
-                tree = as_plain_text(fragment.source)
+                paragraphs = re.split(r"\n\s*\n", clean_text(fragment.source).strip())
+                tree = [_as_typed(paragraph) for paragraph in paragraphs]
             tree = map_lists(tree, _make_harmless)
             fragment.tree = inlines_of(tree) if fragment.inline else tree
     return failed
 
 
-def as_plain_text(text: str) -> list[Node]:
-    """Returns the tree of paragraphs that show `text` as it is."""
-    paragraphs = re.split(r"\n\s*\n", clean_text(text).strip())
-    return [{"t": "Para", "c": _lines(paragraph)} for paragraph in paragraphs]
-
-
-def _lines(text: str) -> list[Node]:
-    line: list[Node] = []
-    for part in text.strip("\n").split("\n"):
-        line += [LINE_BREAK, string(part)] if line else [string(part)]
-    return line
+def _as_typed(text: str) -> Node:
+    """Returns a paragraph that shows text as it is."""
+    parts = text.strip("\n").split("\n")
+    return {"t": "Para", "c": [node for part in parts for node in (LINE_BREAK, string(part))][1:]}
 
 
 def prepare(source: str) -> str:
@@ -94,21 +88,17 @@ def prepare(source: str) -> str:
 
 def _split_fences(source: str) -> list[tuple[str, bool]]:
     """Splits source into runs of lines inside and outside fenced code."""
-    runs: list[tuple[list[str], bool]] = [([], False)]
+    lines: list[tuple[str, bool]] = []
     fence = ""
     for line in source.splitlines(keepends=True):
         match = _FENCE.match(line)
-        if not fence and match:
-            fence = match[1]
-            runs.append(([line], True))
-        elif fence:
-            runs[-1][0].append(line)
-            if match and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-                runs.append(([], False))
-        else:
-            runs[-1][0].append(line)
-    return [("".join(lines), is_code) for lines, is_code in runs]
+        lines.append((line, bool(fence or match)))
+        if not fence:
+            fence = match[1] if match else ""
+        elif match and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+    runs = itertools.groupby(lines, lambda pair: pair[1])
+    return [("".join(line for line, _ in run), is_code) for is_code, run in runs]
 
 
 def _prepare_reference(match: re.Match[str]) -> str:
@@ -141,7 +131,7 @@ def _change(node: Node) -> list[Node]:
         return _link(node)
     if kind == "RawBlock":
         text = node["c"][1].strip("\n")
-        return [] if _is_comment(text) else [{"t": "Para", "c": _lines(_MARKED.sub(r"[\1]", text))}]
+        return [] if _is_comment(text) else [_as_typed(_MARKED.sub(r"[\1]", text))]
     return [node]
 
 
@@ -192,14 +182,11 @@ def _references(written: str) -> list[Node]:
         if is_label:
             nodes.append({"t": "Reference", "c": {"labels": [item[1] for item in group]}})
         else:
-            cited = [{"key": item[1], "locator": _read_locator(item[2] or "")} for item in group]
+            # Who knows BibTeX writes a range of pages as there.
+            locators = ((item[1], without_marks(item[2] or "").replace("--", "–")) for item in group)
+            cited = [{"key": key, "locator": " ".join(locator.split())} for key, locator in locators]
             nodes.append({"t": "Citation", "c": {"items": cited, "shown": []}})
     return nodes
-
-
-def _read_locator(written: str) -> str:
-    # Who knows BibTeX writes a range of pages as there.
-    return " ".join(without_marks(written).replace("--", "–").split())
 
 
 def _pair_tags(nodes: list[Node]) -> list[Node]:
@@ -230,11 +217,8 @@ def _find_closing(nodes: list[Node], start: int, opening: str) -> int | None:
     if not match or match[1] or match[3] or match[2].lower() not in _HARMLESS:
         return None
     wanted = f"</{match[2].lower()}>"
-    for position in range(start, len(nodes)):
-        node = nodes[position]
-        if node["t"] == "RawInline" and node["c"][1].lower() == wanted:
-            return position
-    return None
+    raw = (place for place in range(start, len(nodes)) if nodes[place]["t"] == "RawInline")
+    return next((place for place in raw if nodes[place]["c"][1].lower() == wanted), None)
 
 
 def _is_comment(text: str) -> bool:
@@ -244,13 +228,9 @@ def _is_comment(text: str) -> bool:
 def resolve_images(
     fragment: Fragment, attachments: Mapping[str, Data], folder: Path | None, run_dir: Path | None
 ) -> list[str]:
-    """Puts the images that a fragment names into its tree: attachments of its cell, and files of the run.
+    """Puts the images that a fragment names into its tree: attachments of its cell, by name, and files of the run.
 
-    Args:
-        fragment: Its tree has been read.
-        attachments: Of the cell, by name.
-        folder: The notebook's, which relative addresses start from.
-        run_dir: No file outside of it is read.
+    Relative addresses start from the notebook's `folder`; no file outside of `run_dir` is read.
 
     Returns:
         A warning for each image that is only named instead.

@@ -12,7 +12,7 @@ from typing import Any
 from scenebook.core.errors import ReportError
 from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
 from scenebook.rendering.document import Figure, Fragment, Heading, Origin, Prose, Report, Table
-from scenebook.rendering.pandoc import Node, each_node, string
+from scenebook.rendering.pandoc import each_node, string
 
 _ROMAN = (
     (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"),
@@ -221,7 +221,7 @@ def _mark_list(parts: list[Any], titles: Sequence[str]) -> list[Any]:
                 begin, title = len(done), _title_of_value(piece, titles)
             elif piece == VALUE_ENDS:
                 if begin is not None and done[begin:] and title is not None:
-                    done[begin:] = [_value_span(done[begin:], title)]
+                    done[begin:] = [{"t": "Span", "c": [["", ["value"], [["title", title]]], done[begin:]]}]
                 begin = None
             elif text := without_marks(piece):
                 done.append(string(text))
@@ -232,10 +232,6 @@ def _title_of_value(mark: str, titles: Sequence[str]) -> str | None:
     """Returns the title of the value that a mark begins; `None` where somebody typed the mark."""
     digits = "".join(str(NUMBER_DIGITS.index(sign)) for sign in mark[1:])
     return titles[int(digits)] if digits and int(digits) < len(titles) else None
-
-
-def _value_span(nodes: list[Node], title: str) -> Node:
-    return {"t": "Span", "c": [["", ["value"], [["title", title]]], nodes]}
 
 
 def tabulate_sources(report: Report) -> Table | None:
@@ -249,10 +245,11 @@ def tabulate_sources(report: Report) -> Table | None:
         earlier = EARLIER * bool(report.earlier_run(prose))
         for text, source in prose.sources:
             if any(character.isdigit() for character in text):
-                score, bound = _split_bound(source)
+                bound = _BOUND.search(source)
+                score = _BOUND.sub("", source, count=1)
                 texts, bounds, places = rows.setdefault((score, earlier), ({}, {}, {}))
                 texts[text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1].rstrip() + "…"] = None
-                bounds |= {bound: None} if bound else {}
+                bounds |= {bound[1]: None} if bound else {}
                 places[place] = None
     if not rows:
         return None
@@ -273,12 +270,6 @@ def tabulate_sources(report: Report) -> Table | None:
         ],
         wide=True,
     )
-
-
-def _split_bound(source: str) -> tuple[str, str]:
-    """Splits `metrics.json: accuracy.low` into the score and the bound; what is no bound has none."""
-    match = _BOUND.search(source)
-    return (source[: match.start()] + source[match.end() :], match[1]) if match else (source, "")
 
 
 def _sentences(report: Report) -> Iterator[tuple[str, Prose]]:

@@ -24,6 +24,12 @@ _PRIVATE_PLANE = 0xF0000
 DEEPEST = 120
 """Containers within containers in a tree. A page of prose has under 20."""
 
+Node = dict[str, Any]
+"""A node of pandoc's document tree, as pandoc writes it to JSON."""
+SPACE: Node = {"t": "Space"}
+LINE_BREAK: Node = {"t": "LineBreak"}
+NO_ATTRIBUTES: list[Any] = ["", [], []]
+TreeChange = Callable[[list[Node]], list[Node]]
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
@@ -65,10 +71,8 @@ def in_batches(
 ) -> list[Result]:
     """Converts all pieces in one call; halves the batch where that fails, until the guilty piece stands alone.
 
-    Args:
-        pieces: What to convert.
-        convert: Takes pieces and a time limit; raises `PandocError` when it cannot.
-        give_up: What becomes of a piece that cannot be converted even alone.
+    `convert` takes pieces and a time limit in seconds, and raises `PandocError` when it cannot; `give_up` returns what
+    becomes of a piece that cannot be converted even alone.
     """
     if not pieces:
         return []
@@ -94,8 +98,14 @@ def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     text = f"\n\n{mark}\n\n".join(sources)
     aside, back = _stand_ins(text)
     answer = run_pandoc(text.translate(aside), READER, "json", seconds=seconds).translate(back)
+    try:
+        blocks: list[Node] = json.loads(answer)["blocks"]
+    except RecursionError:
+        raise PandocError("too deeply nested") from None
+    if depth_of(blocks) > DEEPEST:
+        raise PandocError("too deeply nested")
     trees: list[list[Node]] = [[]]
-    for node in _blocks(answer):
+    for node in blocks:
         if node["t"] == "Para" and node["c"] == [{"t": "Str", "c": mark}]:
             trees.append([])
         else:
@@ -115,27 +125,14 @@ def _stand_ins(text: str) -> tuple[dict[int, int], dict[int, int]]:
         return {}, {}
     # Signs of that plane itself are put aside as well: they would be taken for stand-ins.
     signs = {sign for sign in text if sign == "\ufeff" or ord(sign) >= _PRIVATE_PLANE or _composes(sign)}
-    changing = sorted(ord(sign) for sign in signs)
-    aside = {code: _PRIVATE_PLANE + number for number, code in enumerate(changing)}
+    aside = {ord(sign): _PRIVATE_PLANE + number for number, sign in enumerate(sorted(signs))}
     return aside, {stand_in: code for code, stand_in in aside.items()}
 
 
 def _composes(sign: str) -> bool:
-    """True for what NFC changes, moves or joins to the sign before it."""
-    is_vowel_or_tail_of_hangul = "\u1160" <= sign <= "\u11ff"
-    return (
-        unicodedata.category(sign)[0] == "M" or is_vowel_or_tail_of_hangul or not unicodedata.is_normalized("NFC", sign)
-    )
-
-
-def _blocks(answer: str) -> list[Node]:
-    try:
-        blocks: list[Node] = json.loads(answer)["blocks"]
-    except RecursionError:
-        raise PandocError("too deeply nested") from None
-    if depth_of(blocks) > DEEPEST:
-        raise PandocError("too deeply nested")
-    return blocks
+    """True for what NFC changes, moves or joins to the sign before it: also for vowels and finals of Hangul."""
+    is_mark = unicodedata.category(sign)[0] == "M" or "\u1160" <= sign <= "\u11ff"
+    return is_mark or not unicodedata.is_normalized("NFC", sign)
 
 
 def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str], seconds: float) -> list[str]:
@@ -159,35 +156,16 @@ def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str]
 
 def depth_of(tree: Any) -> int:
     """Returns how deep lists and nodes are nested, without recursion."""
-    deepest, waiting = 0, [(tree, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(item, dict):
-            waiting.extend((value, depth + 1) for value in item.values() if isinstance(value, (dict, list)))
-        elif isinstance(item, list):
-            waiting.extend((value, depth + 1) for value in item if isinstance(value, (dict, list)))
-    return deepest
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        inner = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
+        level = [part for part in inner if isinstance(part, (dict, list))]
+    return depth
 
 
 def _digest(parts: Sequence[str]) -> str:
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
-
-
-Node = dict[str, Any]
-"""A node of pandoc's document tree, as pandoc writes it to JSON."""
-
-
-TreeChange = Callable[[list[Node]], list[Node]]
-
-
-SPACE: Node = {"t": "Space"}
-
-
-LINE_BREAK: Node = {"t": "LineBreak"}
-
-
-NO_ATTRIBUTES: list[Any] = ["", [], []]
 
 
 def string(text: str) -> Node:

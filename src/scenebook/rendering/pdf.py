@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jinja2
 import typst
@@ -46,7 +46,6 @@ class ScenebookPDFExporter(ReportExporter):
     export_from_notebook = "scenebook PDF"
     output_mimetype = "application/pdf"
     template_extension = ".typ.j2"
-
     source_only = Bool(False, help="Return the Typst source instead of the PDF.").tag(config=True)
 
     @default("file_extension")
@@ -56,10 +55,6 @@ class ScenebookPDFExporter(ReportExporter):
     @default("template_name")
     def _typst_template(self) -> str:
         return "typst"
-
-    @default("template_extension")
-    def _template_extension_default(self) -> str:
-        return ".typ.j2"
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()
@@ -77,13 +72,13 @@ class ScenebookPDFExporter(ReportExporter):
     def from_report(self, report: Report, targets: dict[str, Target]) -> str | bytes:
         """Renders a numbered report as a PDF. PDF/UA-1 where that is possible; otherwise a warning says why not."""
         equations = write_typst(report, targets)
+        source = self._source(report)
         if self.source_only:
-            return self._source(report, frozenset())
+            return source
         with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
             root = Path(folder)
             write_images(report, root)
             shutil.copyfile(template_folder() / "typst" / "scenebook.typ", root / "scenebook.typ")
-            source = self._source(report, frozenset())
             if boxes := unknown_glyphs(source):
                 named = ", ".join(f"{character} (U+{ord(character):04X})" for character in boxes[:10])
                 report.warnings.append(f"PDF: no font has a glyph for {named}; a box stands there.")
@@ -100,13 +95,9 @@ class ScenebookPDFExporter(ReportExporter):
                     advice="Every text and image of the report was checked alone: please report this.",
                 ) from error
 
-    def _source(self, report: Report, missing: frozenset[str]) -> str:
-        resources: dict[str, Any] = {
-            "missing": missing,
-            "longest_appendix": LONGEST_APPENDIX,
-            "most_images": MAX_GRID_IMAGES,
-        }
-        return self.template.render(report=report, resources=resources)
+    def _source(self, report: Report, missing: frozenset[str] = frozenset()) -> str:
+        limits = {"longest_appendix": LONGEST_APPENDIX, "most_images": MAX_GRID_IMAGES}
+        return self.template.render(report=report, resources={"missing": missing, **limits})
 
     def _compile_tagged(self, source: str, root: Path, report: Report) -> bytes:
         """Compiles as PDF/UA-1, or else plainly, with a warning that names what stands in the way."""
@@ -117,7 +108,7 @@ class ScenebookPDFExporter(ReportExporter):
                 raise
             content = _compile(source, root, None)
             reason = error.message.removeprefix(f"{UNTAGGABLE}: ")
-        culprits = name_culprits(report, lambda part: _is_taggable(self._source(part, frozenset()), root))
+        culprits = name_culprits(report, lambda part: _is_taggable(self._source(part), root))
         where = f", because of {'; '.join(culprits)}" if culprits else ""
         report.warnings.append(f"The PDF is not tagged as PDF/UA-1{where}: {reason}.")
         return content
@@ -192,8 +183,7 @@ def _find_room_below(root: Path) -> int:
     def find_end(room: int) -> list[dict[str, int]]:
         try:
             answer = _compiler(root / "main.typ", room).query("<end-of-text>", field="value")
-        except RuntimeError:
-            # What is wrong, compiling says.
+        except RuntimeError:  # compiling says what is wrong
             return []
         return [found for found in json.loads(answer) if found["columns"] == 2]
 
@@ -218,9 +208,7 @@ def _compiles(source: str, root: Path) -> bool:
 def name_culprits(report: Report, is_taggable: Callable[[Report], bool]) -> list[str]:
     """Names the figures, tables and cells that cannot be tagged, each once, in reading order.
 
-    Args:
-        report: Numbered; not taggable as a whole.
-        is_taggable: Says whether a report that is a part of it can be.
+    `is_taggable` says whether a report that is a part of this one can be.
     """
     named: list[str] = []
     for section in report.sections:
@@ -256,9 +244,9 @@ def _part(report: Report, section: Section, blocks: Sequence[Block]) -> Report:
 
 def _name(block: Block) -> str:
     if isinstance(block, Heading):
-        return f"a heading of {block.title.origin}"
+        return f"a heading of {block.origin}"
     if isinstance(block, Figure):
         return f"Fig. {block.number} of {block.origin}"
     if isinstance(block, Table):
         return f"Table {block.number} of {block.origin}"
-    return str(block.body.origin if hasattr(block, "body") else block.origin)
+    return str(block.origin)

@@ -27,6 +27,7 @@ class Provenance:
     Args:
         run: Its name.
         profile: The name of the profile that it started from.
+        settings: Name to value.
         changed: Those that differ from the profile; `None` where the profile is not at hand.
         digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
@@ -47,7 +48,6 @@ class Provenance:
 
     def of_report(self) -> dict[str, str]:
         """Returns what the foot of the page says, name to value."""
-        times = {name: f"{seconds:.0f}" for name, seconds in self.seconds.items()}
         return _known(
             {
                 "run": self.run,
@@ -56,7 +56,7 @@ class Provenance:
                 "code commit": self.commit,
                 "data digest": self.digest,
                 "machine": _listed(self.machine),
-                "seconds a notebook": _listed(times),
+                "seconds a notebook": _listed({name: f"{seconds:.0f}" for name, seconds in self.seconds.items()}),
                 "versions": _listed(self.versions),
                 "settings": _listed(without_folders(self.settings)),
             }
@@ -65,19 +65,19 @@ class Provenance:
     def of_result(self, notebook: str) -> dict[str, str]:
         """Returns what the box at a figure or table says of the notebook that made it, name to value."""
         seconds = self.seconds.get(notebook)
+        changes = f"unknown: the profile {self.profile} is not at hand" if self.profile else ""
+        if self.changed is not None:
+            listed = _listed(without_folders(self.changed), " = ")
+            changes = listed or f"none, all as in the profile {self.profile}"
+        commit, dash, dirty = self.commit.partition("-")
         return _known(
             {
-                "settings changed": self._changes(),
+                "settings changed": changes,
                 "data digest": self.digest[:SHOWN_DIGITS],
-                "code commit": _short_commit(self.commit),
+                "code commit": commit[:SHOWN_DIGITS] + dash + dirty,
                 "time": f"{seconds:.0f} s for the whole notebook" if seconds is not None else "",
             }
         )
-
-    def _changes(self) -> str:
-        if self.changed is not None:
-            return _listed(without_folders(self.changed), " = ") or f"none, all as in the profile {self.profile}"
-        return f"unknown: the profile {self.profile} is not at hand" if self.profile else ""
 
 
 def read_provenance(run_dir: Path) -> Provenance:
@@ -139,8 +139,3 @@ def _known(values: Mapping[str, str]) -> dict[str, str]:
 
 def _listed(values: Mapping[str, Any], sign: str = " ") -> str:
     return ", ".join(f"{name}{sign}{as_typed(value)}" for name, value in values.items())
-
-
-def _short_commit(commit: str) -> str:
-    name, dash, rest = commit.partition("-")
-    return name[:SHOWN_DIGITS] + dash + rest

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,35 +46,24 @@ class StageNotebook(NamedTuple):
     note: str = ""
 
     @property
-    def is_stale(self) -> bool:
-        """True when this stage shows what an earlier run left."""
-        return self.notebook is not None and self.status == STALE
-
-    @property
-    def is_whole(self) -> bool:
-        """True when nothing of this stage is missing, and all of it is of this run."""
-        return self.notebook is not None and self.status not in INCOMPLETE | {STALE}
+    def is_incomplete(self) -> bool:
+        """True when results of this stage are missing, of this run and of any earlier one."""
+        return self.notebook is None or self.status in INCOMPLETE
 
     @property
     def earlier(self) -> EarlierRun | None:
         """The run that its notebook is of, if that is not this one."""
-        note = " ".join(clean_text(self.note).split()).rstrip(".")
-        return EarlierRun(clean_text(self.name), note) if self.is_stale else None
+        if self.notebook is None or self.status != STALE:
+            return None
+        return EarlierRun(clean_text(self.name), " ".join(clean_text(self.note).split()).rstrip("."))
 
 
-@dataclass(frozen=True)
-class RenderedReport:
-    """The files of a report.
-
-    Args:
-        html: The page.
-        pdf: The PDF.
-        warnings: What could not be shown as its author wrote it; sentences.
-    """
+class RenderedReport(NamedTuple):
+    """The files of a report, and sentences on what could not be shown as its author wrote it."""
 
     html: Path
     pdf: Path
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
 def check_before_run(
@@ -91,7 +80,10 @@ def check_before_run(
         ReportError: The front matter or the bibliography cannot be read, or a work that is cited is not in it.
     """
     front = load_front_matter(front_matter_path)
-    written = [_without_outputs(_read(path)) for path in notebooks]
+    written = [_read(path) for path in notebooks]
+    for cell in itertools.chain.from_iterable(notebook.content.cells for notebook in written):
+        if cell.cell_type == "code":
+            cell.outputs = []
     report = assemble(written, front, abstract=Filled(front.abstract) if front.abstract else None)
     bibliography = load_bibliography(report, [key for key, _ in works])
     check_citations(report, bibliography)
@@ -99,17 +91,10 @@ def check_before_run(
         check_work(key, bibliography, where)
 
 
-def _without_outputs(notebook: SourceNotebook) -> SourceNotebook:
-    for cell in notebook.content.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
-    return notebook
-
-
 def render_report(
     run_dir: Path,
     *,
-    stages: Sequence[StageNotebook | tuple[str, Path | None, str] | tuple[str, Path | None, str, str]],
+    stages: Sequence[StageNotebook],
     build_dir: Path,
     front_matter_path: Path,
     provenance: Provenance | None = None,
@@ -132,20 +117,17 @@ def render_report(
             written then.
     """
     front = load_front_matter(front_matter_path)
-    told = [StageNotebook(*stage) for stage in stages]
-    notebooks = [_read(stage.notebook, stage.earlier) for stage in told if stage.notebook is not None]
-    lacks = [*_tell_missing(told), *_tell_stale(told)]
-    warnings = []
-    abstract = None
-    if front.abstract and lacks and has_fields(front.abstract):
-        warnings.append(
+    notebooks = [_read(stage.notebook, stage.earlier) for stage in stages if stage.notebook is not None]
+    lacks = [*_tell_missing(stages), *_tell_stale(stages)]
+    is_left_out = bool(front.abstract and lacks and has_fields(front.abstract))
+    with_abstract = front.abstract and not is_left_out
+    abstract = fill_abstract(front, run_dir, front_matter_path, collect_facts) if with_abstract else None
+    report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
+    if is_left_out:
+        report.warnings.append(
             "The abstract of the front matter has fields for results that are missing or of an earlier run: "
             "it is left out."
         )
-    elif front.abstract:
-        abstract = fill_abstract(front, run_dir, front_matter_path, collect_facts)
-    report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
-    report.warnings += warnings
     report.banners = [clean_text(banner) for banner in (*lacks, *banners)]
     report.provenance = provenance or read_provenance(run_dir)
     targets = number_report(report)
@@ -172,10 +154,10 @@ def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
 
 def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
     """Returns a sentence on what the report lacks, or nothing when every stage shows something."""
-    lacking = [stage for stage in stages if not stage.is_whole and not stage.is_stale]
+    lacking = [stage for stage in stages if stage.is_incomplete]
     failed = [stage.name for stage in lacking if stage.status == _FAILED]
     stopped = [stage.name for stage in lacking if stage.status in _INTERRUPTED]
-    absent = [stage.name for stage in lacking if stage.status != _FAILED and stage.status not in _INTERRUPTED]
+    absent = [stage.name for stage in lacking if stage.status not in {_FAILED, *_INTERRUPTED}]
     fates = (
         (failed, "failed"),
         (stopped, "was interrupted" if len(stopped) == 1 else "were interrupted"),
@@ -192,17 +174,14 @@ def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:
     runs = [stage.earlier for stage in stages if stage.earlier is not None]
     if not runs:
         return []
-    show = "shows" if len(runs) == 1 else "show"
-    sentence = f"{_stages([run.stage for run in runs])} {show} results of an earlier run, marked as such"
-    if len({run.note for run in runs}) == 1:
-        notes = runs[0].note
-    else:
-        notes = "; ".join(f"{run.stage} {run.note}" for run in runs if run.note)
-    return [f"{sentence[0].upper()}{sentence[1:]}{': ' * bool(notes)}{notes}."]
+    sentence = f"{_stages([run.stage for run in runs], 'Stage')} show{'s' * (len(runs) == 1)} results of an earlier run"
+    has_one_note = len({run.note for run in runs}) == 1
+    notes = runs[0].note if has_one_note else "; ".join(f"{run.stage} {run.note}" for run in runs if run.note)
+    return [f"{sentence}, marked as such{': ' * bool(notes)}{notes}."]
 
 
-def _stages(names: Sequence[str]) -> str:
-    return f"stage{'s' * (len(names) > 1)} {_listed(names)}"
+def _stages(names: Sequence[str], word: str = "stage") -> str:
+    return f"{word}{'s' * (len(names) > 1)} {_listed(names)}"
 
 
 def _listed(parts: Sequence[str], last: str = " and ") -> str:

@@ -34,7 +34,6 @@ from .tagged import Element, read_tagged
 NOTE = "made 2026-11-27 04:00 UTC with learning_rate 0.001, now 0.01"
 LABEL = "Earlier run of stage evaluation"
 LAYOUTS = {"ieee": "", "article": "layout: article\n"}
-Stage = StageNotebook | tuple[str, Path | None, str]
 
 
 def shown(record: dict[str, Any], **data: str) -> nbformat.NotebookNode:
@@ -87,7 +86,7 @@ def results_of(run: str, number: float) -> list[str | nbformat.NotebookNode]:
 
 
 def render_into(
-    folder: Path, stages: Sequence[Stage], *, front: str = "", provenance: Provenance | None = None
+    folder: Path, stages: Sequence[StageNotebook], *, front: str = "", provenance: Provenance | None = None
 ) -> RenderedReport:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "front.yaml").write_text(FRONT + front, encoding="utf-8")
@@ -111,10 +110,10 @@ def write(folder: Path, name: str, *cells: str | nbformat.NotebookNode) -> Path:
 def mixed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RenderedReport:
     """A stale notebook and a whole one behind it, both with results; the abstract is stale, too."""
     folder = tmp_path_factory.mktemp("mixed")
-    stages: list[Stage] = [
-        ("training", None, "failed"),
+    stages: list[StageNotebook] = [
+        StageNotebook("training", None, "failed"),
         StageNotebook("evaluation", write(folder, "03-old", *results_of("past", 0.25)), "stale", NOTE),
-        ("samples", write(folder, "04-new", *results_of("present", 0.75)), "done"),
+        StageNotebook("samples", write(folder, "04-new", *results_of("present", 0.75)), "done"),
         StageNotebook("conclusion", write(folder, "06-old", "## Abstract\n\nShort words."), "stale", NOTE),
     ]
     return render_into(folder, stages, front=LAYOUTS[request.param], provenance=Provenance(commit="0123abcd"))
@@ -291,10 +290,10 @@ def test_the_banner_is_good_english(
 def test_a_stale_stage_is_neither_whole_nor_missing() -> None:
     path = Path("x.ipynb")
     assert StageNotebook("a", path, "stale", "x").earlier == EarlierRun("a", "x")
-    assert not StageNotebook("a", path, "stale").is_whole
+    assert not StageNotebook("a", path, "stale").is_incomplete
     assert StageNotebook("a", None, "stale").earlier is None
     assert StageNotebook("a", path, "done", "x").earlier is None
-    assert StageNotebook(*("a", path, "done")).is_whole
+    assert not StageNotebook("a", path, "done").is_incomplete
 
 
 def test_a_stale_stage_without_a_notebook_did_not_run(tmp_path: Path) -> None:
@@ -322,7 +321,7 @@ def test_a_hostile_note_stays_text_in_both_files(start: int, tmp_path: Path) -> 
 def test_references_to_what_an_earlier_run_does_not_show_break_nothing(tmp_path: Path) -> None:
     old = write(tmp_path, "03-old", "## Results\n\nSee [@fig:gone] and [@he2016].", figure("kept"))
     new = write(tmp_path, "04-new", "## Results\n\nSee [@fig:kept; @fig:planned].")
-    rendered = render_into(tmp_path, [StageNotebook("a", old, "stale", NOTE), ("b", new, "done")])
+    rendered = render_into(tmp_path, [StageNotebook("a", old, "stale", NOTE), StageNotebook("b", new, "done")])
     for text in (page_of(rendered).get_text(), pdf_text(rendered.pdf.read_bytes())):
         text = text.replace("\u00a0", " ")
         assert "See Fig. “gone” and" in text
@@ -333,7 +332,7 @@ def test_references_to_what_an_earlier_run_does_not_show_break_nothing(tmp_path:
 def test_what_moved_to_another_notebook_since_is_named_by_the_new_one(is_first: bool, tmp_path: Path) -> None:
     old = write(tmp_path, "03-old", "## Results", figure("map"), "$$ x \\label{eq:x} $$")
     new = write(tmp_path, "04-new", "## Results\n\nSee [@fig:map] and [@eq:x].", figure("map"), "$$ y \\label{eq:x} $$")
-    stages: list[Stage] = [StageNotebook("a", old, "stale", NOTE), ("b", new, "done")]
+    stages: list[StageNotebook] = [StageNotebook("a", old, "stale", NOTE), StageNotebook("b", new, "done")]
     rendered = render_into(tmp_path, stages if is_first else stages[::-1])
     page = page_of(rendered)
     number, (link, equation) = (2 if is_first else 1), page.select("main section > p > a")

@@ -12,12 +12,12 @@ from scenebook.rendering.report import StageNotebook, check_before_run, render_r
 from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text
 
 
-def render_into(folder: Path, name: str, stages: list[tuple[str, Path | None, str]] | None = None) -> list[str]:
+def render_into(folder: Path, name: str, stages: list[StageNotebook] | None = None) -> list[str]:
     folder.mkdir()
     (folder / "front.yaml").write_text(FRONT, encoding="utf-8")
     rendered = render_report(
         NOTEBOOKS,
-        stages=stages or [(path.stem, path, "done") for path in notebooks_of(name)],
+        stages=stages or [StageNotebook(path.stem, path, "done") for path in notebooks_of(name)],
         build_dir=folder / "build",
         front_matter_path=folder / "front.yaml",
     )
@@ -51,31 +51,31 @@ def test_a_failed_stage_leaves_a_report_that_says_what_is_missing(render: Render
 
 def test_stages_that_did_not_run_are_named_too(tmp_path: Path) -> None:
     whole = notebooks_of("whole-run")
-    stages: list[tuple[str, Path | None, str]] = [
-        ("data", whole[0], "done"), ("training", None, "failed"), ("evaluation", None, "not run"),
-        ("conclusion", None, "not run"),
+    stages = [
+        StageNotebook("data", whole[0], "done"), StageNotebook("training", None, "failed"),
+        StageNotebook("evaluation", None, "not run"), StageNotebook("conclusion", None, "not run"),
     ]  # fmt: skip
     render_into(tmp_path / "x", "", stages)
     page = (tmp_path / "x" / "build" / "report.html").read_text(encoding="utf-8")
     assert "stage training failed, and stages evaluation and conclusion did not run." in page
 
 
-def test_a_stage_is_whole_only_with_a_notebook_and_a_good_status() -> None:
+def test_a_stage_without_a_notebook_or_a_good_status_is_incomplete() -> None:
     path = Path("x.ipynb")
-    assert StageNotebook("a", path, "skipped").is_whole
-    assert not StageNotebook("a", None, "done").is_whole
-    assert not StageNotebook("a", path, "failed").is_whole
+    assert not StageNotebook("a", path, "skipped").is_incomplete
+    assert StageNotebook("a", None, "done").is_incomplete
+    assert StageNotebook("a", path, "failed").is_incomplete
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.ipynb"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ReportError, match=r"Expected an executed notebook.*x\.ipynb"):
-        render_into(tmp_path / "y", "", [("x", path, "done")])
+        render_into(tmp_path / "y", "", [StageNotebook("x", path, "done")])
 
 
 def test_a_report_of_no_notebooks_is_a_title_page_with_its_banner(tmp_path: Path) -> None:
-    render_into(tmp_path / "x", "", [("data", None, "failed")])
+    render_into(tmp_path / "x", "", [StageNotebook("data", None, "failed")])
     assert (tmp_path / "x" / "build" / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
