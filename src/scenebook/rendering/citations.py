@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from scenebook.core.errors import ReportError
@@ -12,7 +12,7 @@ from scenebook.core.run_directory import project_root
 from scenebook.rendering import pandoc
 from scenebook.rendering.bibliography import Bibliography, addresses_of, meta_string, read_bibliography
 from scenebook.rendering.document import Fragment, Origin, Report, Work
-from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, plain_text, string
+from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, plain_text, string
 
 ANCHOR = "ref:"
 """What stands before a work's key in the id of its entry."""
@@ -27,7 +27,7 @@ def load_bibliography(report: Report, more: Sequence[str] = ()) -> Bibliography 
     Raises:
         ReportError: It cannot be read.
     """
-    cited = {key for _, node in _citations(report) for key in keys_of(node)} | set(more)
+    cited = {key for _, node in report.nodes("Citation") for key in keys_of(node)} | set(more)
     return read_bibliography(report.front.bibliography, cited) if report.front.bibliography else None
 
 
@@ -37,7 +37,7 @@ def check_citations(report: Report, bibliography: Bibliography | None) -> None:
     Raises:
         ReportError: One is not; the error names it, the notebook and the cell.
     """
-    for fragment, node in _citations(report):
+    for fragment, node in report.nodes("Citation"):
         for key in keys_of(node):
             check_work(key, bibliography, fragment.origin.received())
 
@@ -76,7 +76,7 @@ def resolve_citations(report: Report, bibliography: Bibliography | None) -> None
     """
     entries = bibliography.entries if bibliography is not None else {}
     known: list[Node] = []
-    for fragment, node in _citations(report):
+    for fragment, node in report.nodes("Citation"):
         unknown = [key for key in keys_of(node) if key not in entries]
         if unknown:
             node["c"]["shown"] = [string(f"[{'; '.join('@' + key for key in keys_of(node))}]")]
@@ -98,14 +98,6 @@ def resolve_citations(report: Report, bibliography: Bibliography | None) -> None
 def keys_of(node: Node) -> list[str]:
     """Returns the keys of the works that a citation names."""
     return [item["key"] for item in node["c"]["items"]]
-
-
-def _citations(report: Report) -> Iterator[tuple[Fragment, Node]]:
-    """Yields the citations in reading order, which is the order of the numbers."""
-    for fragment in report.fragments():
-        for node in each_node(fragment.tree):
-            if node["t"] == "Citation":
-                yield fragment, node
 
 
 def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: str) -> list[Node]:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 from markupsafe import Markup
 
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.pandoc import Node
+from scenebook.rendering.pandoc import Node, each_node
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.records import BarItem
 
@@ -275,3 +275,8 @@ class Report:
         """Yields every piece of Markdown in reading order."""
         yield from filter(None, map(fragment_of, self.blocks()))
         yield from (work.body for work in self.references)
+
+    def nodes(self, kind: str) -> Iterator[tuple[Fragment, Node]]:
+        """Yields the nodes of a kind in reading order, each with its fragment."""
+        for fragment in self.fragments():
+            yield from ((fragment, node) for node in each_node(fragment.tree) if node["t"] == kind)

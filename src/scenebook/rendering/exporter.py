@@ -20,7 +20,7 @@ from scenebook.rendering.citations import load_bibliography, resolve_citations
 from scenebook.rendering.document import Fragment, Report, ReportImage
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.numbering import Target, number_report, text_without_target
-from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, each_node, map_lists, plain_text, raw, string
+from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, map_lists, plain_text, raw, string
 from scenebook.rendering.provenance import read_provenance
 
 Formula = tuple[str, bool]
@@ -85,12 +85,7 @@ def convert_equations(report: Report, target: Literal["html", "typst"]) -> dict[
     Returns:
         The converted equations. Those that pandoc does not understand are left out, with a warning of the report.
     """
-    equations = [
-        (fragment, formula_of(node))
-        for fragment in report.fragments()
-        for node in each_node(fragment.tree)
-        if node["t"] == "Equation"
-    ]
+    equations = [(fragment, formula_of(node)) for fragment, node in report.nodes("Equation")]
     formulas = sorted({formula for _, formula in equations})
     kinds = {True: {"t": "DisplayMath"}, False: {"t": "InlineMath"}}
     trees = [[{"t": "Para", "c": [{"t": "Math", "c": [kinds[display], tex]}]}] for tex, display in formulas]

@@ -19,7 +19,7 @@ from traitlets import default
 from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, ReportExporter, convert_equations, template_folder
-from scenebook.rendering.numbering import TITLE, Target
+from scenebook.rendering.numbering import Target
 
 _SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
 _LONG_WORD = re.compile(r"\S{25,}")
@@ -91,7 +91,6 @@ class ScenebookHTMLExporter(ReportExporter):
             "include_code": include_code,
             "boxed_code": boxed,
             "boxed_cells": {block.origin for block in boxed.values()},
-            "sources_title": TITLE,
         }
         page = self.template.render(report=report, resources=resources)
         return clean_text(page).strip() + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ _ROMAN = (
 )  # fmt: skip
 NO_BREAK = "\u00a0"
 _NAMES = {"fig": "Fig.", "tbl": "Table", "eq": "Eq.", "sec": "Section"}
-TITLE = "Where the numbers come from"
 EARLIER = " (earlier run)"
 """Behind the source of a number in a stale notebook: this run's file of that name may hold another, or not be there."""
 LONGEST_TEXT = 40
@@ -171,9 +169,8 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
     Raises:
         ReportError: One does not; the error names it, the notebook and the cell.
     """
-    for fragment in report.fragments():
-        references = [node["c"]["labels"] for node in each_node(fragment.tree) if node["t"] == "Reference"]
-        for label in itertools.chain.from_iterable(references):
+    for fragment, node in report.nodes("Reference"):
+        for label in node["c"]["labels"]:
             if label not in targets:
                 near = difflib.get_close_matches(label, targets, n=1, cutoff=0.5)
                 raise ReportError(

@@ -19,7 +19,6 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
-from scenebook.rendering.pandoc import each_node
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
     column_widths,
@@ -136,8 +135,7 @@ def _images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
     for block in report.blocks():
         if isinstance(block, Figure):
             yield from ((block.origin, image) for image in block.images)
-    for fragment in report.fragments():
-        yield from ((fragment.origin, node["c"]) for node in each_node(fragment.tree) if node["t"] == "ReportImage")
+    yield from ((fragment.origin, node["c"]) for fragment, node in report.nodes("ReportImage"))
 
 
 def write_images(report: Report, root: Path) -> None:

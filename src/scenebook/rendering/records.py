@@ -9,10 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from scenebook.core.sentences import clean_text
 
 RECORD_MIME = "application/vnd.scenebook+json"
-LABEL_PATTERN = r"[a-z]+:[a-z0-9-]+"
 
 Text = Annotated[str, AfterValidator(clean_text)]
-Label = Annotated[str, Field(pattern=rf"^{LABEL_PATTERN}$")]
+Label = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
 
 
 class _Record(BaseModel):

@@ -12,6 +12,7 @@ import nbformat
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import write_bytes
 from scenebook.core.sentences import Filled, Sourced, clean_text, has_fields
+from scenebook.core.wording import join_names
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.document import EarlierRun
@@ -158,15 +159,13 @@ def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
     failed = [stage.name for stage in lacking if stage.status == _FAILED]
     stopped = [stage.name for stage in lacking if stage.status in _INTERRUPTED]
     absent = [stage.name for stage in lacking if stage.status not in {_FAILED, *_INTERRUPTED}]
-    fates = (
-        (failed, "failed"),
-        (stopped, "was interrupted" if len(stopped) == 1 else "were interrupted"),
-        (absent, "did not run"),
-    )
+    fate_of_stopped = "was interrupted" if len(stopped) == 1 else "were interrupted"
+    fates = ((failed, "failed"), (stopped, fate_of_stopped), (absent, "did not run"))
     parts = [f"{_stages(names)} {fate}" for names, fate in fates if names]
     if not parts:
         return []
-    return [f"This report is incomplete: {_listed(parts, ', and ')}. What would have been shown there is missing."]
+    listed = ", ".join(parts if len(parts) == 1 else [*parts[:-1], f"and {parts[-1]}"])
+    return [f"This report is incomplete: {listed}. What would have been shown there is missing."]
 
 
 def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:
@@ -181,8 +180,4 @@ def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:
 
 
 def _stages(names: Sequence[str], word: str = "stage") -> str:
-    return f"{word}{'s' * (len(names) > 1)} {_listed(names)}"
-
-
-def _listed(parts: Sequence[str], last: str = " and ") -> str:
-    return last.join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return f"{word}{'s' * (len(names) > 1)} {join_names(names)}"
