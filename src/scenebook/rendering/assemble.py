@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -47,13 +46,9 @@ OMITTED_TAGS = ADDED_TAGS | {"parameters", "notebook-only"}
 
 
 class SourceNotebook(NamedTuple):
-    """An executed notebook.
+    """An executed notebook, named without its ending. Markdown names images relative to its folder.
 
-    Args:
-        name: Without its ending.
-        content: What nbformat read.
-        folder: Where it lies; images in Markdown are named relative to it.
-        earlier: The run that left it, if it is not this one.
+    `earlier` is the run that left it, if it is not this one.
     """
 
     name: str
@@ -88,7 +83,7 @@ def assemble(
         (fragment, notebook.folder)
         for notebook, items in parts
         for item in items
-        if (fragment := item if isinstance(item, Fragment) else fragment_of(item)) is not None
+        if (fragment := fragment_of(item)) is not None
     ]
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
     for fragment in markdown.read([*(fragment for fragment, _ in pieces), given]):
@@ -146,7 +141,7 @@ class _Collector:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._sections: dict[str, Section] = {}
-        self._ranks: dict[str, tuple[float, int]] = {}
+        self._ranks: dict[str, tuple[int, int]] = {}
 
     def add(self, notebook: str, items: Iterable[Fragment | Block]) -> None:
         """Adds one notebook. What stands before its first section goes to the top of that section's blocks."""
@@ -182,16 +177,14 @@ class _Collector:
             self._ranks[key] = self._rank(key, after)
         return self._sections[key]
 
-    def _rank(self, key: str, after: Section | None) -> tuple[float, int]:
-        if key == APPENDIX:
-            return math.inf, 0
-        if key in SECTION_ORDER:
-            return float(SECTION_ORDER.index(key)), 0
+    def _rank(self, key: str, after: Section | None) -> tuple[int, int]:
+        if key in (*SECTION_ORDER, APPENDIX):
+            return (*SECTION_ORDER, APPENDIX).index(key), 0
         # Nothing follows the appendix: what stood before it counts.
         before = [name for name in self._ranks if name != APPENDIX]
         if after is not None and not after.heading.opens_appendix:
             before.append(after.heading.plain.casefold())
-        return self._ranks[before[-1]][0] if before else -1.0, len(self._sections)
+        return self._ranks[before[-1]][0] if before else -1, len(self._sections)
 
     def in_order(self) -> list[Section]:
         """Returns the sections as the report shows them, their heading levels without gaps."""
@@ -223,9 +216,8 @@ def _blocks_of(items: Iterable[Fragment | Block]) -> Iterator[Block]:
 
 def _demote_headings(nodes: list[Node]) -> list[Node]:
     """Makes headings within lists and quotations bold lines: they are no parts of the report."""
-    return [
-        {"t": "Para", "c": [{"t": "Strong", "c": node["c"][2]}]} if node["t"] == "Header" else node for node in nodes
-    ]
+    bold = [{"t": "Strong", "c": node["c"][2]} if node["t"] == "Header" else None for node in nodes]
+    return [{"t": "Para", "c": [line]} if line else node for node, line in zip(nodes, bold, strict=True)]
 
 
 def _heading(fragment: Fragment, node: Node) -> Heading:

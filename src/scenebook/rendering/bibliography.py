@@ -7,9 +7,8 @@ import itertools
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scenebook.core.errors import ReportError
 from scenebook.core.sentences import clean_text
@@ -51,34 +50,12 @@ Entry = dict[str, Node]
 """What citeproc knows of a work: the name of a field to a node of pandoc's metadata."""
 
 
-@dataclass(frozen=True)
-class Bibliography:
+class Bibliography(NamedTuple):
     """The entries of a file by key, and of each key the lines, counted from 1, on which an entry of it begins."""
 
     name: str
     entries: dict[str, Entry]
     lines: dict[str, list[int]]
-
-    def check(self, key: str) -> None:
-        """Makes sure that an entry can be cited: it is the only one of its key, has a title, and somebody wrote it.
-
-        Raises:
-            ReportError: There are two, or it lacks something; with file, key and line.
-        """
-        lines = self.lines.get(key, [])
-        received: dict[str, Any] = {"file": self.name, "key": key, "line": lines[0] if lines else "unknown"}
-        if len(lines) > 1:
-            received["again"] = lines[1]
-            raise ReportError("Expected every key of the bibliography once.", received=received)
-        entry = self.entries[key]
-        if "title" not in entry:
-            raise ReportError("Expected a cited entry to have a title.", received=received)
-        if not {"author", "editor", "publisher"} & set(entry):
-            raise ReportError(
-                "Expected a cited entry to have an author.",
-                received=received,
-                advice="An editor or an organization will do; braces keep a name together, as in {{The ACME Group}}.",
-            )
 
 
 def read_bibliography(path: Path, cited: Collection[str] = ()) -> Bibliography:
@@ -223,11 +200,6 @@ def _with_safe_addresses(entry: Entry) -> Entry:
         before = [text_of(kept["note"])] if "note" in kept else []
         kept["note"] = meta_string(", ".join([*before, *notes]))
     return kept
-
-
-def addresses_of(entry: Entry) -> set[str]:
-    """Returns the address of an entry on the web, if it has one."""
-    return {text_of(value) for name, value in entry.items() if name.lower() == "url"}
 
 
 def meta_string(text: str) -> Node:

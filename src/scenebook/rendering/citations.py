@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import project_root
 from scenebook.rendering import pandoc
-from scenebook.rendering.bibliography import Bibliography, addresses_of, meta_string, read_bibliography
+from scenebook.rendering.bibliography import Bibliography, meta_string, read_bibliography, text_of
 from scenebook.rendering.document import Fragment, Origin, Report, Work
 from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, plain_text, string
 
@@ -43,10 +44,15 @@ def check_citations(report: Report, bibliography: Bibliography | None) -> None:
 
 
 def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any]) -> None:
-    """Makes sure that a work is in the bibliography, and can be listed; `where` tells the message where it is cited.
+    """Makes sure that a work can be listed: the bibliography has it once, with a title, and somebody wrote it.
+
+    Args:
+        key: The work's.
+        bibliography: The one that the front matter names, if any.
+        where: Where it is cited, for the message.
 
     Raises:
-        ReportError: It is not.
+        ReportError: It cannot; of an entry that lacks something, with file, key and line.
     """
     received: dict[str, Any] = {"citation": f"[@{key}]", **where}
     if bibliography is None:
@@ -62,7 +68,18 @@ def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any
             received={**received, "bibliography": bibliography.name},
             advice=f"Did you mean [@{near[0]}]?" if near else "Add an entry of this key to it.",
         )
-    bibliography.check(key)
+    entry, lines = bibliography.entries[key], bibliography.lines.get(key, ["unknown"])
+    received = {"file": bibliography.name, "key": key, "line": lines[0]}
+    if len(lines) > 1:
+        raise ReportError("Expected every key of the bibliography once.", received={**received, "again": lines[1]})
+    if "title" not in entry:
+        raise ReportError("Expected a cited entry to have a title.", received=received)
+    if entry.keys().isdisjoint(("author", "editor", "publisher")):
+        raise ReportError(
+            "Expected a cited entry to have an author.",
+            received=received,
+            advice="An editor or an organization will do; braces keep a name together, as in {{The ACME Group}}.",
+        )
 
 
 def resolve_citations(report: Report, bibliography: Bibliography | None) -> None:
@@ -88,7 +105,8 @@ def resolve_citations(report: Report, bibliography: Bibliography | None) -> None
         return
     cited = list(dict.fromkeys(key for node in known for key in keys_of(node)))
     blocks = _run_citeproc(known, [entries[key] for key in cited], report.front.citation_style)
-    addresses = set().union(*(addresses_of(entries[key]) for key in cited))
+    fields = itertools.chain.from_iterable(entries[key].items() for key in cited)
+    addresses = {text_of(value) for name, value in fields if name.lower() == "url"}
     for node, block in zip(known, blocks, strict=False):
         node["c"]["shown"] = simplify(block["c"][0]["c"][1], addresses)
     origin = Origin(bibliography.name if bibliography is not None else "", 0)

@@ -66,8 +66,6 @@ class Fragment:
     """A piece of Markdown: its source, its tree, and what the page and the PDF show of it.
 
     Args:
-        source: Markdown.
-        origin: The cell that it stands in.
         inline: A caption or a heading: one line, no paragraphs.
         tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
             (of works), and `ReportImage`.
@@ -186,13 +184,12 @@ class Output:
 Block = Heading | Prose | Figure | Table | Code | Output
 
 
-def fragment_of(block: Block) -> Fragment | None:
+def fragment_of(block: Block | Fragment) -> Fragment | None:
     """Returns the Markdown of a block; code and what was printed have none."""
-    if isinstance(block, Heading):
-        return block.title
-    if isinstance(block, Prose):
-        return block.body
-    return block.caption if isinstance(block, (Figure, Table)) else None
+    match block:
+        case Heading(title=fragment) | Prose(body=fragment) | Figure(caption=fragment) | Table(caption=fragment):
+            return fragment
+    return block if isinstance(block, Fragment) else None
 
 
 @dataclass
@@ -223,8 +220,6 @@ class Report:
     """A whole report.
 
     Args:
-        front: Title, authors and layout.
-        abstract: Paragraphs under the title.
         sections: In the order in which they are shown.
         references: The works that are cited, in the order of their list; it stands behind the sections.
         sources: Where the numbers in sentences come from; it stands behind everything else.

@@ -42,6 +42,10 @@ class ReportExporter(TemplateExporter):
     # nbconvert declares this trait with a value that cannot be typed.
     extra_template_basedirs = List(Unicode()).tag(config=True, affects_environment=True)
 
+    @default("file_extension")
+    def _our_extension(self) -> str:
+        return "." + self.output_mimetype.rpartition("/")[2]
+
     @default("extra_template_basedirs")
     def _our_templates(self) -> list[str]:
         return [str(template_folder())]

@@ -93,13 +93,6 @@ def load_front_matter(path: Path) -> FrontMatter:
     return read_model(read_yaml(path, "front matter", ReportError), FrontMatter, context=path.parent)
 
 
-def line_of(path: Path, key: str, text: str = "") -> int:
-    """Returns the line, counted from 1, of a key of a front matter; that of `text` where it stands at or below."""
-    line = read_yaml(path, "front matter", ReportError).find_line((key,))
-    below = path.read_text(encoding="utf-8").splitlines()[line - 1 :]
-    return line + next((number for number, shown in enumerate(below) if text and text in shown), 0)
-
-
 def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: CollectFacts) -> Filled:
     """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
 
@@ -116,11 +109,16 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: 
     text = front.abstract or ""
     run = RunDirectory(run_dir)
     try:
-        is_plain = not has_fields(text)
-        return fill(text, () if is_plain else (collect_facts(run), run.read_json(METRICS), run.read_json(RECIPE)))
+        if not has_fields(text):
+            return fill(text, ())
+        scores, recipe = run.read_json(METRICS), run.read_json(RECIPE)
+        return fill(text, (collect_facts(run), scores, recipe))
     except ReportError:
         raise
     except InputError as error:
-        line = line_of(path, KEY, "{" + str(error.received.get("field", "")))
+        line = read_yaml(path, "front matter", ReportError).find_line((KEY,))
+        below = path.read_text(encoding="utf-8").splitlines()[line - 1 :]
+        wanted = "{" + str(error.received.get("field", ""))
+        line += next((number for number, shown in enumerate(below) if wanted in shown), 0)
         received = {"file": path.name, "key": KEY, "line": line, **error.received}
         raise ReportError(error.expected, received=received, advice=error.advice) from None

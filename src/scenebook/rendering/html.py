@@ -62,10 +62,6 @@ class ScenebookHTMLExporter(ReportExporter):
     export_from_notebook = "scenebook HTML"
     output_mimetype = "text/html"
 
-    @default("file_extension")
-    def _html_extension(self) -> str:
-        return ".html"
-
     @default("template_name")
     def _html_template(self) -> str:
         return "html"

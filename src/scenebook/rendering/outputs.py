@@ -17,16 +17,7 @@ from scenebook.core.errors import ReportError
 from scenebook.core.sentences import clean_text
 from scenebook.core.validation import Problem, validate
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
-from scenebook.rendering.records import (
-    RECORD_MIME,
-    AnyRecord,
-    BarItem,
-    FigureRecord,
-    ImagesRecord,
-    SayRecord,
-    SourceRecord,
-    TableRecord,
-)
+from scenebook.rendering.records import RECORD_MIME, AnyRecord, BarItem, FigureRecord, ImagesRecord
 
 Data = Mapping[str, Any]
 
@@ -75,16 +66,13 @@ def read_data(data: Data, origin: Origin) -> Block | None:
 
 def _read_record(data: Data, origin: Origin) -> Block:
     record = read_record(data[RECORD_MIME], origin)
-    if isinstance(record, SayRecord):
-        sources = [
-            (item.text, f"computed in {origin}: {item.source}" if item.computed else item.source)
-            for item in record.sources
-        ]
-        return Prose(Fragment(record.markdown, origin), sources)
-    if isinstance(record, SourceRecord):
+    if record.kind == "say":
+        sources = ((item.text, f"computed in {origin}: " * item.computed + item.source) for item in record.sources)
+        return Prose(Fragment(record.markdown, origin), list(sources))
+    if record.kind == "source":
         return Code(origin, record.code.strip("\n"), name=record.name)
     caption = Fragment(record.caption, origin, inline=True)
-    if isinstance(record, TableRecord):
+    if record.kind == "table":
         width = len(record.header)
         align = [*record.align[:width], *["left"] * (width - len(record.align))]
         rows = [fit_row(row, width) for row in record.rows]
@@ -106,7 +94,7 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
     if not found or len(found) < len(images):
         raise ReportError(
             "Expected the image of a figure beside its record, as SVG, PNG or JPEG.",
-            received={"notebook": origin.notebook, "cell": origin.cell, "label": record.label},
+            received={**origin.received(), "label": record.label},
             advice="Show it with show_figure or show_pictures.",
         )
     return found

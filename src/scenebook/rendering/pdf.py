@@ -47,10 +47,6 @@ class ScenebookPDFExporter(ReportExporter):
     template_extension = ".typ.j2"
     source_only = Bool(False, help="Return the Typst source instead of the PDF.").tag(config=True)
 
-    @default("file_extension")
-    def _pdf_extension(self) -> str:
-        return ".pdf"
-
     @default("template_name")
     def _typst_template(self) -> str:
         return "typst"

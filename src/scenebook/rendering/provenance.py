@@ -25,10 +25,8 @@ class Provenance:
     """What is known of a run. What is not is empty, and is not shown.
 
     Args:
-        run: Its name.
         profile: The name of the profile that it started from.
-        settings: Name to value.
-        changed: Those that differ from the profile; `None` where the profile is not at hand.
+        changed: Settings that differ from the profile; `None` where the profile is not at hand.
         digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
         made: When the run was started.
@@ -81,10 +79,9 @@ class Provenance:
 
 
 def read_provenance(run_dir: Path) -> Provenance:
-    """Reads what a run's folder tells. Files that are missing or unreadable leave their part empty.
+    """Reads what a run's folder tells; for a notebook that is rendered alone, that is whatever folder its own lies in.
 
-    Args:
-        run_dir: A run; for a notebook that is rendered alone, whatever folder its own lies in.
+    Files that are missing or unreadable leave their part empty.
     """
     manifest = _read(run_dir / MANIFEST)
     settings = _read(run_dir / SETTINGS)

@@ -7,6 +7,7 @@ import pytest
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import project_root
 from scenebook.rendering.bibliography import read_bibliography, tame, text_of
+from scenebook.rendering.citations import check_work
 
 from .conftest import NOTEBOOKS
 
@@ -69,7 +70,7 @@ def test_braces_that_nobody_closes_take_no_time() -> None:
 )
 def test_an_entry_that_cannot_be_listed_is_named_with_its_line(key: str, match: str) -> None:
     with pytest.raises(ReportError, match=match):
-        WORKS.check(key)
+        check_work(key, WORKS, {})
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_works_of_the_project_can_all_be_cited() -> None:
     works = read_bibliography(project_root() / "report" / "references.bib")
     for key in works.entries:
-        works.check(key)
+        check_work(key, works, {})
 
 
 def test_of_a_large_file_only_what_is_cited_is_read(tmp_path: Path) -> None:
