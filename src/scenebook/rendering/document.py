@@ -199,11 +199,6 @@ class Section:
     heading: Heading
     blocks: list[Block] = field(default_factory=list)
 
-    @property
-    def headings(self) -> list[Heading]:
-        """The headings of level 2 in it, for the table of contents."""
-        return [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
-
 
 @dataclass
 class Work:

@@ -77,13 +77,11 @@ def prepare(source: str) -> str:
     `\\[@fig:x\\]` that stands for a class of that name; so does a citation, `[@key; @another, p. 3]`. `equation` and
     its like become display maths, as in Jupyter.
     """
-    parts = []
-    for text, is_code in _split_fences(clean_text(source)):
-        if not is_code:
-            text = _MATHS.sub(_prepare_maths, text)
-            text = _REFERENCE.sub(_prepare_reference, text)
-        parts.append(text)
-    return "".join(parts)
+    runs = _split_fences(clean_text(source))
+    return "".join(
+        text if is_code else _REFERENCE.sub(_prepare_reference, _MATHS.sub(_prepare_maths, text))
+        for text, is_code in runs
+    )
 
 
 def _split_fences(source: str) -> list[tuple[str, bool]]:

@@ -143,9 +143,7 @@ def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str]
     """
     name = "boundary" + _digest([json.dumps(tree, sort_keys=True) for tree in trees])
     mark = f"<!-- {name} -->" if target.startswith("html") else f"// {name}"
-    blocks: list[Node] = []
-    for tree in trees:
-        blocks += [*tree, {"t": "RawBlock", "c": [target, mark]}]
+    blocks = [block for tree in trees for block in (*tree, raw_block(target, mark))]
     document = {"pandoc-api-version": API_VERSION, "meta": {}, "blocks": blocks}
     answer = run_pandoc(json.dumps(document), "json", target, options, seconds=seconds)
     pieces = answer.split(mark)

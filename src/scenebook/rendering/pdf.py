@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import jinja2
 import typst
@@ -157,10 +157,7 @@ def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes
     main = root / "main.typ"
     main.write_text(source, encoding="utf-8")
     room = _find_room_below(root) if END_OF_TEXT in source else 0
-    result = _compiler(main, room).compile(format="pdf", pdf_standards=standard, timestamp=0)
-    if not isinstance(result, bytes):
-        raise TypeError(f"expected one PDF, received {type(result).__name__}")
-    return result
+    return cast(bytes, _compiler(main, room).compile(format="pdf", pdf_standards=standard, timestamp=0))
 
 
 def _compiler(main: Path, room: int = 0) -> typst.Compiler:

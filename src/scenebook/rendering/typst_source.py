@@ -143,18 +143,19 @@ class _TypstWriter(FragmentWriter):
     def change(self, nodes: list[Node]) -> list[Node]:
         """Changes one list of nodes: runs of text become one literal each."""
         done: list[Node] = []
-        text = ""
-        for node in nodes:
-            if node["t"] in {"Str", "Space", "SoftBreak"}:
+        text, follows_display = "", False
+        for node in [*nodes, None]:
+            if node is not None and node["t"] in {"Str", "Space", "SoftBreak"}:
                 text += node["c"] if node["t"] == "Str" else " "
-                # A space behind an equation on a line of its own would indent the line that follows.
-                text = text.lstrip() if done and _is_display(done[-1]) else text
                 continue
-            done += _literal(text.rstrip() if _is_display(node) else text)
-            done += [node] if _is_display(node) else self.change_node(node)
+            # A space behind an equation on a line of its own would indent the line that follows.
+            text = text.lstrip() if follows_display else text
+            follows_display = node is not None and node["t"] == "Equation" and bool(node["c"]["display"])
+            text = text.rstrip() if follows_display else text
+            done += [raw("typst", typst_text(text))] if text else []
+            done += self.change_node(node) if node is not None else []
             text = ""
-        done += _literal(text)
-        return [changed for node in done for changed in (self.change_node(node) if _is_display(node) else [node])]
+        return done
 
     def change_node(self, node: Node) -> list[Node]:
         kind = node["t"]
@@ -193,14 +194,6 @@ class _TypstWriter(FragmentWriter):
 
     def write_text(self, text: str) -> str:
         return typst_text(text)
-
-
-def _literal(text: str) -> list[Node]:
-    return [raw("typst", typst_text(text))] if text else []
-
-
-def _is_display(node: Node) -> bool:
-    return bool(node["t"] == "Equation" and node["c"]["display"])
 
 
 @cache

@@ -39,7 +39,8 @@ def test_sections_of_several_notebooks_continue_and_come_in_order() -> None:
     assert [section.heading.plain for section in report.sections] == [
         "Introduction", "Methodology", "Results", "Conclusion", "Repository",
     ]  # fmt: skip
-    assert [heading.plain for heading in report.sections[1].headings] == ["Data", "Measures"]
+    headings = [block for block in report.sections[1].blocks if isinstance(block, Heading) and block.level == 2]
+    assert [heading.plain for heading in headings] == ["Data", "Measures"]
     assert [plain_text(prose.body.tree) for prose in report.abstract] == ["A classifier for 3 classes reaches 88.2%."]
 
 
