@@ -65,7 +65,7 @@ def test_what_is_no_image_is_not_taken_for_one() -> None:
 
 
 def test_a_broken_record_names_notebook_cell_and_field() -> None:
-    with pytest.raises(ReportError, match=r"valid list.*notebook='broken-record', cell=2, field='table\.rows'"):
+    with pytest.raises(ReportError, match=r"valid list.*notebook='broken-record', cell=2, field='rows'"):
         assembled("broken-record.ipynb")
 
 
