@@ -83,7 +83,7 @@ def render(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _list_forced(arguments: argparse.Namespace) -> list[str]:
-    forced = [name for name in (arguments.force or "").replace(",", " ").split() if name]
+    forced: list[str] = (arguments.force or "").replace(",", " ").split()
     check_stages(forced)
     return forced
 

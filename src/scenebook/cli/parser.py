@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import scenebook
 from scenebook.cli import making, using
 from scenebook.cli.loading import environment
 from scenebook.core.stages import STAGES
 
+_SETTINGS = {
+    "--profile NAME|FILE": "settings to start from: sample, paper, or a YAML file; default: those of the run that "
+    "--run names, if it is there; else sample, or paper with --dataset",
+    "--dataset FOLDER": "a folder of class folders, or of train and test folders of them, or a CSV file of "
+    "path,label; also: scenes, intel",
+    "--weights FILE": "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, embedded, random",
+    "--set NAME=VALUE": "change one setting; may be given more than once (`params` lists them)",
+    "--run NAME": "name of the run; default: the profile's name, or the data folder's",
+    "--force STAGES": f"run these although nothing has changed: any of {', '.join(STAGES)}; all",
+}
+_EXECUTION = {
+    "--time-limit SECONDS": "how long a cell of a notebook may take; default: as long as it takes",
+    "--scheduler ADDRESS": "tcp://host:port or tls://host:port of a dask scheduler whose workers train the variants; "
+    "default: processes of this machine",
+}
+_FINISHED = {"--run NAME": "the run; default: sample"}
+_PREDICT = {
+    "--images FOLDER": "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
+    **_FINISHED,
+}
+_VERIFY = {
+    **_FINISHED,
+    "--dataset FOLDER": "where the images are here",
+    "--weights FILE": "where the weights are here",
+    "--trust": "use a .keras file that the run names as its weights: only if you know who made it",
+}
+_DIFF = {"first A": "a run", "second B": "the run it is compared with"}
 _COMMANDS = (
-    (making.report, "run what has changed since the last time, and render report.html and report.pdf"),
-    (making.run, "run what has changed, without rendering"),
-    (making.ablations, "train variants of a run's recipe, and render its report with what came out"),
-    (making.explain, "tell of each stage whether it would run, and why"),
-    (making.render, "render the report of a run again"),
-    (using.bundle, "zip a run's report, trained weights, sample images and settings"),
-    (using.predict, "classify a folder of unlabelled images with a finished run"),
-    (using.verify, "check the files of a run, make it again in a fresh folder, and compare"),
-    (using.diff, "show two runs side by side: settings, data, code, and scores with paired intervals"),
+    (
+        making.report,
+        _SETTINGS | _EXECUTION,
+        "run what has changed since the last time, and render report.html and report.pdf",
+    ),
+    (making.run, _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
+    (
+        making.ablations,
+        _SETTINGS | _EXECUTION,
+        "train variants of a run's recipe, and render its report with what came out",
+    ),
+    (making.explain, _SETTINGS, "tell of each stage whether it would run, and why"),
+    (making.render, _FINISHED, "render the report of a run again"),
+    (using.bundle, _FINISHED, "zip a run's report, trained weights, sample images and settings"),
+    (using.predict, _PREDICT, "classify a folder of unlabelled images with a finished run"),
+    (using.verify, _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
+    (using.diff, _DIFF, "show two runs side by side: settings, data, code, and scores with paired intervals"),
 )
-"""Each command's function, which has its name, and what it does."""
+"""Each command's function, which has its name, its arguments with their metavar, and what it does."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,92 +68,33 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"scenebook {scenebook.__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
-    subs: dict[str, argparse.ArgumentParser] = {}
-    for command, text in _COMMANDS:
+    for command, arguments, text in _COMMANDS:
         sub = commands.add_parser(command.__name__, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        for argument, meaning in arguments.items():
+            name, _, metavar = argument.partition(" ")
+            sub.add_argument(name, help=meaning, **_options_of(name, metavar))
         sub.set_defaults(command=command)
-        subs[command.__name__] = sub
-    for name in ("report", "run", "ablations", "explain"):
-        _add_settings(subs[name])
-    for name in ("report", "run", "ablations"):
-        _add(
-            subs[name],
-            "--time-limit",
-            "SECONDS",
-            "how long a cell of a notebook may take; default: as long as it takes",
-        )
-        _add(
-            subs[name],
-            "--scheduler",
-            "ADDRESS",
-            "tcp://host:port or tls://host:port of a dask scheduler whose workers train the variants; default: "
-            "processes of this machine",
-        )
-    _add(
-        subs["predict"],
-        "--images",
-        "FOLDER",
-        "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
-    )
-    for name in ("render", "bundle", "predict", "verify"):
-        _add(subs[name], "--run", "NAME", "the run; default: sample", fallback="sample")
-    _add(subs["verify"], "--dataset", "FOLDER", "where the images are here", variable="DATA")
-    _add(subs["verify"], "--weights", "FILE", "where the weights are here")
-    subs["verify"].add_argument(
-        "--trust",
-        action="store_true",
-        default=environment("TRUST") == "1",
-        help="use a .keras file that the run names as its weights: only if you know who made it",
-    )
-    for name, variable, text in (("first", "A", "a run"), ("second", "B", "the run it is compared with")):
-        subs["diff"].add_argument(name, nargs="?", default=environment(variable), metavar=variable, help=text)
-    commands.add_parser("params", help="list all settings with default, bounds and meaning").set_defaults(
-        command=using.params
-    )
+        if _FINISHED.items() <= arguments.items():
+            sub.set_defaults(run=environment("RUN") or "sample")
+    sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
+    sub.set_defaults(command=using.params)
     return parser
 
 
-def _add(
-    parser: argparse.ArgumentParser,
-    name: str,
-    metavar: str,
-    text: str,
-    *,
-    variable: str = "",
-    fallback: str | None = None,
-) -> None:
-    """Adds an option whose default is the value of a variable, which has its name unless another is given."""
-    value = environment(variable or name.strip("-").replace("-", "_").upper())
-    kind = _seconds if metavar == "SECONDS" else str
-    parser.add_argument(name, type=kind, default=value or fallback, metavar=metavar, help=text)
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    _add(
-        parser,
-        "--profile",
-        "NAME|FILE",
-        "settings to start from: sample, paper, or a YAML file; default: those of the run that --run names, if it is "
-        "there; else sample, or paper with --dataset",
-    )
-    _add(
-        parser,
-        "--dataset",
-        "FOLDER",
-        "a folder of class folders, or of train and test folders of them, or a CSV file of path,label; also: scenes, "
-        "intel",
-        variable="DATA",
-    )
-    _add(
-        parser,
-        "--weights",
-        "FILE",
-        "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, embedded, random",
-    )
-    text = "change one setting; may be given more than once (`params` lists them)"
-    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help=text)
-    _add(parser, "--run", "NAME", "name of the run; default: the profile's name, or the data folder's")
-    _add(parser, "--force", "STAGES", f"run these although nothing has changed: any of {', '.join(STAGES)}; all")
+def _options_of(name: str, metavar: str) -> dict[str, Any]:
+    """Returns how `argparse` reads an argument."""
+    match name:
+        case "--set":
+            return {"action": "append", "metavar": metavar}
+        case "--trust":
+            return {"action": "store_true", "default": environment("TRUST") == "1"}
+        case "--dataset":
+            return {"default": environment("DATA"), "metavar": metavar}
+        case "--time-limit":
+            return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
+        case "first" | "second":
+            return {"default": environment(metavar), "metavar": metavar, "nargs": "?"}
+    return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}
 
 
 def _seconds(text: str) -> int:
