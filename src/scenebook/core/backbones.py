@@ -26,7 +26,6 @@ class NamedWeights:
         package: The installed package that brings their file; none: Keras downloads them.
         file: Path of the file in the package.
         note: A sentence of the report about them, with its source; often none.
-        licence: What the report says of the terms under which they may be used; often nothing.
     """
 
     name: str
@@ -34,7 +33,6 @@ class NamedWeights:
     package: str = ""
     file: str = ""
     note: str = ""
-    licence: str = ""
 
     def find_file(self) -> Path | None:
         """Returns where the package has the file; `None` where Keras downloads it, or the package is not installed."""

@@ -77,8 +77,8 @@ def read_model(
     """Returns what a file says as a model.
 
     Args:
-        file: The file.
-        model: The model.
+        file: What was read.
+        model: What it has to be.
         name_entry: What to call a place in it.
         advice: What to say of a problem that has no advice of its own.
         **options: For `validate`.
@@ -100,13 +100,7 @@ def read_model(
 
 
 def explain_problem(problem: Problem, file: YamlFile, entry: str) -> InputError:
-    """Returns the error of a file in which something is wrong.
-
-    Args:
-        problem: What.
-        file: The file.
-        entry: What to call the place.
-    """
+    """Returns the error for what is wrong at an entry of a file; only numbers and texts are shown as they are."""
     value = problem.received
     shown = value if isinstance(value, (bool, int, float, str, type(None))) else type(value).__name__
     received = describe_place(file, problem.location, entry) | {"value": shown}

@@ -22,6 +22,10 @@ _NULL = "tag:yaml.org,2002:null"
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
+class _TwiceError(ValueError):
+    """A key stands twice in one mapping: YAML would take the last one and say nothing."""
+
+
 class _Loader(yaml.SafeLoader):
     """Reads 1e-4 and 1.5e7 as numbers too: YAML 1.1 takes them for texts, without a dot or a sign."""
 
@@ -32,6 +36,16 @@ class _Loader(yaml.SafeLoader):
             mark = self.peek_event().start_mark
             raise yaml.MarkedYAMLError(problem="no references to other places", problem_mark=mark)
         return super().compose_node(parent, index)
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                raise _TwiceError({"key": name, "line": line, "first in line": lines[name]})
+            lines[name] = line
+        return node
 
 
 class _TextLoader(_Loader):
@@ -106,8 +120,7 @@ def read_yaml(
         as_text: Whether all that is not null stays the text that it is written as.
 
     Raises:
-        InputError: It cannot be read, is no YAML, or has a key twice in one place: YAML would take the last one and say
-            nothing.
+        InputError: It cannot be read, is no YAML, or has a key twice in one place.
     """
     received: dict[str, Any] = {"file": path.name}
     try:
@@ -117,9 +130,10 @@ def read_yaml(
         loader = (_TextLoader if as_text else _Loader)(path.read_text(encoding="utf-8-sig"))
         loader.references = references
         root = loader.get_single_node()
-        if twice := _find_twice(root):
-            raise error_type(f"Expected every key of the {what} once in its place.", received=received | twice)
         return YamlFile(path.name, what, error_type, None if root is None else loader.construct_document(root), root)
+    except _TwiceError as error:
+        twice = received | error.args[0]
+        raise error_type(f"Expected every key of the {what} once in its place.", received=twice) from None
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, UnicodeDecodeError):
             received["line"] = error.object[: error.start].count(b"\n") + 1
@@ -129,29 +143,6 @@ def read_yaml(
             received["line"] = mark.line + 1
         problem = getattr(error, "problem", None) or " ".join(str(error).split()) or "too deeply nested"
         raise error_type(f"Expected a {what} in YAML: {problem}.", received=received) from None
-
-
-def _find_twice(root: yaml.Node | None) -> dict[str, Any]:
-    """Returns a key that stands twice in one mapping, and both lines."""
-    waiting: list[yaml.Node | None] = [root]
-    seen: set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:  # an alias
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        if not isinstance(node, yaml.MappingNode):
-            continue
-        lines: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in lines:
-                return {"key": name, "line": line, "first in line": lines[name]}
-            lines[name] = line
-            waiting.append(value)
-    return {}
 
 
 def parse_scalar(text: str) -> Any:

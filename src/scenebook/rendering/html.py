@@ -121,10 +121,10 @@ def breakable(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def _pieces(word: str, length: int = 12) -> list[str]:
+def _pieces(word: str) -> list[str]:
     if not word.isascii():  # a break could part a letter from its accent
         return [word]
-    return [word[start : start + length] for start in range(0, len(word), length)]
+    return [word[start : start + 12] for start in range(0, len(word), 12)]
 
 
 def highlight_python(source: str) -> Markup:
