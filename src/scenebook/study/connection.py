@@ -121,7 +121,7 @@ def _await_worker(client: Client, address: str, timeout: float) -> None:
 
 
 def _check_surroundings(client: Client, must_see: Sequence[Path]) -> None:
-    """Checks on every worker what only shows in the middle of a sweep otherwise."""
+    """Checks on every worker what only shows in the middle of a study otherwise."""
     here, _ = describe_surroundings([])
     answers = client.run(describe_surroundings, [str(path) for path in must_see], on_error="return")
     same = "Install the same environment on all machines, and start the worker in it."

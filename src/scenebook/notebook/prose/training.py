@@ -6,41 +6,43 @@ from typing import Any
 
 import pandas as pd
 
+from scenebook.core.settings import Settings
 
-def tabulate_recipe(summary: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
+
+def tabulate_recipe(summary: dict[str, Any], settings: Settings) -> pd.DataFrame:
     """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
 
     `summary` is from `classifier.summarize`, with the backbone.
     """
-    zoom = settings["zoom_range"]
+    zoom = settings.zoom_range
     height, width, _ = summary["input_shape"]
     rows = [
         ("backbone", summary["backbone"]),
         ("its weights", summary["weights"]),
         ("input", f"{height} × {width} pixels"),
-        ("preprocessing", {"backbone": "the backbone's own", "rescale": "0 to 1"}[settings["preprocessing"]]),
-        ("head", {"flatten": "flattened", "average": "global average pooling"}[settings["head_pooling"]]),
-        ("units of the head", f"{settings['head_units']:,}"),
-        ("trained layers of the backbone", f"{settings['trainable_base_layers']:,} of {summary['base_layers']:,}"),
+        ("preprocessing", {"backbone": "the backbone's own", "rescale": "0 to 1"}[settings.preprocessing]),
+        ("head", {"flatten": "flattened", "average": "global average pooling"}[settings.head_pooling]),
+        ("units of the head", f"{settings.head_units:,}"),
+        ("trained layers of the backbone", f"{settings.trainable_base_layers:,} of {summary['base_layers']:,}"),
         ("Keras layers", f"{summary['layers']:,}"),
         ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
         ("total parameters", f"{summary['total_params']:,}"),
         ("trainable parameters", f"{summary['trainable_params']:,}"),
         ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
-        ("rotation", f"±{settings['rotation_range']:g} degrees"),
-        ("width shift", f"±{settings['width_shift_range']:g} of the width"),
-        ("height shift", f"±{settings['height_shift_range']:g} of the height"),
-        ("shear", f"±{settings['shear_range']:g} degrees"),
+        ("rotation", f"±{settings.rotation_range:g} degrees"),
+        ("width shift", f"±{settings.width_shift_range:g} of the width"),
+        ("height shift", f"±{settings.height_shift_range:g} of the height"),
+        ("shear", f"±{settings.shear_range:g} degrees"),
         ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-        ("horizontal flip", str(settings["horizontal_flip"])),
+        ("horizontal flip", str(settings.horizontal_flip)),
         ("optimizer", "SGD"),
         ("loss", "categorical cross-entropy"),
-        ("learning rate", f"{settings['learning_rate']:g}"),
-        ("decay", f"{settings['decay']:g} per step"),
-        ("momentum", f"{settings['momentum']:g}"),
-        ("epochs", f"{settings['epochs']:,}"),
-        ("batch size", f"{settings['batch_size']:,}"),
-        ("seed", f"{settings['seed']}"),
+        ("learning rate", f"{settings.learning_rate:g}"),
+        ("decay", f"{settings.decay:g} per step"),
+        ("momentum", f"{settings.momentum:g}"),
+        ("epochs", f"{settings.epochs:,}"),
+        ("batch size", f"{settings.batch_size:,}"),
+        ("seed", f"{settings.seed}"),
     ]
     return pd.DataFrame(rows, columns=["item", "value"])
 
