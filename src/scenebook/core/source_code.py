@@ -73,7 +73,7 @@ def digest_modules(sources: Iterable[str], *, without: Collection[str] = (), num
 
 @cache
 def read_module(name: str) -> ModuleCode:
-    """Returns what is known of a module of this package, `scenebook.evaluation.metrics.scores` say."""
+    """Returns what is known of a module of this package, `scenebook.evaluation.metrics.classification` say."""
     tree = ast.parse(_file_of(name).read_bytes())
     imports = frozenset(_list_imports(tree))
     for node in ast.walk(tree):

@@ -40,11 +40,7 @@ class Network:
         self._has_features = pretrained is not None
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns probabilities `(n, num_classes)`, and features `(n, d)` or `None`.
-
-        Args:
-            images: uint8 `(n, height, width, 3)`.
-        """
+        """Returns probabilities `(n, num_classes)` of uint8 `(n, height, width, 3)`, features `(n, d)` or `None`."""
         outputs = self._model.predict_on_batch(self._preprocess(images.astype(np.float32)))
         return (outputs[0], outputs[1]) if self._has_features else (outputs, None)
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from scenebook.inference.ood import OodDetector
 
 _RECORD = "predictions.json"
-_BATCH_PIXELS = 64 * 224 * 224
-"""So many pixels in a batch, at most 64 images: what a network needs in memory grows with them."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,11 @@ def check_run(run_dir: RunDirectory) -> None:
         )
 
 
-def predict_folder(
-    run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None] = lambda done, total: None
-) -> PredictionSummary:
-    """Classifies all images of a folder, and writes `predictions/<folder>/` of the run (see `choose_target`).
+def predict_folder(run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None]) -> PredictionSummary:
+    """Classifies all images of a folder, batch by batch, and writes what `choose_target` names in the run.
 
     There are `predictions.csv`, a row an image in the order of their paths; `set-aside.csv`, a row a file that is no
-    image or cannot be read; contact sheets; and `predictions.json`, the counts. Images pass through in batches.
+    image or cannot be read; contact sheets; and `predictions.json`, the counts.
 
     Args:
         run_dir: A run that `check_run` accepts.
@@ -103,7 +99,8 @@ def predict_folder(
             else:
                 yield path, content
 
-    most = max(1, min(64, _BATCH_PIXELS // (network.size[0] * network.size[1])))
+    # What a network needs in memory grows with the pixels of a batch.
+    most = max(1, min(64, 64 * 224 * 224 // (network.size[0] * network.size[1])))
     stream, started = read(), time.monotonic()
     with run_dir.writing_csv(f"{target}/predictions.csv") as add:
         while batch := list(islice(stream, most)):
@@ -114,9 +111,9 @@ def predict_folder(
             count += len(batch)
             report(min(total, count + len(aside)), total)
         if not count:
-            raise InputError(
-                "Expected images that can be read.", received={"images": str(images), "set aside": len(aside)}
-            )
+            received = {"images": str(images), "set aside": len(aside)}
+            raise InputError("Expected images that can be read.", received=received)
+    report(total, total)
     run_dir.write_csv(f"{target}/set-aside.csv", pd.DataFrame(aside, columns=["path", "reason"]))
     seconds = time.monotonic() - started
     names = ["predictions.csv", "set-aside.csv", *sheets.write(run_dir, target)]

@@ -27,7 +27,7 @@ def test_a_cell_with_a_line_of_ipythons_own_imports_what_it_imports(magic: str) 
 
 
 def test_of_a_cell_that_cannot_be_read_everything_is_taken_to_be_imported() -> None:
-    assert {"scenebook.evaluation.metrics.scores", "scenebook.network.frozen.cutting"} <= set(
+    assert {"scenebook.evaluation.metrics.classification", "scenebook.network.frozen.cutting"} <= set(
         digest_modules(["from scenebook import ("])
     )
 

@@ -15,7 +15,6 @@ from scenebook.core.yaml_files import Location, YamlFile, read_yaml
 from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, NO_MEASURE, PAPER_MEASURES, RUN_MEASURES
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
 
-WHAT = "claims file"
 _UNIONS = {"recipe": "a list of names, or all"}
 """What to say of a key that takes values of several types, where that is not a number, a text, true or false."""
 _RANGES = tuple(name for name in Settings.model_fields if name.endswith("_range"))
@@ -48,7 +47,7 @@ def list_works(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _load(path: Path) -> tuple[ClaimsFile, YamlFile]:
-    file = read_yaml(path, WHAT, ClaimsError)
+    file = read_yaml(path, "claims file", ClaimsError)
     name_entry = partial(_name_entry, file.content)
     loaded = read_model(file, ClaimsFile, name_entry, unions=_UNIONS)
     for problem in find_problems(loaded):
@@ -86,21 +85,18 @@ def _check_paper(paper: Paper) -> Iterator[Problem]:
     if len(set(names)) < len(names):
         yield Problem(("paper", "classes"), "every class once", ", ".join(names))
     if matrix is not None and {len(matrix), *map(len, matrix)} != {len(names)}:
-        yield Problem(
-            ("paper", "confusion_matrix"), "a row and a column for each of the paper's classes", len(matrix), ""
-        )
+        yield Problem(("paper", "confusion_matrix"), "a row and a column for each of the paper's classes", len(matrix))
     for name, value in paper.recipe.items():
         if name not in Settings.model_fields:
-            yield Problem(
-                ("paper", "recipe", name), "the name of a setting", name, name_near(name, Settings.model_fields)
-            )
+            near = name_near(name, Settings.model_fields)
+            yield Problem(("paper", "recipe", name), "the name of a setting", name, near)
         elif not is_valid(Settings.model_fields[name].annotation, value):
             known = "`python -m scenebook params` lists what each takes."
             yield Problem(("paper", "recipe", name), "a value of the type that the setting takes", value, known)
 
 
 def _check_claim(claim: Claim, paper: Paper) -> Iterator[Problem]:
-    wanted_of = ""
+    wanted_of, is_number = "", not isinstance(claim.reported, (bool, str))
     if (name := claim.paper_measure) is not None:
         measure = PAPER_MEASURES.get(name)
         if measure is None:
@@ -108,10 +104,9 @@ def _check_claim(claim: Claim, paper: Paper) -> Iterator[Problem]:
             yield Problem(("paper_measure",), "a registered measure of the paper's own numbers", name, near)
             return
         if getattr(paper, measure.needs) is None:
-            yield Problem(
-                ("paper_measure",), f"the paper's {measure.needs} in the file, from which this is computed", name, ""
-            )
-        if _is_no_number(claim.reported):
+            expected = f"the paper's {measure.needs} in the file, from which this is computed"
+            yield Problem(("paper_measure",), expected, name)
+        if not is_number:
             yield Problem(("reported",), "a number, because it is held against one", claim.reported)
         wanted_of = measure.of
     if claim.measure in RUN_MEASURES:
@@ -129,23 +124,15 @@ def _check_claim(claim: Claim, paper: Paper) -> Iterator[Problem]:
         if claim.of not in known_of:
             yield Problem(("of",), f"the name of a {wanted_of}", claim.of, name_near(str(claim.of), known_of))
     expect = claim.expect
-    if (expect.kind != "equals" or expect.tolerance) and _is_no_number(claim.reported):
+    if (expect.kind != "equals" or expect.tolerance) and not is_number:
         yield Problem(("reported",), f"a number, because of expect {expect.kind}", claim.reported)
     elif claim.percent and not isinstance(claim.reported, (bool, str)) and not -1 <= claim.reported <= 1:
         yield Problem(("reported",), "a share of one, because of percent", claim.reported, "Write 0.89 for 89%.")
     if expect.kind == "within" and not expect.tolerance:
         yield Problem(("expect",), "a tolerance above 0, because of expect within", expect.tolerance)
-    yield from _check_recipe(claim, paper)
-
-
-def _check_recipe(claim: Claim, paper: Paper) -> Iterator[Problem]:
     for name in claim.applies_to.recipe if claim.applies_to.recipe != "all" else ():
         if name not in paper.recipe:
             near = name_near(name, paper.recipe)
             yield Problem(("applies_to", "recipe"), "names of settings that paper.recipe gives", name, near)
     if claim.applies_to.same_classes and not paper.classes:
         yield Problem(("applies_to", "same_classes"), "the paper's classes in the file", "none")
-
-
-def _is_no_number(value: object) -> bool:
-    return isinstance(value, (bool, str))

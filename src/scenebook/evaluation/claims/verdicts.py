@@ -94,7 +94,9 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
             return Judged(claim, REPRODUCED, why, show_value(claim, value), paper_holds=True)
     mismatch = _find_mismatch(claim, paper, run)
     measured = measure_run(claim, run_dir)
-    shown, interval = show_measured(claim, measured)
+    shown = show_value(claim, measured.value) if measured else NOTHING
+    bounds = (measured.low, measured.high) if measured else ()
+    interval = " to ".join(show_value(claim, bound) for bound in bounds if bound is not None)
     if mismatch:
         why, shared = mismatch
         return Judged(claim, NOT_COMPARABLE, why, shown, interval, paper_holds=paper_holds, shared=shared)
@@ -225,13 +227,3 @@ def show_value(claim: Claim, value: Value) -> str:
 def _count_places(value: Value) -> int:
     """Returns how many places a number has: 7 of 1e-7."""
     return max(0, -int(Decimal(repr(value)).as_tuple().exponent)) if isinstance(value, float) else 0
-
-
-def show_measured(claim: Claim, measured: Measured | None) -> tuple[str, str]:
-    """Returns a measured value and its interval as text."""
-    if measured is None:
-        return NOTHING, ""
-    shown = show_value(claim, measured.value)
-    if measured.low is None or measured.high is None:
-        return shown, ""
-    return shown, f"{show_value(claim, measured.low)} to {show_value(claim, measured.high)}"

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
-from scenebook.evaluation.metrics.report import list_confusions
+from scenebook.evaluation.metrics.classification import list_confusions
 from scenebook.notebook.figures import style
 
 _LEAST_CELL = 0.22

@@ -13,7 +13,7 @@ from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import count_noun, format_share, join_names, name_file
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score, compute_proportion
-from scenebook.evaluation.metrics.report import (
+from scenebook.evaluation.metrics.classification import (
     MOST_KINDS,
     compute_extremes_p,
     find_unlike_shares,

@@ -18,7 +18,7 @@ from scenebook.core.run_files import MANIFEST, PREDICTIONS, SPLITS
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.wording import join_names
 from scenebook.evaluation.metrics.calibration import compute_log_losses
-from scenebook.evaluation.metrics.scores import as_arrays
+from scenebook.evaluation.metrics.classification import as_arrays
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import load_started
 from scenebook.pipeline.settings_file import read_settings

@@ -16,8 +16,7 @@ from scenebook.core.provenance import library_versions, machine, sha256_bytes, s
 from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import make_settings
-from scenebook.evaluation.metrics.report import compute_confusion, compute_report
-from scenebook.evaluation.metrics.scores import compute_scores
+from scenebook.evaluation.metrics.classification import compute_confusion, compute_report, compute_scores
 from scenebook.pipeline.manifest import MANIFEST_FORMAT
 
 CLASSES = ("cat", "dog")
