@@ -57,7 +57,7 @@ class Sample:
 
     def tiles(self) -> list[Tile]:
         """Returns at most `MOST_TILES` tiles in the order of the classes; of more classes the most frequent ones."""
-        frequent = set(sorted(self.counts, key=lambda name: -self.counts[name])[:MOST_TILES])
+        frequent = sorted(self.counts, key=lambda name: -self.counts[name])[:MOST_TILES]
         return [tile for name, kept in self._kept.items() if name in frequent for tile in kept]
 
 

@@ -36,10 +36,7 @@ def resolve_folder(images: str | None) -> Path:
 
 
 def list_unlabelled(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the paths of the images of a folder and of all folders in it, each with "".
-
-    What is set aside on the way comes with the reason instead.
-    """
+    """Yields the path of each image in a folder and its folders, with "", and what is set aside, with the reason."""
     tree = Tree(folder)
     waiting = [""]
     while waiting:
@@ -61,9 +58,8 @@ def count_unlabelled(folder: Path) -> int:
     try:
         count = sum(not reason for _, reason in list_unlabelled(folder))
     except OSError as error:
-        raise InputError(
-            "Expected a folder that can be read.", received={"images": str(folder)}, advice=str(error.strerror)
-        ) from None
+        received = {"images": str(folder)}
+        raise InputError("Expected a folder that can be read.", received=received, advice=str(error.strerror)) from None
     if not count:
         raise InputError("Expected images in the folder.", received={"images": str(folder), "count": 0})
     return count

@@ -56,10 +56,9 @@ def add_features(model: keras.Sequential, pretrained: Mapping[str, Sequence[np.n
         pretrained: The weights of the trained layers of the base model before training, by layer name.
     """
     base_model, *head = model.layers
-    shared = _find_shared(base_model, pretrained)
-    features = base_model.output
-    trained = features
+    features = trained = base_model.output
     if pretrained:
+        shared = _find_shared(base_model, pretrained)
         ending = keras.Model(shared, base_model.output)
         old = keras.models.clone_model(ending)
         old.set_weights(ending.get_weights())
@@ -74,7 +73,7 @@ def add_features(model: keras.Sequential, pretrained: Mapping[str, Sequence[np.n
 def _find_shared(base_model: keras.Model, pretrained: Mapping[str, Sequence[np.ndarray]]) -> keras.KerasTensor:
     """Finds the last tensor before all trained layers through which everything goes; at worst the input."""
     names = [layer.name for layer in base_model.layers]
-    first = min((names.index(name) for name in pretrained), default=len(names))
+    first = min(names.index(name) for name in pretrained)
     for layer in reversed(base_model.layers[1:first]):
         try:
             keras.Model(layer.output, base_model.output)

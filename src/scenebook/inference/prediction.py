@@ -118,11 +118,10 @@ def predict_folder(run_dir: RunDirectory, images: Path, *, report: Callable[[int
     seconds = time.monotonic() - started
     names = ["predictions.csv", "set-aside.csv", *sheets.write(run_dir, target)]
     counts = {"images": count, "set_aside": len(aside)}
-    found, threshold = (unlike, detector.threshold) if detector else (None, None)
+    found, threshold, validation = (unlike, detector.threshold, detector.validation) if detector else (None, None, 0)
     record = {"folder": str(images), **counts, "unlike_training": found, "threshold": threshold}
     run_dir.write_json(f"{target}/{_RECORD}", record | {"classes": sheets.sample.counts})
     files = [run_dir.path(f"{target}/{name}") for name in names]
-    validation = detector.validation if detector else 0
     return PredictionSummary(files, **counts, unlike=found, threshold=threshold, validation=validation, seconds=seconds)
 
 

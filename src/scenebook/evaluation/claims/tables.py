@@ -26,10 +26,8 @@ def to_records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 def tabulate_all(judged: Sequence[Judged]) -> pd.DataFrame:
     """Returns a row a claim, as text: claim, where, reported, measured with interval, verdict, why."""
-    rows = [
-        (one.claim.statement, one.claim.where, one.reported, _with_interval(one), one.verdict, one.why)
-        for one in judged
-    ]
+    texts = [(one.reported, _with_interval(one), one.verdict, one.why) for one in judged]
+    rows = [(one.claim.statement, one.claim.where, *text) for one, text in zip(judged, texts, strict=True)]
     return pd.DataFrame(rows, columns=["claim", "where", "reported", "measured", "verdict", "why"])
 
 
@@ -43,9 +41,8 @@ def tabulate_decided(judged: Sequence[Judged]) -> pd.DataFrame:
         if one.by_run or one.verdict == CONTRADICTED:
             rows.setdefault((one.claim.group or one.claim.id, one.verdict), []).append(one)
     ordered = sorted(rows.values(), key=lambda members: VERDICTS.index(members[0].verdict))
-    return pd.DataFrame(
-        [_merge(members) for members in ordered], columns=["claim", "reported", "measured", "verdict", "why"]
-    )
+    columns = ["claim", "reported", "measured", "verdict", "why"]
+    return pd.DataFrame([_merge(members) for members in ordered], columns=columns)
 
 
 def _merge(members: list[Judged]) -> tuple[str, str, str, str, str]:
@@ -58,13 +55,8 @@ def _merge(members: list[Judged]) -> tuple[str, str, str, str, str]:
     if len(members) > MOST_LISTED:
         number = f"{len(members)} numbers"
         return f"{first.claim.group}: {number}", number, number, first.verdict, why
-    return (
-        f"{first.claim.group}: {join_names(names)}",
-        "; ".join(one.reported for one in members),
-        "; ".join(one.measured for one in members),
-        first.verdict,
-        why,
-    )
+    reported, measured = ("; ".join(getattr(one, name) for one in members) for name in ("reported", "measured"))
+    return f"{first.claim.group}: {join_names(names)}", reported, measured, first.verdict, why
 
 
 def _with_interval(one: Judged) -> str:

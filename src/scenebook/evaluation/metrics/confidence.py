@@ -21,8 +21,8 @@ from scenebook.evaluation.metrics.calibration import (
     compute_reliability_bins,
     fit_temperature,
 )
-from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion
 from scenebook.evaluation.metrics.classification import as_arrays
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion
 
 CONFIDENCE = 0.9
 """How often a set of classes is to hold the true one."""

@@ -11,8 +11,6 @@ import pandas as pd
 from scenebook.core.run_files import CLASSIFICATION_REPORT, CONFUSION_MATRIX, PER_CLASS, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import count_noun, format_share, join_names, name_file
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
-from scenebook.evaluation.metrics.intervals import Score, compute_proportion
 from scenebook.evaluation.metrics.classification import (
     MOST_KINDS,
     compute_extremes_p,
@@ -20,6 +18,8 @@ from scenebook.evaluation.metrics.classification import (
     list_confusions,
     round_down,
 )
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+from scenebook.evaluation.metrics.intervals import Score, compute_proportion
 
 _ClassScores = Mapping[str, Mapping[str, Score | None]]
 """Of each class, by the kind of score: precision, recall, f1."""

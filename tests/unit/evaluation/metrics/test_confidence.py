@@ -8,9 +8,9 @@ import pytest
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.metrics import calibration, intervals
+from scenebook.evaluation.metrics.classification import compute_scores
 from scenebook.evaluation.metrics.confidence import compute_calibration
 from scenebook.evaluation.metrics.intervals import compute_proportion
-from scenebook.evaluation.metrics.classification import compute_scores
 from scenebook.notebook.prose.calibration import tell_abstention, tell_calibration, tell_sets, tell_temperature
 from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, draw_too_sure
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.intervals import compute_wilson_interval
 from scenebook.evaluation.metrics.classification import compute_confusion, list_confusions, select_confused
+from scenebook.evaluation.metrics.intervals import compute_wilson_interval
 from scenebook.notebook.prose.evaluation import tell_confusions, tell_error
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, matrix_of, predictions_of
 

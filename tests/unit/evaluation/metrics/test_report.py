@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.intervals import compute_proportion, compute_wilson_interval
 from scenebook.evaluation.metrics.classification import (
     compute_class_scores,
     compute_report,
@@ -15,6 +14,7 @@ from scenebook.evaluation.metrics.classification import (
     tabulate_intervals,
     tabulate_report,
 )
+from scenebook.evaluation.metrics.intervals import compute_proportion, compute_wilson_interval
 from scenebook.notebook.prose.evaluation import tell_intervals, tell_report
 from tests.unit.evaluation.metrics.tables import NAMES, PAPER, matrix_of, predictions_of
 

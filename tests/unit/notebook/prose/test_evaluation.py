@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.sentences import fill, without_marks
-from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.evaluation.metrics.classification import find_unlike_shares
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.notebook.prose.evaluation import tell_accuracy_without, tell_cautions
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.evaluation.metrics.classification import check_predictions, compute_score_without, compute_scores
+from scenebook.evaluation.metrics.intervals import compute_proportion
 from tests.unit.evaluation.metrics.tables import HOSTILE, NAMES, PAPER, predictions_of
 
 ALL = {"accuracy", "macro_f1", "weighted_f1", "log_loss", "ece", "macro_precision", "macro_recall"}
