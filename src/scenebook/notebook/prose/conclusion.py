@@ -20,9 +20,9 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.core.wording import count_noun
 from scenebook.core.yaml_files import read_yaml
+from scenebook.evaluation.metrics.classification import list_confusions
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
-from scenebook.evaluation.metrics.report import list_confusions
 
 _PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
 """Settings that hold a path, and what a reader puts there instead."""
