@@ -19,7 +19,7 @@ DECODER_VERSION = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 64
-MAX_BYTES = 600_000_000
+MAX_IMAGE_BYTES = 600_000_000
 """No image of a few dozen megapixels is larger, whatever its format; a file is read as a whole."""
 SAMPLING = Image.Resampling.BILINEAR
 
@@ -58,7 +58,7 @@ def decode(
     Raises:
         OSError: The file is no such image, is truncated, or has too many pixels.
     """
-    content = source if isinstance(source, bytes) else read_regular(source, MAX_BYTES)
+    content = source if isinstance(source, bytes) else read_regular(source, MAX_IMAGE_BYTES)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if max_megapixels is not None and image.width * image.height > max_megapixels * 1_000_000:
@@ -101,7 +101,7 @@ def decode_unchanged(
     removed: list[str] = []
     for path in paths:
         try:
-            content = read_regular(root / path, MAX_BYTES)
+            content = read_regular(root / path, MAX_IMAGE_BYTES)
         except OSError:
             removed.append(path)
             continue

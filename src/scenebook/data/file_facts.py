@@ -15,7 +15,7 @@ import PIL
 
 from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import sha256_bytes, sha256_lines
-from scenebook.data.decoding import DECODER_VERSION, MAX_BYTES
+from scenebook.data.decoding import DECODER_VERSION, MAX_IMAGE_BYTES
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage, Stamp
 from scenebook.data.measuring import MEASURES_VERSION
@@ -134,7 +134,7 @@ def digest_contents(found: FoundImages) -> str:
     digests = []
     for image, known in zip(found.images, facts, strict=True):
         try:
-            digest = known["sha256"] if known else sha256_bytes(read_regular(found.root / image.path, MAX_BYTES))
+            digest = known["sha256"] if known else sha256_bytes(read_regular(found.root / image.path, MAX_IMAGE_BYTES))
         except OSError as error:
             digest = f"unreadable: {error.strerror}"
         digests.append(digest)

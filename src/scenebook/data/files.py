@@ -37,7 +37,6 @@ class Tree:
     """A folder whose files are looked at one by one.
 
     Attributes:
-        root: The folder.
         set_aside: What is not used, with the reason.
         passed_over: How many hidden files there are of each kind.
     """

@@ -22,9 +22,7 @@ def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundIm
     Kaggle's doubled `seg_train/seg_train` is understood. What `Tree` passes over is counted, and what it sets aside is
     listed.
 
-    Args:
-        source: The folder, or a CSV file with the columns path and label.
-        class_map: A file that says which class a folder's name, or a label, stands for.
+    A class map is a file that says which class a folder's name, or a label, stands for.
 
     Raises:
         DatasetError: There are no class folders, only one class, too many, a class without an image, or a class that

@@ -178,7 +178,7 @@ def explain_failure(error: Exception) -> dict[str, Any]:
     return {"reason": text or type(error).__name__, "status": None, "again": False}
 
 
-def main(handle: str) -> None:
+def run_client(handle: str) -> None:
     """Downloads a data set and prints `folder`, or what went wrong, as JSON."""
 
     def end_with_parent() -> None:
@@ -199,4 +199,4 @@ def main(handle: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_client(sys.argv[1])

@@ -72,17 +72,11 @@ def measure(rgb: np.ndarray) -> dict[str, float | str]:
 
 
 def compute_blur(grey: np.ndarray) -> float:
-    """Returns how little an image changes when it is blurred once more.
+    """Returns how little an image, float32 `(height, width)`, changes when it is blurred once more: 0 to 1.
 
     The differences between neighbouring pixels of a sharp image mostly vanish in a moving average, those of a blurred
     one stay. Their ratio does not depend on the contrast, as the variance of the Laplacian does (Crete, Dolmiere,
     Ladret and Nicolas, 2007, The blur effect, Proceedings of SPIE 6492). The blurrier of both directions counts.
-
-    Args:
-        grey: float32 `(height, width)`.
-
-    Returns:
-        0 to 1; 1 for an image without any differences.
     """
     return max(_blur_down(grey), _blur_down(grey.T))
 

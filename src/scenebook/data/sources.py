@@ -30,13 +30,7 @@ def prepare_dataset(
 ) -> Path:
     """Returns the folder, or list, of images that the setting `dataset` names; draws or downloads where needed.
 
-    Args:
-        dataset: `scenes`, `intel`, a folder, or a CSV file of paths and labels. The rest is for drawn scenes.
-        run_dir: They are written into this run.
-        train_per_class: How many of them there are.
-        test_per_class: Likewise.
-        seed: Of their series.
-        size: Height and width, in pixels.
+    Drawn scenes, to which all settings but the first belong, are written into the run.
 
     Raises:
         DatasetError: There is no such folder or list, or the download failed.

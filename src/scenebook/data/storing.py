@@ -22,7 +22,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, MEASURES
-from scenebook.data.decoding import MAX_BYTES, MAX_MEGAPIXELS, decode, resize
+from scenebook.data.decoding import MAX_IMAGE_BYTES, MAX_MEGAPIXELS, decode, resize
 from scenebook.data.file_facts import FactsCache, FileFacts
 from scenebook.data.files import read_regular
 from scenebook.data.images import FoundImages, SourceImage
@@ -73,14 +73,8 @@ def decode_images(
 
     A file that cannot be decoded is set aside with the reason; it never stops the rest. Digest, size and measures of a
     file that has not changed come from the cache, and its pixels from the run's own array where that is of this size.
-    What each file was measured as is kept in `data/measures.csv`.
-
-    Args:
-        found: What `find_images` or `draw_images` returned.
-        run_dir: The run.
-        image_size: Height and width, in pixels.
-        max_megapixels: A larger image is set aside by its header, without decoding it.
-        report: Called while images are decoded.
+    What each file was measured as is kept in `data/measures.csv`. An image of more than `max_megapixels` is set aside
+    by its header, without decoding it.
 
     Raises:
         DatasetError: No image could be read, a class has none left, or there is no room for the pixels.
@@ -144,7 +138,7 @@ def _decode_chunk(
 
     def decode_one(path: str, known: FileFacts | None) -> Decoded:
         try:
-            content = read_regular(root / path, MAX_BYTES)
+            content = read_regular(root / path, MAX_IMAGE_BYTES)
             full = decode(content, max_megapixels=max_megapixels)
             pixels = resize(full, (image_size, image_size)).tobytes()
             if known is not None:

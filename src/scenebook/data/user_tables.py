@@ -17,7 +17,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.yaml_files import read_yaml
 
 DELIMITERS = ",;\t"
-MAX_BYTES = 500_000_000
+MAX_TABLE_BYTES = 500_000_000
 THE_REST = "*"
 
 
@@ -78,13 +78,13 @@ def has_escapes(text: str) -> bool:
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_TABLE_BYTES + 1)
     except OSError as error:
         raise DatasetError(
             "Expected a readable CSV file.", received={"file": str(path)}, advice=error.strerror or ""
         ) from None
-    if len(content) > MAX_BYTES:
-        raise DatasetError(f"Expected a CSV file of at most {MAX_BYTES:,} bytes.", received={"file": str(path)})
+    if len(content) > MAX_TABLE_BYTES:
+        raise DatasetError(f"Expected a CSV file of at most {MAX_TABLE_BYTES:,} bytes.", received={"file": str(path)})
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4096]:
         raise DatasetError(
             "Expected a CSV file in UTF-8.",

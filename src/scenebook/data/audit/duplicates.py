@@ -52,7 +52,7 @@ def find_duplicates(
     Args:
         table: label, sha256, and the hashes of `measuring.measure`; the row at position i belongs to `images[i]`.
         images: uint8 `(n or more, height, width, 3)`, may be memory-mapped.
-        report: Called while images are compared.
+        report: Called with the number of images compared and the number in all.
     """
     unit, _ = pd.factorize(table["sha256"])
     firsts = np.unique(unit, return_index=True)[1]

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
+ISSUE_COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
 FOLDS = 5
 COMPONENTS = 128
 STRENGTHS = (1e-3, 1e-2, 1e-1)
@@ -27,8 +27,8 @@ class LabelIssues:
     """Images that look mislabelled.
 
     Attributes:
-        table: The columns of `COLUMNS`, the most suspicious first: `p_label` and `p_suggested` are the probabilities
-            that a model which never saw the image gives its label and the suggested class; `score` is
+        table: `ISSUE_COLUMNS`, the most suspicious first: `p_label` and `p_suggested` are the probabilities that a
+            model which never saw the image gives its label and the suggested class; `score` is
             `(p_label - p_suggested + 1) / 2`, from 0 to 0.5.
         judged: How many images were looked at.
         left_out: Classes that are too small to be judged.
@@ -66,7 +66,7 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     Args:
         splits: path, label, split, row, and perhaps group.
         vectors: float32 `(n, d)`: features, a row a row of `splits`.
-        seed: Seed of the folds.
+        seed: Of the folds.
     """
     splits = splits.reset_index(drop=True)
     # The same number for copies of one image; one that has no copy (-1) has its own.
@@ -78,31 +78,24 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     left_out = sorted(set(splits["label"]) - set(names))
     used = splits["label"].isin(names).to_numpy()
     if len(names) < 2:
-        return LabelIssues(pd.DataFrame(columns=COLUMNS), 0, left_out)
+        return LabelIssues(pd.DataFrame(columns=ISSUE_COLUMNS), 0, left_out)
     rows = splits[used].reset_index(drop=True)
     labels = rows["label"].map({name: index for index, name in enumerate(names)}).to_numpy(dtype=np.int64)
     # One thread: two of them wait for each other longer than they compute on matrices so small, and round differently.
     with threadpool_limits(1):
-        probs = compute_probabilities(vectors[used], labels, groups[used], held[used], seed=seed)
+        probs = _compute_probabilities(vectors[used], labels, groups[used], held[used], seed=seed)
     agreement = float(np.mean([(probs[labels == label].argmax(axis=1) == label).mean() for label in range(len(names))]))
     if agreement < (1 + 1 / len(names)) / 2:
-        return LabelIssues(pd.DataFrame(columns=COLUMNS), 0, left_out, agreement)
+        return LabelIssues(pd.DataFrame(columns=ISSUE_COLUMNS), 0, left_out, agreement)
     return LabelIssues(_make_table(rows, labels, probs, names), len(rows), left_out, agreement)
 
 
-def compute_probabilities(
+def _compute_probabilities(
     vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, held: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Returns class probabilities of every image by a model that saw neither it nor a copy of it.
+    """Returns class probabilities of every image by a model that saw neither it nor a copy of it, one of its group.
 
-    How strongly the model is regularised is what gives the labels of the held images the highest likelihood.
-
-    Args:
-        vectors: float32 `(n, d)`.
-        labels: int `(n,)`, every class from 0 on at least `FOLDS` groups among the held ones.
-        groups: int `(n,)`: copies of one image have the same number.
-        held: bool `(n,)`: training and validation images.
-        seed: Of the folds.
+    The model learns from the held images, bool `(n,)`, and is regularised as gives their labels the highest likelihood.
     """
     points = _reduce(vectors, held, seed)
     folds = np.full(len(labels), -1)
@@ -200,4 +193,4 @@ def _make_table(rows: pd.DataFrame, labels: np.ndarray, probs: np.ndarray, names
         p_suggested=_of_label(probs[chosen], suggested),
         score=scores[chosen],
     )
-    return table[COLUMNS].reset_index(drop=True)
+    return table[ISSUE_COLUMNS].reset_index(drop=True)

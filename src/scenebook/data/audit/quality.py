@@ -19,7 +19,7 @@ LIGHTEST = 2 / 3
 BLURRY = 0.5
 """On the scale of `compute_blur`. A Gaussian blur with a standard deviation of 1.3 % of the side raises 99 in 100
 photographs above it, which by themselves lie around 0.2."""
-GREY = 0.04
+GREYEST = 0.04
 """Largest difference of the channels: 10 of 255, as compression leaves it in a grey image."""
 EMPTY = 3.0
 """Bits of entropy of the grey levels, as cleanvision."""
@@ -55,7 +55,7 @@ def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
         "light": splits["brightness_p05"] - LIGHTEST,
         # What is empty has nothing that could be sharp.
         "blurry": (splits["blur"] - BLURRY).where(empty <= 0, 0),
-        "grey": GREY - splits["colour"],
+        "grey": GREYEST - splits["colour"],
         "nearly empty": empty,
         "odd size": _oddness_of_size(splits),
         "odd shape": (shape - shape.median()).abs() - np.log(STRETCHED),

@@ -111,10 +111,7 @@ def compare_detail(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Args:
         first: uint8 `(n, 48, 48)`.
-        second: uint8 `(n, 48, 48)`; the other images, mirrored where they are to be compared mirrored.
-
-    Returns:
-        float32 `(n,)` in `[0, 1]`; what is not 0 is at least `DETAIL`.
+        second: Likewise; mirrored where they are to be compared mirrored.
     """
     alike = np.zeros(len(first), dtype=np.float32)
     a, b = first.astype(np.float32), second.astype(np.float32)

@@ -50,17 +50,7 @@ SUPERSAMPLING = 2
 
 
 def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:
-    """Paint one image of a class.
-
-    Args:
-        class_name: One of `CLASS_NAMES`.
-        seed: Seed of the whole series, 0 or more.
-        index: Number of the image in its class, 0 or more.
-        size: Side of the image in pixels.
-
-    Returns:
-        uint8 `(size, size, 3)`, RGB in `[0, 255]`.
-    """
+    """Paint the image of this number, 0 or more, of a class: uint8 `(size, size, 3)`, RGB in `[0, 255]`."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, CLASS_NAMES.index(class_name), index]))
     paint, low, high = RANGES[class_name]
     margin = size // 24 + 1

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.data.audit.labels import COLUMNS, FOLDS, assign_folds, find_label_issues
+from scenebook.data.audit.labels import FOLDS, ISSUE_COLUMNS, assign_folds, find_label_issues
 from scenebook.notebook.prose.data import caption_label_issue, tell_label_issues
 
 NAMES = ["1", "NA", "sea"]
@@ -57,7 +57,7 @@ def test_wrong_labels_in_every_split_are_found_and_the_right_class_suggested() -
 def test_the_most_suspicious_comes_first_and_the_score_is_half_the_margin() -> None:
     table, vectors = make_splits()
     found = find_label_issues(swap(table, [0, 1, 5, 70, 71]), vectors).table
-    assert list(found.columns) == COLUMNS
+    assert list(found.columns) == ISSUE_COLUMNS
     np.testing.assert_allclose(found["score"], (found["p_label"] - found["p_suggested"] + 1) / 2)
     assert found["score"].is_monotonic_increasing
     assert (found["p_suggested"] > found["p_label"]).all()
@@ -133,7 +133,7 @@ def test_without_two_classes_nothing_is_judged(labels: list[str]) -> None:
     kept = table["label"].isin(labels).to_numpy()
     issues = find_label_issues(table[kept], vectors[kept])
     assert issues.judged == 0
-    assert list(issues.table.columns) == COLUMNS
+    assert list(issues.table.columns) == ISSUE_COLUMNS
     assert tell_label_issues(issues.facts).startswith("No label could be judged")
 
 
