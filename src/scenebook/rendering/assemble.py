@@ -68,7 +68,6 @@ def assemble(
 
     Args:
         notebooks: In the order in which they ran.
-        front: Title, authors and layout.
         run_dir: Markdown may show images that lie in it.
         abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
 

@@ -46,13 +46,8 @@ def check_citations(report: Report, bibliography: Bibliography | None) -> None:
 def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any]) -> None:
     """Makes sure that a work can be listed: the bibliography has it once, with a title, and somebody wrote it.
 
-    Args:
-        key: The work's.
-        bibliography: The one that the front matter names, if any.
-        where: Where it is cited, for the message.
-
     Raises:
-        ReportError: It cannot; of an entry that lacks something, with file, key and line.
+        ReportError: It cannot; with where it is cited, or of an entry that lacks something with file, key and line.
     """
     received: dict[str, Any] = {"citation": f"[@{key}]", **where}
     if bibliography is None:

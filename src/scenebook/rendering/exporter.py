@@ -86,8 +86,7 @@ class ReportExporter(TemplateExporter):
 def convert_equations(report: Report, target: Literal["html", "typst"]) -> dict[Formula, str]:
     """Converts every distinct equation of a report once, to MathML or Typst, in one call of pandoc.
 
-    Returns:
-        The converted equations. Those that pandoc does not understand are left out, with a warning of the report.
+    Those that pandoc does not understand are left out, with a warning of the report.
     """
     equations = [(fragment, formula_of(node)) for fragment, node in report.nodes("Equation")]
     formulas = sorted({formula for _, formula in equations})

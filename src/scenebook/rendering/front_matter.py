@@ -97,7 +97,6 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: 
     """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
 
     Args:
-        front: Its abstract is given.
         run_dir: A run of which every stage is done.
         path: The front-matter file, for messages.
         collect_facts: What the abstract can tell besides scores and settings; only called where it has fields.

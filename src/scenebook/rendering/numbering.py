@@ -140,10 +140,7 @@ def slug_of(text: str) -> str:
 
 
 def number_report(report: Report) -> dict[str, Target]:
-    """Numbers everything in reading order, which is also the order of Typst's own counters.
-
-    Returns:
-        Label to what it names.
+    """Numbers everything in reading order, as Typst's own counters do. Returns what each label names.
 
     Raises:
         ReportError: Two things of this run have one label.

@@ -112,13 +112,13 @@ class ScenebookPDFExporter(ReportExporter):
         self, report: Report, targets: dict[str, Target], equations: dict[Formula, str], root: Path, reason: str
     ) -> str:
         """Finds the equations and images that Typst cannot compile, and writes the source without them."""
-        bad = frozenset(key for key, source in equations.items() if not _compiles(source, root))
+        bad = frozenset(key for key, source in equations.items() if _find_fault(source, root))
         for tex, _ in sorted(bad):
             report.warnings.append(f"PDF: the equation {tex!r} cannot be set, so its source is shown.")
         missing = set()
         for origin, image in _images_of(report):
             name = file_name(image)
-            if name not in missing and not _compiles(f'#image({typst_literal(name)}, alt: "x")', root):
+            if name not in missing and _find_fault(f'#image({typst_literal(name)}, alt: "x")', root):
                 missing.add(name)
                 report.warnings.append(f"PDF: an image of {origin} cannot be read, so its description is shown.")
         if not bad and not missing:
@@ -142,14 +142,8 @@ def write_images(report: Report, root: Path) -> None:
 
 def _is_taggable(source: str, root: Path) -> bool:
     """True unless tagging itself fails. Links lead nowhere, since their targets need not stand in this part."""
-    part = root / "part.typ"
     without_links = source.replace("\n#show: report", "\n#show link: it => it.body\n#show: report", 1)
-    part.write_text(without_links, encoding="utf-8")
-    try:
-        _compiler(part).compile(format="pdf", pdf_standards=STANDARD, timestamp=0)
-    except typst.TypstError as error:
-        return UNTAGGABLE not in error.message
-    return True
+    return UNTAGGABLE not in _find_fault(without_links.replace(END_OF_TEXT, ""), root, STANDARD)
 
 
 def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes:
@@ -188,12 +182,13 @@ def _find_room_below(root: Path) -> int:
     return fits
 
 
-def _compiles(source: str, root: Path) -> bool:
+def _find_fault(source: str, root: Path, standard: Literal["ua-1"] | None = None) -> str:
+    """Returns why Typst cannot compile a source; nothing where it can."""
     try:
-        _compile(source, root, None)
-    except typst.TypstError:
-        return False
-    return True
+        _compile(source, root, standard)
+    except typst.TypstError as error:
+        return str(error.message)
+    return ""
 
 
 def name_culprits(report: Report, is_taggable: Callable[[Report], bool]) -> list[str]:

@@ -73,7 +73,6 @@ def check_before_run(
     """Looks for what would keep a report from being rendered, before hours are spent on a run.
 
     Args:
-        front_matter_path: Title, authors and layout.
         notebooks: As they were written: what their cells will show is not known yet, what their prose cites is.
         works: Keys of works that other files cite, each with where that is, for messages.
 
@@ -108,7 +107,6 @@ def render_report(
         run_dir: The run; Markdown may show images that lie in it.
         stages: In the order in which they ran.
         build_dir: Where the files go.
-        front_matter_path: Title, authors and layout.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
         collect_facts: What the abstract of the front matter can tell of a run besides its scores and settings.

@@ -43,8 +43,7 @@ _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 def typst_literal(value: Any) -> Markup:
     """Writes a value as a Typst literal, for code mode. Nothing in it can be read as markup or code.
 
-    Args:
-        value: str, int, float, bool, None, or `Markup`, which is Typst source already and passes.
+    Anything but numbers, bool and None is text; `Markup` is Typst source already and passes.
     """
     if isinstance(value, Markup):
         return value
@@ -105,8 +104,6 @@ def write_typst(
     """Fills `typst` of every fragment of a numbered report. Returns the equations that are set as such, in Typst.
 
     Args:
-        report: Numbered.
-        targets: Label to what it names.
         as_source: Equations that Typst was seen not to compile.
         missing: Names of image files that Typst was seen not to read; their description stands there.
     """
