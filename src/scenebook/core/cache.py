@@ -28,9 +28,7 @@ def cache_dir() -> Path:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Holds a lock file; waits, and says so, while another process holds it. The system frees it when a holder dies.
 
-    Args:
-        path: The lock file.
-        what: What is downloaded meanwhile, for people to read.
+    Messages say `what` is downloaded meanwhile.
 
     Raises:
         DownloadError: The lock file cannot be made.

@@ -20,9 +20,7 @@ def compute_environment(threads: int | None = None) -> dict[str, str]:
     Training with a large head takes and gives back arrays of hundreds of megabytes at every step. With glibc's ordinary
     pages of 4 kB most of that time is spent on page faults; with huge pages (`glibc.malloc.hugetlb=1`, which other
     systems ignore) it is not. The numbers are the same.
-
-    Args:
-        threads: How many threads each library may use; `None`: as many as there are cores.
+    Each library may use so many `threads`; `None`: as many as there are cores.
     """
     values = {
         # TensorFlow's C++ notes of its start are for nobody.

@@ -122,14 +122,7 @@ class RunHeldError(ScenebookError):
 
 @dataclass(eq=False, repr=False)
 class DivergedError(ScenebookError):
-    """The training loss is no longer a finite number.
-
-    Args:
-        loss: The loss: nan or inf.
-        epoch: The epoch in which it happened, counted from 1.
-        batch: The batch of that epoch, counted from 1.
-        learning_rate: The learning rate at that moment.
-    """
+    """The training loss is no longer a finite number. Epoch, and batch of that epoch, are counted from 1."""
 
     loss: float
     epoch: int
@@ -153,7 +146,7 @@ class StageError(ScenebookError):
     """A notebook failed while it was run.
 
     Args:
-        stage: The stage's name.
+        stage: Its name.
         reason: What happened, as one or two sentences.
         notebook: The partial notebook that was kept, if any.
         log: The stage's log.

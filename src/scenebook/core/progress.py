@@ -18,10 +18,7 @@ def print_progress(text: str) -> None:
 class CountProgress:
     """Prints how many of many are done, how fast, and how long the rest takes. Call it as `report(done, total)`.
 
-    Args:
-        what: What is counted.
-        seconds: The time between two lines.
-        report: Gets each line.
+    `seconds` are between two lines, each of which `report` gets.
     """
 
     def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = print_progress) -> None:
@@ -49,9 +46,7 @@ def describe_seconds(seconds: float) -> str:
 class BytesProgress:
     """Prints how much of a download has come, and how fast, now and then. Call it as `report(done)`.
 
-    Args:
-        what: What is downloaded.
-        start: How many bytes were there before.
+    `start` bytes were there before.
     """
 
     def __init__(self, what: str, start: int) -> None:

@@ -92,11 +92,7 @@ def _find_processor() -> str:
 
 
 def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:
-    """Returns the settings whose values are not those of a profile.
-
-    Args:
-        settings: Name to value, all of a run.
-        profile: A YAML file.
+    """Returns those of a run's settings whose values are not those of a profile, which is a YAML file.
 
     Raises:
         SettingsError: The profile cannot be read.

@@ -53,11 +53,7 @@ def _note_touched(relative: str) -> None:
 
 
 def list_touched(file: Path) -> set[str]:
-    """Returns the names of the files of a run that processes have asked for, to read or to write them.
-
-    Args:
-        file: What `TOUCHED` named.
-    """
+    """Returns the names of the files of a run that processes have asked for; `file` is what `TOUCHED` named."""
     if not file.is_file():
         return set()
     names = set()
@@ -72,10 +68,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary path in the same folder, with the same ending; on success it is renamed to `path`.
 
     A reader sees the old file or the whole new one, never a half-written one. On an error nothing is left behind.
-
-    Args:
-        path: The file.
-        durable: Whether the file has to be on the disk before it gets its name, so that it is whole after a power loss.
+    One that is `durable` is on the disk before it gets its name, so that it is whole after a power loss.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-", suffix=path.suffix)

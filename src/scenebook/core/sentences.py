@@ -55,12 +55,9 @@ Sentence = tuple[str, Sourced]
 
 @dataclass(frozen=True)
 class Used:
-    """A value in a filled sentence.
+    """A value in a filled sentence: as shown, its name in the sentence, and file and path within it.
 
-    Args:
-        text: As shown.
-        field: Its name, as in the sentence.
-        source: File and path within it, or nothing: then the notebook's cell computed it.
+    Without a source, the notebook's cell computed it.
     """
 
     text: str

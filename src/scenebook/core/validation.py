@@ -23,7 +23,7 @@ class Problem(NamedTuple):
         location: Where.
         expected: What was expected there, as the object of 'Expected'.
         received: What is there instead.
-        advice: What to do about it.
+        advice: What to do about it, as a sentence.
         rule: The rule that a value breaks, as a clause: 'input should be greater than 0'.
     """
 
@@ -45,7 +45,7 @@ def validate(
     """Returns content as the model, or the type, that it has to be.
 
     Args:
-        annotation: The type.
+        annotation: That type.
         content: What is checked.
         make_error: Makes the error that is raised where the content is wrong.
         context: For the model's validators.

@@ -15,13 +15,7 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def count_noun(count: int, noun: str, plural: str = "") -> str:
-    """Returns '1 file', '2 files', '1,350 images'.
-
-    Args:
-        count: How many.
-        noun: The singular.
-        plural: Where it is not the singular with an s.
-    """
+    """Returns '1 file', '2 files', '1,350 images'; `plural` where it is not the singular with an s."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
@@ -79,10 +73,7 @@ def shorten_all(texts: Sequence[str], limit: int) -> list[str]:
     """Shortens names and keeps them apart.
 
     Names that would become equal lose their common start instead of their middle; what is equal even then is numbered.
-
-    Args:
-        texts: Names.
-        limit: Characters, at least 12.
+    `limit` is in characters, at least 12.
     """
     short = [shorten(text, limit) for text in texts]
     for alike in _find_equal(short):
