@@ -131,11 +131,8 @@ def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Shows an image through an affine map, sampled bilinearly once; beyond its edge an image repeats its border.
 
     Args:
-        image: uint8 or float32 `(height, width, 3)` in `[0, 255]`.
+        image: uint8 or float32 `(height, width, 3)` in `[0, 255]`; as uint8, the view is rounded to whole grey levels.
         matrix: Float `(2, 3)`, as from `affine_matrix`.
-
-    Returns:
-        The view, of the shape and dtype of `image`: uint8 is rounded to whole grey levels.
     """
     height, width = image.shape[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

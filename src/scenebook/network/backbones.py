@@ -61,10 +61,7 @@ def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
 
 
 def load_preprocessing(summary: Mapping[str, Any]) -> Preprocessing:
-    """Returns the input transformation that a run was trained with.
-
-    Args:
-        summary: The run's `training/summary.json`.
+    """Returns the input transformation that a run was trained with, of its `training/summary.json`.
 
     Raises:
         InputError: This version has another one.

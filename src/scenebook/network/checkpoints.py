@@ -202,10 +202,6 @@ class Checkpoint(keras.callbacks.Callback):
         rows = [{name: repr(value) for name, value in row.items()} for row in self._history.rows]
         told = {"model": sha256_file(self._run_dir.require(MODEL)), "history": rows, "key": self._key}
         self._run_dir.write_json(FINISHED_FIT, told)
-        self.remove()
-
-    def remove(self) -> None:
-        """Removes the checkpoint."""
         self._run_dir.path(self._file).unlink(missing_ok=True)
 
     def _restore_finished(self) -> int:

@@ -77,12 +77,9 @@ def _convolution(x: Any, width: int, size: int, strides: int, name: str) -> Any:
 
 
 def load_embedded_weights(base_model: keras.Model, file: Path | None = None) -> None:
-    """Gives an embedded network the weights that come with the package, or those of another such file.
+    """Gives an embedded network the weights that come with the package, or those of a file of `save_embedded_weights`.
 
-    Args:
-        base_model: From `build_embedded`.
-        file: A file of `save_embedded_weights`. By default the package's own, whose SHA-256 is compared with the
-            recorded one.
+    The SHA-256 of the package's own is compared with the recorded one.
 
     Raises:
         WeightsError: The file is damaged, or the model is another one.

@@ -121,16 +121,13 @@ class FeatureStream:
 
 
 def run_through(run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache) -> Rows:
-    """Returns what the frozen layers put out for images as they are, without augmentation.
+    """Returns what the frozen layers put out for images as they are, without augmentation: float32 arrays `(n, ...)`.
 
     Args:
         run_base: From `compile_frozen_layers`.
         images: Batches of preprocessed images, in the order of the digests.
         digests: SHA-256 of each image's file.
         cache: Keeps what comes out.
-
-    Returns:
-        float32 arrays `(n, ...)`.
     """
     parts = list(stream_through(run_base, images, digests, cache))
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]

@@ -52,11 +52,7 @@ def save_features(
 ) -> None:
     """Writes features: the arrays `features`, `row` and `split`, without pickles.
 
-    Args:
-        run_dir: The run.
-        vectors: Float `(m, d)` a split.
-        rows: int `(m,)` a split: where each image stands in `data/images.npy`.
-        file: Where to, in the run.
+    Of each split there are vectors, float `(m, d)`, and rows, int `(m,)`: where each image stands in `data/images.npy`.
     """
     split = np.concatenate([np.full(len(part), name) for name, part in vectors.items()])
     run_dir.write_arrays(

@@ -141,14 +141,7 @@ def open_stream(
     *,
     keep_views: bool = True,
 ) -> Iterator[FeatureStream]:
-    """Opens the stream of what the frozen layers make of the images' views, with the feature cache behind it.
-
-    Args:
-        base: From `split_frozen`.
-        run_base: From `compile_frozen_layers`.
-        images: Whose views.
-        keep_views: Whether the feature cache keeps them.
-    """
+    """Opens the stream of what the frozen layers make of the images' views, with the feature cache behind it."""
     preprocess_input = _find_preprocessing(settings)
     with open_base_cache(
         base, settings, preprocessing=preprocess_input.name, runtime=run_base.name, keep=keep_views

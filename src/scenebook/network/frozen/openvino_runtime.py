@@ -50,12 +50,6 @@ def _import_openvino() -> Any:
 class OpenVINORuntime:
     """Runs the frozen layers in OpenVINO on the CPU, with the weights that they have now.
 
-    Args:
-        base: From `split_frozen`, not empty.
-
-    Attributes:
-        name: `OpenVINO` and its version.
-
     Raises:
         ImportError: OpenVINO is not installed.
         RuntimeError: OpenVINO cannot run one of the frozen layers.
@@ -79,11 +73,7 @@ class OpenVINORuntime:
         self._queue.set_callback(lambda request, where: where[0].put(where[1], request))
 
     def __call__(self, images: Any) -> list[np.ndarray]:
-        """Returns the frozen layers' tensors; an image's numbers do not depend on the others in its batch.
-
-        Args:
-            images: Preprocessed float32 `(batch, height, width, 3)`.
-        """
+        """Returns the frozen layers' tensors; an image's numbers do not depend on the others in its batch."""
         return self._start(images).wait()
 
     def run_batches(self, batches: Iterable[Any]) -> Iterator[list[np.ndarray]]:

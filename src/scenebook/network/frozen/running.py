@@ -21,13 +21,10 @@ FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
 
 
 class FrozenRuntime(Protocol):
-    """The frozen layers, ready to run.
-
-    Attributes:
-        name: What it runs in, with the version, for people to read.
-    """
+    """The frozen layers, ready to run."""
 
     name: str
+    """What they run in, with the version, for people to read."""
 
     def __call__(self, images: Any) -> list[Any]:
         """Returns the frozen layers' tensors for a batch, float32 `(batch, ...)` each."""
@@ -79,11 +76,7 @@ class TensorFlowRuntime:
     Each batch normalisation that follows a convolution in inference mode is a multiplication and an addition a channel:
     both are folded into the convolution's own weights and bias (Jacob et al., 2018, section 3.2).
 
-    Args:
-        base: From `split_frozen`. An empty one hands on the images as they are.
-
-    Attributes:
-        name: `TensorFlow` and its version.
+    An empty base hands on the images as they are.
     """
 
     name = f"TensorFlow {tf.__version__}"
@@ -92,11 +85,7 @@ class TensorFlowRuntime:
         self._run = None if is_empty(base) else _build_graph(base)
 
     def __call__(self, images: Any) -> list[tf.Tensor]:
-        """Returns the frozen layers' tensors; but for last digits, an image's numbers do not depend on its batch.
-
-        Args:
-            images: Preprocessed float32 `(batch, height, width, 3)`.
-        """
+        """Returns the frozen layers' tensors; but for last digits, an image's numbers do not depend on its batch."""
         images = tf.convert_to_tensor(images, tf.float32)
         if self._run is None:
             return [images]
