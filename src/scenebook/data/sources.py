@@ -30,7 +30,7 @@ def prepare_dataset(
 ) -> Path:
     """Returns the folder, or list, of images that the setting `dataset` names; draws or downloads where needed.
 
-    Drawn scenes, to which all settings but the first belong, are written into the run.
+    Drawn scenes, to which all settings but the first belong, are `size` pixels high and wide and written into the run.
 
     Raises:
         DatasetError: There is no such folder or list, or the download failed.

@@ -44,9 +44,7 @@ class StoredPixels:
 
     def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
         """Tells whether the stored pixels are those of these images, in this order."""
-        return len(facts) == len(self._digests) > 0 and all(
-            known is not None and known["sha256"] == digest for known, digest in zip(facts, self._digests, strict=True)
-        )
+        return bool(self._digests) and [known and known["sha256"] for known in facts] == self._digests
 
     def __enter__(self) -> StoredPixels:
         # Opened before it is replaced; read, not mapped: mapped pages would count as this process's memory.

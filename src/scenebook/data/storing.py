@@ -69,7 +69,7 @@ def decode_images(
     max_megapixels: int = MAX_MEGAPIXELS,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> DecodedImages:
-    """Decodes every image once and keeps them, resized, in the run as one array on disk.
+    """Decodes every image once and keeps them, `image_size` pixels high and wide, in the run as one array on disk.
 
     A file that cannot be decoded is set aside with the reason; it never stops the rest. Digest, size and measures of a
     file that has not changed come from the cache, and its pixels from the run's own array where that is of this size.

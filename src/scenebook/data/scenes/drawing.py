@@ -50,7 +50,7 @@ SUPERSAMPLING = 2
 
 
 def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:
-    """Paint the image of this number, 0 or more, of a class: uint8 `(size, size, 3)`, RGB in `[0, 255]`."""
+    """Paint the image with this index, 0 or more, of a class: uint8 `(size, size, 3)`, RGB in `[0, 255]`."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, CLASS_NAMES.index(class_name), index]))
     paint, low, high = RANGES[class_name]
     margin = size // 24 + 1
