@@ -125,3 +125,21 @@ def test_what_must_be_quick_never_imports_tensorflow() -> None:
     quick = [name for name in names if is_in(name, {*QUICK}) and not is_in(name, WITH_TENSORFLOW)]
     done = subprocess.run([sys.executable, "-c", IMPORT, *quick], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
+    """But for two entry points, and for the builders of networks, which the registry calls by one name."""
+    homes: dict[str, list[str]] = {}
+    for path in list_modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                defined = {node.name}
+            elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                defined = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+            else:
+                continue
+            for name in defined:
+                homes.setdefault(name, []).append(name_of(path))
+    twice = {name: found for name, found in homes.items() if len(found) > 1 and not name.startswith("_")}
+    assert set(twice) <= {"main", "build"}, twice

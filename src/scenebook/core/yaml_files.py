@@ -12,7 +12,7 @@ import yaml
 
 from scenebook.core.errors import InputError
 
-MAX_BYTES = 1_000_000
+MAX_YAML_BYTES = 1_000_000
 Location = tuple[int | str, ...]
 """Where something stands: `("claims", 6, "expect")`."""
 
@@ -104,7 +104,7 @@ def read_yaml(
     what: str,
     error_type: type[InputError] = InputError,
     *,
-    most_bytes: int = MAX_BYTES,
+    most_bytes: int = MAX_YAML_BYTES,
     references: bool = True,
     as_text: bool = False,
 ) -> YamlFile:

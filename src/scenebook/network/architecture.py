@@ -38,7 +38,7 @@ class LayerSummary:
 
 
 @dataclass(frozen=True)
-class Stage:
+class NetworkStage:
     """Layers that stand together: a residual network's `conv2_x`, or all layers of one resolution.
 
     Attributes:
@@ -112,7 +112,7 @@ class NetworkSummary:
     """
 
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[NetworkStage, ...]
     block: ResidualBlock | None
 
 
@@ -142,9 +142,9 @@ def describe_network(model: Any) -> NetworkSummary:
     body = [call.layer for call in calls[: last_spatial + 1] if call.layer.kind != "InputLayer"]
     head = [call.layer for call in calls[last_spatial + 1 :] if call.layer.kind != "InputLayer"]
     stages = [
-        *(Stage("input", "input", (layer,), 0) for layer in inputs),
+        *(NetworkStage("input", "input", (layer,), 0) for layer in inputs),
         *(_named_stages(body) or _resolution_stages(calls[: last_spatial + 1])),
-        *(Stage(layer.name, "head", (layer,), 0) for layer in head),
+        *(NetworkStage(layer.name, "head", (layer,), 0) for layer in head),
     ]
     name = str(next((layer for layer in model.layers if is_graph(layer)), model).name)
     return NetworkSummary(name, tuple(stages), _last_residual_block(calls))
@@ -181,7 +181,7 @@ def _describe_convolution(layer: Any, kind: str) -> str:
     return ", ".join(parts)
 
 
-def _named_stages(layers: Sequence[LayerSummary]) -> list[Stage]:
+def _named_stages(layers: Sequence[LayerSummary]) -> list[NetworkStage]:
     """Groups layers by the stage that their names tell of; returns nothing where the names tell of fewer than two."""
     groups: list[tuple[str, list[LayerSummary]]] = []
     for layer in layers:
@@ -199,7 +199,7 @@ def _named_stages(layers: Sequence[LayerSummary]) -> list[Stage]:
     return _make_stages(groups) if len(titles) == len(set(titles)) > 1 else []
 
 
-def _resolution_stages(calls: Sequence[_Call]) -> list[Stage]:
+def _resolution_stages(calls: Sequence[_Call]) -> list[NetworkStage]:
     """Groups layers by the height and width that they work at, in the order in which these come up."""
     sizes: list[tuple[int, int]] = [(0, 0)] * len(calls)
     for number in reversed(range(len(calls))):
@@ -215,7 +215,7 @@ def _resolution_stages(calls: Sequence[_Call]) -> list[Stage]:
     return _make_stages([(f"stage {number}", group) for number, group in enumerate(groups.values(), start=1)])
 
 
-def _make_stages(groups: Sequence[tuple[str, Sequence[LayerSummary]]]) -> list[Stage]:
+def _make_stages(groups: Sequence[tuple[str, Sequence[LayerSummary]]]) -> list[NetworkStage]:
     """A block that reaches into two stages counts in the one that holds most of its convolutions."""
     reach: dict[str, list[int]] = {}
     for position, (_, layers) in enumerate(groups):
@@ -224,7 +224,7 @@ def _make_stages(groups: Sequence[tuple[str, Sequence[LayerSummary]]]) -> list[S
                 counts = reach.setdefault(match["block"], [0] * len(groups))
                 counts[position] += "Conv" in layer.kind
     homes = [counts.index(max(counts)) for counts in reach.values()]
-    return [Stage(title, "base", tuple(layers), homes.count(n)) for n, (title, layers) in enumerate(groups)]
+    return [NetworkStage(title, "base", tuple(layers), homes.count(n)) for n, (title, layers) in enumerate(groups)]
 
 
 def _children(calls: Sequence[_Call], number: int) -> Iterator[int]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from scenebook.data.splitting import SplitImages
 from scenebook.network.graph import open_layers
 
-IMAGES = 256
+_MOST_IMAGES = 256
 _BATCH = 32
 
 
@@ -27,7 +27,7 @@ def estimate_batch_statistics(
 
     Args:
         model: A Keras model of preprocessed images; its layers stay as they are but for these statistics.
-        split: Training images, of which up to `IMAGES` are drawn.
+        split: Training images, of which up to 256 are drawn.
         preprocess_input: What the model expects to be done to float32 images in `[0, 255]`.
         seed: Seed of the draw.
 
@@ -38,7 +38,7 @@ def estimate_batch_statistics(
     normalisations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not normalisations:
         return 0
-    drawn = np.random.default_rng(seed).permutation(len(split))[:IMAGES]
+    drawn = np.random.default_rng(seed).permutation(len(split))[:_MOST_IMAGES]
     batches = np.split(drawn, range(_BATCH, len(drawn), _BATCH))
     if len(batches) > 1 and len(batches[-1]) < _BATCH:
         batches.pop()  # the variance within a few images is not that of a batch

@@ -25,7 +25,7 @@ from scenebook.rendering.provenance import Provenance, read_provenance
 _FAILED = "failed"
 _INTERRUPTED = frozenset({"running", "interrupted"})
 """A stage that still is running while the report is rendered was stopped before it could say so."""
-INCOMPLETE = _INTERRUPTED | {_FAILED, "not run", "pending", "blocked", "missing"}
+_INCOMPLETE = _INTERRUPTED | {_FAILED, "not run", "pending", "blocked", "missing"}
 """Statuses of a stage whose results the report lacks. With any other, its notebook is whole."""
 STALE = "stale"
 """The status of a stage whose notebook is whole, but of an earlier run."""
@@ -37,7 +37,7 @@ class StageNotebook(NamedTuple):
     Args:
         name: As it stands in banners.
         notebook: The executed notebook, partial when the stage failed; `None` when there is none.
-        status: `done`, `skipped` or the like; `STALE`; or one of `INCOMPLETE`.
+        status: `done`, `skipped` or the like; `STALE`; or one that says that it did not finish.
         note: What is known of the earlier run when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
     """
 
@@ -49,7 +49,7 @@ class StageNotebook(NamedTuple):
     @property
     def is_incomplete(self) -> bool:
         """True when results of this stage are missing, of this run and of any earlier one."""
-        return self.notebook is None or self.status in INCOMPLETE
+        return self.notebook is None or self.status in _INCOMPLETE
 
     @property
     def earlier(self) -> EarlierRun | None:

@@ -27,7 +27,7 @@ from scenebook.rendering.pandoc import Node, each_node, plain_text, raw, raw_blo
 CODE_WIDTH, CODE_LINES = 56, 60
 _SHORT_CODE, _SHORT_ADDRESS = 30, 16
 MAX_GRID_IMAGES = 48
-PAGE_WIDTH, COLUMN_WIDTH, ARTICLE_WIDTH = 498.0, 240.0, 442.0
+_PAGE_WIDTH, _COLUMN_WIDTH, _ARTICLE_WIDTH = 498.0, 240.0, 442.0
 """Points: text of a page of two columns, of one of these, and of a page of one column; A4, the narrower paper."""
 WASTE = 9.0
 """Points that a broken line of a table leaves free, on average."""
@@ -236,7 +236,7 @@ def column_widths(table: Table, layout: str = "ieee") -> Markup:
     rows = table.rows[:MEASURED_ROWS]
     columns = len(table.header)
     size, inset = (5.5, 5.0) if columns > 14 else (6.5, 5.0) if columns > 9 else (8.0, 8.0)
-    line = ARTICLE_WIDTH if layout == "article" else PAGE_WIDTH if table.wide or table.is_long else COLUMN_WIDTH
+    line = _ARTICLE_WIDTH if layout == "article" else _PAGE_WIDTH if table.wide or table.is_long else _COLUMN_WIDTH
     room = line - inset * columns
     heads = [1.08 * size * _width_in_ems(cell) for cell in table.header]  # these are bold
     widths = np.array([heads, *([size * _width_in_ems(cell) for cell in row] for row in rows)])

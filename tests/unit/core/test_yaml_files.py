@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.errors import InputError
-from scenebook.core.yaml_files import MAX_BYTES, dump_yaml, parse_scalar, read_yaml
+from scenebook.core.yaml_files import MAX_YAML_BYTES, dump_yaml, parse_scalar, read_yaml
 
 TEXT = """\
 first: 1
@@ -49,7 +49,7 @@ def test_every_entry_has_its_line(tmp_path: Path, location: tuple[int | str, ...
         ("a: !!python/object/apply:os.system [ls]\n", r"could not determine a constructor.*line=1"),
         ("a: *nowhere\n", "undefined alias"),
         ("a: " + "[" * 5000, "in YAML"),
-        ("x" * (MAX_BYTES + 1), "at most 1,000,000 bytes"),
+        ("x" * (MAX_YAML_BYTES + 1), "at most 1,000,000 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:

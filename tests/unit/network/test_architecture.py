@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import ScenebookError
-from scenebook.network.architecture import LayerSummary, NetworkSummary, Stage, describe_network
+from scenebook.network.architecture import LayerSummary, NetworkStage, NetworkSummary, describe_network
 from scenebook.network.classifier import build_classifier, count_parameters
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
@@ -22,7 +22,7 @@ def describe(base_model: keras.Model) -> NetworkSummary:
     return describe_network(build_classifier(base_model, num_classes=4, head_units=8))
 
 
-def find(network: NetworkSummary, title: str) -> Stage:
+def find(network: NetworkSummary, title: str) -> NetworkStage:
     return next(stage for stage in network.stages if stage.title == title)
 
 

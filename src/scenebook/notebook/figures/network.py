@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Patch
 
 from scenebook.core.wording import count_noun, printable
-from scenebook.network.architecture import LayerSummary, NetworkSummary, ResidualBlock, Stage
+from scenebook.network.architecture import LayerSummary, NetworkStage, NetworkSummary, ResidualBlock
 from scenebook.notebook.figures import style
 
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
@@ -161,7 +161,7 @@ def _color(layers: Sequence[LayerSummary]) -> str:
     return FROZEN if not trained else TRAINED if trained == parameters else PARTLY
 
 
-def _describe_stage(stage: Stage) -> _Lines:
+def _describe_stage(stage: NetworkStage) -> _Lines:
     parts = [
         count_noun(count, noun)
         for count, noun in ((stage.blocks, "block"), (stage.convolutions, "convolution"))
@@ -180,7 +180,7 @@ def _describe_layer(layer: LayerSummary, *, is_source: bool, narrow: bool) -> _L
     return (layer.name, shape), (detail, "" if is_source else _count_text(layer))
 
 
-def _count_text(part: Stage | LayerSummary) -> str:
+def _count_text(part: NetworkStage | LayerSummary) -> str:
     if not part.parameters:
         return ""
     if 0 < part.trainable_parameters < part.parameters:
