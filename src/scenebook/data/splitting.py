@@ -15,7 +15,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, SPLITS
 from scenebook.data.images import FoundImages, SourceImage
 
-SPLIT_COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
+_COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
 
 
 def draw_images(found: FoundImages, *, max_per_class: int | None, test_fraction: float, seed: int) -> FoundImages:
@@ -163,7 +163,7 @@ def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, need
 
 def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
     """Writes `data/splits.csv`: of the table of `split_images`, the columns that later stages start from."""
-    run_dir.write_csv(SPLITS, splits[[name for name in SPLIT_COLUMNS if name in splits.columns]])
+    run_dir.write_csv(SPLITS, splits[[name for name in _COLUMNS if name in splits.columns]])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ FEWEST = 20
 """Images a class. Of fewer, a rank statistic says little."""
 MOST_IMAGES = 10_000
 SAME_SIZE_SHARE = 0.99
-KINDS = {"colour": ["red", "green", "blue"], "size": ["width", "height"]}
+_KINDS = {"colour": ["red", "green", "blue"], "size": ["width", "height"]}
 LIMITS = {"colour": 0.95, "size": 0.75}
 """Area under the curve above which, with its 95 % interval, a class is named. Colour belongs to what is shown: forests
 are green, so only a class that outranks 19 of 20 others by it is remarkable. Size has nothing to do with what is shown:
@@ -51,7 +51,7 @@ def find_giveaways(splits: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
         rank = shuffled.groupby("label").cumcount()
         table = shuffled[rank < np.maximum(FEWEST, shuffled["label"].map(counts) * share)].sort_index()
     found = []
-    for feature, columns in KINDS.items():
+    for feature, columns in _KINDS.items():
         if table.groupby(columns).size().max() < SAME_SIZE_SHARE * len(table):
             found.append(_classify(feature, table[columns].to_numpy(dtype=float), table["label"].to_numpy(), seed))
     return found
