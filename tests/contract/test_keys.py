@@ -13,19 +13,21 @@ data.stored_pixels
 data.storing
 network.augmentation
 network.backbones
-network.checkpoints
-network.classifier
 network.embedded
 network.feature_cache.cache
 network.feature_cache.shard
 network.feature_cache.space
 network.feature_stream
-network.fitting
 network.frozen.cutting
 network.frozen.openvino_runtime
 network.frozen.running
 network.graph
 network.inputs
+network.recipe.caching
+network.recipe.data
+network.recipe.keeping
+network.recipe.running
+network.recipe.tracing
 network.training
 network.weight_files
 """
@@ -48,6 +50,6 @@ def test_the_key_of_a_training_lists_the_module_of_its_own_backbone_alone() -> N
 def test_what_is_left_out_is_there_and_is_imported() -> None:
     """Else a module that was renamed would stay listed, and its successor would be in the keys."""
     imported = digest_modules(
-        ["import scenebook.network.fitting, scenebook.network.keras_models, scenebook.data.storing"]
+        ["import scenebook.network.recipe.running, scenebook.network.keras_models, scenebook.data.storing"]
     )
     assert not {*WITHOUT_EFFECT, *TEXT_MODULES} - set(imported)

@@ -18,7 +18,7 @@ from scenebook.pipeline.notebooks import read_parameters
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
-TAGS = {"parameters", "notebook-only", "hide-input"}
+TAGS = {"parameters", "notebook-only", "hide-input", "recipe"}
 WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion")
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -112,8 +112,19 @@ def test_its_parameters_are_the_sample_profiles(path: Path) -> None:
 
 def test_it_uses_every_parameter_that_it_lists(path: Path) -> None:
     code = "\n".join(cell.source for cell in code_cells(path) if not is_parameters(cell))
-    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
-    assert set(read_parameters(path)) <= used
+    nodes = list(ast.walk(ast.parse(code)))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    of_settings = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    used |= {node.attr for node in of_settings if node.value.id == "settings"}
+    # Those that decide how images are batched and kept are read by what trains.
+    assert set(read_parameters(path)) - {"augmentation_seed", "batch_size", "feature_cache_gb", "frozen_layers_runtime"} <= used
+
+
+def test_cells_of_the_recipe_hold_imports_and_functions_of_the_settings_alone(path: Path) -> None:
+    for cell in code_cells(path):
+        if "recipe" in cell.metadata.get("tags", []):
+            for node in ast.parse(cell.source).body:
+                assert isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef))
 
 
 def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:

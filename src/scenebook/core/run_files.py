@@ -13,6 +13,7 @@ IMAGES_RECORD = "data/images.json"
 MEASURES = "data/measures.csv"
 
 RECIPE = "training/recipe.json"
+RECIPE_SOURCE = "training/recipe.py"
 HISTORY = "training/history.csv"
 CHECKPOINT = "training/checkpoint.npz"
 FINISHED_FIT = "training/fit.json"

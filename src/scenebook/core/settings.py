@@ -30,6 +30,7 @@ TRAINING = (
     *(*AUGMENTATION, "augmentation_seed", "image_size"),
     *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units"),
     *("epochs", "batch_size", "learning_rate", "decay", "momentum", "seed"),
+    *("fine_tuning_epochs", "fine_tuning_base_layers", "fine_tuning_learning_rate"),
 )
 """The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
@@ -89,9 +90,21 @@ class Settings(BaseModel):
     learning_rate: float = Field(0.001, gt=0, le=10, description="learning rate of SGD at the first step")
     decay: float = Field(1e-7, ge=0, le=1, description="the learning rate is divided by 1 + decay * step")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
+    fine_tuning_epochs: int = Field(
+        0, ge=0, le=10000, description="epochs of a second phase, in which more of the backbone is trained; 0: none"
+    )
+    fine_tuning_base_layers: int = Field(
+        30, ge=0, description="how many of the backbone's last layers the second phase trains"
+    )
+    fine_tuning_learning_rate: float = Field(
+        1e-5, gt=0, le=10, description="learning rate of SGD at the first step of the second phase"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
 
+    accelerate: bool = Field(
+        True, description="cut off the layers that training does not change and run them once; off: plain fit"
+    )
     frozen_layers_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
         "auto", description="what the frozen layers run in; auto: OpenVINO where it is installed"
     )

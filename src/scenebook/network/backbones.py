@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.random import seed_generator
 
 from scenebook.core.backbones import RANDOM, find_backbone
@@ -43,6 +44,7 @@ def rescale(images: Any) -> Any:
     return images / 255.0
 
 
+@tf.autograph.experimental.do_not_convert  # a recipe calls it within `Dataset.map`
 def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
     """Returns the backbone's own input transformation. Feeding anything else is the commonest mistake with backbones.
 

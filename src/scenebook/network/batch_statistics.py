@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.graph import open_layers
 
@@ -17,7 +18,7 @@ _BATCH = 32
 
 
 def estimate_batch_statistics(
-    model: keras.Model, split: SplitImages, preprocess_input: Callable[[Any], Any], *, seed: int
+    model: keras.Model, split: SplitImages, prepare: Callable[..., Any], settings: Settings
 ) -> int:
     """Sets the stored mean and variance of each batch normalisation to what they are on images; weights stay.
 
@@ -28,8 +29,8 @@ def estimate_batch_statistics(
     Args:
         model: A Keras model of preprocessed images; its layers stay as they are but for these statistics.
         split: Training images, of which up to 256 are drawn.
-        preprocess_input: What the model expects to be done to float32 images in `[0, 255]`.
-        seed: Seed of the draw.
+        prepare: Of the recipe: makes images ready for the model.
+        settings: What it is given; images are drawn by its `seed`.
 
     Returns:
         How many images were looked at: 0 for a model without batch normalisation.
@@ -38,7 +39,7 @@ def estimate_batch_statistics(
     normalisations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not normalisations:
         return 0
-    drawn = np.random.default_rng(seed).permutation(len(split))[:_MOST_IMAGES]
+    drawn = np.random.default_rng(settings.seed).permutation(len(split))[:_MOST_IMAGES]
     batches = np.split(drawn, range(_BATCH, len(drawn), _BATCH))
     if len(batches) > 1 and len(batches[-1]) < _BATCH:
         batches.pop()  # the variance within a few images is not that of a batch
@@ -55,8 +56,8 @@ def estimate_batch_statistics(
             setattr(layer, name, True if name == "trainable" else momentum if name == "momentum" else 0.0)
         for number, batch in enumerate(batches, start=1):
             momentum.assign(1 - 1 / number)  # a running mean: the first batch replaces what was there
-            images = split.stored[np.sort(split.rows[batch])].astype(np.float32)
-            look(preprocess_input(images))
+            images = tf.constant(split.stored[np.sort(split.rows[batch])])
+            look(prepare(images, tf.zeros((len(batch), 2), tf.int64), settings, False))
     finally:
         for layer, name, value in before:
             setattr(layer, name, value)

@@ -1,4 +1,4 @@
-"""The paper's classifier: a pretrained base model, and a head of flatten, dense, dense; or of averages instead."""
+"""What a classifier consists of: its base model, and how many layers and parameters it has."""
 
 from __future__ import annotations
 
@@ -11,41 +11,17 @@ from scenebook.core.errors import SettingsError
 from scenebook.network.graph import count_layers, count_weight_layers
 
 
-def build_classifier(
-    base_model: keras.Model, *, num_classes: int, head_units: int, pooling: str = "flatten"
-) -> keras.Sequential:
-    """Puts a head on a base model.
-
-    The base is called without a `training` argument: a frozen batch normalisation runs in inference mode, one that is
-    trained uses the batch's own statistics in `fit`.
-
-    Args:
-        base_model: Maps `(batch, height, width, 3)` to a tensor of features `(batch, h, w, channels)`.
-        num_classes: Classes, at least 2.
-        head_units: Units of the hidden layer.
-        pooling: What comes first in the head: `flatten` keeps every place of the features, `average` their mean.
-
-    Returns:
-        A model from preprocessed float32 `(batch, height, width, 3)` to class probabilities `(batch, num_classes)`.
-    """
-    flatten, average = keras.layers.Flatten, keras.layers.GlobalAveragePooling2D
-    return keras.Sequential(
-        [
-            keras.Input(base_model.input_shape[1:]),
-            base_model,
-            flatten(name="flatten") if pooling == "flatten" else average(name="average"),
-            keras.layers.Dense(head_units, activation="relu", name="head_dense"),
-            keras.layers.Dense(num_classes, activation="softmax", name="head_probs"),
-        ],
-        name="classifier",
-    )
+def find_base_model(model: keras.Model) -> keras.Model | None:
+    """Returns the largest model within a model, as transfer learning has it; `None` where none is nested in it."""
+    nested = [layer for layer in getattr(model, "layers", []) if isinstance(layer, keras.Model)]
+    return max(nested, key=lambda layer: len(layer.layers), default=None)
 
 
 def check_trainable_base_layers(base_model: keras.Model, trainable_base_layers: int) -> None:
     """Raises `SettingsError` when more layers are to be trained than the base model has."""
     if trainable_base_layers > len(base_model.layers):
         raise SettingsError(
-            f"Expected trainable_base_layers of at most {len(base_model.layers)}, the layers of {base_model.name}.",
+            f"Expected at most {len(base_model.layers)} trained layers, as many as {base_model.name} has.",
             received={"trainable_base_layers": trainable_base_layers},
         )
 
@@ -56,19 +32,45 @@ def count_parameters(model: keras.Model) -> dict[str, int]:
     return {"total_params": total, "trainable_params": trainable, "non_trainable_params": total - trainable}
 
 
-def summarize(model: keras.Model, base_model: keras.Model) -> dict[str, Any]:
+def _values(variables: Any) -> list[Any]:
+    # A shared layer's variable is listed once by Keras already; `value` is the backend's tensor with a static shape.
+    return [variable.value for variable in variables]
+
+
+def summarize(model: keras.Model) -> dict[str, Any]:
     """Returns the facts of a classifier for `training/summary.json`: layers and parameters.
 
     Returns:
-        `layers` (Keras layers, nested models opened), `weight_layers` (convolutions and dense layers on the main path
-        of the classifier), `backbone_weight_layers` (the same of the backbone with the one dense layer of its own top,
-        which is how networks are named: 50 for ResNet50), `base_layers`, `input_shape` and the parameter counts.
+        `base_model` (its name), `layers` (Keras layers, nested models opened), `weight_layers` (convolutions and dense
+        layers on the main path of the classifier), `backbone_weight_layers` (the same of the base model with the one
+        dense layer of its own top, which is how networks are named: 50 for ResNet50), `base_layers` and
+        `trainable_base_layers` (all of the base model, and those that are trained), `input_shape` and the parameter
+        counts; `head` (a phrase for each layer beside the base model). A model without another one in it is its own
+        base model.
     """
+    base_model = find_base_model(model) or model
     return {
+        "base_model": base_model.name,
         "input_shape": list(model.input_shape[1:]),
         "layers": count_layers(model),
         "weight_layers": count_weight_layers(model),
         "backbone_weight_layers": count_weight_layers(base_model) + 1,
         "base_layers": len(base_model.layers),
+        "head": [_describe(layer) for layer in model.layers if layer is not base_model and not _is_input(layer)],
+        "trainable_base_layers": sum(layer.trainable for layer in base_model.layers),
         **count_parameters(model),
     }
+
+
+def _is_input(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.InputLayer)
+
+
+def _describe(layer: keras.layers.Layer) -> str:
+    """Returns a layer in a few words: `Dense 64, relu`."""
+    config = layer.get_config()
+    told = [
+        f"{config[name]:,}" if name == "units" else f"{config[name]:g}" for name in ("units", "rate") if name in config
+    ]
+    activation = config.get("activation")
+    return " ".join([type(layer).__name__, *told, *([activation] if isinstance(activation, str) else [])])

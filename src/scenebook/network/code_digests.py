@@ -25,6 +25,10 @@ WITHOUT_EFFECT = {
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
     "scenebook.data.user_tables": "which images there are, and of which class: keys hold digests and labels",
     "scenebook.network.code_digests": "this list",
+    "scenebook.network.recipe.compiled": "how a recipe's code is digested",
+    "scenebook.network.recipe.digests": "the same",
+    "scenebook.network.recipe.recipe": "where a recipe is kept: keys hold what it does",
+    "scenebook.network.recipe.source": "the same",
     "scenebook.network.imagenet_weights": "how weights are downloaded: keys hold their digest",
 }
 """Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
@@ -38,18 +42,22 @@ def digest_training_code(backbone: str) -> dict[str, str]:
     """
     row = find_backbone(backbone)
     own = {"scenebook.core.backbones": sha256_lines([row.builder, row.preprocessing])}
-    return own | _digest_all("scenebook.data.storing", "scenebook.network.fitting", row.builder)
+    return own | _digest_all("scenebook.data.storing", "scenebook.network.recipe.running", row.builder)
 
 
-def digest_augmentation_code() -> str:
-    """Returns one digest of all code that makes the views of an image."""
-    return sha256_lines(_digest_all("scenebook.network.augmentation").values())
+def digest_frozen_code(backbone: str) -> str:
+    """Returns one digest of all code between an image's file and what the frozen layers make of it, but the recipe's.
 
-
-def digest_frozen_code() -> str:
-    """Returns one digest of all code between an image's file and what the frozen layers make of it, views apart."""
-    modules = ("scenebook.data.storing", "scenebook.network.inputs", "scenebook.network.frozen.running")
-    return sha256_lines(_digest_all(*modules).values())
+    Args:
+        backbone: Whose module counts too: its preprocessing stands there.
+    """
+    modules = (
+        "scenebook.data.storing",
+        "scenebook.network.inputs",
+        "scenebook.network.frozen.running",
+        "scenebook.network.recipe.tracing",
+    )
+    return sha256_lines(_digest_all(*modules, find_backbone(backbone).builder).values())
 
 
 def _digest_all(*modules: str) -> dict[str, str]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from scenebook.core.settings import Settings
-from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
-from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
+from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.running import FrozenRuntime
 
 Rows = list[np.ndarray]
@@ -22,35 +18,6 @@ Rows = list[np.ndarray]
 
 MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 """From a dataset of (positions, epoch), int64 `(batch,)` and a scalar, to one of batches of preprocessed views."""
-
-
-def make_keys(digests: Sequence[str]) -> np.ndarray:
-    """Returns the numbers that seed the views of images: the first 31 bits of the SHA-256 of their files, int64 `(n,)`.
-
-    An image has the same views in whichever split it is, at whatever place.
-    """
-    return np.array([int(digest[:8], 16) >> 1 for digest in digests], dtype=np.int64)
-
-
-def open_base_cache(
-    base: keras.Model, settings: Settings, *, preprocessing: str, runtime: str, keep: bool = True
-) -> FeatureCache:
-    """Opens the feature cache of what the frozen layers put out.
-
-    Args:
-        base: From `split_frozen`. Of one that is empty nothing is kept.
-        settings: Those of augmentation and `feature_cache_gb` count.
-        preprocessing: The name of the backbone's input transformation.
-        runtime: What the frozen layers run in, `FrozenRuntime.name`: another one computes other last digits.
-        keep: Whether rows may be kept at all; by default they are.
-    """
-    about = {"preprocessing": preprocessing, "input_shape": list(base.input_shape[1:]), "runtime": runtime}
-    return open_feature_cache(
-        base={**describe_frozen_layers(base), **about},
-        augmentation={**settings.augmentation, "augmentation_seed": settings.augmentation_seed},
-        shapes=[tuple(tensor.shape[1:]) for tensor in base.outputs],
-        gigabytes=settings.feature_cache_gb if keep and not is_empty(base) else 0.0,
-    )
 
 
 class FeatureStream:
@@ -120,23 +87,20 @@ class FeatureStream:
         yield from self._asked.popleft()
 
 
-def run_through(run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache) -> Rows:
-    """Returns what the frozen layers put out for images as they are, without augmentation: float32 arrays `(n, ...)`.
+def stream_through(
+    run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields what the frozen layers put out for images as they are, without augmentation.
 
     Args:
         run_base: From `compile_frozen_layers`.
         images: Batches of preprocessed images, in the order of the digests.
         digests: SHA-256 of each image's file.
         cache: Keeps what comes out.
+
+    Yields:
+        float32 arrays `(batch, ...)`.
     """
-    parts = list(stream_through(run_base, images, digests, cache))
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-
-
-def stream_through(
-    run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yields what `run_through` returns batch by batch, float32 `(batch, ...)` a tensor."""
     done = 0
     for batch in images:
         names = list(digests[done : done + len(batch)])
@@ -146,22 +110,6 @@ def stream_through(
 
 def _call(run_base: FrozenRuntime, images: Any, places: np.ndarray) -> Rows:
     return [np.asarray(tensor) for tensor in run_base(tf.gather(images, places))]
-
-
-def make_feature_ds(rows: Rows, labels: Any, batch_size: int) -> tf.data.Dataset:
-    """Returns kept features, from `run_through`, and one-hot labels `(n, num_classes)` as batches for `fit`."""
-    labels = np.asarray(labels)
-
-    def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
-        for start in range(0, len(labels), batch_size):
-            part = slice(start, start + batch_size)
-            yield tuple(array[part] for array in rows), labels[part]
-
-    tensors = tuple(tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in rows)
-    signature = (tensors, tf.TensorSpec((None, labels.shape[1]), tf.float32))
-    ds = tf.data.Dataset.from_generator(make_batches, output_signature=signature).prefetch(2)
-    # Without the number of batches Keras would warn that the data ran out.
-    return ds.apply(tf.data.experimental.assert_cardinality(math.ceil(len(labels) / batch_size)))
 
 
 def regroup(chunks: Iterator[Rows], sizes: Iterable[int]) -> Iterator[Rows]:

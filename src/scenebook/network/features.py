@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,23 +72,14 @@ def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
         return Features(stored["features"], stored["row"], stored["split"])
 
 
-def save_weights(run_dir: RunDirectory, layers: Sequence[Any]) -> None:
-    """Writes `training/pretrained.npz`: the weights that the Keras layers which will be trained still have.
-
-    With them and the trained model, features of new images can be computed, wherever the weights file went.
-    """
-    arrays = {f"{layer.name}/{n}": array for layer in layers for n, array in enumerate(layer.get_weights())}
-    run_dir.write_arrays(PRETRAINED, **arrays)
-
-
-def load_weights(run_dir: RunDirectory) -> dict[str, list[np.ndarray]]:
-    """Returns what `save_weights` wrote: the arrays of each layer that has any, in Keras' order, by its name.
+def load_weights(run_dir: RunDirectory) -> dict[int, list[np.ndarray]]:
+    """Returns what `pretrained.PretrainedWeights.save` wrote: the arrays of each layer by its number in the extractor.
 
     Raises:
         MissingArtifactError: Notebook 02 has not run.
     """
-    weights: dict[str, list[np.ndarray]] = {}
+    weights: dict[int, list[np.ndarray]] = {}
     with np.load(run_dir.require(PRETRAINED), allow_pickle=False) as stored:
         for key in stored.files:
-            weights.setdefault(key.rpartition("/")[0], []).append(stored[key])
+            weights.setdefault(int(key.partition("/")[0]), []).append(stored[key])
     return weights

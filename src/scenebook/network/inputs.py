@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
+from scenebook.network.augmentation import make_view_seed
 
 
 def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -30,25 +32,32 @@ def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
     return read
 
 
-def make_ds(
-    split: SplitImages, *, num_classes: int, batch_size: int, preprocess_input: Callable[[tf.Tensor], tf.Tensor]
-) -> tf.data.Dataset:
-    """Returns the images in their order, without augmentation: for validation and test.
+def make_batches(images: SplitImages, settings: Settings, *, epoch: int = 0) -> tf.data.Dataset:
+    """Returns images in their order, as a recipe's `prepare` takes them.
 
     Args:
-        split: The split.
-        num_classes: The number of classes.
-        batch_size: Images in a batch; the last one may be smaller.
-        preprocess_input: What the backbone expects to be done to float32 images in `[0, 255]`.
+        images: The images.
+        settings: `batch_size` and `augmentation_seed` count.
+        epoch: Whose seeds are given: an image has another one in each epoch, wherever it stands.
 
     Returns:
-        Batches of float32 `(batch, height, width, 3)` and one-hot float32 `(batch, num_classes)`.
+        Batches of uint8 `(batch, height, width, 3)` in `[0, 255]`, and of seeds, int64 `(batch, 2)`.
     """
-    read = make_reader(split)
-    labels = tf.one_hot(split.labels, num_classes)
-    positions = tf.data.Dataset.range(len(split)).batch(batch_size)
-    images = positions.map(lambda batch: preprocess_input(tf.cast(read(batch), tf.float32)))
-    return tf.data.Dataset.zip(images, tf.data.Dataset.from_tensor_slices(labels).batch(batch_size)).prefetch(2)
+    read = make_reader(images)
+    seeds = make_view_seed(settings.augmentation_seed, make_keys(images.digests), epoch)
+    positions = tf.data.Dataset.range(len(images)).batch(settings.batch_size)
+    return positions.map(lambda batch: (read(batch), tf.gather(seeds, batch)), num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def make_keys(digests: Sequence[str]) -> np.ndarray:
+    """Returns the numbers that seed the views of images: the first 31 bits of the SHA-256 of each image's file.
+
+    An image has the same views in whichever split it is, at whatever place.
+
+    Returns:
+        int64 `(n,)`.
+    """
+    return np.array([int(digest[:8], 16) >> 1 for digest in digests], dtype=np.int64)
 
 
 def to_uint8(image: tf.Tensor) -> np.ndarray:

@@ -16,10 +16,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from scenebook.core.errors import DivergedError
+from scenebook.core.errors import DivergedError, InputError
 from scenebook.core.progress import CountProgress, print_progress
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import HISTORY, MODEL
+from scenebook.network.graph import open_layers
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
 
@@ -121,12 +122,30 @@ class PredictionProgress(keras.callbacks.Callback):
         self._report(self._done, self._total)
 
 
-def save_model(run_dir: RunDirectory, model: keras.Sequential, file: str = MODEL) -> None:
+def save_model(run_dir: RunDirectory, model: keras.Model, file: str = MODEL) -> None:
     """Saves a model without its optimizer, in a form that loads in safe mode; equal models give equal bytes.
 
     A fresh model around the same layers has no optimizer to save; the momentum would double the file.
+
+    Args:
+        run_dir: The run.
+        model: Sequential or functional, with one input and one output.
+        file: Where to, in the run.
+
+    Raises:
+        InputError: A layer of the model is none of Keras' own: nobody could load it without running its code.
     """
-    bare = keras.Sequential([keras.Input(model.input_shape[1:], name="images"), *model.layers], name=model.name)
+    own = [layer for layer in open_layers(model) if not type(layer).__module__.startswith("keras.")]
+    if own:
+        raise InputError(
+            "Expected a network of Keras' own layers: a file with others cannot be loaded in safe mode.",
+            received={"layer": f"{own[0].name}, a {type(own[0]).__name__}"},
+            advice="Use a layer of keras.layers, or do it to the images in `prepare`.",
+        )
+    if isinstance(model, keras.Sequential):
+        bare = keras.Sequential([keras.Input(model.input_shape[1:], name="images"), *model.layers], name=model.name)
+    else:
+        bare = keras.Model(model.inputs, model.outputs, name=model.name)
     with replacing(run_dir.path(file)) as temporary:
         bare.save(temporary)
         remove_traces(temporary)

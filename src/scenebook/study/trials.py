@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -55,12 +56,18 @@ class Trial:
 
 
 def list_trials(
-    variants: Sequence[Variant], settings: Settings, folds: Sequence[Fold], weights_sha256: str | None
+    variants: Sequence[Variant], settings: Settings, folds: Sequence[Fold], summary: Mapping[str, Any]
 ) -> list[Trial]:
     """Returns every training that the variants ask for, those of one variant together, a fold a seed.
 
-    `settings` are the run's; `weights_sha256` is the digest of the backbone's weights, `None` for random ones.
+    Args:
+        variants: From `load_plan`.
+        settings: The run's settings.
+        folds: From `make_folds`, one a seed.
+        summary: The run's `training/summary.json`.
     """
+    # A recipe that cannot be compared is another one each time.
+    recipe = summary["recipe_sha256"] or uuid.uuid4().hex
     code = sha256_lines(digest_training_code(settings.backbone).values())
     trials = []
     for variant in variants:
@@ -71,7 +78,8 @@ def list_trials(
             about = {
                 "format": _FORMAT,
                 "settings": {**seeded.model_dump(include=set(TRAINING)), **variant.change},
-                "weights": weights_sha256,
+                "weights": summary["weights_sha256"],
+                "recipe": recipe,
                 "images": fold.digest,
                 "versions": training_versions(),
                 "code": code,

@@ -13,15 +13,15 @@ import tensorflow as tf
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import CLASSES, SPLITS
+from scenebook.core.run_files import CLASSES, SPLITS, SUMMARY
 from scenebook.core.settings import TRAINING, Settings
 from scenebook.data.splitting import SplitImages, open_images
-from scenebook.network import fitting, training
 from scenebook.network.architecture import describe_network
-from scenebook.network.backbones import build_backbone
-from scenebook.network.classifier import count_parameters
-from scenebook.network.frozen.cutting import describe_frozen_layers, split_frozen
+from scenebook.network.classifier import count_parameters, find_base_model
+from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from scenebook.network.recipe.recipe import Recipe, read_recipe
+from scenebook.network.recipe.running import open_first_phase, run_recipe
 from scenebook.study.plan import LAYERS
 from scenebook.study.records import pack
 from scenebook.study.scheduling import Speed, Task
@@ -46,15 +46,16 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
         InputError: The network has no such block or stage.
     """
     started = time.perf_counter()
-    settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
-    fit = fitting.fit_variant(
+    recipe, settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
+    fit = run_recipe(
+        recipe,
         settings,
         train,
         validation,
         num_classes=num_classes,
         keep_views=task.keep_views,
         predict=True,
-        compile_frozen_layers=compile_once,
+        compile_layers=compile_once,
     )
     assert fit.train_probs is not None
     assert fit.val_probs is not None
@@ -71,41 +72,39 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
 
 def fill_feature_cache(run_dir: Path, task: Task) -> None:
     """Computes what the frozen layers make of the views of the task's epochs, where the feature cache lacks it."""
-    settings, (train, _), num_classes = _open(run_dir, task.trial, task.images)
-    training.initialize_determinism(settings.seed)
-    base, _ = split_frozen(fitting.build_frozen_classifier(settings, num_classes))
-    with fitting.open_stream(base, compile_once(base, settings.frozen_layers_runtime), settings, train) as stream:
-        for epoch in task.epochs:
-            for _ in stream.batches(stream.list_missing(epoch), epoch, settings.batch_size):
-                pass
+    recipe, settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
+    with open_first_phase(
+        recipe, settings, train, validation, num_classes=num_classes, compile_layers=compile_once
+    ) as data:
+        data.fill(task.epochs)
 
 
 def measure_speed(run_dir: Path, task: Task) -> Speed:
     """Measures, on a batch of images, how fast the frozen layers and a step of training are."""
     started = time.perf_counter()
-    settings, (train, _), num_classes = _open(run_dir, task.trial, task.images)
-    training.initialize_determinism(settings.seed)
-    model = fitting.build_frozen_classifier(settings, num_classes)
-    base, tail = split_frozen(model)
-    run_base = compile_once(base, settings.frozen_layers_runtime)
-    with fitting.open_stream(base, run_base, settings, train, keep_views=False) as stream:
-
-        def stream_some() -> Any:
-            return next(iter(stream.batches(np.resize(np.arange(len(train)), _MEASURED), 0, _MEASURED)))[1]
-
-        tensors = stream_some()
+    recipe, settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
+    with open_first_phase(
+        recipe,
+        settings,
+        train,
+        validation,
+        num_classes=num_classes,
+        keep_views=False,
+        compile_layers=compile_once,
+    ) as data:
+        tensors = data.compute_views(_MEASURED)
         start = time.perf_counter() - started
-        base_seconds = _time(stream_some)
-    tail.compile(keras.optimizers.SGD(settings.learning_rate, momentum=0.9), "categorical_crossentropy")
-    count = settings.batch_size
+        base_seconds = _time(lambda: data.compute_views(_MEASURED))
+    part, count = data.part, settings.batch_size
+    assert part is not None
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
     labels = tf.one_hot(np.resize(train.labels, count), num_classes)
-    tail.train_on_batch(rows, labels)
+    part.train_on_batch(rows, labels)
     return Speed(
         start=start,
         base=_MEASURED / base_seconds,
-        tail=count / _time(lambda: tail.train_on_batch(rows, labels)),
-        row_bytes=4 * sum(math.prod(tensor.shape[1:]) for tensor in base.outputs),
+        tail=count / _time(lambda: part.train_on_batch(rows, labels)),
+        row_bytes=4 * sum(math.prod(tensor.shape[1:]) for tensor in tensors),
     )
 
 
@@ -125,31 +124,34 @@ def _time(do: Any) -> float:
     return time.perf_counter() - started
 
 
-def _open(root: Path, trial: Trial, images: np.ndarray) -> tuple[Settings, list[SplitImages], int]:
-    """Returns the settings, these images and those that are evaluated on, and the number of classes."""
+def _open(root: Path, trial: Trial, images: np.ndarray) -> tuple[Recipe, Settings, list[SplitImages], int]:
+    """Returns recipe and settings, these images and those that are evaluated on, and the number of classes."""
     # What the worker's last task has left behind.
     keras.backend.clear_session()
     run_dir = RunDirectory(root)
     class_names = run_dir.read_json(CLASSES)["classes"]
     splits = run_dir.read_csv(SPLITS)
     parts = [open_images(run_dir, splits.iloc[rows], class_names) for rows in (images, trial.fold.validation)]
-    layers = trial.layers if isinstance(trial.layers, int) else count_last_layers(trial.settings, trial.layers)
-    return trial.settings.model_copy(update={LAYERS: layers}), parts, len(class_names)
+    recipe = read_recipe(run_dir, run_dir.read_json(SUMMARY)["recipe"])
+    layers = trial.layers
+    if not isinstance(layers, int):
+        layers = count_last_layers(recipe.build_model(trial.settings, len(class_names)), layers)
+    return recipe, trial.settings.model_copy(update={LAYERS: layers}), parts, len(class_names)
 
 
-def count_last_layers(settings: Settings, what: str) -> int:
-    """Returns how many of the backbone's last layers its `last block` (a residual one) or its `last stage` are.
+def count_last_layers(model: keras.Model, what: str) -> int:
+    """Returns how many of the base model's last layers its `last block` (a residual one) or its `last stage` are.
 
     Raises:
-        InputError: The backbone has no residual block.
+        InputError: It has no residual block.
     """
-    base_model = build_backbone(settings.backbone, image_size=settings.image_size, weights="random")
+    base_model = find_base_model(model) or model
     network = describe_network(base_model)
     if what == "last block":
         if network.block is None:
             raise InputError(
-                "Expected a backbone with residual blocks.",
-                received={"backbone": settings.backbone, LAYERS: what},
+                "Expected a base model with residual blocks.",
+                received={"base model": base_model.name, LAYERS: what},
                 advice="Name a number of layers in a plan of your own.",
             )
         layers = network.block.layers

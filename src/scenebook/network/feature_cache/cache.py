@@ -18,7 +18,6 @@ from filelock import FileLock
 from scenebook.core.cache import cache_dir
 from scenebook.core.progress import print_progress
 from scenebook.core.provenance import training_versions
-from scenebook.network.code_digests import digest_augmentation_code, digest_frozen_code
 from scenebook.network.feature_cache.shard import Shard
 from scenebook.network.feature_cache.space import SUFFIX, make_room, mark_used
 
@@ -31,7 +30,7 @@ _OPEN_SHARDS = 8
 def open_feature_cache(
     *,
     base: Mapping[str, Any],
-    augmentation: Mapping[str, Any],
+    views: Mapping[str, Any],
     shapes: Sequence[tuple[int, ...]],
     gigabytes: float = 4.0,
     folder: Path | None = None,
@@ -42,22 +41,19 @@ def open_feature_cache(
 
     Args:
         base: What the frozen layers' output depends on besides the image: digest of its weights and structure, image
-            size, preprocessing, what it runs on. Anything that JSON can hold.
-        augmentation: The ranges by their settings' names, and `augmentation_seed`. Where all ranges are zero, every
-            view is the image as it is.
+            size, code, what it runs on. Anything that JSON can hold.
+        views: What views depend on besides; nothing where every view is the image as it is.
         shapes: The shapes of the tensors that the frozen layers put out, without the axis of the images.
         gigabytes: The most that all feature caches in the folder may take, in 10^9 bytes; 0: nothing is read or
             written.
         folder: Where feature caches lie; in the cache when it is not given.
     """
     about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
-    about["code"] = digest_frozen_code()
     # Another version of a library, or another processor, may compute other last digits.
     about |= {"versions": training_versions(), "machine": f"{platform.system()} {platform.machine()}"}
-    moves = {name: value for name, value in augmentation.items() if name != "augmentation_seed"}
-    views = _digest({**augmentation, "code": digest_augmentation_code()})[:12] if any(moves.values()) else ""
+    name = _digest(views)[:12] if views else ""
     folder = folder or cache_dir() / "feature_cache"
-    cache = FeatureCache(folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about)[:20], views=views)
+    cache = FeatureCache(folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about)[:20], views=name)
     cache.trim()
     return cache
 
@@ -104,7 +100,7 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
                     with self._locked():
                         self._append(self._shard(view), _to_bytes(digests), rows)
                 except OSError as error:
-                    self._stop(f"writing failed: {error.strerror or error}")
+                    self.stop(f"writing failed: {error.strerror or error}")
         return rows
 
     def fetch(self, view: int | None, digests: Sequence[str], compute: Compute) -> list[np.ndarray]:
@@ -184,7 +180,7 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         new = np.flatnonzero(shard.find(digests) < 0)
         reason = make_room(self._all, self._limit, len(new) * shard.record_bytes, self._list_own_files())
         if reason:
-            self._stop(reason)
+            self.stop(reason)
         elif len(new):
             shard.append([digests[place] for place in new], [array[new] for array in arrays])
             self.written += len(new)
@@ -214,7 +210,8 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
             print_progress("feature cache: damaged rows are computed again")
         self.damaged += count
 
-    def _stop(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
+        """Keeps nothing more, for a reason that is a clause."""
         self.stopped = reason
         print_progress(f"feature cache: {reason}; what is not in it is computed each time")
 

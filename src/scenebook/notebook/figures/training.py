@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -89,21 +89,29 @@ class HistoryDisplay(style.Display):
         epochs: int64 `(epochs,)`.
         training: float64 `(epochs,)`.
         validation: float64 `(epochs,)`, or `None`.
+        second_phase: Where the second phase begins, between two epochs; `None` where there is one phase.
     """
 
     metric: str
     epochs: np.ndarray
     training: np.ndarray
     validation: np.ndarray | None
+    second_phase: float | None = None
 
     @classmethod
-    def from_history(cls, history: pd.DataFrame, metric: Literal["loss", "accuracy"] = "loss") -> Self:
+    def from_history(
+        cls,
+        history: pd.DataFrame,
+        metric: Literal["loss", "accuracy"] = "loss",
+        phases: Sequence[Mapping[str, Any]] = (),
+    ) -> Self:
         """Returns the display of one metric.
 
         Args:
             history: A row an epoch, with the columns `epoch` (optional, counted from 1), `loss` or `accuracy`, and
                 `val_loss` or `val_accuracy` where there was a validation split.
             metric: `loss` or `accuracy`.
+            phases: Of the training, each with its `first_epoch`, counted from 0.
 
         Raises:
             InputError: The history is empty or lacks the metric's column.
@@ -117,12 +125,15 @@ class HistoryDisplay(style.Display):
         training = history[metric].to_numpy(np.float64)
         measured = f"val_{metric}" in history.columns and history[f"val_{metric}"].notna().any()
         validation = history[f"val_{metric}"].to_numpy(np.float64) if measured else None
-        return cls(metric, np.asarray(epochs, dtype=np.int64), training, validation)
+        second = phases[1]["first_epoch"] + 0.5 if len(phases) > 1 else None
+        return cls(metric, np.asarray(epochs, dtype=np.int64), training, validation, second)
 
     def describe(self) -> str:
         told = [f"{count_noun(len(self.epochs), 'epoch')}."]
         for name, values in (("Training", self.training), ("Validation", self.validation)):
             told.append(f"{name} {self.metric} {self._describe_curve(values)}")
+        if self.second_phase is not None:
+            told.append(f"The second phase begins after epoch {int(self.second_phase)}.")
         return " ".join(told)
 
     def _describe_curve(self, values: np.ndarray | None) -> str:
@@ -154,6 +165,8 @@ class HistoryDisplay(style.Display):
             # Told apart by line and marker too, for print without colour.
             square = "s" if marker else ""
             ax.plot(self.epochs, self.validation, "--", color=style.ORANGE, marker=square, label="validation")
+        if self.second_phase is not None:
+            ax.axvline(self.second_phase, color=style.GREY, linestyle=":", label="second phase")
         first, last = int(self.epochs.min()), int(self.epochs.max())
         margin = max(0.4, 0.03 * (last - first))
         ax.set_xlim(first - margin, last + margin)
@@ -166,4 +179,4 @@ class HistoryDisplay(style.Display):
         if self.metric == "accuracy":
             ax.yaxis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}")
         ax.grid(axis="y")
-        style.put_legend_on_top(ax, columns=2, handlelength=2.5)
+        style.put_legend_on_top(ax, columns=2 if self.second_phase is None else 3, handlelength=2.5)

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
 from scenebook.core.settings import Settings
+from scenebook.core.wording import count_noun
+
+if TYPE_CHECKING:
+    from scenebook.network.architecture import NetworkSummary
+    from scenebook.network.recipe.data import Cut
 
 
-def tabulate_recipe(summary: dict[str, Any], settings: Settings) -> pd.DataFrame:
+def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
+    """Returns the sentences on the network as it was built, for `say` with the summary.
+
+    Args:
+        summary: From `finishing.describe_model`.
+        network: From `describe_network`.
+    """
+    told = (
+        "[@fig:network] shows the model as it was built: {layers} Keras layers, of which the last "
+        "{trainable_base_layers} of the backbone's {base_layers} and the head are trained: {trainable_params:,} of "
+        "{total_params:,} parameters. [@tbl:recipe] lists the model and the settings of its training."
+    )
+    if network.block:
+        told += " Each residual block adds its input to what its layers make of it [@he2016]."
+    if summary["weights"] in NAMED_WEIGHTS and summary["backbone"] in BACKBONES:
+        named = find_backbone(summary["backbone"]).find_weights(summary["weights"])
+        told += f" {named.note}" if named and named.note else ""
+    return told
+
+
+def tell_no_random_weights(weights: str) -> str:
+    """Returns the sentence where the backbone is not compared with itself with random weights."""
+    if weights == RANDOM:
+        return "In this run the weights are random already, so that there is nothing to compare."
+    return (
+        "This notebook's `build_model` does not take its base model from the settings, so that the same network with "
+        "random weights is not known."
+    )
+
+
+def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
     """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
 
-    `summary` is from `classifier.summarize`, with the backbone.
+    What the model and its training are comes from the objects that ran, the augmentation from the settings.
+
+    Args:
+        summary: The run's `training/summary.json`.
+        settings: The settings of augmentation and training.
     """
     zoom = settings.zoom_range
     height, width, _ = summary["input_shape"]
@@ -20,10 +62,9 @@ def tabulate_recipe(summary: dict[str, Any], settings: Settings) -> pd.DataFrame
         ("backbone", summary["backbone"]),
         ("its weights", summary["weights"]),
         ("input", f"{height} × {width} pixels"),
-        ("preprocessing", {"backbone": "the backbone's own", "rescale": "0 to 1"}[settings.preprocessing]),
-        ("head", {"flatten": "flattened", "average": "global average pooling"}[settings.head_pooling]),
-        ("units of the head", f"{settings.head_units:,}"),
-        ("trained layers of the backbone", f"{settings.trainable_base_layers:,} of {summary['base_layers']:,}"),
+        ("preprocessing", _name_preprocessing(summary["preprocessing"])),
+        ("head", ", ".join(summary["head"])),
+        ("trained layers of the backbone", f"{summary['trainable_base_layers']:,} of {summary['base_layers']:,}"),
         ("Keras layers", f"{summary['layers']:,}"),
         ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
         ("total parameters", f"{summary['total_params']:,}"),
@@ -35,16 +76,28 @@ def tabulate_recipe(summary: dict[str, Any], settings: Settings) -> pd.DataFrame
         ("shear", f"±{settings.shear_range:g} degrees"),
         ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
         ("horizontal flip", str(settings.horizontal_flip)),
-        ("optimizer", "SGD"),
-        ("loss", "categorical cross-entropy"),
-        ("learning rate", f"{settings.learning_rate:g}"),
-        ("decay", f"{settings.decay:g} per step"),
-        ("momentum", f"{settings.momentum:g}"),
-        ("epochs", f"{settings.epochs:,}"),
-        ("batch size", f"{settings.batch_size:,}"),
-        ("seed", f"{settings.seed}"),
     ]
+    for number, phase in enumerate(summary["phases"], start=1):
+        of = f", phase {number}" if len(summary["phases"]) > 1 else ""
+        rows += [
+            (f"optimizer{of}", phase["optimizer"]),
+            (
+                f"loss{of}",
+                phase["loss"].replace("_", " ").replace("categorical crossentropy", "categorical cross-entropy"),
+            ),
+            *((f"{name.replace('_', ' ')}{of}", f"{value:g}") for name, value in phase["rates"].items()),
+            (f"epochs{of}", f"{phase['epochs']:,}"),
+        ]
+        if number > 1:
+            rows.append((f"trainable parameters{of}", f"{phase['trainable_params']:,}"))
+    rows += [("batch size", f"{settings.batch_size:,}"), ("seed", f"{settings.seed}")]
     return pd.DataFrame(rows, columns=["item", "value"])
+
+
+def _name_preprocessing(name: str) -> str:
+    if name.endswith(".rescale"):
+        return "0 to 1"
+    return "the backbone's own" if name.endswith(".preprocess_input") else "as this notebook's `prepare` does it"
 
 
 def tell_history(*, best_epoch: int, epochs: int) -> str:
@@ -57,30 +110,33 @@ def tell_history(*, best_epoch: int, epochs: int) -> str:
     )
 
 
-def tell_cut(*, tensors: int, stochastic: int, empty: bool, kept: bool) -> str:
-    """Returns the sentences on the cut, for `say`: what goes from the frozen layers to the trainable layers.
-
-    Their fields: `tensors` (a count with its noun), `numbers`, `runtime` (what the frozen layers run in) and
-    `stochastic` (a count with its noun).
+def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str, Any]]:
+    """Returns the sentences on the cut, and the values of their fields.
 
     Args:
-        tensors: How many tensors the frozen layers put out.
-        stochastic: How many of the frozen layers drop at random in `fit`.
-        empty: Whether nothing is frozen in front of what learns.
+        cut: From `TrainingData.describe_cut`.
+        accelerated: The setting `accelerate`.
         kept: Whether a feature cache keeps the tensors.
     """
-    if empty:
-        return "With these settings nothing is frozen in front of what learns: the whole network is trained."
+    if not accelerated:
+        return "This run was trained by plain `fit`: nothing was cut off.", {}
+    if not cut.frozen[0]:
+        return "With these settings nothing is frozen in front of what learns: the whole network is trained.", {}
     told = (
-        f"[@fig:cut] shows the cut: {{tensors}} {'goes' if tensors == 1 else 'go'} from the frozen layers to the "
-        "trainable layers, {numbers:,} numbers an image."
+        f"[@fig:cut] shows the cut: {{tensors}} {'goes' if len(cut.shapes) == 1 else 'go'} from the frozen layers to "
+        "the trainable layers, {numbers:,} numbers an image."
     )
     if kept:
         told += " They are kept in a cache, for later runs that train on the same views."
     told += " The frozen layers run in {runtime}."
-    if stochastic:
+    if cut.stochastic:
         told += (
             " Of the frozen layers, {stochastic} would drop numbers at random in Keras' own `fit`; run by themselves, "
             "nothing is dropped."
         )
-    return told
+    return told, {
+        "tensors": count_noun(len(cut.shapes), "tensor"),
+        "numbers": sum(map(math.prod, cut.shapes)),
+        "stochastic": count_noun(cut.stochastic, "layer"),
+        "runtime": cut.runtime,
+    }

@@ -1,0 +1,1 @@
+"""The recipe: how a notebook's cells prepare images, build a model and train it."""

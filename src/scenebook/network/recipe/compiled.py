@@ -1,0 +1,66 @@
+"""Python's compiled code: what it does, wherever it stands, and which names it looks up."""
+
+from __future__ import annotations
+
+import bisect
+import dis
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from scenebook.core.provenance import sha256_bytes
+
+_JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
+_SAME_CALLS = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
+
+
+def list_globals(code: types.CodeType) -> set[tuple[str, ...]]:
+    """Returns the global names that code looks up, functions within it too, each with the attributes that follow."""
+    found: list[list[str]] = []
+    follows = False
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            found.append([instruction.argval])
+            follows = True
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and follows:
+            found[-1].append(instruction.argval)
+        elif instruction.opname not in ("CACHE", "PUSH_NULL", "EXTENDED_ARG"):
+            follows = False
+    return set(map(tuple, found)).union(*(list_globals(inner) for inner in _list_inner(code)))
+
+
+def list_arguments(code: types.CodeType, *operations: str) -> set[str]:
+    """Returns the arguments of some of Python's instructions in code, functions within it too."""
+    own = {str(item.argval) for item in dis.get_instructions(code) if item.opname in operations}
+    return own.union(*(list_arguments(inner, *operations) for inner in _list_inner(code)))
+
+
+def _list_inner(code: types.CodeType) -> Iterator[types.CodeType]:
+    return (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+
+
+def describe_compiled(code: types.CodeType) -> str:
+    """Describes code without where it stands and without its docstring.
+
+    Python compiles a call of `module.function` in two ways, depending on whether the import stands in the same cell:
+    both count as one, so instructions are numbered anew.
+    """
+    bytecode = dis.Bytecode(code)
+    instructions = [item for item in bytecode if item.opname not in _SAME_CALLS]
+    offsets = [item.offset for item in instructions]
+
+    def place(offset: int) -> int:
+        return bisect.bisect_left(offsets, offset)
+
+    told: list[Any] = []
+    for item in instructions:
+        argument = place(item.argval) if item.opcode in _JUMPS else item.argval
+        if isinstance(argument, types.CodeType):
+            argument = describe_compiled(argument)
+        elif isinstance(argument, frozenset):  # in an order that differs from process to process
+            argument = sorted(map(repr, argument))
+        told.append((item.opname.replace("LOAD_METHOD", "LOAD_ATTR"), repr(argument)))
+    handlers = [(place(item.start), place(item.end), place(item.target)) for item in bytecode.exception_entries]  # type: ignore[attr-defined]
+    names = (code.co_varnames, code.co_freevars, code.co_cellvars)
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    return sha256_bytes(repr((told, handlers, names, counts)).encode("utf-8", "surrogatepass"))

@@ -1,0 +1,302 @@
+"""Images on their way into `fit`: plainly, or past layers that training never changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from scenebook.core.settings import Settings
+from scenebook.data.splitting import SplitImages
+from scenebook.network import inputs
+from scenebook.network.augmentation import make_view_seed
+from scenebook.network.feature_stream import FeatureStream, stream_through
+from scenebook.network.frozen.cutting import list_stochastic, split_frozen
+from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from scenebook.network.recipe.caching import RecipeCaches
+from scenebook.network.recipe.keeping import Keeper
+from scenebook.network.recipe.recipe import Recipe
+
+Accelerated = tuple[keras.Model, tf.data.Dataset, tf.data.Dataset]
+
+
+class Cut(NamedTuple):
+    """Where a network was cut for its last phase.
+
+    Attributes:
+        frozen: How many layers lie before the cut, and how many weights they have: none where nothing was cut off.
+        trained: The same of what was fit.
+        shapes: Of the tensors between them, without the axis of the images.
+        stochastic: How many of the layers before it would drop at random in Keras' own `fit`.
+        runtime: What these ran in.
+    """
+
+    frozen: tuple[int, int]
+    trained: tuple[int, int]
+    shapes: list[tuple[int, ...]]
+    stochastic: int
+    runtime: str
+
+
+class TrainingData:
+    """The training and validation images, as `train_model` is given them.
+
+    Args:
+        recipe: Makes batches ready for the network.
+        settings: All settings.
+        train: The training images.
+        validation: The validation images.
+        num_classes: The number of classes.
+        keeper: Keeps the state of the training, and says from which epoch on it is to be trained.
+        keep_views: Whether the feature cache keeps augmented views.
+        compile_layers: Makes the frozen layers ready to run.
+
+    Attributes:
+        keeper: What it was given.
+        part: What is fit in the last phase; `None` before the first.
+        base: The layers that were cut off in the last phase; `None` before the first, and without acceleration.
+        runtime: What they run in.
+        count: How many training images there are.
+        stream: What they put out for the training images; `None` where `base` is.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        train: SplitImages,
+        validation: SplitImages,
+        *,
+        num_classes: int,
+        keeper: Keeper,
+        keep_views: bool = True,
+        compile_layers: Callable[[keras.Model, str], FrozenRuntime] = compile_frozen_layers,
+    ) -> None:
+        self.part: keras.Model | None = None
+        self.base: keras.Model | None = None
+        self.runtime = ""
+        self.stream: FeatureStream | None = None
+        self._recipe, self._settings, self._train, self._validation = recipe, settings, train, validation
+        self._num_classes, self.keeper = num_classes, keeper
+        self._keep_views, self._compile_layers = keep_views, compile_layers
+        self._run_base: FrozenRuntime | None = None
+        self._caches = RecipeCaches(recipe, settings, train)
+        self._epoch = 0
+        self.count = len(train)
+
+    def accelerate(self, model: keras.Model) -> Accelerated:
+        """Cuts off the layers that training will not change, so that only the others have to be fit.
+
+        What these layers put out for an image is computed once, and kept in the feature cache. Both parts are made of
+        the model's own layers: the model is trained when the part is. With the setting `accelerate` off, nothing is
+        cut off.
+
+        Args:
+            model: The whole network, with what is to be frozen frozen.
+
+        Returns:
+            What is to be compiled and fit, and its training and validation batches, with one-hot labels float32
+            `(batch, num_classes)`. Each time that the training batches are gone through is another epoch, in another
+            order and with other views.
+        """
+        if not self._settings.accelerate:
+            self.keeper.note_model(model, "")
+            plain = tf.data.Dataset.zip(self.prepared(self._validation), self._batch_labels(self._validation))
+            self.part = model
+            return model, self._make_plain_ds(), plain
+        self.base, self.part = split_frozen(model)
+        self._run_base = self._compile_layers(self.base, self._settings.frozen_layers_runtime)
+        self.runtime = self._run_base.name
+        self.keeper.note_model(model, self.runtime)
+        self._caches.open(self.base, self.runtime, keep_views=self._keep_views)
+        self.stream = FeatureStream(self._run_base, self._make_views, self._train.digests, self._caches.views)
+        return self.part, self._make_feature_ds(), self._make_validation_ds()
+
+    def resume(
+        self, part: keras.Model, epochs: int, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> dict[str, Any]:
+        """Returns further arguments of `fit`: where an interrupted training goes on, and what keeps its state.
+
+        Args:
+            part: What is fit, from `accelerate`; compiled.
+            epochs: How many epochs this phase has.
+            callbacks: Further callbacks.
+        """
+        first, last = self.keeper.begin_phase(part, epochs, base=self.base, resumable=not callbacks)
+        follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(self, "_epoch", epoch))
+        return {
+            "initial_epoch": first,
+            "epochs": last,
+            "callbacks": [follow, *callbacks, *self.keeper.callbacks],
+            "shuffle": False,
+            "verbose": 0,
+        }
+
+    def prepared(self, images: SplitImages) -> tf.data.Dataset:
+        """Returns images as they are, in their order, as `prepare_plain` does."""
+        return prepare_plain(self._recipe, self._settings, images, read=self._caches.plain_settings)
+
+    def predict(self, images: SplitImages) -> np.ndarray:
+        """Returns what the network says to images as they are, past the layers that were cut off.
+
+        Returns:
+            float32 `(n, num_classes)`.
+        """
+        part = self.part
+        assert part is not None
+        if self._run_base is None:
+            return np.asarray(part.predict(self.prepared(images), verbose=0))
+        rows = stream_through(self._run_base, self.prepared(images), images.digests, self._caches.plain)
+        return np.concatenate([np.asarray(part(tensors, training=False)) for tensors in rows])
+
+    def fill(self, epochs: Iterable[int]) -> None:
+        """Computes what the frozen layers make of the views of these epochs, where the feature cache lacks it."""
+        if self.stream is None:
+            return
+        for view in dict.fromkeys(map(self._caches.view_of, epochs)):
+            for _ in self.stream.batches(self.stream.list_missing(view), view, self._settings.batch_size):
+                pass
+
+    def compute_views(self, count: int) -> list[np.ndarray]:
+        """Returns what is fit for some views of the first epoch, without the feature cache where views are not kept.
+
+        Args:
+            count: How many; images are repeated where there are fewer.
+
+        Returns:
+            float32 `(count, ...)` a tensor.
+        """
+        positions = np.resize(np.arange(self.count, dtype=np.int64), count)
+        if self.stream is not None:
+            return next(iter(self.stream.batches(positions, 0, count)))[1]
+        views = self._prepare_views(self._settings)(tf.constant(positions), tf.constant(0, tf.int64))
+        return [np.asarray(views)]
+
+    def describe_cut(self) -> Cut:
+        """Returns where the network was cut for its last phase."""
+        assert self.part is not None
+        trained = _count(self.part)
+        if self.base is None:
+            return Cut((0, 0), trained, [], 0, self.runtime)
+        shapes = [tuple(tensor.shape[1:]) for tensor in self.base.outputs]
+        return Cut(_count(self.base), trained, shapes, len(list_stochastic(self.base)), self.runtime)
+
+    def close(self) -> None:
+        """Lets go of the feature cache's files."""
+        self._caches.close()
+
+    def __enter__(self) -> TrainingData:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare_views(self, settings: Any) -> Callable[[Any, Any], tf.Tensor]:
+        """Returns the function that makes views from positions, int64 `(batch,)`, and their epoch."""
+        read, keys = inputs.make_reader(self._train), tf.constant(inputs.make_keys(self._train.digests))
+
+        def make_views(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+            seeds = make_view_seed(self._settings.augmentation_seed, tf.gather(keys, positions), epoch)
+            return self._recipe.prepare(read(positions), seeds, settings, True)
+
+        return make_views
+
+    def _make_views(self, asked: tf.data.Dataset) -> tf.data.Dataset:
+        make_batch = self._prepare_views(self._caches.view_settings)
+        return asked.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+    def _begin_epoch(self) -> tuple[int, np.ndarray]:
+        """Returns the index of the epoch that begins, and its order of the training images, int64 `(n,)`."""
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        positions = tf.range(len(self._train), dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(positions, seed=[self._settings.seed, epoch])
+        return epoch, np.asarray(order)
+
+    def _make_plain_ds(self) -> tf.data.Dataset:
+        size, labels = self._settings.batch_size, self._one_hot(self._train)
+
+        def ask() -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+            epoch, order = self._begin_epoch()
+            for batch in np.split(order, range(size, len(order), size)):
+                yield batch, epoch, labels[batch]
+
+        signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64), self._label_spec)
+        asked = tf.data.Dataset.from_generator(ask, output_signature=signature)
+        make_batch = self._prepare_views(self._settings)
+        ds = asked.map(lambda batch, epoch, given: (make_batch(batch, epoch), given), tf.data.AUTOTUNE).prefetch(2)
+        return self._with_length(ds, len(self._train))
+
+    def _make_feature_ds(self) -> tf.data.Dataset:
+        size, labels = self._settings.batch_size, self._one_hot(self._train)
+
+        def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
+            epoch, order = self._begin_epoch()
+            assert self.stream is not None
+            for positions, rows in self.stream.batches(order, self._caches.view_of(epoch), size):
+                yield tuple(rows), labels[positions]
+
+        return self._generate(make_batches, len(self._train))
+
+    def _make_validation_ds(self) -> tf.data.Dataset:
+        kept: list[tuple[tuple[np.ndarray, ...], np.ndarray]] = []
+
+        def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
+            if not kept:
+                assert self._run_base is not None
+                images = self.prepared(self._validation)
+                rows = stream_through(self._run_base, images, self._validation.digests, self._caches.plain)
+                kept.extend(zip(rows, self._batch_labels(self._validation).as_numpy_iterator(), strict=True))
+            yield from kept
+
+        return self._generate(make_batches, len(self._validation))
+
+    def _generate(self, make_batches: Callable[[], Iterator[Any]], count: int) -> tf.data.Dataset:
+        assert self.base is not None
+        tensors = tuple(tf.TensorSpec((None, *tensor.shape[1:]), tf.float32) for tensor in self.base.outputs)
+        ds = tf.data.Dataset.from_generator(make_batches, output_signature=(tensors, self._label_spec)).prefetch(2)
+        return self._with_length(ds, count)
+
+    def _with_length(self, ds: tf.data.Dataset, count: int) -> tf.data.Dataset:
+        # Without the number of batches Keras would warn that the data ran out.
+        batches = math.ceil(count / self._settings.batch_size)
+        return ds.apply(tf.data.experimental.assert_cardinality(batches))
+
+    @property
+    def _label_spec(self) -> tf.TensorSpec:
+        return tf.TensorSpec((None, self._num_classes), tf.float32)
+
+    def _one_hot(self, images: SplitImages) -> np.ndarray:
+        return np.asarray(tf.one_hot(images.labels, self._num_classes))
+
+    def _batch_labels(self, images: SplitImages) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(self._one_hot(images)).batch(self._settings.batch_size)
+
+
+def prepare_plain(recipe: Recipe, settings: Settings, images: SplitImages, read: Any = None) -> tf.data.Dataset:
+    """Returns images in their order, without augmentation, as a network of this recipe is given them.
+
+    Args:
+        recipe: The recipe.
+        settings: All settings.
+        images: The images.
+        read: What `prepare` is given as settings, where it has to be noted which it reads.
+
+    Returns:
+        Batches of what `prepare` returns, float32 `(batch, height, width, 3)`.
+    """
+
+    def prepare(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        return recipe.prepare(images, seeds, read or settings, False)
+
+    return inputs.make_batches(images, settings).map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def _count(model: keras.Model) -> tuple[int, int]:
+    return sum(not isinstance(layer, keras.layers.InputLayer) for layer in model.layers), model.count_params()

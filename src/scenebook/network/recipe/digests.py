@@ -1,0 +1,354 @@
+"""What functions of a notebook do, as digests: their code, and every value of the notebook that they use.
+
+Code counts as Python has compiled it, not as a file says it, so that what is digested is what runs. Comments, layout
+and the text of docstrings do not count. A function of a library counts by its name, one of this package by its name and
+the code of its module: versions of libraries stand in every key.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import functools
+import hashlib
+import inspect
+import itertools
+import json
+import sys
+import sysconfig
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from scenebook.core.source_code import PACKAGE, digest_modules
+from scenebook.network.code_digests import WITHOUT_EFFECT
+from scenebook.network.recipe.compiled import describe_compiled, list_arguments, list_globals
+
+PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+_SERIALIZED = (
+    keras.Layer,
+    keras.Optimizer,
+    keras.Loss,
+    keras.Metric,
+    keras.Regularizer,
+    keras.Initializer,
+    keras.DTypePolicy,
+    keras.optimizers.schedules.LearningRateSchedule,
+)
+_MUTABLE = (list, dict, set, bytearray, np.ndarray, tf.Variable, keras.Variable)
+_CHANGING = frozenset(
+    {"add", "append", "assign", "clear", "discard", "extend", "fill", "insert", "pop", "popitem", "put", "remove"}
+    | {"reverse", "setdefault", "sort", "update"}
+)
+"""Methods that change an object: what was digested before the call may be something else after it."""
+_NATIVE = (tf.DType, np.dtype, np.ufunc, types.GenericAlias, tf.TensorShape, slice, range, Path)
+_OUTSIDE = frozenset({"datetime", "glob", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess"})
+_OUTSIDE_NAMES = frozenset({"eval", "exec", "globals", "input", "locals", "open", "vars", "__import__", "breakpoint"})
+"""What reads a clock, files or the surroundings: what it gives is in no digest."""
+
+_GENERATORS = ("numpy.random", "time", "tempfile", "urllib", "requests", "http")
+
+
+@dataclass
+class CodeDigest:
+    """What functions depend on.
+
+    Attributes:
+        parts: Name to digest, of every function and value of the notebook that is used, and of every module of this
+            package whose code they run.
+        unknown: What cannot be digested, for people to read: with any of it, equal parts prove nothing.
+        used: The names of the notebook that are used, to the values that they have.
+    """
+
+    parts: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    used: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether equal parts mean an equal result."""
+        return not self.unknown
+
+    @property
+    def sha256(self) -> str:
+        """Of all parts."""
+        return _sha256(json.dumps(self.parts, sort_keys=True))
+
+
+def digest_code(functions: Mapping[str, Any], *, states: bool = True) -> CodeDigest:
+    """Digests functions of a notebook with all that they use.
+
+    Args:
+        functions: By the names under which they are known; values other than functions are digested as well.
+        states: Whether the state counts in which Keras' layers draw random numbers.
+    """
+    walker = _Walker(states)
+    for name, function in functions.items():
+        walker.result.used[name] = function
+        walker.result.parts[name] = walker.digest(function, name)
+    imports = [f"import {module}" for module in sorted(walker.modules)]
+    walker.result.parts |= digest_modules(imports, without=WITHOUT_EFFECT, numbers=True)
+    return walker.result
+
+
+def is_library(module: str) -> bool:
+    """Returns whether a module belongs to Python, to an installed package or to this package; else it is the user's."""
+    found = sys.modules.get(module)
+    if module in ("__main__", "") or found is None:
+        return False
+    file = getattr(found, "__file__", None)
+    if file is None:  # built into Python, or a package without code of its own
+        return module.partition(".")[0] in {*sys.stdlib_module_names, *sys.builtin_module_names}
+    path = Path(file).resolve()
+    return any(path.is_relative_to(folder) for folder in _library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    return (*(Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE)
+
+
+class _Walker:
+    """Digests values one by one; a function that is met again, or that calls itself, counts once."""
+
+    def __init__(self, states: bool) -> None:
+        self.result = CodeDigest()
+        self._states = states
+        self.modules: set[str] = set()
+        self._seen: dict[int, str] = {}
+        self._kept: list[Any] = []  # an id is only valid as long as its object lives
+
+    def digest(self, value: Any, name: str) -> str:
+        """Returns the digest of a value; `name` is what it is called where it is used."""
+        if isinstance(value, PLAIN_TYPES):
+            return _sha256(f"{type(value).__name__} {value!r}")
+        if id(value) in self._seen:
+            return self._seen[id(value)]
+        self._kept.append(value)
+        self._seen[id(value)] = f"again {len(self._seen)}"
+        digest = _sha256("\n".join(self._describe(value, name)))
+        self._seen[id(value)] = digest
+        return digest
+
+    def _describe(self, value: Any, name: str) -> Iterator[str]:
+        kind = type(value)
+        yield f"{kind.__module__}.{kind.__qualname__}" if is_library(kind.__module__) else kind.__qualname__
+        if isinstance(value, types.ModuleType):
+            yield from self._describe_module(value, name)
+        elif isinstance(value, types.FunctionType):
+            yield from self._describe_function(value, name)
+        elif isinstance(value, type):
+            yield from self._describe_class(value, name)
+        elif isinstance(value, functools.partial):
+            yield self.digest((value.func, value.args, value.keywords), name)
+        elif inspect.ismethod(value):
+            yield self.digest((value.__self__, value.__func__), name)
+        elif isinstance(value, enum.Enum):
+            yield self.digest((kind, value.name), name)
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                yield self.digest(key, name)
+                yield self.digest(item, f"{name}[{key!r}]")
+        elif isinstance(value, (set, frozenset)):
+            yield from sorted(self.digest(item, name) for item in value)
+        elif isinstance(value, (list, tuple)):
+            for number, item in enumerate(value):
+                yield self.digest(item, f"{name}[{number}]")
+        elif isinstance(value, (np.ndarray, np.generic, tf.Tensor, tf.Variable, keras.Variable)):
+            yield self._describe_array(np.asarray(value), name)
+        elif isinstance(value, _SERIALIZED):
+            yield from self._describe_keras(value, name)
+        elif callable(getattr(value, "python_function", None)):  # tf.function
+            yield self.digest(value.python_function, name)
+        elif is_dataclass(value):
+            yield self.digest(kind, name)
+            for item in fields(value):
+                yield self.digest(getattr(value, item.name), f"{name}.{item.name}")
+        elif isinstance(value, _NATIVE):
+            yield repr(value)
+        elif callable(getattr(value, "model_dump", None)):  # settings
+            yield self.digest(value.model_dump(), name)
+        elif isinstance(value, property):
+            yield self.digest((value.fget, value.fset), name)
+        elif isinstance(value, (staticmethod, classmethod)):
+            yield self.digest(value.__func__, name)
+        elif callable(value) and is_named(value):
+            yield from self._describe_library(value.__module__, value.__qualname__, name)
+        elif not is_library(kind.__module__) and hasattr(value, "__dict__"):
+            yield self.digest((kind, vars(value)), name)
+        else:
+            yield self._miss(name, kind)
+
+    def _miss(self, name: str, kind: type | str) -> str:
+        what = kind if isinstance(kind, str) else f"a {kind.__module__}.{kind.__qualname__}"
+        self.result.unknown.append(f"{name}, {what}")
+        return "unknown"
+
+    def _describe_library(self, module: str, qualname: str, name: str) -> Iterator[str]:
+        yield f"{module}.{qualname}"
+        if module.partition(".")[0] == PACKAGE.name:
+            self.modules.add(module)
+        if module.partition(".")[0] in _OUTSIDE or module.startswith(_GENERATORS):
+            yield self._miss(name, f"{module}.{qualname}, depends on more than its arguments")
+        if module in ("builtins", "io", "_io") and qualname in _OUTSIDE_NAMES:
+            yield self._miss(name, f"the built-in {qualname}, depends on more than its arguments")
+
+    def _describe_module(self, module: types.ModuleType, name: str) -> Iterator[str]:
+        if is_library(module.__name__):
+            yield from self._describe_library(module.__name__, "", name)
+            return
+        for key, value in sorted(vars(module).items()):
+            if not key.startswith("__"):
+                yield key
+                yield self.digest(value, f"{module.__name__}.{key}")
+
+    def _describe_class(self, kind: type, name: str) -> Iterator[str]:
+        yield kind.__qualname__
+        if is_library(kind.__module__):
+            yield from self._describe_library(kind.__module__, kind.__qualname__, name)
+            return
+        for base in kind.__bases__:
+            yield self.digest(base, f"{name}'s base")
+        for key, value in sorted(vars(kind).items()):
+            if key not in ("__module__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__annotations__"):
+                yield key
+                yield self.digest(value, f"{name}.{key}")
+
+    def _describe_array(self, array: np.ndarray, name: str) -> str:
+        if array.dtype.hasobject:
+            return self._miss(name, "an array of objects")
+        return f"{array.dtype} {array.shape} {hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+
+    def _describe_keras(self, value: Any, name: str) -> Iterator[str]:
+        yield self.digest(type(value), name)
+        try:
+            config = value.get_config()
+        except NotImplementedError:
+            yield self._miss(name, type(value))
+            return
+        yield self.digest(unnamed(config), f"{name}'s configuration")
+        for variable in getattr(value, "variables" if self._states else "weights", None) or []:
+            yield self.digest(variable, f"{name}'s weights")
+        for key, item in sorted(vars(value).items()):
+            # What was changed after it was made is not in the configuration of every layer.
+            if isinstance(item, PLAIN_TYPES) and key not in ("name", "built") and not key.startswith("_"):
+                yield self.digest((key, item), name)
+
+    def _describe_function(self, function: types.FunctionType, name: str) -> Iterator[str]:
+        if is_library(function.__module__ or "") and is_library(function.__globals__.get("__name__", "")):
+            yield from self._describe_library(function.__module__, function.__qualname__, name)
+            if "<locals>" not in function.__qualname__:
+                return
+        else:
+            yield from self._describe_code(function, name)
+        yield self.digest((function.__defaults__, function.__kwdefaults__), f"{name}'s defaults")
+        for key, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            yield self.digest(cell.cell_contents, f"{name}.{key}") if _is_full(cell) else "empty"
+        for key, value in vars(function).items():
+            yield self.digest((key, value), f"{name}.{key}")
+
+    def _describe_code(self, function: types.FunctionType, name: str) -> Iterator[str]:
+        yield describe_compiled(function.__code__)
+        changes = list_arguments(function.__code__, "LOAD_ATTR", "LOAD_METHOD") & _CHANGING or any(
+            list_arguments(function.__code__, "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_ATTR", "DELETE_ATTR")
+        )
+        for path in sorted(list_globals(function.__code__)):
+            yield ".".join(path)
+            value, used = _resolve(path, function.__globals__)
+            if value is _MISSING:
+                yield "missing"  # the call fails, or the name is set before it: a digest cannot know
+                self._miss(path[0], "not defined yet")
+                continue
+            if path[0] in function.__globals__:
+                self.result.used[path[0]] = function.__globals__[path[0]]
+            digest = self.digest(value, used)
+            if changes and (isinstance(value, _MUTABLE) or _is_own(value)):
+                yield self._miss(used, f"perhaps changed by {name}")
+            if path[0] in function.__globals__ and not isinstance(value, types.ModuleType):
+                self.result.parts[used] = digest
+            yield digest
+        for module in sorted(list_arguments(function.__code__, "IMPORT_NAME")):
+            found = sys.modules.get(module)
+            yield self.digest(found, module) if found is not None else self._miss(module, "not imported yet")
+        for key in sorted(list_arguments(function.__code__, "STORE_GLOBAL", "DELETE_GLOBAL")):
+            yield self._miss(key, f"written by {name}")
+
+
+def _is_own(value: Any) -> bool:
+    """Returns whether a value is an object of one of the notebook's own classes."""
+    return not is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
+
+
+def is_named(value: Any) -> bool:
+    """Returns whether a value is found by the name of its module and its own."""
+    return isinstance(getattr(value, "__module__", None), str) and hasattr(value, "__qualname__")
+
+
+_MISSING = object()
+
+
+def _resolve(path: tuple[str, ...], names: Mapping[str, Any]) -> tuple[Any, str]:
+    """Follows `module.attribute` as far as modules go; what a function takes from a module is what counts of it."""
+    value = names.get(path[0], getattr(builtins, path[0], _MISSING))
+    used = path[0]
+    for part in path[1:]:
+        if not isinstance(value, types.ModuleType):
+            break
+        found = getattr(value, part, _MISSING)
+        if found is _MISSING:
+            break
+        value, used = found, f"{used}.{part}"
+    return value, used
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def unnamed(config: Any) -> Any:
+    """Returns what Keras says of an object, without what differs from process to process.
+
+    Names count how many layers of a kind were made before, and shared objects are numbered by their addresses: names
+    become numbers in the order in which they are given, each within its model.
+    """
+    return _rename(config, {}, itertools.count())
+
+
+def _rename(config: Any, names: dict[str, str], numbers: Iterator[int]) -> Any:
+    if isinstance(config, Mapping):
+        if isinstance(config.get("name"), str):
+            names[config["name"]] = f"name {next(numbers)}"
+        own = dict(names) if "layers" in config else names
+        return {key: _rename(value, own, numbers) for key, value in config.items() if key != "shared_object_id"}
+    if isinstance(config, (list, tuple)):
+        return [_rename(value, names, numbers) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
+
+
+def digest_config(config: Any) -> str:
+    """Returns the SHA-256 of what Keras says of a model or of its compilation, as `unnamed` has it."""
+    return _sha256(json.dumps(unnamed(config), sort_keys=True, default=str))
+
+
+def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Returns the SHA-256 of arrays: their dtypes, shapes and values."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

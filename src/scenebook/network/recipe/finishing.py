@@ -1,0 +1,116 @@
+"""What is told of a network that a recipe has built, and what is left of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM
+from scenebook.core.errors import InputError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.settings import Settings
+from scenebook.data.splitting import SplitImages
+from scenebook.network.backbones import build_backbone, preprocessing, weights_digest
+from scenebook.network.classifier import find_base_model, summarize
+from scenebook.network.recipe.data import TrainingData
+from scenebook.network.recipe.digests import digest_arrays, digest_config
+from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.tracing import trace_preparation
+from scenebook.network.training import describe_device, save_model
+
+OF_THE_NOTEBOOK = "notebook"
+"""In a summary: what the notebook's cells say, and not a setting."""
+
+
+def describe_model(
+    prepare: Callable[..., Any], settings: Settings, model: keras.Model, images: SplitImages
+) -> dict[str, Any]:
+    """Returns the facts of a network before its training, for `training/summary.json`.
+
+    Args:
+        prepare: Of the recipe.
+        settings: The settings that it is given.
+        model: What it has built.
+        images: Images of the size that it is given.
+
+    Returns:
+        What `classifier.summarize` does; `backbone`, `weights` and `weights_sha256`, which are of the settings where
+        these were followed, and else of the base model; `preprocessing`, the name of what `prepare` does to images as
+        they are, or `notebook` where it is nothing that has a name.
+    """
+    base_model = find_base_model(model)
+    if base_model is not None and _is_backbone(base_model, settings):
+        named = settings.weights if settings.weights in NAMED_WEIGHTS else "file"
+        about: dict[str, Any] = {"backbone": settings.backbone, "weights": named}
+        about["weights_sha256"] = weights_digest(settings.weights, settings.backbone)
+    else:
+        base_model = base_model or model
+        about = {"backbone": base_model.name, "weights": OF_THE_NOTEBOOK}
+        about["weights_sha256"] = digest_arrays(base_model.get_weights())
+    return {**about, "preprocessing": name_preprocessing(prepare, settings, images), **summarize(model)}
+
+
+def _is_backbone(base_model: keras.Model, settings: Settings) -> bool:
+    """Returns whether a base model has the layers of the backbone that the settings name."""
+    expected = build_backbone(settings.backbone, image_size=settings.image_size, weights=RANDOM)
+    return digest_config(_untrained(expected.get_config())) == digest_config(_untrained(base_model.get_config()))
+
+
+def _untrained(config: Any) -> Any:
+    """Returns the configuration of layers without what differs from build to build, or is set before a training."""
+    if isinstance(config, dict):
+        return {key: _untrained(value) for key, value in config.items() if key not in ("seed", "trainable")}
+    return [_untrained(value) for value in config] if isinstance(config, (list, tuple)) else config
+
+
+def name_preprocessing(prepare: Callable[..., Any], settings: Settings, images: SplitImages) -> str:
+    """Returns the importable name of what a recipe does to images as they are, or `notebook`.
+
+    It has the name whose graph of TensorFlow's is the same.
+    """
+    shape = images.stored.shape[1:]
+    graph = trace_preparation(prepare, settings, shape, training=False).graph
+    for how in ("backbone", "rescale"):
+        known = preprocessing(settings.backbone, how)
+        if trace_preparation(_wrap(known), settings, shape, training=False).graph == graph:
+            return known.name
+    return OF_THE_NOTEBOOK
+
+
+def _wrap(preprocess_input: Any) -> Any:
+    return lambda images, seeds, settings, training: preprocess_input(tf.cast(images, tf.float32))
+
+
+def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, data: TrainingData) -> dict[str, Any]:
+    """Saves a trained network, and notes that its training is over.
+
+    Returns:
+        For `training/summary.json`: `phases`, a mapping a phase; `frozen_layers_runtime`, `device`, and
+        `images_per_second`; of the recipe `recipe_sha256`, `None` where it cannot be compared, and `recipe`, name to
+        digest.
+
+    Raises:
+        InputError: `train_model` has trained nothing, or not with the arguments of `data.resume`.
+    """
+    keeper = data.keeper
+    if not keeper.history.rows:
+        raise InputError(
+            "Expected `train_model` to train the model.",
+            received={"epochs": 0},
+            advice="Give `fit` the arguments of `data.resume(part, epochs)`.",
+        )
+    save_model(run_dir, model)
+    code = recipe.digest()
+    keeper.finish(code)
+    seconds = sum(row["seconds"] for row in keeper.history.rows)
+    return {
+        "phases": [phase._asdict() for phase in keeper.phases],
+        "frozen_layers_runtime": data.runtime,
+        "device": describe_device(),
+        "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2),
+        "recipe_sha256": code.sha256 if code.is_known else None,
+        "recipe": recipe.digest(states=False).parts,
+    }

@@ -1,0 +1,90 @@
+"""A recipe: the functions that define an experiment, with their digests and their source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scenebook.core.errors import InputError
+from scenebook.core.progress import print_progress
+from scenebook.core.run_directory import RunDirectory, write_bytes
+from scenebook.core.run_files import RECIPE_SOURCE
+from scenebook.network.recipe.digests import CodeDigest, digest_code
+from scenebook.network.recipe.source import FUNCTIONS, collect_source, load_source
+
+
+class Recipe:
+    """What the recipe cells of a notebook define.
+
+    - `prepare(images, seeds, settings, training)`: what happens to a batch before the network sees it. Images are uint8
+      `(batch, height, width, 3)` in `[0, 255]`, seeds int64 `(batch, 2)`, another one for every image and epoch; it
+      returns float32 `(batch, height, width, 3)`.
+    - `build_model(settings, num_classes)`: returns a Keras model from one image to class probabilities.
+    - `train_model(model, data, settings)`: trains it, in one phase or several; `data` is a `TrainingData`.
+
+    Args:
+        names: The variables of the notebook, or of a module from `load_source`.
+
+    Raises:
+        InputError: One of the functions is not defined.
+    """
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        missing = [name for name in FUNCTIONS if not callable(names.get(name))]
+        if missing:
+            raise InputError(
+                "Expected a notebook that defines the functions prepare, build_model and train_model.",
+                received={"missing": ", ".join(missing)},
+                advice="Run the cells that define them first.",
+            )
+        self._names = names
+        self.prepare: Callable[..., Any] = names["prepare"]
+        self.build_model: Callable[..., Any] = names["build_model"]
+        self.train_model: Callable[..., Any] = names["train_model"]
+
+    def digest(self, *functions: str, states: bool = True) -> CodeDigest:
+        """Digests some of the functions, or all of them, with what they use now: a notebook may change that."""
+        return digest_code({name: self._names[name] for name in functions or FUNCTIONS}, states=states)
+
+    def collect_source(self) -> str:
+        """Returns Python code that defines the three functions."""
+        return collect_source(self._names, self.digest())
+
+
+def keep_recipe(run_dir: RunDirectory, names: Mapping[str, Any]) -> Recipe:
+    """Takes the recipe from a notebook's variables, and keeps its source in the run, for further seeds and for studies.
+
+    Raises:
+        InputError: One of the functions is not defined.
+    """
+    recipe = Recipe(names)
+    write_bytes(run_dir.path(RECIPE_SOURCE), recipe.collect_source().encode("utf-8", "surrogatepass"))
+    code = recipe.digest()
+    if not code.is_known:
+        print_progress(
+            f"the cells of this notebook use what cannot be compared with another run ({'; '.join(code.unknown)}"
+            "), so nothing of this training is kept for others or taken from them"
+        )
+    return recipe
+
+
+def read_recipe(run_dir: RunDirectory, code: Mapping[str, str] | None = None) -> Recipe:
+    """Returns the recipe with which a run was trained, from its source.
+
+    Args:
+        run_dir: The run.
+        code: `Recipe.digest(states=False).parts` of the notebook, where it has to be the same.
+
+    Raises:
+        InputError: It cannot be run by itself, or does something else than the notebook's cells did.
+    """
+    recipe = Recipe(vars(load_source(run_dir.path(RECIPE_SOURCE).read_text(encoding="utf-8"))))
+    parts = recipe.digest(states=False).parts if code is not None else {}
+    changed = sorted(name for name, digest in (code or {}).items() if parts.get(name) != digest)
+    if changed:
+        raise InputError(
+            "Expected cells of notebook 02 whose functions do the same in another process.",
+            received={"different": ", ".join(changed[:3])},
+            advice="Define what they use in the cell where they are, by one statement each.",
+        )
+    return recipe

@@ -1,0 +1,136 @@
+"""The same training from further seeds, and how far their results lie apart."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import scipy.stats
+
+from scenebook.core.errors import MissingArtifactError
+from scenebook.core.keys import Key
+from scenebook.core.progress import print_progress
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import OTHER_SEEDS
+from scenebook.core.settings import Settings
+from scenebook.data.splitting import SplitImages
+from scenebook.network.recipe.data import prepare_plain
+from scenebook.network.recipe.keeping import describe_training
+from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.running import build_seeded, run_recipe
+
+SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
+"""Of each seed: the last epoch's row of its history, and the accuracy on the test images."""
+
+
+def repeat_training(
+    recipe: Recipe, settings: Settings, train: SplitImages, validation: SplitImages, test: SplitImages, *,
+    num_classes: int, run_dir: RunDirectory, weights_sha256: str | None,
+) -> pd.DataFrame:  # fmt: skip
+    """Trains with the seeds that follow on the run's own, and then looks at the test images.
+
+    The images, their split and their views stay as they are: what differs are the head's first weights and the order
+    of the images; and the backbone, where its weights are random.
+
+    Args:
+        recipe: The run's recipe.
+        settings: The settings of the run; `seeds` says how many seeds there are.
+        train: The training images.
+        validation: The validation images.
+        test: The test images; nothing of them is used before the last training is over.
+        num_classes: The number of classes.
+        run_dir: The run. Until the last training is over it keeps the state of each, so that none is done again after
+            an interruption.
+        weights_sha256: Digest of the weights that the backbone starts from; `None` for random ones.
+
+    Returns:
+        A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
+    """
+    if settings.seeds == 1:
+        return pd.DataFrame(columns=SEED_COLUMNS)
+    code, about = recipe.digest(), describe_training(settings, [train, validation, test])
+    # With what cannot be compared in the recipe, every training is done again.
+    key = {
+        **about,
+        "settings": {**about["settings"], "seeds": settings.seeds},
+        "network": {"weights": weights_sha256, **code.parts},
+    }
+    if code.is_known and (kept := read_kept(run_dir, OTHER_SEEDS, key)) is not None:
+        return pd.DataFrame(kept, columns=SEED_COLUMNS)
+    rows: list[dict[str, Any]] = []
+    with TemporaryDirectory(prefix="scenebook-") as folder:
+        for number in range(1, settings.seeds):
+            changed = settings.model_copy(update={"seed": settings.seed + number})
+            print_progress(f"training with seed {changed.seed}, {number + 1} of {settings.seeds}")
+            fit = run_recipe(
+                recipe,
+                changed,
+                train,
+                validation,
+                num_classes=num_classes,
+                run_dir=run_dir,
+                file=f"training/checkpoint-{number}.npz",
+            )
+            # On disk: many models of many million weights do not fit into memory together.
+            fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
+            rows.append({"seed": changed.seed, **_read_last(fit.history)})
+        for number, row in enumerate(rows, start=1):
+            changed = settings.model_copy(update={"seed": row["seed"]})
+            model = build_seeded(recipe.build_model, changed, num_classes)
+            model.load_weights(Path(folder) / f"{number}.weights.h5")
+            probs = model.predict(prepare_plain(recipe, changed, test), verbose=0)
+            row["test_accuracy"] = float((probs.argmax(axis=1) == test.labels).mean())
+    run_dir.write_json(OTHER_SEEDS, {"key": key, "rows": rows})
+    for path in run_dir.path("training").glob("checkpoint-*.npz"):
+        path.unlink(missing_ok=True)
+    return pd.DataFrame(rows, columns=SEED_COLUMNS)
+
+
+def read_kept(run_dir: RunDirectory, file: str, key: Key) -> list[dict[str, Any]] | None:
+    """Returns the rows of a file that was made with this key; `None` where there is none."""
+    try:
+        told = run_dir.read_json(file)
+        return list(told["rows"]) if told["key"] == key else None
+    except (MissingArtifactError, ValueError, KeyError, TypeError):
+        return None
+
+
+def add_first_seed(others: pd.DataFrame, *, seed: int, history: pd.DataFrame, test_accuracy: float) -> pd.DataFrame:
+    """Returns the table of all seeds, the run's own first.
+
+    Args:
+        others: From `repeat_training`.
+        seed: The run's own seed.
+        history: Of the run's own training.
+        test_accuracy: Of the run's own model.
+    """
+    own = pd.DataFrame([{"seed": seed, **_read_last(history), "test_accuracy": test_accuracy}], columns=SEED_COLUMNS)
+    return own if others.empty else pd.concat([own, others], ignore_index=True)
+
+
+def summarize_seeds(table: pd.DataFrame) -> dict[str, Any]:
+    """Returns how far seeds lie apart.
+
+    Args:
+        table: From `add_first_seed`, two rows or more.
+
+    Returns:
+        `seeds`, and for `val_accuracy` and `test_accuracy` the mean with the 95 % interval of Student's t distribution,
+        `{"value", "low", "high"}` within `[0, 1]`, and under `<name>_sd`, `<name>_min` and `<name>_max` the standard
+        deviation (of n - 1), the lowest and the highest value.
+    """
+    found: dict[str, Any] = {"seeds": len(table)}
+    for name in ("val_accuracy", "test_accuracy"):
+        values = table[name].to_numpy(dtype=float)
+        mean, spread = float(values.mean()), float(values.std(ddof=1))
+        margin = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * spread / math.sqrt(len(values))
+        found[name] = {"value": mean, "low": max(0.0, mean - margin), "high": min(1.0, mean + margin)}
+        found |= {f"{name}_sd": spread, f"{name}_min": float(values.min()), f"{name}_max": float(values.max())}
+    return found
+
+
+def _read_last(history: pd.DataFrame) -> dict[str, float]:
+    return {name: float(history[name].iloc[-1]) for name in SEED_COLUMNS if name in history.columns}
