@@ -29,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-test lint types check format sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-test lint types check format publish sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,8 @@ types: setup-dev ## check types
 check: lint types test ## lint, types and tests
 format: setup-dev ## format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+publish: setup ## note the cells of the notebooks as the published ones: a report names those that differ
+	@$(PY) -m scenebook.core.published_cells
 sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim (needs poppler)
 	@command -v pdftoppm > /dev/null || { echo "Expected pdftoppm, which draws the first page. Install poppler (poppler-utils)."; exit 2; }
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SCHEDULER= \

@@ -11,7 +11,7 @@ from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES
 from scenebook.core.settings import DRAWN_SCENES
-from scenebook.core.wording import show_setting
+from scenebook.core.wording import join_names, show_setting
 from scenebook.evaluation.claims.measures import (
     NO_MEASURE,
     PAPER_MEASURES,
@@ -116,6 +116,9 @@ def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str
     settings that the run was made with, `class_names` and `dataset_name`.
     """
     wanted = claim.applies_to
+    if run.get("edited") and (wanted.recipe or wanted.backbone is not None):
+        edited = join_names(run["edited"])
+        return f"In this run the notebook's {edited} was edited.", "the run's notebook was edited"
     names = paper.recipe if wanted.recipe == "all" else wanted.recipe
     others = [(name, str(paper.recipe[name])) for name in names if run.get(name) != paper.recipe[name]]
     if wanted.backbone is not None and run["backbone"] not in wanted.backbone:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import linecache
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import keras
@@ -10,13 +13,15 @@ import tensorflow as tf
 
 from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM
 from scenebook.core.errors import InputError
+from scenebook.core.published_cells import read_published
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
+from scenebook.core.source_code import digest_cell
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing, weights_digest
 from scenebook.network.classifier import find_base_model, summarize
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.digests import digest_arrays, digest_config
+from scenebook.network.recipe.digests import CodeDigest, digest_arrays, digest_config, is_library
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.tracing import trace_preparation
 from scenebook.network.training import describe_device, save_model
@@ -89,8 +94,8 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
 
     Returns:
         For `training/summary.json`: `phases`, a mapping a phase; `frozen_layers_runtime`, `device`, and
-        `images_per_second`; of the recipe `recipe_sha256`, `None` where it cannot be compared, and `recipe`, name to
-        digest.
+        `images_per_second`; of the recipe `recipe_sha256`, `None` where it cannot be compared, `recipe`, name to
+        digest, and `edited`, the names of its functions that differ from those of the published notebook.
 
     Raises:
         InputError: `train_model` has trained nothing, or not with the arguments of `data.resume`.
@@ -113,4 +118,16 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
         "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2),
         "recipe_sha256": code.sha256 if code.is_known else None,
         "recipe": recipe.digest(states=False).parts,
+        "edited": list_edited(code),
     }
+
+
+def list_edited(code: CodeDigest) -> list[str]:
+    """Returns the names of the functions of a recipe that differ from those of the published notebook."""
+    return [name for name, value in code.used.items() if inspect.isfunction(value) and not is_published(value)]
+
+
+def is_published(function: FunctionType) -> bool:
+    """Returns whether a function is a library's, or stands in a cell that says what the published notebook's does."""
+    cell = "".join(linecache.getlines(function.__code__.co_filename))
+    return is_library(function.__module__) or digest_cell(cell) in read_published("02-training").values()

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from scenebook.core import run_files
-from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM, find_backbone
+from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
 from scenebook.core.provenance import changed_settings, sha256_file
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.sentences import Sourced
@@ -35,31 +35,34 @@ def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
     """
     file = run_dir.path(run_files.SETTINGS)
     settings = read_yaml(file, "file of settings").content if file.is_file() else {}
-    return {**settings, **run_dir.read_json(run_files.RECIPE), **given}
+    summary = run_dir.read_json(run_files.SUMMARY)
+    built = {name: summary[name] for name in ("backbone", "edited")}
+    return {**settings, **run_dir.read_json(run_files.RECIPE), **built, **given}
 
 
 def collect_facts(run_dir: RunDirectory) -> Sourced:
     """Returns what sentences need to know of a run: its data, recipe, splits, accuracies and confusions."""
     classes = run_dir.read_json(run_files.CLASSES)
-    recipe = run_dir.read_json(run_files.RECIPE)
+    recipe, summary = run_dir.read_json(run_files.RECIPE), run_dir.read_json(run_files.SUMMARY)
     counts = run_dir.read_csv(run_files.SPLITS)["split"].value_counts()
     history = run_dir.read_csv(run_files.HISTORY).iloc[-1]
     matrix = run_dir.read_matrix(run_files.CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
-    backbone = name_backbone(recipe["backbone"], recipe["weights"])
-    base_layers = count_noun(recipe["trainable_base_layers"], "layer")
+    backbone = name_backbone(summary["backbone"], recipe["weights"])
+    base_layers = count_noun(summary["trainable_base_layers"], "layer")
+    augmented = make_settings(recipe).is_augmented or "augment" in summary["edited"]
     majority = float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum())
     facts = {
         "name": (classes["name"], f"{run_files.CLASSES}: name"),
         "kind": (classes["kind"], f"{run_files.CLASSES}: kind"),
         "k": (len(classes["classes"]), f"{run_files.CLASSES}: number of classes"),
-        "backbone": (backbone, f"{run_files.RECIPE}: backbone, weights"),
-        "epochs": (count_noun(recipe["epochs"], "epoch"), f"{run_files.RECIPE}: epochs"),
-        "base_layers": (base_layers, f"{run_files.RECIPE}: trainable_base_layers"),
+        "backbone": (backbone, f"{run_files.SUMMARY}: backbone, weights"),
+        "epochs": (count_noun(int(history["epoch"]), "epoch"), f"{run_files.HISTORY}: epoch in the last row"),
+        "base_layers": (base_layers, f"{run_files.SUMMARY}: trainable_base_layers"),
         **{split: (count, f"{run_files.SPLITS}: rows whose split is {split}") for split, count in splits.items()},
         "confusion": (tell_commonest_error(matrix), f"{run_files.CONFUSION_MATRIX}: largest cell off the diagonal"),
         "train_accuracy": (float(history["accuracy"]), f"{run_files.HISTORY}: accuracy in the last row"),
-        "augmented": (make_settings(recipe).is_augmented, f"{run_files.RECIPE}: settings of the augmentation"),
+        "augmented": (augmented, f"{run_files.RECIPE}: settings of the augmentation"),
         "majority": (majority, f"{run_files.CONFUSION_MATRIX}: share of the largest row"),
     }
     return Sourced.from_pairs(facts)
@@ -84,7 +87,12 @@ def tell_commonest_error(matrix: pd.DataFrame) -> str:
 
 
 def name_backbone(backbone: str, weights: str) -> str:
-    """Returns the backbone and its weights in words; of a weights file, the file's name."""
+    """Returns the backbone and its weights in words; of a weights file, the file's name.
+
+    A base model of the notebook's own is called what Keras calls it: of its weights nothing is known.
+    """
+    if backbone not in BACKBONES:
+        return f"the network {backbone}"
     row = find_backbone(backbone)
     if named := row.find_weights(weights):
         return f"{row.prose} {named.origin}"

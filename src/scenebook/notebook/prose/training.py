@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
+from scenebook.core.sentences import escape
 from scenebook.core.settings import Settings
-from scenebook.core.wording import count_noun
+from scenebook.core.wording import count_noun, join_names
 
 if TYPE_CHECKING:
     from scenebook.network.architecture import NetworkSummary
     from scenebook.network.recipe.data import Cut
+
+
+def tell_augmentation(published: bool) -> str:
+    """Returns the sentence on the views of an image, for `say` with the settings.
+
+    Args:
+        published: Whether `augment` does what the settings say.
+    """
+    if not published:
+        return (
+            "[@fig:augmentation] shows what `augment` does to one image. In this run it is this notebook's own, and "
+            "may leave the settings of the augmentation aside."
+        )
+    return (
+        "[@fig:augmentation] shows what these settings do to one image: it is turned by up to "
+        "{rotation_range:g}&nbsp;degrees either way, shifted by up to {width_shift_range:.0%} of its width and "
+        "{height_shift_range:.0%} of its height, zoomed by factors between {near:g} and {far:g}, and {flip} mirrored. "
+        "The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels against the "
+        "bottom row."
+    )
+
+
+def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
+    """Returns the sentence on cells that differ from the published notebook's; nothing where none does."""
+    if not names:
+        return ""
+    be = "is" if len(names) == 1 else "are"
+    return (
+        f"In this run {escape(join_names(names))} of {where} {be} not what the published notebook has there: what this "
+        "report says was made with the edited cells."
+    )
 
 
 def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
@@ -70,13 +102,18 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
         ("total parameters", f"{summary['total_params']:,}"),
         ("trainable parameters", f"{summary['trainable_params']:,}"),
         ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
-        ("rotation", f"±{settings.rotation_range:g} degrees"),
-        ("width shift", f"±{settings.width_shift_range:g} of the width"),
-        ("height shift", f"±{settings.height_shift_range:g} of the height"),
-        ("shear", f"±{settings.shear_range:g} degrees"),
-        ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-        ("horizontal flip", str(settings.horizontal_flip)),
     ]
+    if "augment" in summary["edited"]:
+        rows.append(("augmentation", "as this notebook's `augment` does it"))
+    else:
+        rows += [
+            ("rotation", f"±{settings.rotation_range:g} degrees"),
+            ("width shift", f"±{settings.width_shift_range:g} of the width"),
+            ("height shift", f"±{settings.height_shift_range:g} of the height"),
+            ("shear", f"±{settings.shear_range:g} degrees"),
+            ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
+            ("horizontal flip", str(settings.horizontal_flip)),
+        ]
     for number, phase in enumerate(summary["phases"], start=1):
         of = f", phase {number}" if len(summary["phases"]) > 1 else ""
         rows += [
