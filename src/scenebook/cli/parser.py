@@ -29,6 +29,7 @@ _FINISHED = {"--run NAME": "the run; default: sample"}
 _PREDICT = {
     "--images FOLDER": "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
     **_FINISHED,
+    "--trust": "run the code by which the run's own notebook prepares images: only if you know who made it",
 }
 _VERIFY = {
     **_FINISHED,

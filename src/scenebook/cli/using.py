@@ -77,7 +77,7 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     check_version(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
-        summary = predict_folder(run_dir, images, report=report)
+        summary = predict_folder(run_dir, images, report=report, trust=arguments.trust)
     rate = summary.images / max(summary.seconds, 1e-3)
     console.print(Text(f"{count_noun(summary.images, 'image')} in {summary.seconds:.1f} s, {rate:.1f} a second"))
     for warning in _list_warnings(summary):

@@ -9,9 +9,9 @@ import numpy as np
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import MODEL, SUMMARY
-from scenebook.network.backbones import load_preprocessing
+from scenebook.core.run_files import MODEL
 from scenebook.network.pretrained import add_features
+from scenebook.network.recipe.recipe import load_prepare
 
 
 class Network:
@@ -20,12 +20,15 @@ class Network:
     Args:
         run_dir: A run with a trained model.
         pretrained: As for `add_features`; `None`: no features are computed.
+        trust: Whether code that comes with the run may be run.
 
     Raises:
-        InputError: The model cannot be loaded.
+        InputError: The model cannot be loaded, or images are prepared by code that is not trusted.
     """
 
-    def __init__(self, run_dir: RunDirectory, pretrained: Mapping[int, Sequence[np.ndarray]] | None) -> None:
+    def __init__(
+        self, run_dir: RunDirectory, pretrained: Mapping[int, Sequence[np.ndarray]] | None, *, trust: bool = False
+    ) -> None:
         try:
             model = keras.saving.load_model(run_dir.require(MODEL), compile=False, safe_mode=True)
         except (ValueError, TypeError, OSError) as error:  # as of a layer that is called otherwise now
@@ -36,11 +39,11 @@ class Network:
             ) from None
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
         self.num_classes = int(model.output_shape[-1])
-        self._preprocess = load_preprocessing(run_dir.read_json(SUMMARY))
+        self._prepare = load_prepare(run_dir, trust=trust)
         self._model = model if pretrained is None else add_features(model, pretrained)
         self._has_features = pretrained is not None
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Returns probabilities `(n, num_classes)` of uint8 `(n, height, width, 3)`, features `(n, d)` or `None`."""
-        outputs = self._model.predict_on_batch(self._preprocess(images.astype(np.float32)))
+        outputs = self._model.predict_on_batch(np.asarray(self._prepare(images)))
         return (outputs[0], outputs[1]) if self._has_features else (outputs, None)

@@ -70,7 +70,9 @@ def check_run(run_dir: RunDirectory) -> None:
         )
 
 
-def predict_folder(run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None]) -> PredictionSummary:
+def predict_folder(
+    run_dir: RunDirectory, images: Path, *, report: Callable[[int, int], None], trust: bool = False
+) -> PredictionSummary:
     """Classifies all images of a folder, batch by batch, and writes what `choose_target` names in the run.
 
     There are `predictions.csv`, a row an image in the order of their paths; `set-aside.csv`, a row a file that is no
@@ -80,13 +82,14 @@ def predict_folder(run_dir: RunDirectory, images: Path, *, report: Callable[[int
         run_dir: A run that `check_run` accepts.
         images: The folder.
         report: Called with the number of images done and the number in all.
+        trust: Whether code that comes with the run may be run.
 
     Raises:
         InputError: There is no image, none can be read, or the run is not whole.
     """
     total = count_unlabelled(images)
     class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
-    network, detector = _load(run_dir, class_names)
+    network, detector = _load(run_dir, class_names, trust)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
     count = unlike = 0
@@ -137,14 +140,14 @@ def choose_target(run_dir: RunDirectory, images: Path) -> str:
     return target
 
 
-def _load(run_dir: RunDirectory, class_names: Sequence[str]) -> tuple[Network, OodDetector | None]:
+def _load(run_dir: RunDirectory, class_names: Sequence[str], trust: bool) -> tuple[Network, OodDetector | None]:
     """Loads the network and, where the run kept features, what new images are compared with."""
     has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
     with hold_error_stream():
         from scenebook.inference.model import Network
         from scenebook.inference.ood import OodDetector
 
-        network = Network(run_dir, load_weights(run_dir) if has_features else None)
+        network = Network(run_dir, load_weights(run_dir) if has_features else None, trust=trust)
         if network.num_classes != len(class_names):
             raise InputError(
                 "Expected a model for the classes of the run's data.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random import seed_generator
 
-from scenebook.core.backbones import RANDOM, find_backbone
-from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.backbones import BACKBONES, RANDOM, find_backbone
+from scenebook.core.errors import SettingsError
 from scenebook.core.provenance import sha256_file
 from scenebook.network.imagenet_weights import find_download
 from scenebook.network.weight_files import load_weights_file
@@ -62,21 +62,15 @@ def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
     return Preprocessing(name, getattr(importlib.import_module(module), function))
 
 
-def load_preprocessing(summary: Mapping[str, Any]) -> Preprocessing:
-    """Returns the input transformation that a run was trained with, of its `training/summary.json`.
-
-    Raises:
-        InputError: This version has another one.
-    """
-    choices = [preprocessing(summary["backbone"]), preprocessing(summary["backbone"], "rescale")]
-    for choice in choices:
-        if choice.name == summary["preprocessing"]:
-            return choice
-    raise InputError(
-        "Expected a run that was trained with the preprocessing that this version uses.",
-        received={"preprocessing": summary["preprocessing"]},
-        advice=f"Here it is {choices[0].name}. Run `make report` again.",
-    )
+def find_preprocessing(name: str) -> Preprocessing | None:
+    """Returns the input transformation of this importable name, where a backbone has it; else `None`."""
+    for backbone in BACKBONES.values():
+        for how in ("backbone", "rescale"):
+            if name in (backbone.preprocessing, f"{__name__}.rescale"):
+                found = preprocessing(backbone.name, how)
+                if found.name == name:
+                    return found
+    return None
 
 
 def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 0) -> keras.Model:

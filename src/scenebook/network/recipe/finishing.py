@@ -22,12 +22,9 @@ from scenebook.network.backbones import build_backbone, preprocessing, weights_d
 from scenebook.network.classifier import find_base_model, summarize
 from scenebook.network.recipe.data import TrainingData
 from scenebook.network.recipe.digests import CodeDigest, digest_arrays, digest_config, is_library
-from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 from scenebook.network.recipe.tracing import trace_preparation
 from scenebook.network.training import describe_device, save_model
-
-OF_THE_NOTEBOOK = "notebook"
-"""In a summary: what the notebook's cells say, and not a setting."""
 
 
 def describe_model(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from scenebook.core.errors import InputError
 from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory, write_bytes
-from scenebook.core.run_files import RECIPE_SOURCE
+from scenebook.core.run_files import RECIPE, RECIPE_SOURCE, SUMMARY
+from scenebook.core.settings import make_settings
+from scenebook.network.backbones import find_preprocessing
 from scenebook.network.recipe.digests import CodeDigest, digest_code
 from scenebook.network.recipe.source import FUNCTIONS, collect_source, load_source
+
+OF_THE_NOTEBOOK = "notebook"
+"""In a summary: what the notebook's cells say, and not a setting."""
 
 
 class Recipe:
@@ -88,3 +95,37 @@ def read_recipe(run_dir: RunDirectory, code: Mapping[str, str] | None = None) ->
             advice="Define what they use in the cell where they are, by one statement each.",
         )
     return recipe
+
+
+def load_prepare(run_dir: RunDirectory, *, trust: bool) -> Callable[[Any], Any]:
+    """Returns what makes images ready for a run's network.
+
+    Args:
+        run_dir: A run with a trained model.
+        trust: Whether code that comes with the run may be run.
+
+    Returns:
+        A function of uint8 `(n, height, width, 3)` to float32 of the same shape.
+
+    Raises:
+        InputError: It is code of the run's notebook, which is not trusted; or this version has none of its name.
+    """
+    name = run_dir.read_json(SUMMARY)["preprocessing"]
+    if name == OF_THE_NOTEBOOK and trust:
+        recipe, settings = read_recipe(run_dir), make_settings(run_dir.read_json(RECIPE))
+        return lambda images: recipe.prepare(images, np.zeros((len(images), 2), np.int64), settings, False)
+    if name == OF_THE_NOTEBOOK:
+        raise InputError(
+            "Expected a run whose images are prepared as a backbone has it. This one's are prepared by code of its "
+            "notebook.",
+            received={"run": run_dir.name},
+            advice=f"If you know who made {RECIPE_SOURCE}, say so with --trust.",
+        )
+    preprocess_input = find_preprocessing(name)
+    if preprocess_input is None:
+        raise InputError(
+            "Expected a run that was trained with the preprocessing that this version uses.",
+            received={"preprocessing": name},
+            advice="Run `make report` again.",
+        )
+    return lambda images: preprocess_input(np.asarray(images, np.float32))
