@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RECIPE, RENORMALISED_FEATURES, SPLITS
+from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RENORMALISED_FEATURES, SPLITS, SUMMARY
 from scenebook.core.wording import signed
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion
@@ -70,7 +70,7 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
     stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
     inputs = {"pixels": shrink(stored, splits["row"].to_numpy())}
     features = load_features(run_dir).align(splits["row"])
-    if run_dir.read_json(RECIPE)["weights"] == RANDOM:
+    if run_dir.read_json(SUMMARY)["weights"] == RANDOM:
         return inputs | {"random_features": features}
     for kind, file in zip(RANDOM_KINDS, (RANDOM_FEATURES, RENORMALISED_FEATURES), strict=True):
         inputs[kind] = load_features(run_dir, file).align(splits["row"])

@@ -9,7 +9,7 @@ from typing import Any
 from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import CLASSES
+from scenebook.core.run_files import CLASSES, SUMMARY
 from scenebook.core.settings import DRAWN_SCENES
 from scenebook.core.wording import join_names, show_setting
 from scenebook.evaluation.claims.measures import (
@@ -77,7 +77,8 @@ def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[s
         ClaimsError: A measure leads to something that cannot be compared.
     """
     classes = run_dir.read_json(CLASSES)
-    run = {**recipe, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+    edited = run_dir.read_json(SUMMARY).get("edited", []) if run_dir.path(SUMMARY).is_file() else []
+    run = {**recipe, "edited": edited, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
     return [_judge(claim, claims.paper, run_dir, run) for claim in claims.claims]
 
 

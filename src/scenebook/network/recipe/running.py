@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from scenebook.core.backbones import RANDOM
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT
 from scenebook.core.settings import Settings
@@ -19,7 +20,7 @@ from scenebook.network import training
 from scenebook.network.backbones import seeded_weights
 from scenebook.network.recipe.data import TrainingData
 from scenebook.network.recipe.keeping import Keeper, Phase, describe_training
-from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,24 @@ def build_seeded(build_model: Callable[..., keras.Model], settings: Settings, nu
     """Returns what a recipe's `build_model` does; the first weights are drawn from the setting `seed`."""
     with seeded_weights(settings.seed):
         return build_model(settings, num_classes)
+
+
+def build_random(
+    build_model: Callable[..., keras.Model], settings: Settings, num_classes: int, model: keras.Model, weights: str
+) -> keras.Model:
+    """Returns a recipe's network with random weights, drawn from the setting `seed`.
+
+    Args:
+        build_model: Of the recipe.
+        settings: What it is given.
+        num_classes: The number of classes.
+        model: What it has built.
+        weights: From `finishing.describe_model`: where `build_model` does not follow the settings, the model is copied.
+    """
+    if weights != OF_THE_NOTEBOOK:
+        return build_seeded(build_model, settings.updated({"weights": RANDOM}), num_classes)
+    with seeded_weights(settings.seed):
+        return keras.models.clone_model(model)
 
 
 def open_training(

@@ -35,9 +35,8 @@ def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
     """
     file = run_dir.path(run_files.SETTINGS)
     settings = read_yaml(file, "file of settings").content if file.is_file() else {}
-    summary = run_dir.read_json(run_files.SUMMARY)
-    built = {name: summary[name] for name in ("backbone", "edited")}
-    return {**settings, **run_dir.read_json(run_files.RECIPE), **built, **given}
+    backbone = run_dir.read_json(run_files.SUMMARY)["backbone"]
+    return {**settings, **run_dir.read_json(run_files.RECIPE), "backbone": backbone, **given}
 
 
 def collect_facts(run_dir: RunDirectory) -> Sourced:

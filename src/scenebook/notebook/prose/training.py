@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
+from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, find_backbone
 from scenebook.core.sentences import escape
 from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun, join_names
@@ -67,16 +67,6 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
         named = find_backbone(summary["backbone"]).find_weights(summary["weights"])
         told += f" {named.note}" if named and named.note else ""
     return told
-
-
-def tell_no_random_weights(weights: str) -> str:
-    """Returns the sentence where the backbone is not compared with itself with random weights."""
-    if weights == RANDOM:
-        return "In this run the weights are random already, so that there is nothing to compare."
-    return (
-        "This notebook's `build_model` does not take its base model from the settings, so that the same network with "
-        "random weights is not known."
-    )
 
 
 def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
