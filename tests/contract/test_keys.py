@@ -7,7 +7,6 @@ from scenebook.network.code_digests import WITHOUT_EFFECT, digest_training_code
 
 TRAINING = """
 core.backbones
-core.settings
 data.decoding
 data.stored_pixels
 data.storing

@@ -14,6 +14,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
     "scenebook.core.run_directory": "where files lie",
     "scenebook.core.run_files": "the same",
+    "scenebook.core.settings": "which settings there are: keys hold their values",
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",
     "scenebook.core.validation": "what is said of values that are wrong: keys hold the values",

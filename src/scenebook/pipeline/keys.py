@@ -22,8 +22,8 @@ from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
-STAGES_MODULE = "scenebook.core.stages"
-"""Its table counts row by row: a new stage is no reason to run the others again."""
+_TABLES = ("scenebook.core.settings", "scenebook.core.stages")
+"""Their rows count one by one: a new setting or a new stage is no reason to run the others again."""
 _NO_RESULT = ("less_memory", "bundled")
 """What rows say that no result depends on."""
 REPORT_FILES = ("report.html", "report.pdf")
@@ -41,9 +41,9 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
         settings: All of the run, with absolute paths.
     """
     code = [source_of(cell) for cell in notebook.code_cells if PARAMETERS not in tags_of(cell)]
-    modules = digest_modules(code, without=[STAGES_MODULE])
+    modules = digest_modules(code, without=_TABLES)
     if "scenebook.network.backbones" in modules:  # which imports the module that the backbone's row names
-        modules |= digest_modules([f"import {find_backbone(settings.backbone).builder}"], without=[STAGES_MODULE])
+        modules |= digest_modules([f"import {find_backbone(settings.backbone).builder}"], without=_TABLES)
     versions, files = library_versions(), _digest_files(parameters, settings)
     key: Key = {
         # A file that lies elsewhere now is the same file.
