@@ -10,7 +10,7 @@ from benchmarks.clocks import measure_rate
 from benchmarks.job import Job
 from benchmarks.keras_plain import build_generator
 from scenebook.network.augmentation import build_augmentation, make_view_seed
-from scenebook.network.feature_stream import make_keys
+from scenebook.network.inputs import make_keys
 
 _SECONDS = 3.0  # the least time that is measured
 

@@ -1,4 +1,4 @@
-"""Training of the trainable layers as notebook 02 writes it: streaming, and with a feature cache."""
+"""Training of the trainable layers by the recipe of notebook 02: streaming, and with a feature cache."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import nbformat
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
 from scenebook.core.errors import ScenebookError
+from scenebook.core.run_directory import project_root
 from scenebook.network import training
 from scenebook.network.feature_stream import FeatureStream
-from scenebook.network.fitting import build_frozen_classifier, open_stream
-from scenebook.network.frozen.cutting import split_frozen
-from scenebook.network.frozen.running import compile_frozen_layers
+from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.running import open_first_phase
+from scenebook.network.recipe.source import load_source
 
 
 def measure_streaming_tensorflow(job: Job) -> dict[str, float]:
@@ -126,22 +128,27 @@ class Training:
 
 @contextmanager
 def open_training(job: Job, changes: Mapping[str, Any]) -> Iterator[Training]:
-    """Builds the parts of a training, and closes the feature cache afterwards.
+    """Builds the parts of a training by the recipe of notebook 02, and closes the feature cache afterwards.
 
     Args:
         job: The job.
         changes: Settings that differ from the job's.
     """
-    settings = job.settings.updated(changes)
-    training.initialize_determinism(settings.seed)
+    settings = job.settings.updated({"accelerate": True, **changes})
     train = job.load_train()
-    base, tail = split_frozen(build_frozen_classifier(settings, job.num_classes))
-    schedule = keras.optimizers.schedules.InverseTimeDecay(
-        settings.learning_rate, decay_steps=1, decay_rate=settings.decay
-    )
-    optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
-    tail.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    run_base = compile_frozen_layers(base, settings.frozen_layers_runtime)
-    labels = tf.one_hot(train.labels, job.num_classes)
-    with open_stream(base, run_base, settings, train) as stream:
-        yield Training(labels, tail, stream, settings.epochs, settings.batch_size, settings.seed)
+    with open_first_phase(load_recipe(), settings, train, train, num_classes=job.num_classes) as data:
+        assert data.part is not None
+        assert data.stream is not None
+        labels = tf.one_hot(train.labels, job.num_classes)
+        yield Training(labels, data.part, data.stream, settings.epochs, settings.batch_size, settings.seed)
+
+
+def load_recipe() -> Recipe:
+    """Returns the recipe of notebook 02 as it is committed."""
+    return Recipe(vars(load_source(read_recipe_cells())))
+
+
+def read_recipe_cells() -> str:
+    """Returns the code of the cells that are tagged `recipe`."""
+    notebook = nbformat.read(project_root() / "notebooks" / "02-training.ipynb", as_version=4)
+    return "\n\n".join(cell.source for cell in notebook.cells if "recipe" in cell.metadata.get("tags", []))

@@ -114,10 +114,10 @@ def test_it_uses_every_parameter_that_it_lists(path: Path) -> None:
     code = "\n".join(cell.source for cell in code_cells(path) if not is_parameters(cell))
     nodes = list(ast.walk(ast.parse(code)))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    of_settings = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
-    used |= {node.attr for node in of_settings if node.value.id == "settings"}
+    used |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "settings"}
     # Those that decide how images are batched and kept are read by what trains.
-    assert set(read_parameters(path)) - {"augmentation_seed", "batch_size", "feature_cache_gb", "frozen_layers_runtime"} <= used
+    of_training = {"augmentation_seed", "batch_size", "feature_cache_gb", "frozen_layers_runtime"}
+    assert set(read_parameters(path)) - of_training <= used
 
 
 def test_cells_of_the_recipe_hold_imports_and_functions_of_the_settings_alone(path: Path) -> None:

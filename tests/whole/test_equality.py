@@ -3,13 +3,20 @@ cache."""
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from tests.unit.network.test_fitting import cache, check_the_tail, fit_tail, fit_whole_model, make_settings  # noqa: F401
+from tests.unit.network.recipe.trainings import NUMBERS, check_against_keras, fit
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own for each test."""
+    monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(
@@ -18,13 +25,11 @@ pytestmark = pytest.mark.usefixtures("clean_keras")
     [(0, [0], "tensorflow"), (3, [0, 1, 1], "tensorflow"), (3, [0, 1, 1], "openvino"), (20, [0], "openvino")],
 )
 def test_training_the_tail_is_training_the_model(trained: int, sizes: list[int], runtime: str) -> None:
-    check_the_tail(trained, sizes, runtime)
+    for feature_cache_gb in sizes:
+        check_against_keras(trained, feature_cache_gb=feature_cache_gb, frozen_layers_runtime=runtime)
 
 
 def test_numbers_do_not_depend_on_what_the_feature_cache_holds() -> None:
-    settings = make_settings()
-    _, exact = fit_whole_model(settings.trainable_base_layers)
-    fits = [fit_tail(settings.updated({"feature_cache_gb": feature_cache_gb})) for feature_cache_gb in (0, 1, 1)]
-    for fit in fits[1:]:
-        pd.testing.assert_frame_equal(fit.history.drop(columns="seconds"), fits[0].history.drop(columns="seconds"))
-    np.testing.assert_allclose(fits[0].history["loss"], exact["loss"], rtol=1e-3)
+    first, *others = [fit(feature_cache_gb=size, frozen_layers_runtime="auto") for size in (0, 1, 1)]
+    for other in others:
+        pd.testing.assert_frame_equal(other.history[NUMBERS], first.history[NUMBERS])

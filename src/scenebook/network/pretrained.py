@@ -74,7 +74,8 @@ def add_features(model: keras.Model, pretrained: Mapping[int, Sequence[np.ndarra
         outputs = operation(*args, **kwargs)
         number = numbers.get(id(operation), -1)
         if number in pretrained or any(id(tensor) in old for tensor in keras.tree.flatten(args)):
-            copy = type(operation).from_config(operation.get_config())
+            config = {**operation.get_config(), "name": f"{operation.name}_before"}
+            copy = type(operation).from_config(config)
             old[id(outputs)] = copy(*keras.tree.map_structure(lambda item: old.get(id(item), item), args), **kwargs)
             if getattr(copy, "weights", None):
                 copy.set_weights(list(pretrained.get(number, operation.get_weights())))

@@ -8,7 +8,8 @@ import pytest
 
 from scenebook.core.errors import ScenebookError
 from scenebook.network.architecture import LayerSummary, NetworkStage, NetworkSummary, describe_network
-from scenebook.network.classifier import build_classifier, count_parameters
+from scenebook.network.classifier import count_parameters
+from tests.models import build_classifier
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -48,7 +49,7 @@ def test_resnet50_has_the_stages_of_its_paper() -> None:
     network = describe(base_model)
     assert network.name == "resnet50"
     assert [stage.title for stage in network.stages] == [
-        "input", "stem", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "flatten", "head_dense", "head_probs",
+        "input", "stem", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "pooling", "hidden", "probabilities",
     ]  # fmt: skip
     assert [stage.blocks for stage in network.stages[2:6]] == [3, 4, 6, 3]
     assert [stage.output_shape for stage in network.stages[1:6]] == [

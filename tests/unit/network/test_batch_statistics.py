@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
+from scenebook.core.settings import Settings, make_settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone
 from scenebook.network.batch_statistics import estimate_batch_statistics
@@ -20,6 +24,15 @@ def make_images(n: int = 96, size: int = 32) -> SplitImages:
     return SplitImages(stored, rows, np.zeros(n, dtype=np.int64), [f"{row}.png" for row in rows])
 
 
+def prepare(images: tf.Tensor, seeds: tf.Tensor, settings: Settings, training: bool) -> Any:
+    assert not training
+    return preprocess_input(tf.cast(images, tf.float32))
+
+
+def estimate(model: keras.Model, images: SplitImages, *, seed: int = 0) -> int:
+    return estimate_batch_statistics(model, images, prepare, make_settings({"seed": seed}))
+
+
 def images_of(images: SplitImages) -> np.ndarray:
     return preprocess_input(images.stored[images.rows].astype(np.float32))
 
@@ -27,7 +40,7 @@ def images_of(images: SplitImages) -> np.ndarray:
 def test_one_layer_gets_the_mean_and_variance_of_what_it_is_given() -> None:
     model = keras.Sequential([keras.Input((32, 32, 3)), layers.BatchNormalization()])
     split = make_images()
-    assert estimate_batch_statistics(model, split, preprocess_input, seed=0) == 96
+    assert estimate(model, split) == 96
     images = images_of(split)
     np.testing.assert_allclose(model.layers[0].moving_mean, images.mean(axis=(0, 1, 2)), atol=1e-3)
     # The mean of the variances within batches lacks a little of the variance of all.
@@ -39,7 +52,7 @@ def test_throughout_a_random_backbone_what_is_normalised_is_normal_on_other_call
     model = build_backbone("embedded", image_size=32, weights="random", seed=0)
     before = [np.array(variable) for variable in model.trainable_variables]
     images = make_images()
-    estimate_batch_statistics(model, images, preprocess_input, seed=0)
+    estimate(model, images, seed=0)
     normalised = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     outputs = keras.Model(model.input, [layer.output for layer in normalised])(images_of(images), training=False)
     for output in outputs:
@@ -54,7 +67,7 @@ def test_chance_and_frozen_layers_have_no_part_in_it_and_come_back_as_they_were(
     inner = keras.Sequential([keras.Input((32, 32, 3)), layers.BatchNormalization(momentum=0.7)])
     model = keras.Sequential([keras.Input((32, 32, 3)), layers.Dropout(0.9), inner])
     inner.trainable = False
-    estimate_batch_statistics(model, make_images(), preprocess_input, seed=0)
+    estimate(model, make_images())
     np.testing.assert_allclose(inner.layers[0].moving_mean, images_of(make_images()).mean(axis=(0, 1, 2)), atol=1e-3)
     assert model.layers[0].rate == 0.9
     assert inner.layers[0].momentum == 0.7
@@ -66,7 +79,7 @@ def test_the_same_seed_gives_the_same_statistics_whatever_was_stored() -> None:
     for seed in (3, 3, 4):
         model = keras.Sequential([keras.Input((32, 32, 3)), layers.BatchNormalization()])
         model.layers[0].moving_mean.assign(np.full(3, 9.0 * len(found)))
-        estimate_batch_statistics(model, make_images(n=300), preprocess_input, seed=seed)
+        estimate(model, make_images(n=300), seed=seed)
         found.append(np.array(model.layers[0].moving_mean))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
@@ -74,11 +87,11 @@ def test_the_same_seed_gives_the_same_statistics_whatever_was_stored() -> None:
 
 def test_a_model_without_batch_normalisation_is_left_alone() -> None:
     model = keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten()])
-    assert estimate_batch_statistics(model, make_images(), preprocess_input, seed=0) == 0
+    assert estimate(model, make_images(), seed=0) == 0
 
 
 @pytest.mark.parametrize(("n", "used"), [(1, 1), (2, 2), (33, 32), (300, 256)])
 def test_few_and_many_images_work(n: int, used: int) -> None:
     model = keras.Sequential([keras.Input((32, 32, 3)), layers.BatchNormalization()])
-    assert estimate_batch_statistics(model, make_images(n), preprocess_input, seed=0) == used
+    assert estimate(model, make_images(n), seed=0) == used
     assert np.isfinite(model.layers[0].moving_variance).all()

@@ -5,6 +5,7 @@ import pytest
 from scenebook.core.errors import SettingsError
 from scenebook.network import classifier
 from scenebook.network.backbones import build_backbone
+from tests.models import build_classifier
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -19,8 +20,8 @@ def freeze_all_but_last(base_model: object, count: int) -> None:
 def test_the_papers_model_has_exactly_the_papers_parameters() -> None:
     base_model = build_backbone("ResNet50", image_size=150, weights="random")
     freeze_all_but_last(base_model, 3)
-    model = classifier.build_classifier(base_model, num_classes=6, head_units=1024)
-    summary = classifier.summarize(model, base_model)
+    model = build_classifier(base_model, num_classes=6, head_units=1024)
+    summary = classifier.summarize(model)
     assert summary["total_params"] == 76_023_686
     assert summary["trainable_params"] == 52_440_070
     assert summary["non_trainable_params"] == 23_583_616
@@ -32,7 +33,7 @@ def test_the_papers_model_has_exactly_the_papers_parameters() -> None:
 def test_any_number_of_base_layers_can_be_trained(count: int) -> None:
     base_model = build_backbone("embedded", image_size=32, weights="random")
     freeze_all_but_last(base_model, count)
-    model = classifier.build_classifier(base_model, num_classes=2, head_units=4)
+    model = build_classifier(base_model, num_classes=2, head_units=4)
     head = 2 * 2 * 256 * 4 + 4 + 4 * 2 + 2
     trained = {0: head, 3: head + 2 * 256}.get(count)
     counted = classifier.count_parameters(model)
@@ -42,5 +43,5 @@ def test_any_number_of_base_layers_can_be_trained(count: int) -> None:
 
 def test_more_layers_than_there_are_is_an_error() -> None:
     base_model = build_backbone("embedded", image_size=32, weights="random")
-    with pytest.raises(SettingsError, match=r"at most 111, .*Received: trainable_base_layers=500"):
+    with pytest.raises(SettingsError, match=r"at most 111 .*Received: trainable_base_layers=500"):
         classifier.check_trainable_base_layers(base_model, 500)

@@ -8,7 +8,7 @@ import pytest
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import FEATURES
-from scenebook.network.features import load_features, load_weights, save_features, save_weights
+from scenebook.network.features import load_features, save_features
 
 
 def save_some(run_dir: RunDirectory) -> None:
@@ -49,28 +49,3 @@ def test_the_same_features_are_the_same_bytes_and_no_pickle_is_needed(run_dir: R
     assert run_dir.path(FEATURES).read_bytes() == first
     with np.load(run_dir.path(FEATURES), allow_pickle=False) as stored:
         assert {name: stored[name].dtype.kind for name in stored.files} == {"features": "f", "row": "i", "split": "U"}
-
-
-class Layer:
-    """All that is read of a Keras layer."""
-
-    def __init__(self, name: str, count: int) -> None:
-        self.name = name
-        self._weights = [np.full(2, number, dtype=np.float32) for number in range(count)]
-
-    def get_weights(self) -> list[np.ndarray]:
-        return self._weights
-
-
-def test_weights_come_back_in_their_order_and_layers_without_any_are_left_out(run_dir: RunDirectory) -> None:
-    save_weights(run_dir, [Layer("block/conv", 12), Layer("add", 0), Layer("bn", 4)])
-    weights = load_weights(run_dir)
-    assert {name: [float(array[0]) for array in arrays] for name, arrays in weights.items()} == {
-        "block/conv": list(range(12)),
-        "bn": [0, 1, 2, 3],
-    }
-
-
-def test_a_model_none_of_whose_layers_was_trained_has_no_weights_to_keep(run_dir: RunDirectory) -> None:
-    save_weights(run_dir, [])
-    assert load_weights(run_dir) == {}

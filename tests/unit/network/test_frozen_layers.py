@@ -13,9 +13,9 @@ from keras import layers
 
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.network.backbones import build_backbone
-from scenebook.network.classifier import build_classifier
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty, list_stochastic, split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from tests.models import build_classifier
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
@@ -63,7 +63,7 @@ def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its
     base, tail = split_frozen(build_frozen("ResNet50"))
     names = [tensor._keras_history.operation.name for tensor in base.outputs]
     assert sorted(names) == ["conv5_block2_out", "conv5_block3_3_conv"]
-    assert [layer.name for layer in tail.layers if layer.weights] == ["conv5_block3_3_bn", "head_dense", "head_probs"]
+    assert [layer.name for layer in tail.layers if layer.weights] == ["conv5_block3_3_bn", "hidden", "probabilities"]
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_openvino_comes_without_what_reports_to_its_makers() -> None:
 def test_layers_are_shared_so_that_training_the_tail_trains_the_model() -> None:
     model = build_frozen()
     base, tail = split_frozen(model)
-    before = model.get_layer("head_dense").kernel.numpy().copy()
+    before = model.get_layer("hidden").kernel.numpy().copy()
     tail.compile("sgd", "categorical_crossentropy")
     tensors = tuple(np.asarray(tensor) for tensor in compile_frozen_layers(base, "tensorflow")(make_images(8)))
     tail.fit(tensors, np.eye(3)[np.arange(8) % 3], verbose=0)
-    assert not np.array_equal(model.get_layer("head_dense").kernel.numpy(), before)
+    assert not np.array_equal(model.get_layer("hidden").kernel.numpy(), before)
 
 
 def test_a_network_that_is_trained_as_a_whole_has_no_frozen_layers() -> None:

@@ -22,10 +22,11 @@ SPLITS = make_splits()
 VARIANT = Variant("hot", "hot *and* {wild}", {"learning_rate": 0.01}, "learning-rate", "forward", 2)
 
 
-def make_trials(weights: str | None = "a" * 64, **changes: Any) -> list[Trial]:
+def make_trials(weights: str | None = "a" * 64, recipe: str | None = "c" * 64, **changes: Any) -> list[Trial]:
     settings = Settings(**changes)
     folds = make_folds(SPLITS, 2, seed=0)
-    return list_trials([make_base(2), VARIANT], settings, folds, weights)
+    summary = {"recipe_sha256": recipe, "weights_sha256": weights}
+    return list_trials([make_base(2), VARIANT], settings, folds, summary)
 
 
 def make_outcome(trial: Trial) -> dict[str, Any]:
@@ -60,7 +61,17 @@ def test_each_seed_has_its_own_seed_and_fold() -> None:
     assert len({trial.key for trial in trials}) == 4
 
 
-@pytest.mark.parametrize("change", [{"epochs": 3}, {"augmentation_seed": 1}, {"seed": 5}, {"weights": "b" * 64}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 3},
+        {"augmentation_seed": 1},
+        {"seed": 5},
+        {"weights": "b" * 64},
+        {"recipe": "d" * 64},
+        {"recipe": None},
+    ],
+)
 def test_a_record_of_other_settings_does_not_count(run_dir: RunDirectory, change: dict[str, Any]) -> None:
     trials = make_trials()
     for trial in trials:

@@ -15,7 +15,7 @@ from scenebook.core.errors import ScenebookError
 from scenebook.evaluation.attribution import gradcam
 from scenebook.evaluation.attribution.checks import compute_rank_correlations
 from scenebook.network.backbones import build_backbone, preprocessing
-from scenebook.network.classifier import build_classifier
+from tests.models import build_classifier
 
 SIZE = 96
 PATCH = 32

@@ -19,7 +19,6 @@ from scenebook.network.feature_cache.space import make_room
 SHAPES = [(2, 3, 5), (7,)]
 AUGMENTATION = {"rotation_range": 20.0, "horizontal_flip": True, "augmentation_seed": 0}
 ROW_BYTES = 4 * (2 * 3 * 5 + 7)
-PLAIN = {"rotation_range": 0.0, "horizontal_flip": False, "augmentation_seed": 0}
 
 
 def digest_of(image: int) -> str:
@@ -41,7 +40,7 @@ def rows_of(images: Sequence[int], view: int | None = 0) -> list[np.ndarray]:
 
 
 def open_at(folder: Path, **changes: Any) -> FeatureCache:
-    options: dict[str, Any] = {"base": {"digest": "abc"}, "augmentation": AUGMENTATION, "shapes": SHAPES}
+    options: dict[str, Any] = {"base": {"digest": "abc"}, "views": AUGMENTATION, "shapes": SHAPES}
     return open_feature_cache(**{**options, "folder": folder, **changes})
 
 
@@ -116,7 +115,7 @@ def test_every_view_and_the_image_as_it_is_have_rows_of_their_own(tmp_path: Path
 
 def test_without_augmentation_all_epochs_share_their_rows_with_the_image_as_it_is(tmp_path: Path) -> None:
     open_at(tmp_path).write(None, digests_of([1]), rows_of([1]))
-    assert_same(read(open_at(tmp_path, augmentation=PLAIN), 7, [1]), rows_of([1]))
+    assert_same(read(open_at(tmp_path, views={}), 7, [1]), rows_of([1]))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +123,8 @@ def test_without_augmentation_all_epochs_share_their_rows_with_the_image_as_it_i
     [
         {"base": {"digest": "abd"}},
         {"base": {"digest": "abc", "image_size": 96}},
-        {"augmentation": {**AUGMENTATION, "rotation_range": 21.0}},
-        {"augmentation": {**AUGMENTATION, "augmentation_seed": 1}},
+        {"views": {**AUGMENTATION, "rotation_range": 21.0}},
+        {"views": {**AUGMENTATION, "augmentation_seed": 1}},
         {"shapes": [(7,), (2, 3, 5)]},
     ],
     ids=str,

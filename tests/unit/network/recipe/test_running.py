@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,53 +15,28 @@ import pytest
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT
-from scenebook.core.settings import Settings
-from scenebook.data.splitting import SplitImages
+from scenebook.core.settings import AUGMENTATION
 from scenebook.network import training
+from scenebook.network.backbones import build_backbone
 from scenebook.network.recipe.finishing import describe_model, finish_training
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.running import Fit, build_seeded, open_first_phase, open_training, run_recipe
-from scenebook.network.recipe.seeds import add_first_seed, repeat_training, summarize_seeds
+from scenebook.network.recipe.running import Fit, build_seeded, open_first_phase, open_training
 from tests.recipes import load_recipe
+from tests.unit.network.recipe.trainings import (
+    CLASSES,
+    NUMBERS,
+    SIDE,
+    TRAIN,
+    VALIDATION,
+    check_against_keras,
+    fit,
+    fit_plainly,
+    make_settings,
+)
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
-SIDE, CLASSES = 32, 3
-NUMBERS = [name for name in training.HISTORY_COLUMNS if name != "seconds"]
-TWO_PHASES = {"trainable_base_layers": 0, "fine_tuning_epochs": 2, "fine_tuning_base_layers": 3}
-
-
-def make_split(count: int, seed: int) -> SplitImages:
-    """Random images, brighter for a higher class."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % CLASSES
-    stored = (rng.integers(0, 120, (count, SIDE, SIDE, 3)) + 60 * labels[:, None, None, None]).astype(np.uint8)
-    digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in stored]
-    return SplitImages(stored, np.arange(count), labels, [f"{n}.png" for n in range(count)], digests)
-
-
-TRAIN, VALIDATION, TEST = make_split(22, 0), make_split(6, 1), make_split(6, 2)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own for each test."""
-    monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def make_settings(**changes: Any) -> Settings:
-    given: dict[str, Any] = {"image_size": SIDE, "epochs": 2, "batch_size": 8, "head_units": 8}
-    return Settings(**{**given, "frozen_layers_runtime": "tensorflow", "feature_cache_gb": 1, **changes})
-
-
-def fit(recipe: Recipe | None = None, **changes: Any) -> Fit:
-    return run_recipe(recipe or load_recipe(), make_settings(**changes), TRAIN, VALIDATION, num_classes=CLASSES)
-
-
-@functools.cache
-def fit_plainly(*changes: tuple[str, Any]) -> Fit:
-    return fit(accelerate=False, feature_cache_gb=0, **dict(changes))
+TWO_PHASES: dict[str, Any] = {"trainable_base_layers": 0, "fine_tuning_epochs": 2, "fine_tuning_base_layers": 3}
 
 
 class Killed(Exception):
@@ -87,7 +62,7 @@ class KilledInEpoch(keras.callbacks.Callback):
 
 
 def fit_in(
-    run_dir: RunDirectory, recipe: Recipe | None = None, killed: int = 99, **changes: Any
+    run_dir: RunDirectory, recipe: Recipe | None = None, /, *, killed: int = 99, **changes: Any
 ) -> tuple[Fit, list[int]]:
     """Trains as notebook 02 does, to the end unless it is killed; returns the epochs that were begun, too."""
     recipe, settings, callback = recipe or load_recipe(), make_settings(**changes), KilledInEpoch(killed)
@@ -99,6 +74,12 @@ def fit_in(
         recipe.train_model(model, data, settings)
     finish_training(run_dir, recipe, model, data)
     return Fit(model, data.keeper.history.history, data.keeper.phases, data.runtime), callback.started
+
+
+# tests/whole/test_equality.py has the other cuts, the other runtime, and the feature cache filled and read.
+@pytest.mark.parametrize("accelerate", [True, False])
+def test_training_by_the_recipe_is_training_as_keras_has_it(accelerate: bool) -> None:
+    check_against_keras(3, accelerate=accelerate)
 
 
 @pytest.mark.parametrize("changes", [{"trainable_base_layers": 0}, {"trainable_base_layers": 3}, TWO_PHASES])
@@ -147,12 +128,13 @@ def test_a_finished_training_is_loaded_unless_anything_of_it_changed(
     np.testing.assert_array_equal(again.history, first.history)
     assert run_dir.path("training/model.keras").read_bytes() == saved
     assert "nothing of the training has changed" in capsys.readouterr().err
-    for edits, changes in (
+    edited: list[tuple[list[tuple[str, str]], dict[str, Any]]] = [
         ([], {"learning_rate": 0.5}),
         ([("shear_range=settings.shear_range,", "shear_range=0.0,")], {}),
         ([('activation="relu"', 'activation="tanh"')], {}),
         ([("momentum=settings.momentum", "momentum=0.5")], {}),
-    ):
+    ]
+    for edits, changes in edited:
         assert fit_in(run_dir, load_recipe(*edits), **changes)[1] == [0, 1]
         assert fit_in(run_dir)[1] == [0, 1]
     run_dir.path("training/model.keras").write_bytes(saved[:-1])
@@ -167,6 +149,55 @@ def test_what_cannot_be_compared_is_never_loaded(run_dir: RunDirectory) -> None:
     for _ in range(2):
         assert fit_in(run_dir, load_recipe(*recipe))[1] == [0, 1]
         assert not run_dir.path(FINISHED_FIT).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"learning_rate": 0.5}, "the checkpoint is not used: learning_rate: 0.001 -> 0.5"),
+        ({"epochs": 3}, "the checkpoint is not used: epochs: 2 -> 3"),
+        ({"head_units": 4}, "the checkpoint is not used: head_units: 8 -> 4"),
+        ({"feature_cache_gb": 0}, "training goes on after epoch 1"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_never_used(
+    run_dir: RunDirectory, changes: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Killed):
+        fit_in(run_dir, killed=1)
+    assert fit_in(run_dir, **changes)[1][0] == ("feature_cache_gb" in changes)
+    assert said in capsys.readouterr().err
+
+
+def test_other_first_weights_are_another_training(
+    run_dir: RunDirectory, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The recipe and the name of the weights are the same; the file has changed."""
+    file = tmp_path / "own.weights.h5"
+    for seed in (0, 1):
+        build_backbone("embedded", image_size=SIDE, weights="random", seed=seed).save_weights(file)
+        assert fit_in(run_dir, weights=str(file))[1] == [0, 1]
+        assert fit_in(run_dir, weights=str(file))[1] == []
+    assert "the finished training is not used: first weights: " in capsys.readouterr().err
+
+
+def test_what_other_threads_draw_does_not_change_the_first_weights() -> None:
+    """In a worker of dask, others draw from Python's generator while a network is built."""
+    expected = fit(epochs=1).history["loss"]
+    ended = threading.Event()
+
+    def draw() -> None:
+        # Often within each step of building a network, and without keeping the interpreter for itself.
+        while not ended.wait(0.0005):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        assert fit(epochs=1).history["loss"].equals(expected)
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
@@ -203,8 +234,7 @@ def test_views_that_a_layer_draws_by_itself_are_not_kept(capsys: pytest.CaptureF
 
 
 def test_without_augmentation_each_image_goes_through_the_frozen_layers_once(cache: Path) -> None:
-    ranges = ("rotation_range", "width_shift_range", "height_shift_range", "shear_range", "zoom_range")
-    fit(**dict.fromkeys(ranges, 0), horizontal_flip=False)
+    fit(**{**dict.fromkeys(AUGMENTATION, 0), "horizontal_flip": False})
     assert [file.name for file in cache.rglob("*.rows")] == ["plain.rows"]
 
 
@@ -268,19 +298,6 @@ def test_a_training_without_its_arguments_is_an_input_error(run_dir: RunDirector
         fit_in(run_dir, load_recipe(("**data.resume(part, epochs)", "epochs=epochs, shuffle=False, verbose=0")))
     with pytest.raises(SettingsError, match="trainable_base_layers=5000"):
         fit(trainable_base_layers=5000)
-
-
-def test_further_seeds_are_trained_by_the_same_recipe(run_dir: RunDirectory) -> None:
-    recipe, settings = load_recipe(('activation="relu"', 'activation="tanh"')), make_settings(seeds=3)
-    parts = (TRAIN, VALIDATION, TEST)
-    table = repeat_training(recipe, settings, *parts, num_classes=CLASSES, run_dir=run_dir, weights_sha256=None)
-    expected = fit(recipe, seed=1).history.iloc[-1]
-    assert table["seed"].tolist() == [1, 2]
-    assert table["loss"].iloc[0] == pytest.approx(expected["loss"], abs=1e-6)
-    again = repeat_training(recipe, settings, *parts, num_classes=CLASSES, run_dir=run_dir, weights_sha256=None)
-    pd.testing.assert_frame_equal(again, table)
-    whole = add_first_seed(table, seed=0, history=fit(recipe).history, test_accuracy=0.5)
-    assert summarize_seeds(whole)["seeds"] == 3
 
 
 def test_the_first_phase_is_reached_without_training(cache: Path) -> None:

@@ -7,9 +7,9 @@ from matplotlib.patches import FancyBboxPatch
 
 from scenebook.network.architecture import describe_network
 from scenebook.network.backbones import build_backbone
-from scenebook.network.classifier import build_classifier
 from scenebook.notebook.figures.network import FROZEN, PARTLY, TRAINED, NetworkDisplay
 from scenebook.notebook.figures.style import Display
+from tests.models import build_classifier
 
 
 def freeze(base_model: keras.Model, trainable_base_layers: int) -> keras.Model:
@@ -63,7 +63,7 @@ def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
     base_model = freeze(keras.applications.ResNet50(weights=None, include_top=False, input_shape=(150, 150, 3)), 3)
     display = draw(base_model, head_units=1024)
     assert_block_is_drawn(display, base_model, "conv5_block3")
-    for text in ["resnet50", "input", "stem", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "flatten", "head_dense"]:
+    for text in ["resnet50", "input", "stem", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "pooling", "hidden"]:
         assert text in texts_of(display)
     for text in ["150 × 150 × 3", "38 × 38 × 64", "38 × 38 × 256", "19 × 19 × 512", "10 × 10 × 1024", "5 × 5 × 2048"]:
         assert text in texts_of(display)
@@ -73,7 +73,7 @@ def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
     assert {FROZEN, PARTLY, TRAINED} <= box_colors(display)
     assert color_of(display, "conv5_block3_3_bn") == PARTLY, "its stored mean and variance are not trained"
     assert color_of(display, "conv5_block3_3_conv") == FROZEN
-    assert color_of(display, "head_dense") == TRAINED
+    assert color_of(display, "hidden") == TRAINED
 
 
 @pytest.mark.usefixtures("clean_keras")

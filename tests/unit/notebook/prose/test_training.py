@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from scenebook.network.recipe.data import Cut
 from scenebook.notebook.prose.training import tell_cut
 
 
-def test_the_sentence_on_the_cut_tells_of_layers_that_would_drop_and_of_an_empty_cut() -> None:
-    assert "{stochastic}" in tell_cut(tensors=1, stochastic=1, empty=False, kept=True)
-    plain = tell_cut(tensors=2, stochastic=0, empty=False, kept=False)
+def make_cut(*, frozen: int = 5, tensors: int = 1, stochastic: int = 0) -> Cut:
+    return Cut((frozen, 100), (3, 50), [(2, 2, 8)] * tensors, stochastic, "TensorFlow 2")
+
+
+def test_the_sentences_on_the_cut_tell_of_layers_that_would_drop_and_of_an_empty_cut() -> None:
+    told, values = tell_cut(make_cut(stochastic=1), accelerated=True, kept=True)
+    assert "{stochastic}" in told
+    assert values["numbers"] == 32
+    plain, values = tell_cut(make_cut(tensors=2), accelerated=True, kept=False)
+    assert values["numbers"] == 64
     assert "{stochastic}" not in plain
     assert "cache" not in plain
-    assert "{numbers" not in tell_cut(tensors=1, stochastic=0, empty=True, kept=True)
+    assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=True, kept=True)[0]
+    assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=False, kept=True)[0]

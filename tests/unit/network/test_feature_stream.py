@@ -1,0 +1,116 @@
+"""What the frozen layers put out on its way to `fit`: each view computed once, and given to whom it belongs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from scenebook.data.splitting import SplitImages
+from scenebook.network.feature_stream import regroup
+from scenebook.network.frozen.running import TensorFlowRuntime
+from scenebook.network.recipe.data import TrainingData
+from scenebook.network.recipe.running import open_first_phase
+from tests.recipes import load_recipe
+from tests.unit.network.recipe.trainings import CLASSES, TRAIN, VALIDATION, make_settings
+
+pytestmark = pytest.mark.usefixtures("clean_keras")
+
+
+class Counted(TensorFlowRuntime):
+    """Notes how many images come at a time."""
+
+    def __init__(self, base: keras.Model, sizes: list[int]) -> None:
+        super().__init__(base)
+        self.sizes = sizes
+
+    def __call__(self, images: Any) -> list[tf.Tensor]:
+        self.sizes.append(len(images))
+        return super().__call__(images)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own for each test."""
+    monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def open_data(train: SplitImages = TRAIN) -> tuple[TrainingData, list[int]]:
+    """Training data whose feature cache is empty, and the sizes of what goes through its frozen layers from now on."""
+    sizes: list[int] = []
+
+    def compile_layers(base: keras.Model, runtime: str) -> Counted:
+        return Counted(base, sizes)
+
+    data = open_first_phase(
+        load_recipe(), make_settings(), train, VALIDATION, num_classes=CLASSES, compile_layers=compile_layers
+    )
+    sizes.clear()
+    return data, sizes
+
+
+def read_epoch(data: TrainingData, order: np.ndarray, epoch: int = 0) -> dict[int, np.ndarray]:
+    assert data.stream is not None
+    batches = list(data.stream.batches(order, epoch, 4))
+    assert [len(positions) for positions, _ in batches] == [min(4, len(order) - n) for n in range(0, len(order), 4)]
+    return {int(p): row for positions, rows in batches for p, row in zip(positions, rows[0], strict=True)}
+
+
+def test_only_what_the_feature_cache_lacks_goes_through_the_frozen_layers() -> None:
+    data, sizes = open_data()
+    with data:
+        some = read_epoch(data, np.array([3, 1, 8, 5, 2]))
+        assert sizes == [4, 1]
+        everything = read_epoch(data, np.arange(12))
+        assert sum(sizes[2:]) == 12 - 5
+        for position, row in some.items():
+            np.testing.assert_array_equal(everything[position], row)
+        assert not np.array_equal(read_epoch(data, np.arange(12), epoch=1)[0], everything[0])
+
+
+def test_a_row_that_is_gone_after_all_is_computed_again(cache: Path) -> None:
+    data, sizes = open_data()
+    with data:
+        before = read_epoch(data, np.arange(12))
+        for file in (cache / "feature_cache").rglob("*.rows"):
+            content = bytearray(file.read_bytes())
+            content[100] ^= 0xFF  # within the values of the first record
+            file.write_bytes(content)
+        sizes.clear()
+        after = read_epoch(data, np.arange(12))
+    assert sizes == [1]
+    for position, row in before.items():
+        np.testing.assert_array_equal(after[position], row)
+
+
+def test_copies_of_an_image_have_the_same_views() -> None:
+    twins = SplitImages(TRAIN.stored, np.array([0, 4, 0]), np.array([0, 1, 0]), ["a", "b", "c"],
+                          [TRAIN.digests[0], TRAIN.digests[4], TRAIN.digests[0]])  # fmt: skip
+    data, _ = open_data(twins)
+    with data:
+        rows = read_epoch(data, np.array([0, 1, 2]))
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_filling_computes_each_missing_view_once() -> None:
+    data, sizes = open_data()
+    with data:
+        read_epoch(data, np.arange(5), epoch=1)
+        sizes.clear()
+        data.fill([0, 1])
+        assert sum(sizes) == len(TRAIN) + len(TRAIN) - 5
+        sizes.clear()
+        data.fill([0, 1])
+        assert sizes == []
+
+
+def test_chunks_are_grouped_anew() -> None:
+    chunks = iter([[np.arange(3)], [np.arange(3, 7)]])
+    groups = [group[0].tolist() if group else [] for group in regroup(chunks, [2, 0, 4, 1])]
+    assert groups == [[0, 1], [], [2, 3, 4, 5], [6]]
