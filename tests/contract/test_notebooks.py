@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 import scenebook
+from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import BY_HAND, project_root
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
@@ -118,6 +119,11 @@ def test_it_uses_every_parameter_that_it_lists(path: Path) -> None:
     # Those that decide how images are batched and kept are read by what trains.
     of_training = {"augmentation_seed", "batch_size", "feature_cache_gb", "frozen_layers_runtime"}
     assert set(read_parameters(path)) - of_training <= used
+
+
+def test_its_cells_are_noted_as_the_published_ones(path: Path) -> None:
+    """A report names the cells that differ from these. After an edit that is meant for all: `make publish`."""
+    assert list_edits(path) == []
 
 
 def test_cells_of_the_recipe_hold_imports_and_functions_of_the_settings_alone(path: Path) -> None:

@@ -35,7 +35,7 @@ def list_edits(file: Path) -> list[str]:
     """
     try:
         cells = digest_cells(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     published = read_published(file.stem)
     if not published:

@@ -27,6 +27,7 @@ WITHOUT_EFFECT = {
     "scenebook.data.user_tables": "which images there are, and of which class: keys hold digests and labels",
     "scenebook.network.code_digests": "this list",
     "scenebook.network.recipe.compiled": "how a recipe's code is digested",
+    "scenebook.network.recipe.configs": "the same",
     "scenebook.network.recipe.digests": "the same",
     "scenebook.network.recipe.recipe": "where a recipe is kept: keys hold what it does",
     "scenebook.network.recipe.source": "the same",

@@ -29,6 +29,8 @@ def initialize_determinism(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow, and asks TensorFlow for the same result twice on the same machine type."""
     import tensorflow as tf
 
+    # That several small networks are traced one after the other is no news for a report.
+    tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 

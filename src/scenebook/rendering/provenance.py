@@ -10,10 +10,11 @@ from typing import Any
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.provenance import changed_settings, without_folders
+from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import project_root
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.sentences import clean_text
-from scenebook.core.wording import as_typed
+from scenebook.core.wording import as_typed, join_names
 from scenebook.core.yaml_files import read_yaml
 
 SHOWN_DIGITS = 12
@@ -31,6 +32,7 @@ class Provenance:
         commit: Of the code, with `-dirty` where files had been changed.
         made: When the run was started.
         seconds: A notebook's name to the time that its stage took.
+        edited: A notebook's name to the cells that differ from the published one's, where there are any.
     """
 
     run: str = ""
@@ -43,6 +45,7 @@ class Provenance:
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    edited: Mapping[str, str] = field(default_factory=dict)
 
     def of_report(self) -> dict[str, str]:
         """Returns what the foot of the page says, name to value."""
@@ -53,6 +56,7 @@ class Provenance:
                 "made": self.made,
                 "code commit": self.commit,
                 "data digest": self.digest,
+                "cells that differ from the published notebooks": _listed(self.edited, ": "),
                 "machine": _listed(self.machine),
                 "seconds a notebook": _listed({name: f"{seconds:.0f}" for name, seconds in self.seconds.items()}),
                 "versions": _listed(self.versions),
@@ -97,6 +101,11 @@ def read_provenance(run_dir: Path) -> Provenance:
         made=str(manifest.get("started", "")),
         versions=_mapping(manifest, "versions"),
         machine=_mapping(manifest, "machine"),
+        edited={
+            file.stem: join_names(edits)
+            for file in sorted((run_dir / "notebooks").glob("*.ipynb"))
+            if (edits := list_edits(file))
+        },
         seconds={
             Path(str(stage.get("notebook"))).stem: float(stage["seconds"])
             for stage in stages

@@ -1,14 +1,19 @@
-"""Python's compiled code: what it does, wherever it stands, and which names it looks up."""
+"""Python's compiled code: what it does, wherever it stands, which names it looks up, and whose it is."""
 
 from __future__ import annotations
 
 import bisect
 import dis
+import functools
+import sys
+import sysconfig
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from scenebook.core.provenance import sha256_bytes
+from scenebook.core.source_code import PACKAGE
 
 _JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
 _SAME_CALLS = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
@@ -64,3 +69,26 @@ def describe_compiled(code: types.CodeType) -> str:
     names = (code.co_varnames, code.co_freevars, code.co_cellvars)
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     return sha256_bytes(repr((told, handlers, names, counts)).encode("utf-8", "surrogatepass"))
+
+
+def is_library(module: str) -> bool:
+    """Returns whether a module belongs to Python, to an installed package or to this package; else it is the user's."""
+    found = sys.modules.get(module)
+    if module in ("__main__", "") or found is None:
+        return False
+    file = getattr(found, "__file__", None)
+    if file is None:  # built into Python, or a package without code of its own
+        return module.partition(".")[0] in {*sys.stdlib_module_names, *sys.builtin_module_names}
+    path = Path(file).resolve()
+    return any(path.is_relative_to(folder) for folder in _library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    return (*(Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE)
+
+
+def is_named(value: Any) -> bool:
+    """Returns whether a value is found by the name of its module and its own."""
+    return isinstance(getattr(value, "__module__", None), str) and hasattr(value, "__qualname__")

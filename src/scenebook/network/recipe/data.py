@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,31 +16,13 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs
 from scenebook.network.augmentation import make_view_seed
 from scenebook.network.feature_stream import FeatureStream, stream_through
-from scenebook.network.frozen.cutting import list_stochastic, split_frozen
+from scenebook.network.frozen.cutting import split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.network.recipe.caching import RecipeCaches
 from scenebook.network.recipe.keeping import Keeper
 from scenebook.network.recipe.recipe import Recipe
 
 Accelerated = tuple[keras.Model, tf.data.Dataset, tf.data.Dataset]
-
-
-class Cut(NamedTuple):
-    """Where a network was cut for its last phase.
-
-    Attributes:
-        frozen: How many layers lie before the cut, and how many weights they have: none where nothing was cut off.
-        trained: The same of what was fit.
-        shapes: Of the tensors between them, without the axis of the images.
-        stochastic: How many of the layers before it would drop at random in Keras' own `fit`.
-        runtime: What these ran in.
-    """
-
-    frozen: tuple[int, int]
-    trained: tuple[int, int]
-    shapes: list[tuple[int, ...]]
-    stochastic: int
-    runtime: str
 
 
 class TrainingData:
@@ -177,15 +159,6 @@ class TrainingData:
         views = self._prepare_views(self._settings)(tf.constant(positions), tf.constant(0, tf.int64))
         return [np.asarray(views)]
 
-    def describe_cut(self) -> Cut:
-        """Returns where the network was cut for its last phase."""
-        assert self.part is not None
-        trained = _count(self.part)
-        if self.base is None:
-            return Cut((0, 0), trained, [], 0, self.runtime)
-        shapes = [tuple(tensor.shape[1:]) for tensor in self.base.outputs]
-        return Cut(_count(self.base), trained, shapes, len(list_stochastic(self.base)), self.runtime)
-
     def close(self) -> None:
         """Lets go of the feature cache's files."""
         self._caches.close()
@@ -296,7 +269,3 @@ def prepare_plain(recipe: Recipe, settings: Settings, images: SplitImages, read:
         return recipe.prepare(images, seeds, read or settings, False)
 
     return inputs.make_batches(images, settings).map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
-
-
-def _count(model: keras.Model) -> tuple[int, int]:
-    return sum(not isinstance(layer, keras.layers.InputLayer) for layer in model.layers), model.count_params()

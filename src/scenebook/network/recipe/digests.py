@@ -12,12 +12,10 @@ import enum
 import functools
 import hashlib
 import inspect
-import itertools
 import json
 import sys
-import sysconfig
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,8 @@ import tensorflow as tf
 
 from scenebook.core.source_code import PACKAGE, digest_modules
 from scenebook.network.code_digests import WITHOUT_EFFECT
-from scenebook.network.recipe.compiled import describe_compiled, list_arguments, list_globals
+from scenebook.network.recipe.compiled import describe_compiled, is_library, is_named, list_arguments, list_globals
+from scenebook.network.recipe.configs import digest_arrays, unnamed
 
 PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _SERIALIZED = (
@@ -95,24 +94,6 @@ def digest_code(functions: Mapping[str, Any], *, states: bool = True) -> CodeDig
     imports = [f"import {module}" for module in sorted(walker.modules)]
     walker.result.parts |= digest_modules(imports, without=WITHOUT_EFFECT, numbers=True)
     return walker.result
-
-
-def is_library(module: str) -> bool:
-    """Returns whether a module belongs to Python, to an installed package or to this package; else it is the user's."""
-    found = sys.modules.get(module)
-    if module in ("__main__", "") or found is None:
-        return False
-    file = getattr(found, "__file__", None)
-    if file is None:  # built into Python, or a package without code of its own
-        return module.partition(".")[0] in {*sys.stdlib_module_names, *sys.builtin_module_names}
-    path = Path(file).resolve()
-    return any(path.is_relative_to(folder) for folder in _library_folders())
-
-
-@functools.cache
-def _library_folders() -> tuple[Path, ...]:
-    paths = sysconfig.get_paths()
-    return (*(Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE)
 
 
 class _Walker:
@@ -224,7 +205,7 @@ class _Walker:
     def _describe_array(self, array: np.ndarray, name: str) -> str:
         if array.dtype.hasobject:
             return self._miss(name, "an array of objects")
-        return f"{array.dtype} {array.shape} {hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+        return digest_arrays([array])
 
     def _describe_keras(self, value: Any, name: str) -> Iterator[str]:
         yield self.digest(type(value), name)
@@ -286,11 +267,6 @@ def _is_own(value: Any) -> bool:
     return not is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
 
 
-def is_named(value: Any) -> bool:
-    """Returns whether a value is found by the name of its module and its own."""
-    return isinstance(getattr(value, "__module__", None), str) and hasattr(value, "__qualname__")
-
-
 _MISSING = object()
 
 
@@ -314,40 +290,6 @@ def _is_full(cell: types.CellType) -> bool:
     except ValueError:
         return False
     return True
-
-
-def unnamed(config: Any) -> Any:
-    """Returns what Keras says of an object, without what differs from process to process.
-
-    Names count how many layers of a kind were made before, and shared objects are numbered by their addresses: names
-    become numbers in the order in which they are given, each within its model.
-    """
-    return _rename(config, {}, itertools.count())
-
-
-def _rename(config: Any, names: dict[str, str], numbers: Iterator[int]) -> Any:
-    if isinstance(config, Mapping):
-        if isinstance(config.get("name"), str):
-            names[config["name"]] = f"name {next(numbers)}"
-        own = dict(names) if "layers" in config else names
-        return {key: _rename(value, own, numbers) for key, value in config.items() if key != "shared_object_id"}
-    if isinstance(config, (list, tuple)):
-        return [_rename(value, names, numbers) for value in config]
-    return names.get(config, config) if isinstance(config, str) else config
-
-
-def digest_config(config: Any) -> str:
-    """Returns the SHA-256 of what Keras says of a model or of its compilation, as `unnamed` has it."""
-    return _sha256(json.dumps(unnamed(config), sort_keys=True, default=str))
-
-
-def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """Returns the SHA-256 of arrays: their dtypes, shapes and values."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _sha256(text: str) -> str:

@@ -6,7 +6,7 @@ import inspect
 import linecache
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -20,11 +20,45 @@ from scenebook.core.source_code import digest_cell
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing, weights_digest
 from scenebook.network.classifier import find_base_model, summarize
+from scenebook.network.frozen.cutting import list_stochastic
+from scenebook.network.recipe.compiled import is_library
+from scenebook.network.recipe.configs import digest_arrays, digest_config
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.digests import CodeDigest, digest_arrays, digest_config, is_library
+from scenebook.network.recipe.digests import CodeDigest
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 from scenebook.network.recipe.tracing import trace_preparation
 from scenebook.network.training import describe_device, save_model
+
+
+class Cut(NamedTuple):
+    """Where a network was cut for its last phase.
+
+    Attributes:
+        frozen: How many layers lie before the cut, and how many weights they have: none where nothing was cut off.
+        trained: The same of what was fit.
+        shapes: Of the tensors between them, without the axis of the images.
+        stochastic: How many of the layers before it would drop at random in Keras' own `fit`.
+        runtime: What these ran in.
+    """
+
+    frozen: tuple[int, int]
+    trained: tuple[int, int]
+    shapes: list[tuple[int, ...]]
+    stochastic: int
+    runtime: str
+
+
+def describe_cut(data: TrainingData) -> Cut:
+    """Returns where a network was cut for its last phase."""
+    assert data.part is not None
+    if data.base is None:
+        return Cut((0, 0), _count(data.part), [], 0, data.runtime)
+    shapes = [tuple(tensor.shape[1:]) for tensor in data.base.outputs]
+    return Cut(_count(data.base), _count(data.part), shapes, len(list_stochastic(data.base)), data.runtime)
+
+
+def _count(model: keras.Model) -> tuple[int, int]:
+    return sum(not isinstance(layer, keras.layers.InputLayer) for layer in model.layers), model.count_params()
 
 
 def describe_model(

@@ -20,7 +20,8 @@ from scenebook.core.wording import count_noun
 from scenebook.data.splitting import SplitImages
 from scenebook.network import training
 from scenebook.network.code_digests import digest_training_code
-from scenebook.network.recipe.digests import CodeDigest, digest_arrays, digest_config
+from scenebook.network.recipe.configs import digest_arrays, digest_config
+from scenebook.network.recipe.digests import CodeDigest
 from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
 
 _WITHOUT_EFFECT = frozenset({"accelerate", "feature_cache_gb", "seeds", "frozen_layers_runtime", "weights"})

@@ -15,7 +15,7 @@ from scenebook.core.wording import count_noun, join_names
 
 if TYPE_CHECKING:
     from scenebook.network.architecture import NetworkSummary
-    from scenebook.network.recipe.data import Cut
+    from scenebook.network.recipe.finishing import Cut
 
 
 def tell_augmentation(published: bool) -> str:
@@ -141,7 +141,7 @@ def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str,
     """Returns the sentences on the cut, and the values of their fields.
 
     Args:
-        cut: From `TrainingData.describe_cut`.
+        cut: From `finishing.describe_cut`.
         accelerated: The setting `accelerate`.
         kept: Whether a feature cache keeps the tensors.
     """

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scenebook.network.recipe.data import Cut
+from scenebook.network.recipe.finishing import Cut
 from scenebook.notebook.prose.training import tell_cut
 
 
