@@ -118,6 +118,30 @@ class Project:
 
         return take_out
 
+    def edit(self, stage: str, *pieces: tuple[str, str], **functions: str) -> Callable[[], None]:
+        """Edits cells of a notebook; returns what undoes it.
+
+        Args:
+            stage: The stage.
+            *pieces: What is replaced, in whichever cell it stands, and by what.
+            **functions: What replaces the cell that defines a function.
+        """
+        path = self.folder / "notebooks" / f"{STAGES[stage].notebook}.ipynb"
+        text = path.read_text(encoding="utf-8")
+        notebook = nbformat.reads(text, as_version=4)
+        for old, new in pieces:
+            (cell,) = [cell for cell in notebook.cells if cell.cell_type == "code" and old in cell.source]
+            cell.source = cell.source.replace(old, new)
+        for name, source in functions.items():
+            (cell,) = [cell for cell in notebook.cells if f"def {name}(" in cell.source]
+            cell.source = source
+        nbformat.write(notebook, path)
+
+        def undo() -> None:
+            path.write_text(text, encoding="utf-8")
+
+        return undo
+
     def kernels(self) -> list[psutil.Process]:
         """Returns the kernels of this project's runs that live."""
         found = []
