@@ -18,7 +18,7 @@ from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import read_parameters
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
-OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
+OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem in {stage.notebook for stage in STAGES.values()}]
 TAGS = {"parameters", "notebook-only", "hide-input", "recipe"}
 WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion")
 
@@ -151,7 +151,7 @@ def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:
 
 
 def test_it_is_a_stage_or_an_appendix(path: Path) -> None:
-    assert path.stem in {stage.notebook for stage in STAGES.values()} or path.stem.startswith("appendix-")
+    assert path in OF_THE_REPORT or path.stem.startswith("appendix-")
 
 
 def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import FINISHED_FIT
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.planning import stored_outcomes
 
 from .project import TINY, Done, Project, end, wait_for
@@ -111,7 +112,7 @@ def test_a_fault_in_a_cell(fault: str, project: Project, whole: Project) -> None
     statuses = {outcome.name: outcome.status for outcome in stored_outcomes(project.run_dir())}
     assert statuses == {
         "data": "done", "training": "done", "evaluation": "failed",
-        "samples": "stale", "ablations": "stale", "conclusion": "stale",
+        "samples": "stale", "trust": "stale", "ablations": "stale", "conclusion": "stale",
     }  # fmt: skip
     banner = read_banner(project)
     assert "stage evaluation failed" in banner
@@ -261,7 +262,7 @@ def test_a_training_that_is_killed_at_random_moments(tmp_path: Path) -> None:
     while sum(kills.values()) < KILLS:
         process = project.start("report", "--run", "sample")
         # Half of them anywhere from the start of the stage on, half between two epochs or within one.
-        first, seconds = rng.choice([("[2/6] training", 25), (" epoch ", 8)])
+        first, seconds = rng.choice([(f"[2/{len(STAGES)}] training", 25), (" epoch ", 8)])
         output = "".join(wait_for(process, first))
         time.sleep(rng.uniform(0, seconds))
         victim = rng.choice(list(kills))

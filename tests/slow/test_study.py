@@ -97,7 +97,7 @@ def test_the_report_shows_what_came_out(study: Finished) -> None:
 
 def test_what_is_done_is_not_done_again_but_for_what_failed(study: Finished, again: Finished) -> None:
     assert again.output.count(": unchanged") == len(STAGES) - 1
-    assert "[5/6] ablations: done" in again.output
+    assert "[6/7] ablations: done" in again.output
     assert "ablations: 0 trainings to do, 6 done" in again.output
     assert "epoch" not in again.output
     assert read_results(again).drop(columns="seconds").equals(read_results(study).drop(columns="seconds"))
@@ -110,11 +110,11 @@ def test_a_report_without_a_study_shows_the_one_that_is_there(again: Finished) -
     heard = Heard()
     run_pipeline(settings, run_dir, profile="sample", listener=heard, force=["ablations"])
     assert heard.lines == [
-        *(f"skip {stage}" for stage in ("data", "training", "evaluation", "samples")),
-        "start ablations 5/6",
+        *(f"skip {stage}" for stage in ("data", "training", "evaluation", "samples", "trust")),
+        "start ablations 6/7",
         "done ablations",
         # It tells with which settings the report is made again.
-        "start conclusion 6/6",
+        "start conclusion 7/7",
         "done conclusion",
     ]
     assert read_results(again)["status"].tolist() == ["done", "done", "failed", "done"]

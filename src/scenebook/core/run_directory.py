@@ -18,7 +18,7 @@ import pandas as pd
 import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.sentences import Sourced
-from scenebook.core.stages import STAGES
+from scenebook.core.stages import STAGES, find_producer
 
 BY_HAND = "by-hand"
 TOUCHED = "SCENEBOOK_TOUCHED"
@@ -157,9 +157,8 @@ class RunDirectory:
         """
         path = self.path(relative)
         if not path.is_file():
-            folder = relative.split("/")[0]
-            producer = STAGES[folder].notebook if folder in STAGES else folder
-            raise MissingArtifactError(relative, self.root, producer)
+            producer = find_producer(relative)
+            raise MissingArtifactError(relative, self.root, producer.notebook if producer else relative.split("/")[0])
         return path
 
     def write_json(self, relative: str, content: Any) -> None:
@@ -212,9 +211,9 @@ class RunDirectory:
 
     def read_csv(self, relative: str) -> pd.DataFrame:
         """Reads a table that a stage wrote. Its text columns stay text: a class `NA` is not a missing value."""
-        path, folder = self.require(relative), relative.split("/")[0]
+        path, producer = self.require(relative), find_producer(relative)
         # A table that no stage wrote, such as one of predictions, has columns like those of any stage.
-        rows = [STAGES[folder]] if folder in STAGES else STAGES.values()
+        rows = [producer] if producer else STAGES.values()
         texts = {column for row in rows for column in row.text_columns}
         columns = list(pd.read_csv(path, nrows=0, **_READ).columns)
         dtypes = {name: str for name in columns if name in texts}

@@ -1,4 +1,5 @@
-"""Names of a run's files, relative to its folder. The first folder is the stage that writes the file."""
+"""Names of a run's files, relative to its folder. The first folder is the stage that writes the file,
+but for those of `OF_TRUST`."""
 
 from __future__ import annotations
 
@@ -39,6 +40,19 @@ BASELINES = "evaluation/baselines.json"
 SAMPLES = "samples/rows.csv"
 SELECTION = "samples/selection.csv"
 ERROR_MAPS = "samples/error_maps.npz"
+MAPS = "samples/maps.npz"
+
+OF_TRUST = (
+    "evaluation/calibration.json",
+    "evaluation/reliability.csv",
+    "evaluation/coverage.csv",
+    "evaluation/label_issues.csv",
+    "evaluation/label_issues.json",
+    "evaluation/projection.csv",
+    "evaluation/projection.json",
+    "samples/map_checks.json",
+)
+"""What the appendix finds out, beside the results that it is about."""
 
 STUDY_RECORDS = "ablations/runs"
 """A folder: one JSON file a training of a study."""

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenebook.core.run_files import FINISHED_FIT, MODEL, SPLITS, STUDY_RECORDS, SUMMARY, TEST_PREDICTIONS
+from scenebook.core.run_files import (
+    FINISHED_FIT,
+    MODEL,
+    OF_TRUST,
+    SPLITS,
+    STUDY_RECORDS,
+    SUMMARY,
+    TEST_PREDICTIONS,
+)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is particular to a stage. Its files lie in the run's folder of its name.
+    """What is particular to a stage. Its files lie in the run's folder of its name, but for those `elsewhere`.
 
     Attributes:
         name: Its name, as in `--force`.
         notebook: Its notebook's name, without `.ipynb`.
+        elsewhere: Its files that lie in another stage's folder, beside what they are about.
         less_memory: What to lower when it needs more memory than there is.
         kept: How files begin that it keeps from one execution to the next, and removes itself.
         forgotten: Patterns of files that are removed when it is forced: it would go on from them.
@@ -26,6 +35,7 @@ class Stage:
 
     name: str
     notebook: str
+    elsewhere: tuple[str, ...] = ()
     less_memory: str = "image_size or the number of images"
     kept: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
@@ -60,7 +70,7 @@ _ROWS = (
         name="evaluation",
         notebook="03-evaluation",
         text_columns=(
-            *("path", "label", "class", "split", "predicted", "suggested"),
+            *("path", "label", "class", "predicted"),
             *(
                 "majority",
                 "pixels",
@@ -79,6 +89,13 @@ _ROWS = (
         bundled=("samples",),
     ),
     Stage(
+        name="trust",
+        notebook="appendix-trust",
+        elsewhere=OF_TRUST,
+        text_columns=("path", "label", "split", "predicted", "suggested", "nearest"),
+        bundled=OF_TRUST,
+    ),
+    Stage(
         name="ablations",
         notebook="05-ablations",
         less_memory="batch_size, head_units or image_size",
@@ -90,6 +107,13 @@ _ROWS = (
 
 STAGES = {stage.name: stage for stage in _ROWS}
 """The stages by their names, in the order in which they run."""
+
+
+def find_producer(file: str) -> Stage | None:
+    """Returns the stage that writes a file of a run, given by its name there; `None` where no stage does."""
+    others = (stage for stage in STAGES.values() if file in stage.elsewhere)
+    return next(others, None) or STAGES.get(file.split("/")[0])
+
 
 KEPT = tuple(file for stage in _ROWS for file in stage.kept)
 """How files begin that some stage keeps from one execution to the next."""

@@ -16,7 +16,7 @@ from scenebook.core.run_directory import RunDirectory, project_root, write_json
 from scenebook.core.run_files import MANIFEST
 from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell, digest_modules
-from scenebook.core.stages import STAGES
+from scenebook.core.stages import STAGES, find_producer
 from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.manifest import load_manifest
@@ -24,7 +24,7 @@ from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, ta
 
 _TABLES = ("scenebook.core.settings", "scenebook.core.stages")
 """Their rows count one by one: a new setting or a new stage is no reason to run the others again."""
-_NO_RESULT = ("less_memory", "bundled")
+_NO_RESULT = ("less_memory", "bundled", "elsewhere")
 """What rows say that no result depends on."""
 REPORT_FILES = ("report.html", "report.pdf")
 _NOTE = ".rendered.json"
@@ -64,7 +64,7 @@ def digest_rows(stage: str, inputs: Iterable[str]) -> dict[str, str]:
     That is its own row, and of the stages whose files it reads, which columns of their tables are text.
     """
     own = {name: value for name, value in asdict(STAGES[stage]).items() if name not in _NO_RESULT}
-    others = {STAGES[name] for name in (file.split("/")[0] for file in inputs) if name in STAGES}
+    others = [producer for producer in map(find_producer, inputs) if producer]
     rows = {other.name: repr(other.text_columns) for other in others} | {stage: repr(own)}
     return {name: sha256_lines([row]) for name, row in sorted(rows.items())}
 

@@ -141,7 +141,7 @@ class _Runner:
     def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
         notebook = self.planner.notebook_of(stage)
         source, key = sha256_file(notebook.path), self.planner.prepare_key(stage)
-        for folder in (stage, "figures", "notebooks"):
+        for folder in {stage, "figures", "notebooks", *(file.split("/")[0] for file in STAGES[stage].elsewhere)}:
             # What a killed command has not given its name.
             for path in self.run_dir.path(folder).glob(".*"):
                 if path.is_file():

@@ -31,6 +31,8 @@ def test_a_path_outside_the_run_is_refused(run_dir: RunDirectory) -> None:
 def test_a_missing_file_names_the_notebook_that_writes_it(run_dir: RunDirectory) -> None:
     with pytest.raises(MissingArtifactError, match=r"Run notebooks/02-training\.ipynb first"):
         run_dir.read_csv("training/test_predictions.csv")
+    with pytest.raises(MissingArtifactError, match=r"Run notebooks/appendix-trust\.ipynb first"):
+        run_dir.read_json("evaluation/calibration.json")
 
 
 def test_classes_called_na_1_and_true_stay_text(run_dir: RunDirectory) -> None:

@@ -27,7 +27,7 @@ from scenebook.evaluation.baselines import (
     tabulate_tests,
 )
 from scenebook.network.features import save_features
-from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths
+from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths, tell_why
 
 CLASS_NAMES = ["<b>", "NA", "🌊 sea"]
 
@@ -106,6 +106,16 @@ def test_a_run_is_learned_from_and_stored_tables_come_back(run_dir: RunDirectory
     run_dir.write_json("evaluation/baselines.json", results)
     sentence, values = tell_strengths(run_dir.read_json("evaluation/baselines.json"))
     assert "decided for random features (batch normalisation estimated)" in fill(sentence, [values]).markdown
+
+
+@pytest.mark.parametrize(("right", "accuracy", "expected"), [
+    (95, 0.9, "where something is"), (50, 1.0, "it over-fits"), (50, 0.72, "it does not over-fit"),
+])  # fmt: skip
+def test_why_training_pays_or_does_not_follows_from_the_numbers(right: int, accuracy: float, expected: str) -> None:
+    said = {"pretrained_features": make_said(50), "random_features": make_said(30), "pixels": make_said(20)}
+    results = make_results(said | {"majority": make_said(10), "network": make_said(right)}, ["a"] * 100, ["a", "b"])
+    sentence, values = tell_why(results, pd.DataFrame({"accuracy": [0.1, accuracy], "val_accuracy": [0.1, 0.7]}))
+    assert expected in fill(sentence, [values]).markdown
 
 
 def test_random_weights_leave_nothing_to_compare_whatever_an_earlier_run_left(run_dir: RunDirectory) -> None:

@@ -28,6 +28,7 @@ CODE = {
     "training": ("epochs = 1", "[run_dir.read_json('data/value.json'), epochs]"),
     "evaluation": ("", "run_dir.read_json('training/value.json')[1] > 0"),
     "samples": ("", "run_dir.read_json('data/value.json')"),
+    "trust": ("", "run_dir.read_json('data/value.json')"),
     "ablations": ("", "run_dir.path('training/more.json').is_file()"),
     "conclusion": ("", "len(run_dir.read_json('manifest.json')['profile'])"),
 }
@@ -216,6 +217,20 @@ def test_a_changed_row_of_a_stage_runs_it_and_how_its_tables_are_read_runs_those
     assert asked["evaluation"][0].startswith("row of stage training: ")
 
 
+def test_a_file_in_the_folder_of_another_stage_is_kept_with_that_of_the_stage_that_wrote_it(made: Made) -> None:
+    """The evaluation, run again, neither removes nor claims what the appendix put beside its results."""
+    file = "evaluation/label_issues.csv"
+    made.edit("trust", lambda notebook: notebook.cells[-1].update(
+        source=f"import pandas as pd\nrun_dir.write_csv({file!r}, pd.DataFrame({{'suggested': ['1']}}))"
+    ))  # fmt: skip
+    made.edit("conclusion", lambda notebook: notebook.cells[-1].update(source=f"run_dir.read_csv({file!r})"))
+    assert made.run().ran == ["trust", "conclusion"]
+    assert made.run(force=["evaluation"]).ran == ["evaluation"]
+    assert made.run_dir.read_csv(file)["suggested"].tolist() == ["1"]
+    made.run_dir.path(file).unlink()
+    assert list(made.ask()) == ["trust", "conclusion"]
+
+
 def test_another_notebook_of_a_stage_runs_it(made: Made, stages: dict[str, Stage]) -> None:
     shutil.copy(made.notebooks / "04-visual-samples.ipynb", made.notebooks / "04-samples.ipynb")
     stages["samples"] = replace(stages["samples"], notebook="04-samples")
@@ -266,7 +281,7 @@ def test_a_failure_leaves_later_results_as_stale_and_what_was_made_is_not_lost(m
     with pytest.raises(StageError, match="ValueError: no"):
         made.run(make_settings({"epochs": 5}))
     outcomes = {outcome.name: outcome for outcome in stored_outcomes(made.run_dir)}
-    assert [outcome.status for outcome in outcomes.values()] == ["done", "failed", *["stale"] * 4]
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "failed", *["stale"] * (len(STAGES) - 2)]
     assert outcomes["evaluation"].note.startswith("made 20")
     assert "before stage training was started again" in outcomes["evaluation"].note
     assert made.run_dir.read_json("training/value.json") == [0, 16]
@@ -286,7 +301,7 @@ def test_what_a_killed_command_leaves_is_stale_where_it_rests_on_something_else(
     made.run_dir.write_json("manifest.json", manifest)
     outcomes = {outcome.name: outcome for outcome in stored_outcomes(made.run_dir)}
     assert [name for name, outcome in outcomes.items() if outcome.status == "stale"] == [
-        "evaluation", "samples", "ablations", "conclusion",
+        "evaluation", "samples", "trust", "ablations", "conclusion",
     ]  # fmt: skip
     assert "training/value.json: " in outcomes["evaluation"].note
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 from scipy import stats
 
-from scenebook.core.run_files import BASELINES
+from scenebook.core.run_files import BASELINES, HISTORY
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, signed
 from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS
@@ -23,6 +24,10 @@ _INPUTS = {
     "random_renormalised": "random features (batch normalisation estimated)",
     "pretrained_features": "pretrained features",
 }
+
+
+_OVER_FITTED = 0.05
+"""By how much more of the training than of the validation images is right where a network has over-fitted."""
 
 
 def collect_baseline_points(results: Mapping[str, Any]) -> Sourced:
@@ -107,6 +112,30 @@ def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
     if results[f"{name}_p"] >= SIGNIFICANT:
         return f", which may be chance: that {who} more than colours is not shown."
     return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
+
+
+def tell_why(results: Mapping[str, Any], history: pd.DataFrame) -> Sentence:
+    """Returns the sentence on why training beats a linear head or does not, and its values, for `say`.
+
+    Args:
+        results: The content of `evaluation/baselines.json`.
+        history: The content of `training/history.csv`.
+    """
+    last = Sourced(history.iloc[-1].to_dict(), f"{HISTORY}, last row")
+    if "network_gain" in results and results["network_gain_p"] < SIGNIFICANT and results["network_gain"]["value"] > 0:
+        return (
+            "A linear head has to take the features as they are, each averaged over all places of the image; what is "
+            "trained here may also use where something is, and change the layers that are not frozen."
+        ), last
+    sentence = (
+        "In its last epoch the network was right for {accuracy:.1%} of the training images and {val_accuracy:.1%} of "
+        "the validation images: "
+    )
+    if last["accuracy"] - last["val_accuracy"] > _OVER_FITTED:
+        return (
+            f"{sentence}it over-fits, so that more images or stronger augmentation are more promising than more epochs."
+        ), last
+    return f"{sentence}it does not over-fit, so that more epochs or a higher learning rate may still help.", last
 
 
 def tell_strengths(results: Mapping[str, Any]) -> Sentence:

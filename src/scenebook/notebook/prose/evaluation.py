@@ -35,6 +35,23 @@ _MANY = 200  # of so many images, tenths of a percent are told apart
 _MOST_EXTREMES = 3
 
 
+def tell_accuracy(scores: Mapping[str, Any]) -> str:
+    """Returns the sentences on the scores of all test images, for `say` with `metrics.json` and `resamples`."""
+    also = "."
+    if "top2_accuracy" in scores:
+        also = (
+            "; for {top2_accuracy:.1%} ({top2_accuracy.low:.1%} to {top2_accuracy.high:.1%}), the true class is one of "
+            "the two most probable."
+        )
+    return (
+        "The accuracy on {n:,} test images is **{accuracy:.1%}** (95% interval {accuracy.low:.1%} to "
+        f"{{accuracy.high:.1%}}){also} The macro average of F1 over the classes is {{macro_f1:.3f}} "
+        "({macro_f1.low:.3f} to {macro_f1.high:.3f}), and the mean log loss {log_loss:.3f} ({log_loss.low:.3f} to "
+        "{log_loss.high:.3f}); the intervals of these two come from a bootstrap [@efron1979] of {resamples:,} "
+        "resamples."
+    )
+
+
 def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
     """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`, how many."""
     sentence = "Of these test images {seen:,} have a duplicate among the training or validation images. "
