@@ -121,7 +121,7 @@ def tell_why(results: Mapping[str, Any], history: pd.DataFrame) -> Sentence:
         results: The content of `evaluation/baselines.json`.
         history: The content of `training/history.csv`.
     """
-    last = Sourced(history.iloc[-1].to_dict(), f"{HISTORY}, last row")
+    last = Sourced({str(name): value for name, value in history.iloc[-1].items()}, f"{HISTORY}, last row")
     if "network_gain" in results and results["network_gain_p"] < SIGNIFICANT and results["network_gain"]["value"] > 0:
         return (
             "A linear head has to take the features as they are, each averaged over all places of the image; what is "
