@@ -109,12 +109,12 @@ def test_a_run_is_learned_from_and_stored_tables_come_back(run_dir: RunDirectory
 
 
 @pytest.mark.parametrize(("right", "accuracy", "expected"), [
-    (95, 0.9, "where something is"), (50, 1.0, "it over-fits"), (50, 0.72, "it does not over-fit"),
+    (95, 0.9, "where something is"), (50, 1.0, "points to over-fitting, for which"), (50, 0.72, "nothing points to over-fitting"),
 ])  # fmt: skip
 def test_why_training_pays_or_does_not_follows_from_the_numbers(right: int, accuracy: float, expected: str) -> None:
     said = {"pretrained_features": make_said(50), "random_features": make_said(30), "pixels": make_said(20)}
     results = make_results(said | {"majority": make_said(10), "network": make_said(right)}, ["a"] * 100, ["a", "b"])
-    sentence, values = tell_why(results, pd.DataFrame({"accuracy": [0.1, accuracy], "val_accuracy": [0.1, 0.7]}))
+    sentence, values = tell_why(results, pd.Series({"accuracy": accuracy, "val_accuracy": 0.7}))
     assert expected in fill(sentence, [values]).markdown
 
 

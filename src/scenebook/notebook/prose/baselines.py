@@ -114,14 +114,14 @@ def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
     return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
 
 
-def tell_why(results: Mapping[str, Any], history: pd.DataFrame) -> Sentence:
+def tell_why(results: Mapping[str, Any], epoch: pd.Series) -> Sentence:
     """Returns the sentence on why training beats a linear head or does not, and its values, for `say`.
 
     Args:
         results: The content of `evaluation/baselines.json`.
-        history: The content of `training/history.csv`.
+        epoch: The last row of `training/history.csv`.
     """
-    last = Sourced({str(name): value for name, value in history.iloc[-1].items()}, f"{HISTORY}, last row")
+    last = Sourced({str(name): value for name, value in epoch.items()}, f"{HISTORY}, last row")
     if "network_gain" in results and results["network_gain_p"] < SIGNIFICANT and results["network_gain"]["value"] > 0:
         return (
             "A linear head has to take the features as they are, each averaged over all places of the image; what is "
@@ -132,10 +132,9 @@ def tell_why(results: Mapping[str, Any], history: pd.DataFrame) -> Sentence:
         "the validation images: "
     )
     if last["accuracy"] - last["val_accuracy"] > _OVER_FITTED:
-        return (
-            f"{sentence}it over-fits, so that more images or stronger augmentation are more promising than more epochs."
-        ), last
-    return f"{sentence}it does not over-fit, so that more epochs or a higher learning rate may still help.", last
+        sentence += "this points to over-fitting, for which more images or stronger augmentation are the remedies."
+        return sentence, last
+    return f"{sentence}nothing points to over-fitting, so more epochs or a higher learning rate may still help.", last
 
 
 def tell_strengths(results: Mapping[str, Any]) -> Sentence:
