@@ -15,7 +15,8 @@ SETTINGS = TINY.replace("feature_cache_gb=0", "feature_cache_gb=1").replace("epo
 BLACK = ("    return make_views(images, seeds)", "    return 0.0 * make_views(images, seeds)")
 POOLED = (
     "    pooling = layers.Flatten if settings.head_pooling",
-    "    dropout = layers.Dropout(0.2)\n    pooling = layers.GlobalAveragePooling2D\n    unused = 0 if settings.head_pooling",
+    "    dropout = layers.Dropout(0.2)\n    pooling = layers.GlobalAveragePooling2D\n"
+    "    unused = 0 if settings.head_pooling",
 )
 HEAD = ("        layers.Dense(settings.head_units", "        dropout,\n        layers.Dense(settings.head_units")
 PLAN = "variants:\n  - {name: slow, title: learning rate ÷10, change: {learning_rate: {times: 0.1}}, seeds: 1}\n"
