@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short, tell_file
+from scenebook.cli.loading import collect_settings, environment, find_kept_run, load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener
-from scenebook.core.errors import ReportError, ScenebookError, StageError
-from scenebook.core.run_directory import RunDirectory, default_build_dir, open_run, project_root
+from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
+from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
+from scenebook.pipeline.by_hand import check_notebooks, collect_by_hand
 from scenebook.pipeline.keys import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
@@ -34,17 +36,25 @@ _Made = tuple[Settings, str, RunDirectory]
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
+    _check_not_by_hand(arguments)
     _run(arguments, console, _collect(arguments, console), _list_forced(arguments))
     return 0
 
 
 def report(arguments: argparse.Namespace, console: Console) -> int:
-    """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so."""
+    """Runs the notebooks and renders the report; a stage that fails still leaves a report that says so.
+
+    Of notebooks that were run by hand, nothing is run: their outputs are taken as they are.
+    """
+    if arguments.run == BY_HAND:
+        _check_no_options(arguments)
+        return report_by_hand(console)
     return _report(arguments, console, _collect(arguments, console), _list_forced(arguments))
 
 
 def ablations(arguments: argparse.Namespace, console: Console) -> int:
     """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
+    _check_not_by_hand(arguments)
     settings, profile, run_dir = _collect(arguments, console)
     if settings.ablations == "none":
         settings = settings.updated({"ablations": "full"})
@@ -54,6 +64,8 @@ def ablations(arguments: argparse.Namespace, console: Console) -> int:
 
 def explain(arguments: argparse.Namespace, console: Console) -> int:
     """Tells of each stage whether it would run, and why."""
+    if arguments.run == BY_HAND:
+        return _explain_by_hand(arguments, console)
     settings, profile, run_dir = _collect(arguments, console)
     decisions = explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
     _tell_run(settings, run_dir, console)
@@ -62,9 +74,61 @@ def explain(arguments: argparse.Namespace, console: Console) -> int:
     changes = changes or find_report_changes(run_dir, default_build_dir() / run_dir.name)
     told = [(decision.stage, "run" if decision.run else "skip", decision.reasons) for decision in decisions]
     for name, what, reasons in [*told, ("report", "render" if changes else "skip", changes)]:
-        for number, reason in enumerate(reasons or ["unchanged"]):
-            console.print(Text(f"  {name if not number else '':<12}{what if not number else '':<8}{reason}"))
+        _tell_reasons(console, name, what, reasons or ["unchanged"])
     return 0
+
+
+def _tell_reasons(console: Console, name: str, what: str, reasons: Sequence[str]) -> None:
+    for number, reason in enumerate(reasons):
+        console.print(Text(f"  {name if not number else '':<12}{what if not number else '':<8}{reason}"))
+
+
+def _explain_by_hand(arguments: argparse.Namespace, console: Console) -> int:
+    """Tells of each notebook whether a report can take it as it was run by hand."""
+    _check_no_options(arguments)
+    for one in check_notebooks(open_run(BY_HAND)):
+        reason = one.problem or ("run by hand" if one.is_taken else "not run by hand: the report does without it")
+        _tell_reasons(console, one.stage, "run" if one.problem else "take" if one.is_taken else "skip", [reason])
+    return 0
+
+
+def report_by_hand(console: Console, notebooks_dir: Path | None = None) -> int:
+    """Renders the report of the notebooks as they were run by hand; nothing is run.
+
+    Args:
+        console: What is told goes there.
+        notebooks_dir: The folder of the notebooks, for tests.
+
+    Raises:
+        InputError: A notebook has to be run, or run again.
+    """
+    run_dir = open_run(BY_HAND)
+    _render(run_dir, console, [collect_by_hand(run_dir, notebooks_dir)])
+    return 0
+
+
+def _check_no_options(arguments: argparse.Namespace) -> None:
+    """The settings of notebooks that were run by hand are those of their parameters cells."""
+    names = {"profile": "PROFILE", "dataset": "DATA", "weights": "WEIGHTS", "force": "FORCE"}
+    given = {shown: value for name, shown in names.items() if (value := getattr(arguments, name))}
+    changes = " ".join(arguments.set or [environment("SET") or ""])
+    given |= {"SET": changes} if changes else {}
+    if given:
+        raise InputError(
+            f"Expected RUN={BY_HAND} alone: its notebooks are not run by this command, and its settings stand in their "
+            "parameters cells.",
+            received=given,
+            advice="Change them there and run the notebooks, or choose another RUN.",
+        )
+
+
+def _check_not_by_hand(arguments: argparse.Namespace) -> None:
+    if arguments.run == BY_HAND:
+        raise InputError(
+            "Expected a run that this command may make: this one belongs to notebooks that are run in Jupyter.",
+            received={"run": BY_HAND},
+            advice=f"`make report RUN={BY_HAND}` renders their report; choose another RUN for anything else.",
+        )
 
 
 def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
@@ -76,6 +140,8 @@ def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
     """Renders the report of a run that is there."""
+    if arguments.run == BY_HAND:
+        return report_by_hand(console)
     run_dir = open_run(arguments.run)
     check_version(run_dir)
     _render(run_dir, console)
@@ -153,7 +219,7 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     console.print(Text(f"run {run_dir.name}: {data}, backbone {settings.backbone}"))
 
 
-def _render(run_dir: RunDirectory, console: Console) -> None:
+def _render(run_dir: RunDirectory, console: Console, banners: Sequence[str] = ()) -> None:
     from scenebook.rendering.report import StageNotebook, render_report
 
     started = time.monotonic()
@@ -170,7 +236,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         stages=stages,
         build_dir=build_dir,
         front_matter_path=project_root() / "report" / "front-matter.yaml",
-        banners=[_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [],
+        banners=[*banners, *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
         collect_facts=_collect_facts,
     )
     note_report(build_dir, key)

@@ -8,6 +8,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ decides by the processor."""
 
 OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "openvino", ONEDNN)
 """What of `library_versions` can change the numbers of a training."""
+
+
+def tell_time() -> str:
+    """Returns the time in UTC, as the manifest has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def sha256_file(path: Path) -> str:

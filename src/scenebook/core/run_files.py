@@ -5,6 +5,11 @@ from __future__ import annotations
 
 MANIFEST = "manifest.json"
 SETTINGS = "settings.yaml"
+SESSIONS = "log/cells-{}.json"
+"""What was run in a session by hand; the session's name goes into the braces."""
+
+ABSENT = "absent"
+"""In place of the digest of a file that is not there."""
 
 CLASSES = "data/classes.json"
 SPLITS = "data/splits.csv"

@@ -6,8 +6,10 @@ import base64
 import html
 import inspect
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,12 +22,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scenebook.core.errors import InputError, ScenebookError
-from scenebook.core.run_directory import RunDirectory, open_run, write_bytes
+from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_run, write_bytes
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, without_marks
 from scenebook.core.settings import Settings, make_settings
 from scenebook.notebook import grids
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
+from scenebook.notebook.recording import SESSION, SessionRecorder
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
@@ -34,13 +37,15 @@ JPEG_SIDE = 480
 
 _open: dict[str, RunDirectory] = {}
 """The run that the notebook of this kernel writes to, as `run_dir`."""
+_recorders: dict[Path, SessionRecorder] = {}
+"""Of a kernel in which a notebook is run by hand, by the run's folder."""
 
 
 def begin(run: str) -> RunDirectory:
     """Opens the run that this notebook writes to, and checks the notebook's parameters.
 
     A parameter is any variable of the notebook that has the name of a setting. In a notebook that is run by hand
-    nobody has checked them before.
+    nobody has checked them before, and what is run is noted, so that a report can be made of it.
 
     Args:
         run: The run's name: `by-hand`, unless the pipeline injected another.
@@ -55,7 +60,21 @@ def begin(run: str) -> RunDirectory:
     if shell is not None:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
+        if run == BY_HAND:
+            _record(shell, _open["run_dir"])
     return _open["run_dir"]
+
+
+def _record(shell: Any, run_dir: RunDirectory) -> None:
+    """Notes what is run in this kernel, unless the pipeline does, and marks the notebook as that of the session."""
+    recorder = _recorders.get(run_dir.root)
+    if recorder is not None:
+        recorder.begin(parameters())
+    elif TOUCHED not in os.environ:
+        recorder = _recorders[run_dir.root] = SessionRecorder(shell, run_dir, parameters())
+    if recorder is not None:
+        text = f"Run {run_dir.name}: `make report RUN={run_dir.name}` makes its report when all notebooks are saved."
+        display({"text/plain": text}, raw=True, metadata={SESSION: recorder.session})
 
 
 def parameters() -> Sourced:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import scenebook
 from scenebook.core.errors import InputError
 from scenebook.core.keys import Key
-from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file
+from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file, tell_time
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.run_files import MANIFEST
 from scenebook.core.stages import KEPT, STAGES
 
 MANIFEST_FORMAT = 3
 """Which runs can be gone on with: what a format changes, code of an earlier one cannot read, or wrote otherwise."""
-
-ABSENT = "absent"
-"""In place of the digest of a file that is not there."""
 
 
 class StageStatus(StrEnum):
@@ -184,11 +180,6 @@ class Manifest:
             for name, entry in own.items()
             if digests[name] != entry["sha256"]
         ]
-
-
-def tell_time() -> str:
-    """Returns the time in UTC, as the manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:

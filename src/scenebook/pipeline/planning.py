@@ -12,7 +12,7 @@ from scenebook.core.errors import DatasetError, MissingArtifactError, SettingsEr
 from scenebook.core.keys import DIGITS, Key, list_changes
 from scenebook.core.provenance import sha256_bytes, sha256_file
 from scenebook.core.run_directory import RunDirectory, project_root
-from scenebook.core.run_files import CLASSES, MANIFEST, SETTINGS
+from scenebook.core.run_files import ABSENT, CLASSES, MANIFEST, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
 from scenebook.core.stages import STAGES
@@ -21,7 +21,7 @@ from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
 from scenebook.data.images import FoundImages
 from scenebook.pipeline.keys import digest_rows, make_stage_key
-from scenebook.pipeline.manifest import ABSENT, Manifest, StageOutcome, StageStatus, load_started
+from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, load_started
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
 from scenebook.pipeline.settings_file import read_settings
 

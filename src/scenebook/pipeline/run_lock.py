@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from filelock import FileLock, Timeout
 
 from scenebook.core.errors import InputError, RunHeldError
+from scenebook.core.provenance import tell_time
 from scenebook.core.run_directory import RunDirectory, write_json
-from scenebook.pipeline.manifest import tell_time
 
 _HOLDER = ".holder.json"
 

@@ -12,13 +12,13 @@ from typing import Protocol
 import psutil
 
 from scenebook.core.errors import StageError
-from scenebook.core.provenance import sha256_file
+from scenebook.core.provenance import sha256_file, tell_time
 from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
-from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, tell_time
+from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
 from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons
 from scenebook.pipeline.run_lock import hold_run

@@ -15,7 +15,7 @@ import pandas as pd
 from scenebook.core import run_files
 from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
 from scenebook.core.provenance import changed_settings, sha256_file
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_directory import BY_HAND, RunDirectory, project_root
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.core.wording import count_noun
@@ -109,7 +109,7 @@ def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
 
 def write_command(run_dir: RunDirectory) -> str:
     """Returns the command that makes the run's report again, without the paths of the machine it was made on."""
-    if not run_dir.path(run_files.MANIFEST).is_file():
+    if run_dir.name == BY_HAND or not run_dir.path(run_files.MANIFEST).is_file():
         return "Jupyter, by running the notebooks from the first to the last"
     profile = run_dir.read_json(run_files.MANIFEST)["profile"]
     file = project_root() / "profiles" / f"{profile}.yaml"
