@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import DatasetError
-from scenebook.core.run_directory import run_name_for
-from scenebook.data.decoding import decode
+from scenebook.core.run_directory import RunDirectory, run_name_for
+from scenebook.core.run_files import CLASSES, SPLITS, TEST_PREDICTIONS
+from scenebook.data.decoding import decode, decode_unchanged
 from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
@@ -45,6 +46,28 @@ def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: 
         rng = np.random.default_rng([seed, position])
         chosen.append(rows.iloc[rng.permutation(len(rows))[:each]])
     return pd.concat(chosen)[_COLUMNS].reset_index(drop=True)
+
+
+def load_samples(
+    run_dir: RunDirectory, samples_dir: str | None, class_names: Sequence[str], *, seed: int
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Returns one image a class: the columns path and label, and the images, uint8 `(height, width, 3)`, as they are.
+
+    Args:
+        run_dir: A run whose test images have been predicted.
+        samples_dir: As for `find_samples`; `None`: they are drawn from the test images.
+        class_names: The classes.
+        seed: Of the draw.
+
+    Raises:
+        DatasetError: The folder lacks an image, or an image is another one than when it was split.
+    """
+    if samples_dir is not None:
+        chosen = find_samples(Path(samples_dir), class_names)
+        return chosen, [decode(check_folder(Path(samples_dir)) / path) for path in chosen["path"]]
+    chosen = select_one_per_class(run_dir.read_csv(TEST_PREDICTIONS), class_names, seed=seed)
+    root = run_dir.root / run_dir.read_json(CLASSES)["root"]
+    return chosen, decode_unchanged(root, chosen["path"], run_dir.read_csv(SPLITS))
 
 
 def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:

@@ -176,6 +176,12 @@ def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
     return buffer.getvalue()
 
 
+def keep_images(files: Sequence[str], images: Sequence[np.ndarray], *, side: int = 2000) -> None:
+    """Keeps images, uint8 `(height, width, 3)`, as JPEG files of the run, no side of them above `side` pixels."""
+    for file, image in zip(files, images, strict=True):
+        write_bytes(_run_dir().path(file), encode_jpeg(image, side=side))
+
+
 def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = False, digits: int = 3) -> None:
     """Shows a table. Numbers are aligned right; decimal ones are shown with `digits` places, missing ones as blanks.
 
