@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,15 @@ class Sourced(dict[str, Any]):
 
 Sentence = tuple[str, Sourced]
 """A sentence with fields, and their values."""
+
+
+def join_sentences(sentences: Iterable[Sentence]) -> tuple[str | Sourced, ...]:
+    """Returns sentences as one text, and behind it the values of each: all that `say` takes.
+
+    Their fields have names of their own.
+    """
+    texts, values = zip(*sentences, strict=True)
+    return " ".join(texts), *values
 
 
 @dataclass(frozen=True)

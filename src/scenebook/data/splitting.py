@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import DatasetError
+from scenebook.core.provenance import sha256_lines
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import IMAGES, SPLITS
+from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
 from scenebook.data.images import FoundImages, SourceImage
 
 _COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
@@ -164,6 +165,19 @@ def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, need
 def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
     """Writes `data/splits.csv`: of the table of `split_images`, the columns that later stages start from."""
     run_dir.write_csv(SPLITS, splits[[name for name in _COLUMNS if name in splits.columns]])
+
+
+def write_classes(run_dir: RunDirectory, found: FoundImages, splits: pd.DataFrame, *, name: str, kind: str) -> None:
+    """Writes `data/classes.json`: the name and kind of the data set, its classes, and a digest of the splits."""
+    content = {
+        "name": name,
+        "kind": kind,
+        "root": run_dir.shorten(found.root),
+        "classes": found.class_names,
+        "found": found.summary,
+        "digest": sha256_lines(f"{row.sha256} {row.split} {row.path}" for row in splits.itertuples()),
+    }
+    run_dir.write_json(CLASSES, content)
 
 
 @dataclass(frozen=True)

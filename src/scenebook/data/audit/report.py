@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from scenebook.core.wording import printable
 from scenebook.data.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
 from scenebook.data.audit.quality import QualityFindings, find_odd_sizes, list_odd_images
+from scenebook.data.images import FoundImages
 
 
 def audit_images(
@@ -40,6 +42,15 @@ def audit_images(
         "giveaways": list(giveaways),
         "classes_missing_in_test": [str(label) for label in counts.index[counts["test"] == 0]],
     }
+
+
+def tabulate_folders(found: FoundImages) -> pd.DataFrame:
+    """Returns how many images lie in which folder, with the class and the split that follow from it, as text."""
+    rows = [
+        (printable(image.path.rpartition("/")[0]), printable(image.label), image.split or "") for image in found.images
+    ]
+    table = pd.DataFrame(rows, columns=["folder", "class", "split"])
+    return table.value_counts(sort=False).reset_index(name="images")
 
 
 def count_images(splits: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,11 @@ def load_claims(path: Path) -> ClaimsFile:
     return _load(path)[0]
 
 
+def find_claim(listed: ClaimsFile, *, measure: str, kind: str) -> Claim | None:
+    """Returns the first claim on what a run measures so, and that expects so; `None` where there is none."""
+    return next((one for one in listed.claims if one.measure == measure and one.expect.kind == kind), None)
+
+
 def list_works(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Returns the keys of the works that a claims file cites, each with where that is, for messages.
 

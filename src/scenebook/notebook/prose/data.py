@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.core.wording import count_noun, format_share, join_names, name_file, shorten
 from scenebook.data.audit.labels import FOLDS
-from scenebook.data.images import LIST_SUFFIX, FoundImages
+from scenebook.data.images import LIST_SUFFIX, FoundImages, source_name
 
 _Sentences = Iterator[tuple[str, dict[str, Any]]]
 _MOST_LISTED = 12
@@ -74,6 +75,12 @@ _ORIGINS = {
     "image classification and which Kaggle keeps.",
 }
 _UNKNOWN = "They were given to the program, which knows of their origin only what their files and folders say."
+
+
+def name_dataset(dataset: str, source: Path) -> tuple[str, str]:
+    """Returns what a data set is called and what kind of images it has; `source` is its folder or list."""
+    kind = {DRAWN_SCENES: "drawn images", INTEL: "photographs"}.get(dataset, "images")
+    return dataset if dataset in _ORIGINS else source_name(source), kind
 
 
 def tell_origin(dataset: str, table: pd.DataFrame) -> tuple[str, dict[str, Any]]:
