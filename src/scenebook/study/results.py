@@ -16,6 +16,7 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.wording import count_noun, shorten, show_setting, signed
 from scenebook.evaluation.claims.verdicts import NOTHING
 from scenebook.evaluation.metrics.intervals import Score
+from scenebook.study.plan import Variant
 from scenebook.study.records import FAILED
 from scenebook.study.summaries import NOT_RUN, Summary
 
@@ -66,6 +67,12 @@ def _list_numbers(summary: Summary) -> dict[str, Any]:
 def _list_bounds(name: str, score: Score | None) -> dict[str, float]:
     known = score or {"value": np.nan, "low": np.nan, "high": np.nan}
     return {name: known["value"], f"{name}_low": known["low"], f"{name}_high": known["high"]}
+
+
+def tabulate_plan(variants: Sequence[Variant]) -> pd.DataFrame:
+    """Returns the plan, a row a variant: name, what is changed, which claim it tests, how many seeds."""
+    rows = [(one.name, format_changes(one.change) or NOTHING, one.claim or NOTHING, one.seeds) for one in variants]
+    return pd.DataFrame(rows, columns=["variant", "changed", "claim", "seeds"])
 
 
 def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:

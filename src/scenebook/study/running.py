@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.progress import describe_seconds, print_progress
@@ -17,7 +20,7 @@ from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun
 from scenebook.study.cluster import Cluster, open_cluster
 from scenebook.study.fan_out import TaskResult, run_tasks
-from scenebook.study.records import Record, write_record
+from scenebook.study.records import Record, read_records, remove_others, write_record
 from scenebook.study.scheduling import (
     StudyProgress,
     Task,
@@ -41,6 +44,35 @@ def list_pending(trials: Sequence[Trial], records: Sequence[Record]) -> list[Tri
     """
     final = {record.key for record in records if not record.error or record.diverged}
     return [trial for trial in trials if trial.key not in final]
+
+
+def train_missing(
+    run_dir: RunDirectory,
+    asked: Sequence[Trial],
+    settings: Settings,
+    splits: pd.DataFrame,
+    *,
+    trials: Sequence[Trial],
+    trainable_params: int,
+) -> None:
+    """Trains what is asked for and not done yet, and removes records that belong to none of `trials`.
+
+    Nothing happens where nothing is asked for. `SCENEBOOK_SCHEDULER` in the environment names the scheduler.
+
+    Args:
+        run_dir: As for `run_study`.
+        asked: What is to be trained, some of `trials`.
+        settings: The run's.
+        splits: The table `data/splits.csv`.
+        trials: All of the plan.
+        trainable_params: As for `run_study`.
+    """
+    if asked:
+        pending = list_pending(asked, read_records(run_dir, asked, splits))
+        remove_others(run_dir, trials)
+        scheduler = os.environ.get("SCENEBOOK_SCHEDULER") or None
+        done = len(asked) - len(pending)
+        run_study(run_dir, pending, settings, trainable_params=trainable_params, done=done, scheduler=scheduler)
 
 
 def run_study(
