@@ -25,6 +25,7 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     """A run with the artifacts that an abstract can name."""
     run_dir.write_json("evaluation/metrics.json", {"n": 1350, "accuracy": {"value": 0.88, "low": 0.86, "high": 0.9}})
     run_dir.write_json("training/recipe.json", make_settings({}).model_dump())
+    run_dir.write_json("training/summary.json", {"backbone": "embedded", "trainable_base_layers": 3, "edited": []})
     run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "images", "classes": ["a", "b"]})
     splits = ["train"] * 20 + ["test"] * 1350
     run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))

@@ -2,46 +2,90 @@ from __future__ import annotations
 
 from typing import Any
 
+import nbformat
 import pandas as pd
 import pytest
 import yaml
 
-from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
+from scenebook.notebook.prose import conclusion
 from scenebook.notebook.prose.baselines import collect_baseline_points
-from scenebook.notebook.prose.conclusion import (
-    collect_points,
-    collect_recipe,
-    list_files,
-    tell_abstract,
-    tell_commonest_error,
-    tell_conclusion,
-    tell_overfitting,
-    tell_reasons,
-    write_command,
-)
+from scenebook.notebook.prose.conclusion import collect_recipe, list_files, tell_commonest_error, write_command
 
 SCORE: Score = {"value": 0.8, "low": 0.75, "high": 0.85}
-RECIPE = make_settings({}).model_dump()
+FACTS: dict[str, Any] = {
+    "k": 2,
+    "kind": "images",
+    "name": "data",
+    "how": "by transfer learning from",
+    "backbone": "a network",
+    "train": 20,
+    "epochs": "2 epochs",
+    "views": "with augmentation",
+    "test": 10,
+    "base_layers": "1 layer",
+    "confusion": "It makes no error.",
+    "train_accuracy": 0.8,
+    "augmented": True,
+}
+
+
+def read_page() -> list[Any]:
+    """Returns the code of notebook 06 between its abstract and the paper's claims."""
+    cells = nbformat.read(project_root() / "notebooks" / "06-conclusion.ipynb", as_version=4).cells
+    first, last = (
+        next(number for number, cell in enumerate(cells) if cell.source.startswith(heading))
+        for heading in ("## Abstract", "### Reported against measured")
+    )
+    return [compile(cell.source, cell.id, "exec") for cell in cells[first:last] if cell.cell_type == "code"]
+
+
+PAGE = read_page()
+
+
+def tell(
+    *,
+    facts: dict[str, Any] | None = None,
+    scores: dict[str, Any] | None = None,
+    results: dict[str, Any] | None = None,
+) -> list[str]:
+    """Returns what the page says of a run: the abstract, what was reached, and what that is owed to."""
+    told: list[str] = []
+
+    def say(sentence: str, *sources: Any) -> None:
+        told.append(without_marks(fill(sentence, sources).markdown).replace("\\", ""))
+
+    given = {
+        "facts": FACTS | (facts or {}),
+        "scores": {"accuracy": SCORE} | (scores or {}),
+        "results": {"majority": make_difference(0.1, 0.3)} | (results or {}),
+    }
+    names = {"say": say, "conclusion": conclusion, "SIGNIFICANT": SIGNIFICANT, **given}
+    names["points"] = collect_baseline_points(given["results"])
+    names["calibration"] = conclusion.collect_points(given["scores"])
+    for cell in PAGE:
+        exec(cell, names)
+    return told
 
 
 @pytest.mark.parametrize(
     ("train", "said"), [(0.9, "a sign of over-fitting"), (0.82, "no clear sign"), (0.7, "does not rule out")]
 )
 def test_over_fitting_is_read_from_both_accuracies(train: float, said: str) -> None:
-    assert said in tell_overfitting(train, SCORE, augmented=True)
+    assert said in tell(facts={"train_accuracy": train})[2]
 
 
 def test_without_augmentation_nothing_is_said_about_harder_images() -> None:
-    assert "Augmented" not in tell_overfitting(0.7, SCORE, augmented=False)
+    assert "Augmented" not in tell(facts={"train_accuracy": 0.7, "augmented": False})[2]
 
 
 @pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in the accuracy's"), (0.9, "worse than no")])
 def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
-    results = {"majority": make_difference(majority, majority)}
-    assert said in tell_conclusion({"base_layers": "0 layers"}, {"accuracy": SCORE}, results)
+    assert said in tell(results={"majority": make_difference(majority, majority)})[1]
 
 
 def make_difference(low: float, high: float) -> Score:
@@ -61,22 +105,19 @@ def test_what_the_result_owes_to_what_is_read_from_the_differences(
 ) -> None:
     results: dict[str, Any] = dict.fromkeys(("transfer", "network_gain"), make_difference(value - 0.1, value + 0.1))
     results |= {"transfer_p": p, "network_gain_p": p, "pretrained_features": SCORE, "random_features": SCORE}
-    scores = {"accuracy": SCORE, "ece": make_difference(0.01, 0.05)}
-    facts = {"train_accuracy": 0.8, "augmented": True}
-    points = collect_points(scores)
-    said = tell_reasons(facts, scores, results)
-    told = without_marks(
-        fill(said, [scores, results, collect_baseline_points(results), points, facts]).markdown
-    ).replace("\\", "")
+    told = tell(results=results, scores={"ece": make_difference(0.01, 0.05)})[2]
     assert transfer in told
     assert gain in told
     assert "lie 3.0 percentage points apart on average (95% interval 1.0 to 5.0)" in told
+
+
+def test_percentage_points_know_the_file_that_they_come_from() -> None:
+    points = conclusion.collect_points({"ece": make_difference(0.01, 0.05)})
     assert points.source_of("ece_points.low") == "evaluation/metrics.json: ece, times 100"
 
 
 def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
-    facts = {"train_accuracy": 0.8, "augmented": True}
-    told = tell_reasons(facts, {"accuracy": SCORE}, {"majority": SCORE})
+    told = tell()[2]
     assert "transfer" not in told
     assert "apart on average" not in told
 
@@ -90,20 +131,15 @@ def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
     ],
 )
 def test_images_that_were_learned_are_not_called_unseen(scores: dict[str, Any], said: str, unseen: bool) -> None:
-    results = {"majority": make_difference(0.1, 0.3)}
-    conclusion = tell_conclusion({"base_layers": "1 layer"}, {"accuracy": SCORE, **scores}, results)
-    assert "with its last {base_layers} trained too" in conclusion
-    assert said in conclusion
-    assert ("unseen images" in conclusion) == unseen
-    assert ("duplicate" in tell_abstract(RECIPE, scores)) != unseen
+    abstract, reached, _ = tell(scores=scores)
+    assert "with its last 1 layer trained too" in reached
+    assert said in reached
+    assert ("unseen images" in reached) == unseen
+    assert ("duplicate" in abstract) != unseen
 
 
-def test_the_abstract_says_what_the_recipe_was() -> None:
-    assert "transfer learning" in tell_abstract(RECIPE, {})
-    assert "with augmentation" in tell_abstract(RECIPE, {})
-    plain = {name: 0.0 for name in RECIPE if name.endswith("_range")} | {"horizontal_flip": False, "weights": "random"}
-    assert "without augmentation" in tell_abstract({**RECIPE, **plain}, {})
-    assert "transfer learning" not in tell_abstract({**RECIPE, **plain}, {})
+def test_of_a_frozen_backbone_no_layer_is_said_to_be_trained() -> None:
+    assert "trained too" not in tell(facts={"base_layers": "0 layers"})[1]
 
 
 @pytest.mark.parametrize(
@@ -146,10 +182,11 @@ def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: li
 
 
 def test_the_settings_of_a_run_are_those_of_training_and_what_else_is_known(run_dir: RunDirectory) -> None:
-    run_dir.write_json("training/recipe.json", {"epochs": 3})
-    assert collect_recipe(run_dir, dataset="scenes") == {"epochs": 3, "dataset": "scenes"}
+    run_dir.write_json("training/recipe.json", {"epochs": 3, "backbone": "embedded"})
+    run_dir.write_json("training/summary.json", {"backbone": "mine"})
+    assert collect_recipe(run_dir, dataset="scenes") == {"epochs": 3, "backbone": "mine", "dataset": "scenes"}
     run_dir.path("settings.yaml").write_text("epochs: 8\nmax_per_class: 5\n", encoding="utf-8")
-    assert collect_recipe(run_dir) == {"epochs": 3, "max_per_class": 5}
+    assert collect_recipe(run_dir) == {"epochs": 3, "backbone": "mine", "max_per_class": 5}
 
 
 def test_files_are_listed_with_size_and_digest(run_dir: RunDirectory) -> None:
