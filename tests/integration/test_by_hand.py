@@ -21,8 +21,9 @@ from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import STAGES
 from scenebook.core.yaml_files import read_yaml
-from scenebook.pipeline.by_hand import check_notebooks, collect_by_hand
+from scenebook.pipeline.by_hand import collect_by_hand
 from scenebook.pipeline.notebooks import is_executed
+from scenebook.pipeline.saved_notebooks import check_notebooks
 
 
 def run_by_hand(notebook: Path, folder: Path, *, save: bool = False) -> nbformat.NotebookNode:
@@ -125,8 +126,8 @@ def change(folder: Path, name: str, edit: Change) -> None:
     nbformat.write(notebook, path)
 
 
-def collect(folder: Path) -> str:
-    return collect_by_hand(RunDirectory(folder / "runs" / "by-hand"), folder / "notebooks")
+def collect(folder: Path) -> None:
+    collect_by_hand(RunDirectory(folder / "runs" / "by-hand"), folder / "notebooks")
 
 
 def find_cell(notebook: nbformat.NotebookNode, start: str) -> Any:
@@ -159,7 +160,7 @@ def test_prose_and_comments_may_change_after_a_run(mine: Path) -> None:
         find_cell(notebook, SUMMARY).source += "  # a comment"
 
     change(mine, "02-training", reword)
-    assert collect(mine)
+    collect(mine)
 
 
 def _edit_a_cell(notebook: nbformat.NotebookNode) -> None:
@@ -268,6 +269,14 @@ def test_code_that_was_run_and_is_gone_and_cells_out_of_order_are_noticed(mine: 
     assert not states["01-data"].has_more
 
 
+def test_settings_stand_in_the_parameters_cell_only(mine: Path) -> None:
+    path = mine / "notebooks" / "03-evaluation.ipynb"
+    change(mine, "03-evaluation", lambda notebook: notebook.cells.append(nbformat.v4.new_code_cell("seed = 4")))
+    run_by_hand(path, mine, save=True)
+    with pytest.raises(InputError, match=r"Received: 03-evaluation=.seed got another value"):
+        collect(mine)
+
+
 def test_notebooks_that_disagree_on_a_setting_are_refused(mine: Path) -> None:
     for record in (mine / "runs" / "by-hand" / "log").iterdir():
         text = record.read_text(encoding="utf-8")
@@ -305,8 +314,16 @@ def test_commands_neither_run_nor_change_what_was_run_by_hand(
     assert not (mine / "runs" / "by-hand" / "settings.yaml").exists()
 
 
-def test_other_commands_know_a_run_by_hand(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_commands_take_a_run_by_hand_as_its_report_was_made(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     collect(mine)
+    assert main(["render", "--run", "by-hand"]) == 0
+    assert "run by hand" in (mine / "build" / "by-hand" / "report.html").read_text(encoding="utf-8")
+    assert main(["diff", "by-hand", "by-hand"]) == 0
+    capsys.readouterr()
     assert main(["bundle", "--run", "by-hand"]) == 2
     assert "not done" in capsys.readouterr().err
-    assert main(["diff", "by-hand", "by-hand"]) == 0
+    RunDirectory(mine / "runs" / "by-hand").write_json("training/summary.json", {"steps": 7})
+    assert main(["render", "--run", "by-hand"]) == 2
+    assert "make report RUN=by-hand" in capsys.readouterr().err

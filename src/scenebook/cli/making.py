@@ -20,11 +20,12 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.evaluation.claims.loading import claims_path, list_works
-from scenebook.pipeline.by_hand import check_notebooks, collect_by_hand
+from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
 from scenebook.pipeline.keys import REPORT_FILES, find_report_changes, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
+from scenebook.pipeline.saved_notebooks import check_notebooks
 
 _DRAWN_BANNER = (
     "The images of this report are drawn by the program, not photographed: its numbers show that everything works, "
@@ -103,7 +104,8 @@ def report_by_hand(console: Console, notebooks_dir: Path | None = None) -> int:
         InputError: A notebook has to be run, or run again.
     """
     run_dir = open_run(BY_HAND)
-    _render(run_dir, console, [collect_by_hand(run_dir, notebooks_dir)])
+    collect_by_hand(run_dir, notebooks_dir)
+    _render(run_dir, console)
     return 0
 
 
@@ -140,10 +142,9 @@ def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
     """Renders the report of a run that is there."""
-    if arguments.run == BY_HAND:
-        return report_by_hand(console)
     run_dir = open_run(arguments.run)
     check_version(run_dir)
+    check_unchanged_by_hand(run_dir)
     _render(run_dir, console)
     return 0
 
@@ -219,7 +220,7 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     console.print(Text(f"run {run_dir.name}: {data}, backbone {settings.backbone}"))
 
 
-def _render(run_dir: RunDirectory, console: Console, banners: Sequence[str] = ()) -> None:
+def _render(run_dir: RunDirectory, console: Console) -> None:
     from scenebook.rendering.report import StageNotebook, render_report
 
     started = time.monotonic()
@@ -236,7 +237,7 @@ def _render(run_dir: RunDirectory, console: Console, banners: Sequence[str] = ()
         stages=stages,
         build_dir=build_dir,
         front_matter_path=project_root() / "report" / "front-matter.yaml",
-        banners=[*banners, *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
+        banners=[*tell_by_hand(run_dir), *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
         collect_facts=_collect_facts,
     )
     note_report(build_dir, key)

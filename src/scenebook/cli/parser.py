@@ -42,7 +42,8 @@ _COMMANDS = (
     (
         making.report,
         _SETTINGS | _EXECUTION,
-        "run what has changed since the last time, and render report.html and report.pdf",
+        "run what has changed since the last time, and render report.html and report.pdf; with --run by-hand, of what "
+        "was run in Jupyter",
     ),
     (making.run, _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
     (

@@ -22,6 +22,7 @@ from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
+from scenebook.pipeline.by_hand import check_unchanged_by_hand
 from scenebook.pipeline.keys import REPORT_FILES, find_report_changes
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
@@ -40,6 +41,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             received={"run": run_dir.name, "not done": missing},
             advice="Run `make report` first: a bundle of stages from different runs would contradict itself.",
         )
+    check_unchanged_by_hand(run_dir)
     build = default_build_dir() / run_dir.name
     changes = find_report_changes(run_dir, build)
     if changes:
