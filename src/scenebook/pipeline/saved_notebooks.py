@@ -92,28 +92,28 @@ def _check_notebook(run_dir: RunDirectory, stage: str, file: NotebookFile) -> Ha
     if all(cell.get("execution_count") is None for _, cell in cells):
         return HandRunNotebook(stage, file)
     outputs = [output for _, cell in cells for output in cell.get("outputs", [])]
-    sessions = [session for output in outputs if (session := output.get("metadata", {}).get(SESSION))]
+    sessions = [session for output in outputs if (session := (output.get("metadata") or {}).get(SESSION))]
     record = _read_record(run_dir, sessions[-1]) if sessions else {}
     problem = _find_unexecuted(cells)
     if not problem and not record:
         problem = 'there is no record of its session: run it once more, with `run = "by-hand"` in its parameters'
     problem = problem or _find_problem(cells, record["cells"])
-    if not problem and record["changed"]:
+    if problem:
+        return HandRunNotebook(stage, file, record, problem)
+    if record["changed"]:
         problem = f"{join_names(record['changed'])} got another value below the parameters cell, where settings stand"
-    last = max((cell.get("execution_count") or 0 for _, cell in cells), default=0)
     digests = {digest_cell(source_of(cell)) for _, cell in cells}
-    more = any(int(count) < last and entry["code"] not in digests for count, entry in record.get("cells", {}).items())
-    if not problem:
-        kept = {str(cell["execution_count"]) for _, cell in cells}
-        own = {count: entry for count, entry in record["cells"].items() if count in kept}
-        record = {**record, "cells": own}
-        problem = _find_changed_file(run_dir, stage, cells, own)
-    return HandRunNotebook(stage, file, record, problem, more)
+    first, last = (cells[place][1]["execution_count"] for place in (0, -1))
+    has_more = any(int(count) < last and entry["code"] not in digests for count, entry in record["cells"].items())
+    # What was run in between counts too, whether the notebook still holds it or not.
+    ran = {count: entry for count, entry in record["cells"].items() if first <= int(count) <= last}
+    problem = problem or _find_changed_file(run_dir, stage, cells, ran)
+    return HandRunNotebook(stage, file, {**record, "cells": ran}, problem, has_more)
 
 
 def _find_unexecuted(cells: Sequence[tuple[int, Cell]]) -> str:
     for number, cell in cells:
-        if cell.get("execution_count") is None:
+        if not isinstance(cell.get("execution_count"), int):
             return f"{_name(number, cell)} was not run"
         if any(output.get("output_type") == "error" for output in cell.get("outputs", [])):
             return f"{_name(number, cell)} failed"
@@ -141,14 +141,15 @@ def _find_changed_file(
     """Compares the files that a notebook has read, and those that it wrote, with what they are now."""
     now: dict[str, str] = {}
     written: dict[str, str] = {}
-    for number, cell in cells:
-        for name, digest in ran[str(cell["execution_count"])]["files"].items():
+    names = {str(cell["execution_count"]): _name(number, cell) for number, cell in cells}
+    for count, entry in ran.items():
+        for name, digest in entry["files"].items():
             producer = name.split("/")[0]
             if producer in (stage, "figures"):
                 written[name] = digest
             elif producer in STAGES and digest != _digest(run_dir, name, now):
-                source = STAGES[producer].notebook
-                return f"{_name(number, cell)} was run before {source} wrote {name} as it is now"
+                reader = names.get(count, "a cell that it no longer holds")
+                return f"{reader} was run before {STAGES[producer].notebook} wrote {name} as it is now"
     changed = [name for name, digest in written.items() if digest != _digest(run_dir, name, now)]
     return f"{changed[0]}, which it wrote, is another file now: was it run once more and not saved?" if changed else ""
 
@@ -175,7 +176,7 @@ def _read_record(run_dir: RunDirectory, session: object) -> dict[str, Any]:
         record = json.loads(run_dir.path(SESSIONS.format(session)).read_text(encoding="utf-8"))
         cells = {
             str(int(count)): {"code": str(entry["code"]), "files": dict(entry["files"])}
-            for count, entry in record["cells"].items()
+            for count, entry in sorted(record["cells"].items(), key=lambda item: int(item[0]))
         }
         return {
             "cells": cells,
