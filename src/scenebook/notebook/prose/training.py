@@ -121,6 +121,26 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
     return pd.DataFrame(rows, columns=["item", "value"])
 
 
+def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the sentences on what was made smaller, and by what, for `say`.
+
+    Args:
+        phases: Of the run's `training/summary.json`.
+    """
+    losses, optimizers = ({str(phase[name]) for phase in phases} for name in ("loss", "optimizer"))
+    if losses != {"categorical_crossentropy"} or optimizers != {"SGD"}:
+        names = [escape(name.replace("_", " ")) for name in (*sorted(losses), *sorted(optimizers))]
+        return f"The loss and the optimizer of this run are, by Keras' names, {join_names(names)}."
+    told = "The loss is the categorical cross-entropy. Stochastic gradient descent "
+    told += "with momentum makes it smaller" if phases[0]["rates"].get("momentum") else "makes it smaller"
+    if not phases[0]["rates"].get("decay"):
+        return f"{told}."
+    return (
+        f"{told}; at step $t$ its learning rate is\n\n$$\\eta_t = \\frac{{{{\\eta_0}}}}{{{{1 + d\\,t}}}} ,$$\n\n"
+        "where $d$ is the decay. Keras 3 writes this as `InverseTimeDecay` with one decay step a batch."
+    )
+
+
 def _name_preprocessing(name: str) -> str:
     if name.endswith(".rescale"):
         return "0 to 1"

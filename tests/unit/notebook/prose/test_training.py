@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from scenebook.core.sentences import fill
 from scenebook.network.recipe.finishing import Cut
-from scenebook.notebook.prose.training import tell_cut
+from scenebook.notebook.prose.training import tell_cut, tell_optimizer
 
 
 def make_cut(*, frozen: int = 5, tensors: int = 1, stochastic: int = 0) -> Cut:
@@ -18,3 +19,13 @@ def test_the_sentences_on_the_cut_tell_of_layers_that_would_drop_and_of_an_empty
     assert "cache" not in plain
     assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=True, kept=True)[0]
     assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=False, kept=True)[0]
+
+
+def test_the_optimizer_is_the_one_that_ran() -> None:
+    paper = {"loss": "categorical_crossentropy", "optimizer": "SGD", "rates": {"decay": 1e-7, "momentum": 0.9}}
+    told = fill(tell_optimizer([paper]), []).markdown
+    assert r"\frac{\eta_0}{1 + d\,t}" in told
+    adam = tell_optimizer([{**paper, "optimizer": "Adam", "rates": {}}])
+    assert "Adam" in adam
+    assert "gradient descent" not in adam
+    assert "decay" not in tell_optimizer([{**paper, "rates": {"momentum": 0.9}}])
