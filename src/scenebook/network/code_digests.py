@@ -29,6 +29,7 @@ WITHOUT_EFFECT = {
     "scenebook.network.recipe.compiled": "how a recipe's code is digested",
     "scenebook.network.recipe.configs": "the same",
     "scenebook.network.recipe.digests": "the same",
+    "scenebook.network.recipe.outside": "the same",
     "scenebook.network.recipe.recipe": "where a recipe is kept: keys hold what it does",
     "scenebook.network.recipe.source": "the same",
     "scenebook.network.imagenet_weights": "how weights are downloaded: keys hold their digest",

@@ -58,7 +58,7 @@ def save_run(run_dir: RunDirectory, splits: pd.DataFrame, weights: str = "imagen
     images[splits["row"]] = splits["label"].map(colours).to_numpy()[:, None, None, None]
     run_dir.path("data").mkdir(parents=True)
     np.save(run_dir.path("data/images.npy"), images)
-    run_dir.write_json("training/recipe.json", {"weights": weights})
+    run_dir.write_json("training/summary.json", {"weights": weights})
     rows = {split: splits["row"][splits["split"] == split].to_numpy() for split in ("train", "validation", "test")}
     for distance, file in ((8.0, "training/features.npz"), (0.0, RANDOM_FEATURES), (1.0, RENORMALISED_FEATURES)):
         points = make_points(splits, distance)

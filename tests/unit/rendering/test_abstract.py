@@ -73,7 +73,7 @@ def test_another_front_matter_is_filled_from_the_same_run(run: RunDirectory) -> 
         ),
         (
             "abstract: '{acuracy}'\n",
-            r"line=4.*Known: ablation_plan, ablations, accuracy, .*augmented, .*learning_rate.*majority",
+            r"line=4.*Known: ablation_plan, ablations, accelerate, accuracy, .*augmented, .*learning_rate.*majority",
         ),
         ("abstract: '{accuracy.mean}'\n", r"line=4, field='accuracy\.mean'"),
         ("abstract: '{name:.1%}'\n", r"a format that fits.*line=4, field='name'"),

@@ -35,7 +35,7 @@ class RecipeCaches:
     def __init__(self, recipe: Recipe, settings: Settings, images: SplitImages) -> None:
         self.plain_settings, self.view_settings = ReadSettings(settings), ReadSettings(settings)
         self._open: list[FeatureCache] = []
-        self._settings, self._code = settings, recipe.digest("prepare")
+        self._settings, self._recipe, self._code = settings, recipe, recipe.digest("prepare")
         shape = images.stored.shape[1:]
         self._plain = trace_preparation(recipe.prepare, self.plain_settings, shape, training=False)
         self._views = trace_preparation(recipe.prepare, self.view_settings, shape, training=True)
@@ -60,6 +60,10 @@ class RecipeCaches:
             return f"`prepare` uses what cannot be compared: {'; '.join(self._code.unknown)}"
         if self._plain.draws or self._views.draws:
             return "`prepare` draws random numbers that do not come from its seeds, or keeps a state"
+        if self._plain.mixes or self._views.mixes:
+            return "what `prepare` makes of an image depends on the others in its batch"
+        if self._recipe.digest("prepare").parts != self._code.parts:
+            return "`prepare` changes what it uses"
         return ""
 
     def open(self, base: keras.Model, runtime: str, *, keep_views: bool) -> None:
@@ -81,7 +85,7 @@ class RecipeCaches:
         }
         seen = self._describe_settings(self.view_settings, self._views.uses_seeds)
         # Without augmentation a view is the image as it is.
-        views = {} if self._views.graph == self._plain.graph and not self._views.uses_seeds else {"settings": seen}
+        views = {} if self._views.is_same(self._plain) and not self._views.uses_seeds else {"settings": seen}
         shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
         gigabytes = 0.0 if self._reason or is_empty(base) else self._settings.feature_cache_gb
         self._open = [

@@ -15,6 +15,9 @@ from typing import Any
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.source_code import PACKAGE
 
+PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+"""Values that their `repr` tells whole."""
+
 _JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
 _SAME_CALLS = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
 
@@ -92,3 +95,11 @@ def _library_folders() -> tuple[Path, ...]:
 def is_named(value: Any) -> bool:
     """Returns whether a value is found by the name of its module and its own."""
     return isinstance(getattr(value, "__module__", None), str) and hasattr(value, "__qualname__")
+
+
+def is_found(value: Any) -> bool:
+    """Returns whether a library has this very value under the name that it bears: a wrapper may bear another's."""
+    found: Any = sys.modules.get(value.__module__) if is_library(value.__module__) else None
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is value

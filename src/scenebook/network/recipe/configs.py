@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
+
+from scenebook.network.recipe.compiled import PLAIN_TYPES, is_library
 
 
 def unnamed(config: Any) -> Any:
@@ -43,3 +47,36 @@ def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def list_parts(value: Any) -> list[Any]:
+    """Returns an object of Keras' and all layers within it."""
+    return list(value._flatten_layers()) if isinstance(value, keras.Layer) else [value]
+
+
+def list_attributes(value: Any) -> list[tuple[str, Any]]:
+    """Returns what an object of Keras' may do differently without its configuration saying so, by name.
+
+    A configuration has functions by their names only, or without the global names that they use; and not every layer's
+    tells of what was changed after it was made.
+    """
+    own = not is_library(type(value).__module__)
+    return [
+        (key, item)
+        for key, item in sorted(vars(value).items(), key=lambda entry: entry[0])
+        if key not in _list_usual()
+        and not key.startswith("_self_")
+        and (own or _is_function(item) or (isinstance(item, PLAIN_TYPES) and not key.startswith("_")))
+    ]
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not type(value).__module__.startswith("keras.")
+
+
+@functools.cache
+def _list_usual() -> frozenset[str]:
+    """Returns the attributes of any layer that was called: Keras' own."""
+    layer = keras.layers.Identity(name="usual")
+    layer(np.zeros((1, 1), np.float32))
+    return frozenset(vars(layer)) - {"trainable", "supports_masking", "autocast"}

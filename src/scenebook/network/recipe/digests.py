@@ -26,10 +26,18 @@ import tensorflow as tf
 
 from scenebook.core.source_code import PACKAGE, digest_modules
 from scenebook.network.code_digests import WITHOUT_EFFECT
-from scenebook.network.recipe.compiled import describe_compiled, is_library, is_named, list_arguments, list_globals
-from scenebook.network.recipe.configs import digest_arrays, unnamed
+from scenebook.network.recipe.compiled import (
+    PLAIN_TYPES,
+    describe_compiled,
+    is_found,
+    is_library,
+    is_named,
+    list_arguments,
+    list_globals,
+)
+from scenebook.network.recipe.configs import digest_arrays, list_attributes, list_parts, unnamed
+from scenebook.network.recipe.outside import depends_on_outside
 
-PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _SERIALIZED = (
     keras.Layer,
     keras.Optimizer,
@@ -46,12 +54,7 @@ _CHANGING = frozenset(
     | {"reverse", "setdefault", "sort", "update"}
 )
 """Methods that change an object: what was digested before the call may be something else after it."""
-_NATIVE = (tf.DType, np.dtype, np.ufunc, types.GenericAlias, tf.TensorShape, slice, range, Path)
-_OUTSIDE = frozenset({"datetime", "glob", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess"})
-_OUTSIDE_NAMES = frozenset({"eval", "exec", "globals", "input", "locals", "open", "vars", "__import__", "breakpoint"})
-"""What reads a clock, files or the surroundings: what it gives is in no digest."""
-
-_GENERATORS = ("numpy.random", "time", "tempfile", "urllib", "requests", "http")
+_NATIVE = (tf.DType, np.dtype, types.GenericAlias, tf.TensorShape, slice, range, Path)
 
 
 @dataclass
@@ -108,7 +111,7 @@ class _Walker:
 
     def digest(self, value: Any, name: str) -> str:
         """Returns the digest of a value; `name` is what it is called where it is used."""
-        if isinstance(value, PLAIN_TYPES):
+        if type(value) in PLAIN_TYPES:
             return _sha256(f"{type(value).__name__} {value!r}")
         if id(value) in self._seen:
             return self._seen[id(value)]
@@ -121,6 +124,10 @@ class _Walker:
     def _describe(self, value: Any, name: str) -> Iterator[str]:
         kind = type(value)
         yield f"{kind.__module__}.{kind.__qualname__}" if is_library(kind.__module__) else kind.__qualname__
+        if not is_library(kind.__module__):
+            yield self.digest(kind, name)
+            if hasattr(value, "__dict__") and not isinstance(value, (type, enum.Enum, *_SERIALIZED)):
+                yield self.digest(vars(value), name)
         if isinstance(value, types.ModuleType):
             yield from self._describe_module(value, name)
         elif isinstance(value, types.FunctionType):
@@ -133,6 +140,8 @@ class _Walker:
             yield self.digest((value.__self__, value.__func__), name)
         elif isinstance(value, enum.Enum):
             yield self.digest((kind, value.name), name)
+        elif isinstance(value, PLAIN_TYPES):  # of a class of the notebook's own
+            yield next(plain.__repr__(value) for plain in (bytes, str, complex, float, int) if isinstance(value, plain))
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 yield self.digest(key, name)
@@ -149,10 +158,9 @@ class _Walker:
         elif callable(getattr(value, "python_function", None)):  # tf.function
             yield self.digest(value.python_function, name)
         elif is_dataclass(value):
-            yield self.digest(kind, name)
             for item in fields(value):
                 yield self.digest(getattr(value, item.name), f"{name}.{item.name}")
-        elif isinstance(value, _NATIVE):
+        elif isinstance(value, _NATIVE) or (isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value):
             yield repr(value)
         elif callable(getattr(value, "model_dump", None)):  # settings
             yield self.digest(value.model_dump(), name)
@@ -160,11 +168,9 @@ class _Walker:
             yield self.digest((value.fget, value.fset), name)
         elif isinstance(value, (staticmethod, classmethod)):
             yield self.digest(value.__func__, name)
-        elif callable(value) and is_named(value):
+        elif is_named(value) and is_found(value):
             yield from self._describe_library(value.__module__, value.__qualname__, name)
-        elif not is_library(kind.__module__) and hasattr(value, "__dict__"):
-            yield self.digest((kind, vars(value)), name)
-        else:
+        elif is_library(kind.__module__) or not hasattr(value, "__dict__"):
             yield self._miss(name, kind)
 
     def _miss(self, name: str, kind: type | str) -> str:
@@ -176,10 +182,8 @@ class _Walker:
         yield f"{module}.{qualname}"
         if module.partition(".")[0] == PACKAGE.name:
             self.modules.add(module)
-        if module.partition(".")[0] in _OUTSIDE or module.startswith(_GENERATORS):
+        if depends_on_outside(module, qualname):
             yield self._miss(name, f"{module}.{qualname}, depends on more than its arguments")
-        if module in ("builtins", "io", "_io") and qualname in _OUTSIDE_NAMES:
-            yield self._miss(name, f"the built-in {qualname}, depends on more than its arguments")
 
     def _describe_module(self, module: types.ModuleType, name: str) -> Iterator[str]:
         if is_library(module.__name__):
@@ -209,6 +213,9 @@ class _Walker:
 
     def _describe_keras(self, value: Any, name: str) -> Iterator[str]:
         yield self.digest(type(value), name)
+        if isinstance(value, keras.Model) and not is_library(type(value).__module__):
+            yield self._miss(name, type(value))
+            return
         try:
             config = value.get_config()
         except NotImplementedError:
@@ -217,10 +224,10 @@ class _Walker:
         yield self.digest(unnamed(config), f"{name}'s configuration")
         for variable in getattr(value, "variables" if self._states else "weights", None) or []:
             yield self.digest(variable, f"{name}'s weights")
-        for key, item in sorted(vars(value).items()):
-            # What was changed after it was made is not in the configuration of every layer.
-            if isinstance(item, PLAIN_TYPES) and key not in ("name", "built") and not key.startswith("_"):
-                yield self.digest((key, item), name)
+        for part in list_parts(value):
+            yield self.digest(type(part), name)
+            for key, item in list_attributes(part):
+                yield self.digest((key, item), f"{name}.{key}")
 
     def _describe_function(self, function: types.FunctionType, name: str) -> Iterator[str]:
         if is_library(function.__module__ or "") and is_library(function.__globals__.get("__name__", "")):

@@ -108,10 +108,10 @@ def name_preprocessing(prepare: Callable[..., Any], settings: Settings, images: 
     It has the name whose graph of TensorFlow's is the same.
     """
     shape = images.stored.shape[1:]
-    graph = trace_preparation(prepare, settings, shape, training=False).graph
+    traced = trace_preparation(prepare, settings, shape, training=False)
     for how in ("backbone", "rescale"):
         known = preprocessing(settings.backbone, how)
-        if trace_preparation(_wrap(known), settings, shape, training=False).graph == graph:
+        if trace_preparation(_wrap(known), settings, shape, training=False).is_same(traced):
             return known.name
     return OF_THE_NOTEBOOK
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import project_root
-from scenebook.network.recipe.compiled import is_library, is_named
-from scenebook.network.recipe.digests import PLAIN_TYPES, CodeDigest
+from scenebook.network.recipe.compiled import PLAIN_TYPES, is_library, is_named
+from scenebook.network.recipe.digests import CodeDigest
 
 FUNCTIONS = ("prepare", "build_model", "train_model")
 """What a recipe defines: what happens to a batch, which model is built, how it is trained."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
@@ -13,6 +14,9 @@ from scenebook.core.settings import Settings
 
 _READING = frozenset({"ReadVariableOp", "ResourceGather"})
 """What only reads weights, which are digested by their values."""
+
+
+_TRIED = 8  # images in the batch that is tried
 
 
 class ReadSettings:
@@ -37,13 +41,14 @@ class ReadSettings:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        value = getattr(self._settings, name)  # what there is none of is not read: TensorFlow asks for this and that
         # A method, `model_dump` say, may read them all.
         read = {name} if name in Settings.model_fields else set(Settings.model_fields)
         if not read <= self.names:
             self.names |= read
             if self._on_late is not None:
                 self._on_late(name)
-        return getattr(self._settings, name)
+        return value
 
     @property
     def values(self) -> dict[str, Any]:
@@ -58,12 +63,24 @@ class Preparation:
     Attributes:
         uses_seeds: Whether what it makes of an image depends on the image's seed: it then differs from epoch to epoch.
         draws: Whether it depends on something else that changes, random numbers of its own say.
-        graph: What TensorFlow does to a batch, serialized: with equal ones, two preparations are the same.
+        mixes: Whether what it makes of an image depends on the others in its batch.
+        graph: What TensorFlow does to a batch, serialized: with equal ones, and equal values, two preparations are the
+            same.
+        values: The variables and large constants that it uses, by identity.
     """
 
     uses_seeds: bool
     draws: bool
+    mixes: bool
     graph: bytes
+    values: tuple[Any, ...]
+
+    def is_same(self, other: Preparation) -> bool:
+        """Returns whether another one makes the same of every image."""
+        same = len(self.values) == len(other.values) and all(
+            one is another for one, another in zip(self.values, other.values, strict=True)
+        )
+        return self.graph == other.graph and same
 
 
 def trace_preparation(
@@ -88,8 +105,38 @@ def trace_preparation(
     reached = set(_list_ancestors(concrete.outputs[0].op))
     graph = concrete.graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    draws = any(_has_state(node.op) for node in nodes)
     return Preparation(
-        seeds in reached, any(_has_state(node.op) for node in nodes), graph.SerializeToString(deterministic=True)
+        uses_seeds=seeds in reached,
+        draws=draws,
+        mixes=not draws and _mixes(concrete, image_shape),
+        graph=graph.SerializeToString(deterministic=True),
+        values=tuple(concrete.captured_inputs),
+    )
+
+
+def _mixes(run: Callable[..., tf.Tensor], image_shape: Sequence[int]) -> bool:
+    """Tries a batch, and then its images in another order and in parts."""
+    rng = np.random.default_rng(0)
+    # Each as bright as no other.
+    images = (rng.integers(0, 256, (_TRIED, *image_shape)) * np.linspace(0.2, 1, _TRIED)[:, None, None, None]).astype(
+        np.uint8
+    )
+    seeds = rng.integers(0, 2**31, (_TRIED, 2))
+
+    def prepare(places: np.ndarray) -> np.ndarray:
+        return np.asarray(run(tf.constant(images[places]), tf.constant(seeds[places])))
+
+    order = rng.permutation(_TRIED)
+    parts = (order, order[:1], order[1:4])
+    try:
+        whole, *others = map(prepare, (np.arange(_TRIED), *parts))
+    except tf.errors.OpError:  # batches of some sizes only
+        return True
+    slack = 1e-5 * float(np.abs(whole).max(initial=0.0))
+    return any(
+        found.shape != whole[part].shape or not np.allclose(found, whole[part], rtol=0, atol=slack, equal_nan=True)
+        for part, found in zip(parts, others, strict=True)
     )
 
 

@@ -136,6 +136,41 @@ def test_words_and_layout_are_not(old: str, new: str, unedited: str) -> None:
     assert digest(edited) == unedited
 
 
+LAYER = "class Own(layers.Layer):\n    def call(self, images):\n        return images * self.by\n\n\nown = Own()\n"
+HIDDEN = {
+    "a function in a layer": "def shade(images):\n    return images * {v}\nown = layers.Lambda(shade)",
+    "what that function uses": "own = layers.Lambda(lambda images: images * FACTOR)\nFACTOR = {v}",
+    "an activation": "def shade(images):\n    return images * {v}\nown = layers.Activation(shade)",
+    "within a model": "def shade(images):\n    return images * {v}\nown = keras.Sequential([layers.Lambda(shade)])",
+    "within a wrapper": "own = layers.TimeDistributed(layers.Lambda(lambda images: images * FACTOR))\nFACTOR = {v}",
+    "an own layer's code": LAYER.replace("self.by", "{v}"),
+    "an own layer's number": LAYER + "own.by = {v}",
+    "an own layer's array": LAYER + "own.by = np.array([{v}])",
+    "an own layer's list": LAYER.replace("self.by", "self._by[0]") + "own._by = [{v}]",
+    "an own kind of dict": "class Own(dict):\n    def __call__(self, images):\n        return images * {v}\n"
+    "own = Own()",
+    "an own kind of number": "class Own(float):\n    def __call__(self, images):\n        return images * self\n"
+    "own = Own({v})",
+    "an own kind of class": (
+        "class Kind(type):\n    def __call__(self, images):\n        return images * {v}\n"
+        "class own(metaclass=Kind):\n    pass"
+    ),
+    "another's name": (
+        "class Own:\n    def __call__(self, images):\n        return images * {v}\n"
+        "own = functools.update_wrapper(Own(), np.multiply)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_lies_within_an_object_is_seen_or_said_to_be_unknown(name: str) -> None:
+    found = []
+    for number in (0.5, 0.25):
+        cell = HIDDEN[name].format(v=number) + "\n\n\ndef augment(images, seeds):\n    return own(images)"
+        found.append(digest_code({"augment": run_cells([CELLS[0], cell])["augment"]}))
+    assert found[0].parts["augment"] != found[1].parts["augment"] or all(one.unknown for one in found)
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -147,6 +182,11 @@ def test_words_and_layout_are_not(old: str, new: str, unedited: str) -> None:
         "seen = []\ndef augment(images, seeds):\n    seen.append(1)\n    return images * len(seen)",
         "seen = {}\ndef augment(images, seeds):\n    seen[0] = 1\n    return images * len(seen)",
         "def augment(images, seeds):\n    return images * not_there",
+        "def augment(images, seeds):\n    return images * np.load('factor.npy')",
+        "def augment(images, seeds):\n    return images + tf.io.decode_png(tf.io.read_file('image.png'))",
+        "import importlib\ndef augment(images, seeds):\n    return importlib.import_module('beside').shade(images)",
+        "@functools.cache\ndef find():\n    return 2\ndef augment(images, seeds):\n    return images * find()",
+        "shade = np.frompyfunc(lambda x: x / 2, 1, 1)\ndef augment(images, seeds):\n    return shade(images)",
     ],
 )
 def test_what_cannot_be_known_is_said(cell: str) -> None:

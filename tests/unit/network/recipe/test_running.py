@@ -16,11 +16,9 @@ from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT
 from scenebook.core.settings import AUGMENTATION
-from scenebook.network import training
 from scenebook.network.backbones import build_backbone
-from scenebook.network.recipe.finishing import describe_model, finish_training
-from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.running import Fit, build_seeded, open_first_phase, open_training
+from scenebook.network.recipe.finishing import describe_model
+from scenebook.network.recipe.running import build_seeded, open_first_phase
 from tests.recipes import load_recipe
 from tests.unit.network.recipe.trainings import (
     CLASSES,
@@ -30,6 +28,7 @@ from tests.unit.network.recipe.trainings import (
     VALIDATION,
     check_against_keras,
     fit,
+    fit_in,
     fit_plainly,
     make_settings,
 )
@@ -50,30 +49,13 @@ class KilledInEpoch(keras.callbacks.Callback):
         super().__init__()
         self._epoch = epoch
         self._now = 0
-        self.started: list[int] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._now = epoch
-        self.started.append(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._now == self._epoch and batch == 1:
             raise Killed
-
-
-def fit_in(
-    run_dir: RunDirectory, recipe: Recipe | None = None, /, *, killed: int = 99, **changes: Any
-) -> tuple[Fit, list[int]]:
-    """Trains as notebook 02 does, to the end unless it is killed; returns the epochs that were begun, too."""
-    recipe, settings, callback = recipe or load_recipe(), make_settings(**changes), KilledInEpoch(killed)
-    training.initialize_determinism(settings.seed)
-    model = build_seeded(recipe.build_model, settings, CLASSES)
-    with open_training(
-        recipe, settings, TRAIN, VALIDATION, num_classes=CLASSES, run_dir=run_dir, callbacks=[callback]
-    ) as data:
-        recipe.train_model(model, data, settings)
-    finish_training(run_dir, recipe, model, data)
-    return Fit(model, data.keeper.history.history, data.keeper.phases, data.runtime), callback.started
 
 
 # tests/whole/test_equality.py has the other cuts, the other runtime, and the feature cache filled and read.
@@ -109,7 +91,7 @@ def test_an_interrupted_training_goes_on_to_the_same_network(
     whole = fit(**changes)
     for killed in kills:
         with pytest.raises(Killed):
-            fit_in(run_dir, killed=killed, **changes)
+            fit_in(run_dir, callbacks=[KilledInEpoch(killed)], **changes)
     resumed, started = fit_in(run_dir, **changes)
     assert started == list(range(kills[-1], 4))
     np.testing.assert_array_equal(resumed.history[NUMBERS], whole.history[NUMBERS])
@@ -164,7 +146,7 @@ def test_a_checkpoint_of_another_training_is_never_used(
     run_dir: RunDirectory, changes: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Killed):
-        fit_in(run_dir, killed=1)
+        fit_in(run_dir, callbacks=[KilledInEpoch(1)])
     assert fit_in(run_dir, **changes)[1][0] == ("feature_cache_gb" in changes)
     assert said in capsys.readouterr().err
 
@@ -205,7 +187,7 @@ def test_a_damaged_checkpoint_is_told_of_and_not_used(
     run_dir: RunDirectory, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Killed):
-        fit_in(run_dir, killed=1)
+        fit_in(run_dir, callbacks=[KilledInEpoch(1)])
     file = run_dir.path(CHECKPOINT)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -231,6 +213,33 @@ def test_views_that_a_layer_draws_by_itself_are_not_kept(capsys: pytest.CaptureF
     fit(load_recipe(bright, (BLACK[0], "    return brighter(make_views(images, seeds), training=True)")))
     assert "feature cache: not used" in capsys.readouterr().err
     assert not list(cache.rglob("*.rows"))
+
+
+@pytest.mark.parametrize(
+    "mixed", ["images - tf.reduce_mean(images)", "0.6 * images + 0.4 * tf.roll(images, 1, 0)", "images[::-1]"]
+)
+def test_images_that_depend_on_their_batch_are_not_kept(
+    mixed: str, capsys: pytest.CaptureFixture[str], cache: Path
+) -> None:
+    edit = ("    return make_views(images, seeds)", f"    images = make_views(images, seeds)\n    return {mixed}")
+    with open_first_phase(load_recipe(edit), make_settings(), TRAIN, VALIDATION, num_classes=CLASSES) as data:
+        data.fill([0])
+    assert "feature cache: not used" in capsys.readouterr().err
+    assert not list(cache.rglob("*.rows"))
+
+
+def test_views_and_images_that_differ_in_a_value_alone_are_kept_apart(cache: Path) -> None:
+    """TensorFlow does the same to both: only the variables that it reads are others."""
+    recipe = load_recipe(
+        ("def prepare(", "LEVELS = [tf.Variable(0.5), tf.Variable(1.0)]\n\n\ndef prepare("),
+        ("        images = augment(images, seeds, settings)", "        pass"),
+        ("return preprocess_input(tf.cast(images, tf.float32))",
+         "return preprocess_input(tf.cast(images, tf.float32) * LEVELS[0 if training else 1])"),
+    )  # fmt: skip
+    with open_first_phase(recipe, make_settings(), TRAIN, VALIDATION, num_classes=CLASSES) as data:
+        data.fill([0])
+        data.predict(TRAIN)
+    assert len(list(cache.rglob("*.rows"))) == 2
 
 
 def test_without_augmentation_each_image_goes_through_the_frozen_layers_once(cache: Path) -> None:

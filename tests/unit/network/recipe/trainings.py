@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,13 +13,15 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs, training
 from scenebook.network.augmentation import build_augmentation, make_view_seed
 from scenebook.network.backbones import preprocessing, seeded_weights
+from scenebook.network.recipe.finishing import finish_training
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.running import Fit, run_recipe
+from scenebook.network.recipe.running import Fit, build_seeded, open_training, run_recipe
 from tests.recipes import load_recipe
 
 SIDE, CLASSES = 32, 3
@@ -49,6 +52,37 @@ def fit(recipe: Recipe | None = None, /, **changes: Any) -> Fit:
 @functools.cache
 def fit_plainly(*changes: tuple[str, Any]) -> Fit:
     return fit(accelerate=False, feature_cache_gb=0, **dict(changes))
+
+
+class NotedEpochs(keras.callbacks.Callback):
+    """Notes the epochs that are begun, counted from 0 over all phases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[int] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.started.append(epoch)
+
+
+def fit_in(
+    run_dir: RunDirectory,
+    recipe: Recipe | None = None,
+    /,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **changes: Any,
+) -> tuple[Fit, list[int]]:
+    """Trains as notebook 02 does; returns the epochs that were begun, too."""
+    recipe, settings, noted = recipe or load_recipe(), make_settings(**changes), NotedEpochs()
+    training.initialize_determinism(settings.seed)
+    model = build_seeded(recipe.build_model, settings, CLASSES)
+    with open_training(
+        recipe, settings, TRAIN, VALIDATION, num_classes=CLASSES, run_dir=run_dir, callbacks=[noted, *callbacks]
+    ) as data:
+        recipe.train_model(model, data, settings)
+    finish_training(run_dir, recipe, model, data)
+    return Fit(model, data.keeper.history.history, data.keeper.phases, data.runtime), noted.started
 
 
 @functools.cache
