@@ -75,6 +75,7 @@ CELLS = {
         'run_dir.write_json("evaluation/metrics.json", {"steps": steps})',
         'print("There were", steps, "steps.")',
     ],
+    "06-conclusion": ['dataset = "scenes"', 'run_dir.read_json("evaluation/metrics.json")["steps"]'],
 }
 SUMMARY = 'run_dir.write_json("training/summary'
 BEGIN = "from scenebook.notebook.display import begin\n\nrun_dir = begin(run)"
@@ -94,7 +95,7 @@ def write_notebook(path: Path, parameters: str, *cells: str) -> None:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `runs` and `notebooks`, of which the first three were run in kernels, and saved."""
+    """A folder with `runs` and `notebooks`, of which some were run in kernels, and saved."""
     folder = tmp_path_factory.mktemp("ran")
     notebooks = folder / "notebooks"
     notebooks.mkdir()
@@ -142,6 +143,7 @@ def test_a_report_takes_what_was_run_by_hand_and_runs_nothing(mine: Path) -> Non
     page = (mine / "build" / "by-hand" / "report.html").read_text(encoding="utf-8")
     assert "There were 20 steps." in page
     assert "run by hand" in page
+    assert "of an earlier run" not in page
     assert "make report RUN=by-hand" not in page
     assert (mine / "build" / "by-hand" / "report.pdf").read_bytes().startswith(b"%PDF")
     # The values of the parameters cells are the settings.

@@ -17,7 +17,7 @@ from rich.text import Text
 from scenebook.cli.loading import short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import default_build_dir, open_run, replacing
+from scenebook.core.run_directory import BY_HAND, default_build_dir, open_run, replacing
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
@@ -39,7 +39,9 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
         raise InputError(
             "Expected a run of which every stage is done.",
             received={"run": run_dir.name, "not done": missing},
-            advice="Run `make report` first: a bundle of stages from different runs would contradict itself.",
+            advice="Run their notebooks first, then `make report RUN=by-hand`."
+            if run_dir.name == BY_HAND
+            else "Run `make report` first: a bundle of stages from different runs would contradict itself.",
         )
     check_unchanged_by_hand(run_dir)
     build = default_build_dir() / run_dir.name

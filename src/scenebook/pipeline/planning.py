@@ -222,7 +222,9 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
         outcome = StageOutcome(name=name, **entry)
         if outcome.status == StageStatus.DONE:
             changes = _list_outdated(outcome, manifest["files"], settings)
-            broken = [earlier.name for earlier in outcomes if earlier.status != StageStatus.DONE]
+            # Notebooks that were run by hand were compared with their inputs when the manifest was written.
+            by_hand = bool(manifest.get("by_hand"))
+            broken = [earlier.name for earlier in outcomes if not by_hand and earlier.status != StageStatus.DONE]
             if changes or broken:
                 why = (
                     f"since then: {'; '.join(changes[:3])}"
