@@ -77,6 +77,36 @@ def test_cells_have_at_most_15_lines(path: Path) -> None:
     assert {name: lines for name, lines in long.items() if lines > 15} == {}
 
 
+def skip_unless_of_the_report(path: Path) -> None:
+    if path not in OF_THE_REPORT:
+        pytest.skip(f"{path.name} is no stage of the report")
+
+
+def test_a_line_of_code_has_5_to_15_words_of_prose(path: Path) -> None:
+    """Imports, parameters and blank lines do not count."""
+    skip_unless_of_the_report(path)
+    words = sum(len(cell.source.split()) for cell in load(path).cells if cell.cell_type == "markdown")
+    code = [re.sub(r"\n\s*(?=\n)", "", cell.source) for cell in code_cells(path) if not is_parameters(cell)]
+    assert 5 <= words / sum(map(count_lines, code)) <= 15
+
+
+def test_no_more_than_two_cells_of_code_stand_without_prose(path: Path) -> None:
+    skip_unless_of_the_report(path)
+    kinds = "".join(cell.cell_type[0] for cell in load(path).cells if not is_parameters(cell))
+    assert "ccc" not in kinds
+
+
+def test_it_ends_with_edits_to_try_and_three_questions(path: Path) -> None:
+    skip_unless_of_the_report(path)
+    last = load(path).cells[-1]
+    assert last.cell_type == "markdown"
+    assert "notebook-only" in last.metadata.tags
+    edits, questions = last.source.split("### Questions")
+    assert edits.startswith("## Try it")
+    assert re.findall(r"(?m)^\d", edits) in (["1", "2"], ["1", "2", "3"])
+    assert re.findall(r"(?m)^\d", questions) == ["1", "2", "3"]
+
+
 def test_its_code_keeps_the_rules_of_the_page(path: Path) -> None:
     for cell in code_cells(path):
         assert not re.search(r"(?m)^\s*[%!]", cell.source), "a magic or a shell line"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scenebook.core.errors import InputError
-from scenebook.core.sentences import clean_text, escape, fill, has_fields, without_marks
+from scenebook.core.sentences import Sourced, clean_text, escape, fill, has_fields, join_sentences, without_marks
 
 SCORES: dict[str, Any] = {"n": 600, "name": "a*b", "accuracy": {"value": 0.8815, "low": 0.85, "high": 0.91}}
 
@@ -68,3 +68,11 @@ def test_bytes_that_were_no_utf8_become_replacement_signs() -> None:
 
 def test_control_characters_go_and_line_ends_become_newlines() -> None:
     assert clean_text("a\x00b\x1b\r\nc\rd\te") == "ab\nc\nd\te"
+
+
+def test_joined_sentences_find_each_their_values() -> None:
+    first, second = ("It is {one}.", Sourced({"one": 1}, "a.json")), ("That is {two}.", Sourced({"two": 2}, "b.json"))
+    text, *sources = join_sentences([first, second])
+    told = fill(str(text), [source for source in sources if isinstance(source, Sourced)])
+    assert without_marks(told.markdown) == "It is 1. That is 2."
+    assert [used.source for used in told.used] == ["a.json: one", "b.json: two"]

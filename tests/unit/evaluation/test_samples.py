@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import DatasetError
-from scenebook.evaluation.samples import find_samples, name_copies, select_one_per_class, select_per_class
+from scenebook.core.provenance import sha256_file
+from scenebook.core.run_directory import RunDirectory
+from scenebook.data.decoding import decode
+from scenebook.evaluation.samples import find_samples, load_samples, name_copies, select_one_per_class, select_per_class
 from scenebook.notebook.grids import tile
 from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
 from tests.conftest import MakeFolder
@@ -29,6 +32,27 @@ def test_the_draw_of_a_class_does_not_depend_on_the_others() -> None:
     chosen = select_one_per_class(without, ["a", "b", "c"], seed=3)
     assert list(chosen["label"]) == ["b", "c"]
     assert list(chosen["path"]) == list(select_one_per_class(IMAGES, ["a", "b", "c"], seed=3)["path"][1:])
+
+
+def test_samples_are_those_that_are_given_or_else_test_images_as_they_were_split(
+    run_dir: RunDirectory, make_folder: MakeFolder
+) -> None:
+    root = make_folder({"cat": 2, "dog": 1})
+    paths = ["cat/000.png", "cat/001.png", "dog/000.png"]
+    table = pd.DataFrame({"path": paths, "label": [path[:3] for path in paths]})
+    digests = [sha256_file(root / path) for path in paths]
+    run_dir.write_json("data/classes.json", {"root": run_dir.shorten(root), "classes": ["cat", "dog"]})
+    run_dir.write_csv("data/splits.csv", table.assign(split="test", sha256=digests))
+    run_dir.write_csv("training/test_predictions.csv", table)
+    for given, first in ((str(root), {"cat/000.png"}), (None, {"cat/000.png", "cat/001.png"})):
+        chosen, images = load_samples(run_dir, given, ["cat", "dog"], seed=0)
+        assert list(chosen["label"]) == ["cat", "dog"]
+        assert chosen["path"][0] in first
+        for path, image in zip(chosen["path"], images, strict=True):
+            np.testing.assert_array_equal(image, decode(root / path))
+    (root / "dog/000.png").write_bytes(b"another image")
+    with pytest.raises(DatasetError, match=r"dog/000\.png"):
+        load_samples(run_dir, None, ["cat", "dog"], seed=0)
 
 
 def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolder) -> None:

@@ -11,6 +11,7 @@ from scenebook.core.errors import SettingsError
 from scenebook.core.settings import AUGMENTATION, Settings
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
+from scenebook.study.results import tabulate_plan
 from scenebook.study.verdicts import check_claims
 
 CLAIMS = load_claims(claims_path(None)).claims
@@ -46,6 +47,12 @@ def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_opera
     assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
     assert set(by_name["no-augmentation"].change) == set(AUGMENTATION)
     assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4
+
+
+def test_the_plans_table_has_a_row_for_the_base_and_each_variant() -> None:
+    rows = tabulate_plan(load_plan(plan_path(None), settings(learning_rate=0.001))).to_numpy().tolist()
+    assert rows[0][0] == BASE
+    assert rows[1] == ["learning-rate-x10", "learning_rate 0.01", "learning-rate", 3]
 
 
 def test_a_variant_that_changes_nothing_is_left_out(tmp_path: Path) -> None:

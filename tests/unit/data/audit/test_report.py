@@ -3,7 +3,9 @@ from __future__ import annotations
 import pandas as pd
 
 from scenebook.data.audit.duplicates import find_exact_duplicates
-from scenebook.data.audit.report import compute_imbalance, count_images
+from scenebook.data.audit.report import compute_imbalance, count_images, tabulate_folders
+from scenebook.data.finding import find_images
+from tests.conftest import MakeFolder
 
 SPLITS = pd.DataFrame(
     [
@@ -28,3 +30,13 @@ def test_equal_files_are_found_across_splits_and_classes() -> None:
     assert groups[("cat/2", "cat/3")] == {"paths": ["cat/2", "cat/3"], "across_splits": True, "across_classes": False}
     assert groups[("cat/1", "dog/2")]["across_classes"]
     assert len(groups) == 2
+
+
+def test_folders_are_listed_with_what_follows_from_their_names(make_folder: MakeFolder) -> None:
+    table = tabulate_folders(find_images(make_folder({"train/cat": 3, "train/dog": 2, "test/cat": 1, "test/dog": 1})))
+    assert table.to_dict("list") == {
+        "folder": ["test/cat", "test/dog", "train/cat", "train/dog"],
+        "class": ["cat", "dog", "cat", "dog"],
+        "split": ["test", "test", "train", "train"],
+        "images": [1, 1, 3, 2],
+    }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.errors import ClaimsError
-from scenebook.evaluation.claims.loading import list_works, load_claims
+from scenebook.evaluation.claims.loading import find_claim, list_works, load_claims
 from scenebook.evaluation.claims.schema import ClaimsFile
 
 MINE = """\
@@ -42,6 +42,12 @@ def test_somebody_elses_claims_are_read(tmp_path: Path) -> None:
         ("he2016", "paper.source", 3),
         ("deng2009", "claim cats: source", 16),
     ]
+
+
+def test_a_claim_is_found_by_what_it_measures_and_expects(tmp_path: Path) -> None:
+    loaded, measure = load(tmp_path, MINE), "evaluation/metrics.json:accuracy"
+    assert find_claim(loaded, measure=measure, kind="above") == loaded.claims[0]
+    assert find_claim(loaded, measure=measure, kind="within") is None
 
 
 def test_a_title_and_one_claim_are_enough(tmp_path: Path) -> None:
