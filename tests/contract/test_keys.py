@@ -24,8 +24,11 @@ network.graph
 network.inputs
 network.recipe.caching
 network.recipe.data
+network.recipe.describing
 network.recipe.keeping
+network.recipe.phases
 network.recipe.running
+network.recipe.surroundings
 network.recipe.tracing
 network.training
 network.weight_files

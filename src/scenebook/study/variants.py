@@ -22,6 +22,7 @@ from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
+from scenebook.network.recipe.surroundings import find_own_code
 from scenebook.study.plan import LAYERS
 from scenebook.study.records import pack
 from scenebook.study.scheduling import Speed, Task
@@ -110,6 +111,8 @@ def measure_speed(run_dir: Path, task: Task) -> Speed:
 
 def compile_once(base: keras.Model, runtime: str) -> FrozenRuntime:
     """Returns the frozen layers ready to run; the last ones are kept: the next task often has the same."""
+    if find_own_code(base):
+        return compile_frozen_layers(base, runtime)
     key = (describe_frozen_layers(base)["digest"], runtime)
     if key not in _compiled:
         while len(_compiled) >= _KEPT:

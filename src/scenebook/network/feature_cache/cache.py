@@ -210,6 +210,16 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
             print_progress("feature cache: damaged rows are computed again")
         self.damaged += count
 
+    def abandon(self, reason: str) -> None:
+        """Deletes all that it holds, and reads nothing more, for a reason that is a clause."""
+        with self._mutex:
+            if self._reads:
+                self._reads = False
+                self.stop(reason)
+                with contextlib.suppress(OSError), self._locked():
+                    for file in self._list_own_files():
+                        file.unlink(missing_ok=True)
+
     def stop(self, reason: str) -> None:
         """Keeps nothing more, for a reason that is a clause."""
         self.stopped = reason

@@ -13,6 +13,7 @@ from scenebook.network.code_digests import digest_frozen_code
 from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
 from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.surroundings import find_own_code
 from scenebook.network.recipe.tracing import ReadSettings, trace_preparation
 
 
@@ -40,6 +41,7 @@ class RecipeCaches:
         self._plain = trace_preparation(recipe.prepare, self.plain_settings, shape, training=False)
         self._views = trace_preparation(recipe.prepare, self.view_settings, shape, training=True)
         self._reason = ""
+        self._keeps = bool(settings.accelerate and settings.feature_cache_gb)
         if settings.accelerate and settings.feature_cache_gb:
             self._reason = self._find_reason()
         if self._reason:
@@ -56,8 +58,10 @@ class RecipeCaches:
         return self._open[1]
 
     def _find_reason(self) -> str:
-        if not self._code.is_known:
-            return f"`prepare` uses what cannot be compared: {'; '.join(self._code.unknown)}"
+        # All of it: what trains may change what `prepare` uses.
+        unknown = self._recipe.digest().unknown
+        if unknown:
+            return f"the recipe uses what cannot be compared: {'; '.join(unknown)}"
         if self._plain.draws or self._views.draws:
             return "`prepare` draws random numbers that do not come from its seeds, or keeps a state"
         if self._plain.mixes or self._views.mixes:
@@ -86,8 +90,11 @@ class RecipeCaches:
         seen = self._describe_settings(self.view_settings, self._views.uses_seeds)
         # Without augmentation a view is the image as it is.
         views = {} if self._views.is_same(self._plain) and not self._views.uses_seeds else {"settings": seen}
+        own = "" if self._reason else find_own_code(base)
+        if own:
+            print_progress(f"feature cache: not used, because {own} of the frozen layers has code of its own")
         shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
-        gigabytes = 0.0 if self._reason or is_empty(base) else self._settings.feature_cache_gb
+        gigabytes = 0.0 if self._reason or own or is_empty(base) else self._settings.feature_cache_gb
         self._open = [
             open_feature_cache(base=about, views=views, shapes=shapes, gigabytes=size)
             for size in (gigabytes, gigabytes if keep_views else 0.0)
@@ -95,12 +102,23 @@ class RecipeCaches:
         for settings in (self.plain_settings, self.view_settings):
             settings.close(self._stop)
 
+    def check(self) -> None:
+        """Keeps and takes nothing more where what `prepare` uses has changed; to be called when it has been traced.
+
+        What was kept meanwhile is deleted: rows of before and after the change cannot be told apart.
+        """
+        if self._keeps and not self._reason and self._recipe.digest("prepare").parts != self._code.parts:
+            self._reason = "what `prepare` uses has changed since the training was begun"
+            for cache in self._open:
+                cache.abandon(self._reason)
+
     def view_of(self, epoch: int) -> int:
         """Returns the index of the view that an epoch shows: always the same where views do not depend on seeds."""
         return epoch if self._views.uses_seeds or self._views.draws else 0
 
     def close(self) -> None:
         """Lets go of the files."""
+        self.check()
         for cache in self._open:
             cache.close()
 

@@ -97,6 +97,7 @@ class TrainingData:
         self.keeper.note_model(model, self.runtime)
         self._caches.open(self.base, self.runtime, keep_views=self._keep_views)
         self.stream = FeatureStream(self._run_base, self._make_views, self._train.digests, self._caches.views)
+        self._caches.check()
         return self.part, self._make_feature_ds(), self._make_validation_ds()
 
     def resume(
@@ -109,19 +110,23 @@ class TrainingData:
             epochs: How many epochs this phase has.
             callbacks: Further callbacks.
         """
-        first, last = self.keeper.begin_phase(part, epochs, base=self.base, resumable=not callbacks)
+        first, last = self.keeper.begin_phase(part, epochs, callbacks, base=self.base)
         follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(self, "_epoch", epoch))
+        every = [follow, *callbacks, *self.keeper.callbacks]
+        self.keeper.expect(every)
         return {
             "initial_epoch": first,
             "epochs": last,
-            "callbacks": [follow, *callbacks, *self.keeper.callbacks],
+            "callbacks": every[:],
             "shuffle": False,
             "verbose": 0,
         }
 
     def prepared(self, images: SplitImages) -> tf.data.Dataset:
         """Returns images as they are, in their order, as `prepare_plain` does."""
-        return prepare_plain(self._recipe, self._settings, images, read=self._caches.plain_settings)
+        ds = prepare_plain(self._recipe, self._settings, images, read=self._caches.plain_settings)
+        self._caches.check()
+        return ds
 
     def predict(self, images: SplitImages) -> np.ndarray:
         """Returns what the network says to images as they are, past the layers that were cut off.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM
-from scenebook.core.errors import InputError
+from scenebook.core.errors import InputError, WeightsError
 from scenebook.core.published_cells import read_published
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
@@ -90,9 +91,16 @@ def describe_model(
 
 
 def _is_backbone(base_model: keras.Model, settings: Settings) -> bool:
-    """Returns whether a base model has the layers of the backbone that the settings name."""
+    """Returns whether a base model has the layers and the weights of the backbone that the settings name."""
     expected = build_backbone(settings.backbone, image_size=settings.image_size, weights=RANDOM)
-    return digest_config(_untrained(expected.get_config())) == digest_config(_untrained(base_model.get_config()))
+    if digest_config(_untrained(expected.get_config())) != digest_config(_untrained(base_model.get_config())):
+        return False
+    with suppress(WeightsError):
+        expected = build_backbone(
+            settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
+        )
+        return digest_arrays(expected.get_weights()) == digest_arrays(base_model.get_weights())
+    return False
 
 
 def _untrained(config: Any) -> Any:
@@ -138,6 +146,13 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
             received={"epochs": 0},
             advice="Give `fit` the arguments of `data.resume(part, epochs)`.",
         )
+    if keeper.network is not model:
+        raise InputError(
+            "Expected `train_model` to train the model that it is given.",
+            received={"trained": keeper.network.name if keeper.network is not None else "nothing"},
+            advice="Give that model to `data.accelerate`.",
+        )
+    keeper.restore()
     save_model(run_dir, model)
     code = recipe.digest()
     keeper.finish(code)

@@ -19,7 +19,9 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network import training
 from scenebook.network.backbones import seeded_weights
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.keeping import Keeper, Phase, describe_training
+from scenebook.network.recipe.describing import describe_training
+from scenebook.network.recipe.keeping import Keeper
+from scenebook.network.recipe.phases import Phase
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 
 
@@ -95,7 +97,7 @@ def open_training(
         options: `keep_views` and `compile_layers` of `TrainingData`.
     """
     keeper = Keeper(
-        run_dir, describe_training(settings, [train, validation]), recipe.digest(), file=file, callbacks=callbacks
+        run_dir, describe_training(settings, [train, validation]), recipe.digest, file=file, callbacks=callbacks
     )
     return TrainingData(recipe, settings, train, validation, num_classes=num_classes, keeper=keeper, **options)
 

@@ -18,7 +18,7 @@ from scenebook.core.run_files import OTHER_SEEDS
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.recipe.data import prepare_plain
-from scenebook.network.recipe.keeping import describe_training
+from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.running import build_seeded, run_recipe
 

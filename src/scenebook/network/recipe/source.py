@@ -53,7 +53,7 @@ def collect_source(names: Mapping[str, Any], digest: CodeDigest) -> str:
         value = names[name]
         if (text := _write_import(name, value)) is not None:
             imports.add(text)
-        elif isinstance(value, PLAIN_TYPES):
+        elif type(value) in PLAIN_TYPES:
             values.add(f"{name} = {value!r}")
         elif name in bound:
             statements.add(bound[name])
