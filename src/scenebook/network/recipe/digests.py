@@ -8,16 +8,17 @@ the code of its module: versions of libraries stand in every key.
 from __future__ import annotations
 
 import builtins
+import collections
 import enum
 import functools
 import hashlib
 import inspect
 import json
+import os
 import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -54,7 +55,7 @@ _CHANGING = frozenset(
     | {"reverse", "setdefault", "sort", "update"}
 )
 """Methods that change an object: what was digested before the call may be something else after it."""
-_NATIVE = (tf.DType, np.dtype, types.GenericAlias, tf.TensorShape, slice, range, Path)
+_NATIVE = (tf.DType, np.dtype, types.GenericAlias, tf.TensorShape, slice, range)
 
 
 @dataclass
@@ -142,6 +143,8 @@ class _Walker:
             yield self.digest((kind, value.name), name)
         elif isinstance(value, PLAIN_TYPES):  # of a class of the notebook's own
             yield next(plain.__repr__(value) for plain in (bytes, str, complex, float, int) if isinstance(value, plain))
+        elif type(value) in (collections.defaultdict, type(os.environ), np.ma.MaskedArray):
+            yield self._miss(name, kind)
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 yield self.digest(key, name)
