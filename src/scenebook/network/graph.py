@@ -58,7 +58,10 @@ def is_graph(operation: Any) -> bool:
 def run_graph(model: Any, tensor: Any, call: Callable[..., Any]) -> Any:
     """Goes through a built model's operations in order, with what `call` returns for each and its arguments."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
-    return graph._run_through_graph(tensor, call_fn=call)
+    outputs = graph._run_through_graph(tensor, call_fn=call)
+    # Keras packs them as they were given to the model, and one tensor may be given in a list.
+    tensors = keras.tree.flatten(outputs)
+    return tensors[0] if len(tensors) == 1 else outputs
 
 
 def open_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -17,8 +17,9 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT
 from scenebook.core.settings import AUGMENTATION
 from scenebook.network.backbones import build_backbone
+from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.finishing import describe_model
-from scenebook.network.recipe.running import build_seeded, open_first_phase
+from scenebook.network.recipe.running import build_seeded, open_first_phase, run_recipe
 from tests.recipes import load_recipe
 from tests.unit.network.recipe.trainings import (
     CLASSES,
@@ -279,6 +280,12 @@ def test_a_functional_model_of_another_kind_is_trained_saved_and_described(run_d
     loaded = keras.saving.load_model(run_dir.require("training/model.keras"), safe_mode=True, compile=False)
     images = np.zeros((1, SIDE, SIDE, 3), np.float32)
     np.testing.assert_allclose(loaded.predict(images, verbose=0), trained.model.predict(images, verbose=0))
+    probs, features = add_features(loaded, {}).predict(images, verbose=0)
+    assert probs.shape == (1, CLASSES)
+    assert features.ndim == 2
+    probs = run_recipe(recipe, make_settings(), TRAIN, VALIDATION, num_classes=CLASSES, predict=True).val_probs
+    assert probs is not None
+    assert probs.shape == (len(VALIDATION), CLASSES)
     told = describe_model(recipe.prepare, make_settings(), trained.model, TRAIN)
     assert told["trainable_base_layers"] == 0
     assert any("Dropout" in layer for layer in told["head"])
