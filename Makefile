@@ -78,7 +78,9 @@ lab: setup ## open the notebooks in JupyterLab
 test: setup-dev ## run all tests but the slow ones and those in a browser
 	@$(PY) -m pytest -m "not slow and not browser"
 numeric: setup-dev ## run only the tests of what computes with TensorFlow
-	@$(PY) -m pytest -m "not slow" tests/unit/network tests/unit/study tests/unit/evaluation/attribution tests/unit/inference
+	@$(PY) -m pytest -m "not slow" tests/unit/network tests/unit/study tests/unit/evaluation/attribution tests/unit/inference \
+		--ignore=tests/unit/network/recipe/test_digests.py --ignore=tests/unit/network/recipe/test_edits.py \
+		--ignore=tests/unit/network/recipe/test_reuse.py
 browser: setup-dev ## look at the page in Chromium; skips where there is none
 	@$(PY) -m pytest tests/browser --numprocesses=0
 hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
