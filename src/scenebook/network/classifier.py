@@ -32,11 +32,6 @@ def count_parameters(model: keras.Model) -> dict[str, int]:
     return {"total_params": total, "trainable_params": trainable, "non_trainable_params": total - trainable}
 
 
-def _values(variables: Any) -> list[Any]:
-    # A shared layer's variable is listed once by Keras already; `value` is the backend's tensor with a static shape.
-    return [variable.value for variable in variables]
-
-
 def summarize(model: keras.Model) -> dict[str, Any]:
     """Returns the facts of a classifier for `training/summary.json`: layers and parameters.
 

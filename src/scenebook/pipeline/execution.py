@@ -132,7 +132,7 @@ def execute_notebook(
         partial_copy.replace(target)
         kept = target
     else:
-        # What an earlier run has left would be taken for this one's.
+        # What an earlier run has left would look like this one's.
         partial_copy.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
         kept = None

@@ -123,7 +123,7 @@ def _stand_ins(text: str) -> tuple[dict[int, int], dict[int, int]]:
     """
     if unicodedata.is_normalized("NFC", text) and "\ufeff" not in text:
         return {}, {}
-    # Signs of that plane itself are put aside as well: they would be taken for stand-ins.
+    # Signs of that plane itself are put aside as well: else they would be read back as stand-ins.
     signs = {sign for sign in text if sign == "\ufeff" or ord(sign) >= _PRIVATE_PLANE or _composes(sign)}
     aside = {ord(sign): _PRIVATE_PLANE + number for number, sign in enumerate(sorted(signs))}
     return aside, {stand_in: code for code, stand_in in aside.items()}

@@ -19,7 +19,7 @@ from scenebook.core.progress import describe_seconds
 from scenebook.study.cluster import Cluster
 
 _SILENCE = 60.0
-"""A scheduler that has not answered for so long is taken for lost, in seconds."""
+"""After so many seconds without an answer a scheduler counts as lost."""
 
 _PATIENCE = 10.0
 """A result that takes longer to come was lost together with its worker, in seconds."""

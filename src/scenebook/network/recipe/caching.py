@@ -42,7 +42,7 @@ class RecipeCaches:
         self._views = trace_preparation(recipe.prepare, self.view_settings, shape, training=True)
         self._reason = ""
         self._keeps = bool(settings.accelerate and settings.feature_cache_gb)
-        if settings.accelerate and settings.feature_cache_gb:
+        if self._keeps:
             self._reason = self._find_reason()
         if self._reason:
             print_progress(f"feature cache: not used, because {self._reason}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import bisect
+import builtins
 import dis
 import functools
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from scenebook.core.source_code import PACKAGE
 
 PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 """Values that their `repr` tells whole."""
+
+NOT_DEFINED = object()
+"""What a name leads to that is not defined."""
 
 _JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
 _SAME_CALLS = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
@@ -35,6 +39,20 @@ def list_globals(code: types.CodeType) -> set[tuple[str, ...]]:
         elif instruction.opname not in ("CACHE", "PUSH_NULL", "EXTENDED_ARG"):
             follows = False
     return set(map(tuple, found)).union(*(list_globals(inner) for inner in _list_inner(code)))
+
+
+def resolve_path(path: tuple[str, ...], names: Mapping[str, Any]) -> tuple[Any, str]:
+    """Follows `module.attribute` as far as modules go; what a function takes from a module is what counts of it."""
+    value = names.get(path[0], getattr(builtins, path[0], NOT_DEFINED))
+    used = path[0]
+    for part in path[1:]:
+        if not isinstance(value, types.ModuleType):
+            break
+        found = getattr(value, part, NOT_DEFINED)
+        if found is NOT_DEFINED:
+            break
+        value, used = found, f"{used}.{part}"
+    return value, used
 
 
 def list_arguments(code: types.CodeType, *operations: str) -> set[str]:

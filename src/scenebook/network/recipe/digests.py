@@ -7,7 +7,6 @@ the code of its module: versions of libraries stand in every key.
 
 from __future__ import annotations
 
-import builtins
 import collections
 import enum
 import functools
@@ -28,6 +27,7 @@ import tensorflow as tf
 from scenebook.core.source_code import PACKAGE, digest_modules
 from scenebook.network.code_digests import WITHOUT_EFFECT
 from scenebook.network.recipe.compiled import (
+    NOT_DEFINED,
     PLAIN_TYPES,
     describe_compiled,
     is_found,
@@ -35,6 +35,7 @@ from scenebook.network.recipe.compiled import (
     is_named,
     list_arguments,
     list_globals,
+    resolve_path,
 )
 from scenebook.network.recipe.configs import digest_arrays, list_attributes, list_parts, unnamed
 from scenebook.network.recipe.outside import depends_on_outside
@@ -252,8 +253,8 @@ class _Walker:
         )
         for path in sorted(list_globals(function.__code__)):
             yield ".".join(path)
-            value, used = _resolve(path, function.__globals__)
-            if value is _MISSING:
+            value, used = resolve_path(path, function.__globals__)
+            if value is NOT_DEFINED:
                 yield "missing"  # the call fails, or the name is set before it: a digest cannot know
                 self._miss(path[0], "not defined yet")
                 continue
@@ -275,23 +276,6 @@ class _Walker:
 def _is_own(value: Any) -> bool:
     """Returns whether a value is an object of one of the notebook's own classes."""
     return not is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
-
-
-_MISSING = object()
-
-
-def _resolve(path: tuple[str, ...], names: Mapping[str, Any]) -> tuple[Any, str]:
-    """Follows `module.attribute` as far as modules go; what a function takes from a module is what counts of it."""
-    value = names.get(path[0], getattr(builtins, path[0], _MISSING))
-    used = path[0]
-    for part in path[1:]:
-        if not isinstance(value, types.ModuleType):
-            break
-        found = getattr(value, part, _MISSING)
-        if found is _MISSING:
-            break
-        value, used = found, f"{used}.{part}"
-    return value, used
 
 
 def _is_full(cell: types.CellType) -> bool:

@@ -108,14 +108,8 @@ def run_recipe(
 ) -> Fit:  # fmt: skip
     """Trains by a recipe, as the notebook does.
 
-    Args:
-        recipe: The recipe.
-        settings: All settings that it is given.
-        train: The training images.
-        validation: The validation images.
-        num_classes: The number of classes.
-        predict: Whether the trained network is asked about the images as they are.
-        options: As for `open_training`.
+    The arguments are those of `open_training`, and `predict`: whether the trained network is asked about the images as
+    they are.
 
     Raises:
         DivergedError: The loss is no finite number.
@@ -142,13 +136,7 @@ def open_first_phase(
 ) -> TrainingData:
     """Goes through a recipe until its first phase is about to be fit: what is fit is compiled, and nothing is trained.
 
-    Args:
-        recipe: The recipe.
-        settings: All settings that it is given.
-        train: The training images.
-        validation: The validation images.
-        num_classes: The number of classes.
-        options: `keep_views` and `compile_layers` of `TrainingData`.
+    The arguments are those of `open_training` that are not about the state of a training.
     """
     training.initialize_determinism(settings.seed)
     model = build_seeded(recipe.build_model, settings, num_classes)
