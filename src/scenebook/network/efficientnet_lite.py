@@ -132,7 +132,7 @@ def _name_tensors(base_model: keras.Model) -> Iterator[tuple[layers.Layer, list[
 
 
 def _to_keras(layer: layers.Layer, tensor: np.ndarray) -> np.ndarray:
-    """PyTorch's kernels are (out, in, height, width); Keras' (height, width, in, out), and (.., in, 1) for depthwise."""
+    """From PyTorch's kernels, (out, in, height, width), to Keras', (height, width, in, out); depthwise (.., in, 1)."""
     if tensor.ndim != 4:
         return tensor
     return np.transpose(tensor, (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0))

@@ -55,17 +55,18 @@ def _rebuild_tensor(storage: _Storage, offset: int, shape: Sequence[int], stride
     return _Tensor(storage, int(offset), tuple(shape), tuple(strides))
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    _KNOWN = {
-        ("collections", "OrderedDict"): collections.OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-        **{("torch", name): dtype for name, dtype in _DTYPES.items()},
-    }
+_KNOWN_NAMES = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    **{("torch", name): dtype for name, dtype in _DTYPES.items()},
+}
 
+
+class _TensorUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._KNOWN:
+        if (module, name) not in _KNOWN_NAMES:
             raise pickle.UnpicklingError(f"the name {module}.{name} is none that tensors need")
-        return self._KNOWN[module, name]
+        return _KNOWN_NAMES[module, name]
 
     def persistent_load(self, identifier: Any) -> _Storage:
         _, dtype, key, *_ = identifier
