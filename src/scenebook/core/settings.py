@@ -17,6 +17,7 @@ from scenebook.core.yaml_files import parse_scalar, read_yaml
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
 OPENVINO = "openvino"
+COLOURS = ("brightness", "contrast", "saturation")
 AUGMENTATION = (
     "rotation_range",
     "width_shift_range",
@@ -24,10 +25,15 @@ AUGMENTATION = (
     "shear_range",
     "zoom_range",
     "horizontal_flip",
+    "vertical_flip",
+    "random_crop",
+    *COLOURS,
 )
 """The settings of augmentation, an operation each; all of them off: every view is the image as it is."""
+NO_AUGMENTATION: dict[str, Any] = {name: False if name.endswith("_flip") else 0 for name in AUGMENTATION}
+"""All of them off."""
 TRAINING = (
-    *(*AUGMENTATION, "augmentation_seed", "image_size"),
+    *(*AUGMENTATION, "views", "augmentation_seed", "image_size"),
     *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units"),
     *("epochs", "batch_size", "learning_rate", "decay", "momentum", "seed"),
     *("fine_tuning_epochs", "fine_tuning_base_layers", "fine_tuning_learning_rate"),
@@ -70,6 +76,14 @@ class Settings(BaseModel):
     shear_range: float = Field(0.2, ge=0, le=80, description="largest shear angle either way, in degrees")
     zoom_range: float = Field(0.1, ge=0, lt=1, description="zoom factors lie between 1-zoom_range and 1+zoom_range")
     horizontal_flip: bool = Field(True, description="mirror every other image, at random")
+    vertical_flip: bool = Field(False, description="turn every other image upside down, at random")
+    random_crop: float = Field(0, ge=0, le=0.95, description="largest share of the area that a random crop cuts away")
+    brightness: float = Field(0, ge=0, le=1, description="largest change of the brightness, as a share of it")
+    contrast: float = Field(0, ge=0, le=1, description="largest change of the contrast, as a share of it")
+    saturation: float = Field(0, ge=0, le=1, description="largest change of the saturation, as a share of it")
+    views: int = Field(
+        0, ge=0, le=10000, description="augmented views of each image, shown in turn; 0: a new one in each epoch"
+    )
     augmentation_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the augmented views")
 
     backbone: str = Field("embedded", min_length=1, description="embedded, or a model's name in keras.applications")
@@ -133,8 +147,12 @@ class Settings(BaseModel):
 
     @property
     def is_augmented(self) -> bool:
-        """Whether any of the six operations is on."""
+        """Whether any of its operations is on."""
         return any(self.augmentation.values())
+
+    def view_of(self, epoch: int) -> int:
+        """Returns the index of the view that an epoch shows, counted over all phases."""
+        return epoch % self.views if self.views else epoch
 
     def updated(self, changes: Mapping[str, Any]) -> Settings:
         """Returns a copy with `changes` applied and everything checked again."""

@@ -1,8 +1,8 @@
-"""Random views of an image: rotation, shift, shear, zoom and flip as one affine map, sampled once.
+"""Random views of an image: whatever moves it as one affine map, sampled once; then brightness, contrast, saturation.
 
-The operations, their order and their distributions are those of Keras' legacy `ImageDataGenerator`, so that a recipe
-written for it keeps its meaning. On square images both give the same result for the same drawn values. Where they
-differ:
+Rotation, shift, shear, zoom and flip, their order and their distributions are those of Keras' legacy
+`ImageDataGenerator`, so that a recipe written for it keeps its meaning. On square images both give the same result for
+the same drawn values. Where they differ:
 
 - The legacy class moves an image sideways by `height_shift_range` and up or down by `width_shift_range`. Here the
   settings do what their names say. With two equal ranges, as in the paper, nobody could tell.
@@ -17,6 +17,9 @@ differ:
 
 Zoom factors say how much of the image is in view: 0.8 shows 80 % of the height, enlarged; 1.2 shows the whole image
 with its border pixels drawn out around it. What a view shows beyond the image's edge repeats the nearest pixel.
+
+The other operations are as in torchvision. A random crop comes first: a window of the image is enlarged to the whole,
+and moved by the rest. Between the operations on colour nothing is cut off at black and white, only at the end.
 """
 
 from __future__ import annotations
@@ -43,6 +46,11 @@ class ViewParameters(NamedTuple):
         zoom_height: Share of the image's height that is in view.
         zoom_width: Share of the image's width that is in view.
         flip: 1.0 to mirror left and right, else 0.0.
+        vertical_flip: 1.0 to mirror top and bottom, else 0.0.
+        crop_height: Height of the window that is enlarged to the whole image, as a share of the image's.
+        crop_width: The same of its width.
+        crop_down: How far below the image's centre that of the window is, in pixels.
+        crop_right: The same to the right.
     """
 
     rotation: Any = 0.0
@@ -52,6 +60,15 @@ class ViewParameters(NamedTuple):
     zoom_height: Any = 1.0
     zoom_width: Any = 1.0
     flip: Any = 0.0
+    vertical_flip: Any = 0.0
+    crop_height: Any = 1.0
+    crop_width: Any = 1.0
+    crop_down: Any = 0.0
+    crop_right: Any = 0.0
+
+
+_GREY = np.array([0.299, 0.587, 0.114])  # red, green and blue in what one sees as brightness
+_DRAWS = 15  # random numbers of a view; a new one comes last, so that the others stay as they are
 
 
 def make_view_seed(augmentation_seed: int, image: Any, epoch: Any) -> tf.Tensor:
@@ -71,11 +88,14 @@ def make_view_seed(augmentation_seed: int, image: Any, epoch: Any) -> tf.Tensor:
 
 def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_range: float = 0.0,
                     width_shift_range: float = 0.0, height_shift_range: float = 0.0, shear_range: float = 0.0,
-                    zoom_range: float = 0.0, horizontal_flip: bool = False) -> ViewParameters:  # fmt: skip
+                    zoom_range: float = 0.0, horizontal_flip: bool = False, vertical_flip: bool = False,
+                    random_crop: float = 0.0) -> ViewParameters:  # fmt: skip
     """Draws views. Every value has its own random number, so changing one range leaves the other values as they are.
 
     With the ranges of `build_augmentation`, angles and shifts are uniform in `[-range, range)`, and zoom factors in
-    `[1 - range, 1 + range)`, another one for each axis.
+    `[1 - range, 1 + range)`, another one for each axis. The window of a crop lies anywhere within the image; its area
+    is uniform in `(1 - random_crop, 1]` of the image's, and the logarithm of its width by its height, as shares of the
+    image's, is uniform in what that area leaves room for, at most 3:4 to 4:3.
 
     Args:
         seeds: int64 `(batch, 2)`, as from `make_view_seed`: the same seed draws the same values in any batch.
@@ -85,9 +105,11 @@ def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_rang
     Returns:
         The drawn values, float64 `(batch,)` each.
     """
-    # The generator by name: NumPy's default may become another one.
-    draws = np.array([np.random.Generator(np.random.PCG64(seed)).random(7) for seed in seeds]).reshape(-1, 7).T
+    draws = _draw(seeds)
     signed = 2.0 * draws - 1.0
+    area = 1.0 - random_crop * draws[8]
+    shape = np.exp(0.5 * signed[9] * np.minimum(math.log(4 / 3), -np.log(area)))
+    crop_height, crop_width = np.sqrt(area) / shape, np.sqrt(area) * shape
     return ViewParameters(
         rotation=rotation_range * signed[0],
         height_shift=height_shift_range * height * signed[1],
@@ -96,14 +118,58 @@ def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_rang
         zoom_height=1.0 + zoom_range * signed[4],
         zoom_width=1.0 + zoom_range * signed[5],
         flip=(draws[6] < 0.5) * float(horizontal_flip),
+        vertical_flip=(draws[7] < 0.5) * float(vertical_flip),
+        crop_height=crop_height,
+        crop_width=crop_width,
+        crop_down=0.5 * (1.0 - crop_height) * height * signed[10],
+        crop_right=0.5 * (1.0 - crop_width) * width * signed[11],
     )
+
+
+def _draw(seeds: np.ndarray) -> np.ndarray:
+    """Returns the random numbers of views, uniform in `[0, 1)`: float64 `(_DRAWS, batch)`."""
+    # The generator by name: NumPy's default may become another one.
+    draws = [np.random.Generator(np.random.PCG64(seed)).random(_DRAWS) for seed in seeds]
+    return np.array(draws).reshape(-1, _DRAWS).T
+
+
+def draw_colours(*, seeds: np.ndarray, brightness: float = 0.0, contrast: float = 0.0,
+                 saturation: float = 0.0) -> np.ndarray:  # fmt: skip
+    """Draws factors of brightness, contrast and saturation, uniform in `[1 - change, 1 + change)`.
+
+    Args:
+        seeds: int64 `(batch, 2)`, as of `draw_parameters`.
+
+    Returns:
+        float64 `(batch, 3)`.
+    """
+    return 1.0 + (2.0 * _draw(seeds)[12:] - 1.0).T * [brightness, contrast, saturation]
+
+
+def recolour(image: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Changes brightness, then contrast about the image's mean grey, then saturation about each pixel's grey.
+
+    Args:
+        image: float32 `(height, width, 3)` in `[0, 255]`.
+        factors: float64 `(3,)`, as from `draw_colours`.
+
+    Returns:
+        float32 of the same shape, cut off at 0 and 255.
+    """
+    brightness, contrast, saturation = factors
+    mean = float(np.dot(cv2.mean(image)[:3], _GREY))
+    kept = saturation * np.eye(3) + (1.0 - saturation) * _GREY
+    offset = np.full((3, 1), (1.0 - contrast) * brightness * mean)
+    changed = cv2.transform(image, np.hstack([contrast * brightness * kept, offset]))
+    return np.clip(changed, 0.0, 255.0, out=changed)
 
 
 def affine_matrix(parameters: ViewParameters, height: int, width: int) -> np.ndarray:
     """Composes the operations to one map from a pixel of the view to the point of the image that it shows.
 
     In coordinates (x right, y down) about the image's centre, the legacy class multiplies rotation R, shift T,
-    shear S and zoom Z as `R T S Z`, and flips what comes out; this is that product, multiplied out.
+    shear S and zoom Z as `R T S Z`, and flips what comes out; this is that product, multiplied out, of the image that
+    a crop leaves.
 
     Args:
         parameters: Floats `(batch,)`, scalars among them; or scalars alone.
@@ -118,13 +184,18 @@ def affine_matrix(parameters: ViewParameters, height: int, width: int) -> np.nda
     turn, lean = np.radians(view.rotation), np.radians(view.rotation + view.shear)
     cos, sin = np.cos(turn), np.sin(turn)
     across = view.zoom_width * (1.0 - 2.0 * view.flip)
+    down = view.zoom_height * (1.0 - 2.0 * view.vertical_flip)
     xx, yx = cos * across, sin * across
-    xy, yy = -np.sin(lean) * view.zoom_height, np.cos(lean) * view.zoom_height
+    xy, yy = -np.sin(lean) * down, np.cos(lean) * down
     centre_x, centre_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
     # The map goes from the view back to the image: content that moves down comes from further up.
     x0 = centre_x - (xx * centre_x + xy * centre_y) - cos * view.width_shift + sin * view.height_shift
     y0 = centre_y - (yx * centre_x + yy * centre_y) - sin * view.width_shift - cos * view.height_shift
-    return np.stack([np.stack([xx, xy, x0], axis=-1), np.stack([yx, yy, y0], axis=-1)], axis=-2)
+    x0 = view.crop_width * x0 + (1.0 - view.crop_width) * centre_x + view.crop_right
+    y0 = view.crop_height * y0 + (1.0 - view.crop_height) * centre_y + view.crop_down
+    across_row = np.stack([view.crop_width * xx, view.crop_width * xy, x0], axis=-1)
+    down_row = np.stack([view.crop_height * yx, view.crop_height * yy, y0], axis=-1)
+    return np.stack([across_row, down_row], axis=-2)
 
 
 def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -144,6 +215,8 @@ def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def build_augmentation(*, rotation_range: float = 0.0, width_shift_range: float = 0.0, height_shift_range: float = 0.0,
                        shear_range: float = 0.0, zoom_range: float = 0.0, horizontal_flip: bool = False,
+                       vertical_flip: bool = False, random_crop: float = 0.0, brightness: float = 0.0,
+                       contrast: float = 0.0, saturation: float = 0.0,
                        ) -> Callable[[Any, Any], tf.Tensor]:  # fmt: skip
     """Returns the function that makes a view of every image it is given, for `Dataset.map`.
 
@@ -160,6 +233,11 @@ def build_augmentation(*, rotation_range: float = 0.0, width_shift_range: float 
         shear_range: Largest shear angle either way, degrees in `[0, 80]`.
         zoom_range: Zoom factors lie between `1 - zoom_range` and `1 + zoom_range`; in `[0, 1)`.
         horizontal_flip: Whether half of the images are mirrored.
+        vertical_flip: Whether half of the images are turned upside down, as a mirror on the ground does it.
+        random_crop: Largest share of the image's area that is cut away; in `[0, 0.95]`.
+        brightness: Factors of brightness lie between `1 - brightness` and `1 + brightness`; in `[0, 1]`.
+        contrast: The same of contrast.
+        saturation: The same of saturation: 0 makes an image grey.
 
     Returns:
         A function of images `(batch, height, width, 3)` in `[0, 255]`, uint8 (twice as fast) or float32, and their
@@ -169,25 +247,31 @@ def build_augmentation(*, rotation_range: float = 0.0, width_shift_range: float 
     Raises:
         SettingsError: A range is out of bounds.
     """
-    ranges = {
+    ranges: dict[str, Any] = {
         "rotation_range": rotation_range,
         "width_shift_range": width_shift_range,
         "height_shift_range": height_shift_range,
         "shear_range": shear_range,
         "zoom_range": zoom_range,
+        "random_crop": random_crop,
     }
-    _check_ranges(ranges)
-    if not any(ranges.values()) and not horizontal_flip:
+    flips = {"horizontal_flip": horizontal_flip, "vertical_flip": vertical_flip}
+    colours = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
+    _check_ranges({**ranges, **colours})
+    if not any({**ranges, **flips, **colours}.values()):
         return lambda images, seeds: tf.cast(images, tf.float32)
 
     def make_views(images: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         height, width, channels = images.shape[-3:]
         seeds = seeds.reshape(-1, 2)
-        drawn = draw_parameters(seeds=seeds, height=height, width=width, horizontal_flip=horizontal_flip, **ranges)
+        drawn = draw_parameters(seeds=seeds, height=height, width=width, **flips, **ranges)
+        factors = draw_colours(seeds=seeds, **colours) if any(colours.values()) else ()
         views = np.empty((len(seeds), height, width, channels), np.float32)
         pairs = zip(images.reshape(views.shape), affine_matrix(drawn, height, width), strict=True)
         for place, (image, matrix) in enumerate(pairs):
             views[place] = warp(image, matrix)
+        for place, changes in enumerate(factors):
+            views[place] = recolour(views[place], changes)
         return views.reshape(images.shape)
 
     def augment(images: Any, seeds: Any) -> tf.Tensor:
@@ -200,7 +284,7 @@ def build_augmentation(*, rotation_range: float = 0.0, width_shift_range: float 
 
 def _check_ranges(ranges: dict[str, float]) -> None:
     # A zoom factor of 0 and a shear of 90 degrees flatten the image to a line.
-    limits = {"rotation_range": 180.0, "shear_range": 80.0, "zoom_range": math.nextafter(1.0, 0.0)}
+    limits = {"rotation_range": 180.0, "shear_range": 80.0, "zoom_range": math.nextafter(1.0, 0.0), "random_crop": 0.95}
     for name, value in ranges.items():
         highest = limits.get(name, 1.0)
         if not 0 <= value <= highest:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import TRAINING, Settings
+from scenebook.core.settings import NO_AUGMENTATION, TRAINING, Settings
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
 
@@ -21,6 +21,9 @@ NONE, CLAIMS, FULL = "none", "claims", "full"
 
 CHANGEABLE = tuple(name for name in TRAINING if name not in ("backbone", "image_size", "augmentation_seed", "seed"))
 """Settings that a variant may change; the images and the backbone are the same for all of a study."""
+
+ALL_OF_IT = "augmentation"
+"""What a variant calls all operations of the augmentation: `augmentation: off`."""
 
 LAYERS = "trainable_base_layers"
 LAST = ("last block", "last stage")
@@ -69,7 +72,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
     title: str = Field(min_length=1, max_length=200)
-    change: dict[Literal[CHANGEABLE], bool | int | float | str | _Times] = Field(min_length=1)  # type: ignore[valid-type]
+    change: dict[Literal[CHANGEABLE, ALL_OF_IT], bool | int | float | str | _Times] = Field(min_length=1)  # type: ignore[valid-type]
     claim: str | None = None
     opposite: bool = False
     seeds: int | None = Field(None, ge=1, le=100)
@@ -116,7 +119,7 @@ def choose_variants(variants: Sequence[Variant], ablations: str) -> list[Variant
 
 def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
     change = {}
-    for name, wanted in entry.change.items():
+    for name, wanted in _write_out(entry, path).items():
         value = _multiply(getattr(settings, name), wanted.times) if isinstance(wanted, _Times) else wanted
         if value != getattr(settings, name):
             change[name] = value
@@ -132,6 +135,19 @@ def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
             advice=error.advice,
         ) from None
     return variant
+
+
+def _write_out(entry: _Entry, path: Path) -> dict[str, Any]:
+    """Returns the change with `augmentation: off` as the settings that it stands for; others beside it prevail."""
+    if ALL_OF_IT not in entry.change:
+        return dict(entry.change)
+    if entry.change[ALL_OF_IT] is not False:
+        raise SettingsError(
+            f"In the plan {path.name}, variant {entry.name}: Expected augmentation to be off.",
+            received={ALL_OF_IT: entry.change[ALL_OF_IT]},
+            advice="To change it, name its settings one by one.",
+        )
+    return NO_AUGMENTATION | {name: value for name, value in entry.change.items() if name != ALL_OF_IT}
 
 
 def _multiply(value: Any, factor: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,24 +87,28 @@ def plan_rounds(
 ) -> list[Round]:
     """Divides the trainings of a study into rounds, and estimates them.
 
-    Views that several trainings share are kept, and computed once, before the first of them; the run's own views are
-    kept in any case. Each round's views fit into the feature cache together, unless those of a single variant do not:
-    then as many epochs are kept as fit. Speeds are by `network_of`; workers share the epochs that are filled in.
+    Views that several trainings share, or that are shown again, are kept, and computed once, before the first of them;
+    the run's own views are kept in any case. Each round's views fit into the feature cache together, unless those of a
+    single variant do not: then as many epochs are kept as fit. Speeds are by `network_of`; workers share the epochs
+    that are filled in.
     """
     groups: dict[Hashable, list[Trial]] = {}
     for trial in trials:
         groups.setdefault(_feature_cache_of(trial), []).append(trial)
     rounds, room = [Round()], feature_cache_gb * 1e9
     for group in groups.values():
-        first, speed = group[0], speeds[network_of(group[0])]
+        first = max(group, key=lambda trial: trial.settings.views or math.inf)
+        speed = speeds[network_of(first)]
         images = np.unique(np.concatenate([trial.fold.train for trial in group]))
         epoch_bytes = len(images) * speed.row_bytes
         # All images as they are, too: they are kept for the over-fitting gap.
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
-        shared = first.settings.is_augmented and (len(group) > 1 or first.variant.name == BASE)
+        repeated = any(_count_views(trial) < trial.settings.epochs for trial in group)
+        is_own = any(trial.variant.name == BASE for trial in group)
+        shared = first.settings.is_augmented and (len(group) > 1 or is_own or repeated)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
-        # Epochs that at least two trainings have; of one training alone, all that it has.
-        epochs = sorted(trial.settings.epochs for trial in group)[-2:][0]
+        # Views that at least two trainings have; of one training alone, all that it has.
+        epochs = sorted(map(_count_views, group))[-2:][0]
         kept = min(fitting, epochs) if shared else 0
         needed = min(room, plain_bytes + kept * epoch_bytes)
         if rounds[-1].trainings and rounds[-1].cache_bytes + needed > room:
@@ -122,13 +127,19 @@ def plan_rounds(
     return rounds
 
 
+def _count_views(trial: Trial) -> int:
+    """Returns how many views a training has of each image."""
+    epochs = trial.settings.epochs
+    return min(epochs, trial.settings.views or epochs)
+
+
 def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
     """Returns the seconds of a training, of which `kept` epochs are in the feature cache."""
-    epochs, images = trial.settings.epochs, len(trial.fold.train)
-    # Without augmentation the first epoch's images are those of all others.
-    computed = 1 if not trial.settings.is_augmented else max(0, epochs - kept) + 1
-    passes = (epochs + 1) * images / speed.tail
-    return speed.start + computed * images / speed.base + passes
+    images, epochs = len(trial.fold.train), range(trial.settings.epochs)
+    views = [trial.settings.view_of(epoch) for epoch in epochs if trial.settings.is_augmented]
+    # All images as they are, too: without augmentation they are those of every epoch.
+    computed = 1 + sum(view >= kept for view in views)
+    return speed.start + computed * images / speed.base + (len(epochs) + 1) * images / speed.tail
 
 
 def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:

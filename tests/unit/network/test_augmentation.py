@@ -14,11 +14,24 @@ from scenebook.network.augmentation import (
     ViewParameters,
     affine_matrix,
     build_augmentation,
+    draw_colours,
     draw_parameters,
     make_view_seed,
+    recolour,
     warp,
 )
 
+EVERYTHING: dict[str, Any] = {
+    "rotation_range": 20,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "shear_range": 5,
+    "zoom_range": 0.1,
+    "horizontal_flip": True,
+    "vertical_flip": True,
+    "random_crop": 0.4,
+}
+COLOURS: dict[str, Any] = {"brightness": 0.4, "contrast": 0.5, "saturation": 0.6}
 PAPER: dict[str, Any] = {
     "rotation_range": 90,
     "width_shift_range": 0.2,
@@ -235,9 +248,88 @@ def test_drawn_values_are_uniform_in_their_ranges() -> None:
 
 
 def test_drawn_values_do_not_depend_on_each_other() -> None:
-    drawn = np.stack(draw_many(1500, **PAPER))
+    views = draw_many(1500, **EVERYTHING)
+    # Height and width of a crop both follow from its area.
+    geometry = [value for name, value in views._asdict().items() if name != "crop_height"]
+    colours = draw_colours(seeds=make_view_seed(7, tf.range(1500), 0).numpy(), **COLOURS)
+    drawn = np.stack([*geometry, *colours.T])
     correlation = np.corrcoef(drawn) - np.eye(len(drawn))
     assert np.abs(correlation).max() < 0.1
+
+
+def test_what_is_newer_leaves_the_views_of_the_six_older_operations_as_they_were() -> None:
+    """A view is in caches and in results: its random numbers are the first seven of its seed."""
+    seed = make_view_seed(7, [3], 2).numpy()
+    alone, among = (draw_parameters(seeds=seed, height=100, width=200, **ranges) for ranges in (PAPER, EVERYTHING))
+    angle = 2 * np.random.Generator(np.random.PCG64(seed[0])).random(7)[0] - 1
+    assert (alone.rotation, among.rotation) == (90 * angle, 20 * angle)
+    expected = [
+        [-0.65194589856564, -0.79986505265196, 201.07080087537],
+        [-0.97014802812594, 0.53717403053666, 148.93084360677],
+    ]
+    np.testing.assert_allclose(affine_matrix(alone, 100, 200), [expected], rtol=1e-9)
+
+
+def test_a_crop_cuts_away_no_more_than_its_share_and_shows_nothing_beyond_the_edge() -> None:
+    drawn = draw_many(1500, height=100, width=200, random_crop=0.4)
+    area = drawn.crop_height * drawn.crop_width
+    assert stats.kstest((area - 0.6) / 0.4, "uniform").pvalue > 0.001
+    aspect = drawn.crop_width / drawn.crop_height
+    assert 3 / 4 < aspect.min() < 0.78
+    assert 1.28 < aspect.max() < 4 / 3
+    corners = affine_matrix(drawn, 100, 200) @ np.array([[-0.5, 199.5], [-0.5, 99.5], [1, 1]])
+    assert corners[:, 0].min() > -0.5 - 1e-9
+    assert corners[:, 0].max() < 199.5 + 1e-9
+    assert corners[:, 1].min() > -0.5 - 1e-9
+    assert corners[:, 1].max() < 99.5 + 1e-9
+    # Anywhere: as often near the left edge as near the right one.
+    room = (1 - drawn.crop_width) * 200 / 2
+    assert stats.kstest((drawn.crop_right / room + 1) / 2, "uniform").pvalue > 0.001
+
+
+def test_a_crop_enlarges_its_window_before_the_other_operations() -> None:
+    image = smooth_image(60, 80)
+    window = view_of(image, crop_height=0.5, crop_width=0.75, crop_down=6.0, crop_right=-4.0)
+    later = {"rotation": 10.0, "vertical_flip": 1.0, "zoom_width": 0.9}
+    at_once = view_of(image, crop_height=0.5, crop_width=0.75, crop_down=6.0, crop_right=-4.0, **later)
+    # Away from the edge, where the window's border would be repeated and the image has more to show.
+    assert np.abs(at_once - view_of(window, **later))[10:-10, 12:-12].max() < 3
+    ramp = np.tile(np.arange(101, dtype=np.float32)[:, None, None], (1, 101, 3))
+    column = view_of(ramp, crop_height=0.5, crop_down=10.0)[:, 0, 0]
+    assert (column[0], column[-1]) == pytest.approx((35, 85))
+
+
+def test_vertical_flip_mirrors_exactly() -> None:
+    image = smooth_image(40, 30)
+    np.testing.assert_array_equal(view_of(image, vertical_flip=1.0), image[::-1])
+    np.testing.assert_array_equal(view_of(image, vertical_flip=1.0, flip=1.0), image[::-1, ::-1])
+
+
+def test_colours_change_as_torchvision_has_it() -> None:
+    """One after the other, nothing cut off in between."""
+    image = 0.5 * smooth_image(20, 30) + 60
+    grey = image @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(recolour(image, np.array([1.2, 1, 1])), 1.2 * image, rtol=1e-5)
+    np.testing.assert_allclose(recolour(image, np.array([1, 0.7, 1])), 0.7 * image + 0.3 * grey.mean(), rtol=1e-5)
+    dull = recolour(image, np.array([1, 1, 0.25]))
+    np.testing.assert_allclose(dull, 0.25 * image + 0.75 * grey[..., None], rtol=1e-5)
+    steps = image
+    for number, factor in enumerate((0.9, 1.1, 0.8)):
+        steps = recolour(steps, np.where(np.arange(3) == number, factor, 1.0))
+    np.testing.assert_allclose(recolour(image, np.array([0.9, 1.1, 0.8])), steps, rtol=1e-4)
+    assert recolour(image, np.array([3, 1, 1])).max() == 255
+
+
+def test_colours_change_within_their_bounds_and_not_the_geometry() -> None:
+    images = np.stack([smooth_image(24, 24, seed).astype(np.uint8) for seed in range(6)])
+    seeds = make_view_seed(0, tf.range(6), 0)
+    factors = draw_colours(seeds=seeds.numpy(), **COLOURS)
+    assert (np.abs(factors - 1) < [0.4, 0.5, 0.6]).all()
+    views = build_augmentation(**EVERYTHING, **COLOURS)(images, seeds).numpy()
+    moved = build_augmentation(**EVERYTHING)(images, seeds).numpy()
+    for view, image, changes in zip(views, moved, factors, strict=True):
+        np.testing.assert_array_equal(view, recolour(image, changes))
+    assert (views.min(), views.max()) == (0, 255)
 
 
 def test_changing_one_range_leaves_the_other_values_as_they_are() -> None:
@@ -293,7 +385,14 @@ def test_images_of_unknown_shape_can_be_augmented_too() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("rotation_range", -1), ("zoom_range", 1.0), ("shear_range", 90), ("width_shift_range", float("nan"))],
+    [
+        ("rotation_range", -1),
+        ("zoom_range", 1.0),
+        ("shear_range", 90),
+        ("width_shift_range", float("nan")),
+        ("random_crop", 0.99),
+        ("contrast", 1.5),
+    ],
 )
 def test_range_out_of_bounds_is_an_error_that_names_it(name: str, value: float) -> None:
     with pytest.raises(SettingsError, match=rf"Expected {name} between 0 and .*Received: {name}="):

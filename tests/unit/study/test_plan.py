@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.settings import AUGMENTATION, Settings
+from scenebook.core.settings import NO_AUGMENTATION, Settings
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
 from scenebook.study.results import tabulate_plan
@@ -45,8 +45,16 @@ def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_opera
     assert by_name["learning-rate-d10"].direction == "opposite"
     assert by_name["epochs-x3"].change == {"epochs": 48}
     assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
-    assert set(by_name["no-augmentation"].change) == set(AUGMENTATION)
+    assert not by_name["no-augmentation"].apply_to(settings(brightness=0.1)).is_augmented
     assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4
+
+
+def test_augmentation_off_leaves_what_is_named_beside_it(tmp_path: Path) -> None:
+    _, flips = load(tmp_path, "  - {name: a, title: A, change: {vertical_flip: true, augmentation: off}}\n")
+    on = flips.apply_to(settings()).augmentation
+    assert {name for name, value in on.items() if value} == {"vertical_flip"}
+    assert flips.change["horizontal_flip"] is False
+    assert all(flips.apply_to(settings(**{name: value})).augmentation == on for name, value in NO_AUGMENTATION.items())
 
 
 def test_the_plans_table_has_a_row_for_the_base_and_each_variant() -> None:
@@ -89,6 +97,7 @@ def test_claims_are_those_that_test_one(tmp_path: Path, ablations: str, names: l
         ("{name: a, title: A, change: {epochs: {times: -1}}}", "variants.0.change"),
         ("{name: a, title: A, change: {epochs: many}}", "variant a: Expected a valid value for the setting epochs"),
         ("{name: a, title: A, change: {}}", "variants.0.change"),
+        ("{name: a, title: A, change: {augmentation: on}}", "variant a: Expected augmentation to be off"),
         ("{name: ../a, title: A, change: {epochs: 1}}", "variants.0.name"),
         ("{name: base, title: A, change: {epochs: 1}}", "another name for each variant.*name='base'"),
         ("{name: a, title: A, change: {epochs: 1}, seed: 3}", "variants.0.seed"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scenebook.core.settings import AUGMENTATION, Settings
+from scenebook.core.settings import NO_AUGMENTATION, Settings
 from scenebook.study.plan import Variant
 from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
 from scenebook.study.trials import Trial, list_trials, make_folds
@@ -15,7 +15,7 @@ from tests.unit.study.test_folds import make_splits
 
 SPLITS = make_splits()  # 81 images that are not test: 72 and 9
 LONGER = Variant("longer", "longer", {"epochs": 6}, "epochs", "forward", 2)
-PLAIN = Variant("plain", "plain", {**dict.fromkeys(AUGMENTATION, 0), "horizontal_flip": False}, None, "", 1)
+PLAIN = Variant("plain", "plain", NO_AUGMENTATION, None, "", 1)
 STILL = Variant("still", "still", {"rotation_range": 0}, None, "", 1)
 DEEPER = Variant("deeper", "deeper", {"trainable_base_layers": "last stage"}, "more-layers", "forward", 2)
 SUMMARY = {"recipe_sha256": "b" * 64, "weights_sha256": None}
@@ -58,6 +58,22 @@ def test_what_nobody_shares_is_not_kept() -> None:
     kept = {training.trial.variant.name: training.keep_views for training in one.trainings}
     assert kept == {"base": True, "still": False, "plain": True}  # without augmentation there is one view
     assert [filling.trial.variant.name for filling in one.fillings] == ["base"]
+
+
+def test_views_that_one_training_shows_again_are_kept_and_filled_in_once() -> None:
+    repeated = Variant("still", "still", {"rotation_range": 0, "epochs": 8, "views": 3}, None, "", 1)
+    (one,) = plan(make_base(2), repeated)
+    assert [list(filling.epochs) for filling in one.fillings] == [[0, 1], [0, 1, 2]]
+    longest = one.trainings[0]
+    assert longest.keep_views
+    assert longest.seconds == pytest.approx(1 + 72 / 10 + 9 * 72 / 100)
+
+
+def test_those_that_share_views_fill_in_as_many_as_two_of_them_have() -> None:
+    fewer = Variant("fewer", "fewer", {"epochs": 6, "views": 2}, None, "", 2)
+    (filling,) = plan(fewer, LONGER)[0].fillings
+    assert filling.trial.settings.views == 0  # of the other one, the third epoch has the first view again
+    assert list(filling.epochs) == [0, 1, 2, 3, 4, 5]
 
 
 def test_feature_caches_that_do_not_fit_together_are_filled_one_after_the_other() -> None:

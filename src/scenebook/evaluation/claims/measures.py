@@ -14,6 +14,7 @@ import numpy as np
 from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import PER_CLASS, RECIPE, SELECTION, STUDY_VERDICTS
+from scenebook.core.settings import COLOURS
 from scenebook.evaluation.claims.schema import Claim, Paper
 
 NO_MEASURE = "none"
@@ -115,7 +116,7 @@ def _measure_named(claim: Claim, run_dir: RunDirectory) -> Measured | None:
             return Measured(", ".join(f"{row.label} as {row.predicted}" for row in wrong.itertuples()) or "none")
         case "drawn_range":  # from where to where Keras, and with it this program, draws for a setting of augmentation
             largest = run_dir.read_json(RECIPE)[claim.of]
-            low, high = (1 - largest, 1 + largest) if claim.of == "zoom_range" else (-largest, largest)
+            low, high = (1 - largest, 1 + largest) if claim.of in ("zoom_range", *COLOURS) else (-largest, largest)
             return Measured(f"{low:g} to {high:g}".replace("-", "−"))
         case "ablation":
             found = run_dir.read_json(STUDY_VERDICTS).get(claim.id)

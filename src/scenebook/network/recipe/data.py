@@ -203,7 +203,7 @@ class TrainingData:
         def ask() -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
             epoch, order = self._begin_epoch()
             for batch in np.split(order, range(size, len(order), size)):
-                yield batch, epoch, labels[batch]
+                yield batch, self._settings.view_of(epoch), labels[batch]
 
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64), self._label_spec)
         asked = tf.data.Dataset.from_generator(ask, output_signature=signature)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, find_backbone
 from scenebook.core.sentences import escape
-from scenebook.core.settings import Settings
+from scenebook.core.settings import COLOURS, Settings
 from scenebook.core.wording import count_noun, join_names
 
 if TYPE_CHECKING:
@@ -18,24 +18,42 @@ if TYPE_CHECKING:
     from scenebook.network.recipe.finishing import Cut
 
 
-def tell_augmentation(published: bool) -> str:
-    """Returns the sentence on the views of an image, for `say` with the settings.
+def tell_augmentation(settings: Settings, *, published: bool) -> str:
+    """Returns the sentences on the views of an image, for `say` with the settings.
 
     Args:
-        published: Whether `augment` does what the settings say.
+        settings: Those of the augmentation count.
+        published: Whether `augment` does what they say.
     """
     if not published:
         return (
             "[@fig:augmentation] shows what `augment` does to one image. In this run it is this notebook's own, and "
             "may leave the settings of the augmentation aside."
         )
-    return (
-        "[@fig:augmentation] shows what these settings do to one image: it is turned by up to "
-        "{rotation_range:g}&nbsp;degrees either way, shifted by up to {width_shift_range:.0%} of its width and "
-        "{height_shift_range:.0%} of its height, zoomed by factors between {near:g} and {far:g}, and {flip} mirrored. "
-        "The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels against the "
-        "bottom row."
-    )
+    if not settings.is_augmented:
+        told = "Augmentation is off in this run: in every epoch the network is shown the images as they are."
+        return f"{told} The setting `views` has no effect without it." if settings.views else told
+    moved = [
+        (settings.random_crop, "cropped at random to no less than {least:.0%} of its area"),
+        (settings.rotation_range, "turned by up to {rotation_range:g}&nbsp;degrees either way"),
+        (settings.width_shift_range, "shifted by up to {width_shift_range:.0%} of its width"),
+        (settings.height_shift_range, "shifted by up to {height_shift_range:.0%} of its height"),
+        (settings.zoom_range, "zoomed by factors between {near:g} and {far:g}"),
+        (settings.horizontal_flip, "mirrored at random"),
+        (settings.vertical_flip, "turned upside down at random"),
+        (settings.brightness, "made up to {brightness:.0%} brighter or darker"),
+        (settings.contrast, "changed in contrast by up to {contrast:.0%}"),
+        (settings.saturation, "changed in saturation by up to {saturation:.0%}"),
+    ]
+    told = "[@fig:augmentation] shows what these settings do to one image"
+    names = [name for is_on, name in moved if is_on]
+    told += f": it is {join_names(names)}." if names else "."
+    if settings.shear_range:
+        told += (
+            " The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels against "
+            "the bottom row."
+        )
+    return f"{told} Each image has {{views:,}} views, shown in turn, one in each epoch." if settings.views else told
 
 
 def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
@@ -104,6 +122,14 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
             ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
             ("horizontal flip", str(settings.horizontal_flip)),
         ]
+        more = [
+            ("vertical flip", settings.vertical_flip, "True"),
+            ("random crop", settings.random_crop, f"at most {settings.random_crop:.0%} of the area"),
+            *((name, share, f"±{share:.0%}") for name in COLOURS if (share := getattr(settings, name))),
+        ]
+        rows += [(name, shown) for name, is_on, shown in more if is_on]
+    if settings.views:
+        rows.append(("views of each image", f"{settings.views:,}"))
     for number, phase in enumerate(summary["phases"], start=1):
         of = f", phase {number}" if len(summary["phases"]) > 1 else ""
         rows += [

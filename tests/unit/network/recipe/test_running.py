@@ -15,7 +15,7 @@ import pytest
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT
-from scenebook.core.settings import AUGMENTATION
+from scenebook.core.settings import NO_AUGMENTATION
 from scenebook.network.backbones import build_backbone
 from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.finishing import describe_model
@@ -76,6 +76,19 @@ def test_with_and_without_acceleration_the_history_is_the_same(changes: dict[str
         np.testing.assert_allclose(mine, expected, atol=1e-4)
 
 
+def test_views_in_turn_are_those_of_the_first_epochs_in_both_phases(cache: Path) -> None:
+    """The same with and without acceleration and the cache; the frozen layers see each view once a phase."""
+    changes = {**TWO_PHASES, "epochs": 3, "views": 2}
+    whole, uncached = fit_plainly(*changes.items()), fit(feature_cache_gb=0, **changes)
+    for fast in (uncached, fit(**changes)):
+        pd.testing.assert_frame_equal(fast.history[NUMBERS], whole.history[NUMBERS], rtol=0, atol=1e-4)
+    views = {file.name.partition("-")[0] for file in cache.rglob("*.rows")}
+    assert views == {"0", "1", "plain.rows"}
+    always_new = fit(**{**changes, "views": 0}).history["loss"]
+    np.testing.assert_allclose(always_new[:2], whole.history["loss"][:2], atol=1e-4)
+    assert not np.allclose(always_new[2:], whole.history["loss"][2:], atol=1e-3)
+
+
 def test_a_second_phase_trains_more_layers_and_keeps_their_batch_statistics() -> None:
     trained = fit(**TWO_PHASES)
     first, second = trained.phases
@@ -85,7 +98,7 @@ def test_a_second_phase_trains_more_layers_and_keeps_their_batch_statistics() ->
     assert not any(layer.trainable for layer in base_model.layers if isinstance(layer, keras.layers.BatchNormalization))
 
 
-@pytest.mark.parametrize(("changes", "kills"), [({"epochs": 4}, [0, 1, 3]), (TWO_PHASES, [1, 2, 3])])
+@pytest.mark.parametrize(("changes", "kills"), [({"epochs": 4, "views": 3}, [0, 1, 3]), (TWO_PHASES, [1, 2, 3])])
 def test_an_interrupted_training_goes_on_to_the_same_network(
     run_dir: RunDirectory, changes: dict[str, Any], kills: list[int]
 ) -> None:
@@ -244,7 +257,7 @@ def test_views_and_images_that_differ_in_a_value_alone_are_kept_apart(cache: Pat
 
 
 def test_without_augmentation_each_image_goes_through_the_frozen_layers_once(cache: Path) -> None:
-    fit(**{**dict.fromkeys(AUGMENTATION, 0), "horizontal_flip": False})
+    fit(**NO_AUGMENTATION)
     assert [file.name for file in cache.rglob("*.rows")] == ["plain.rows"]
 
 

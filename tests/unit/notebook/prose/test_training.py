@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from scenebook.core.sentences import fill
+from scenebook.core.settings import NO_AUGMENTATION, Settings
 from scenebook.network.recipe.finishing import Cut
-from scenebook.notebook.prose.training import tell_cut, tell_optimizer
+from scenebook.notebook.prose.training import tell_augmentation, tell_cut, tell_optimizer
 
 
 def make_cut(*, frozen: int = 5, tensors: int = 1, stochastic: int = 0) -> Cut:
@@ -19,6 +20,17 @@ def test_the_sentences_on_the_cut_tell_of_layers_that_would_drop_and_of_an_empty
     assert "cache" not in plain
     assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=True, kept=True)[0]
     assert "{numbers" not in tell_cut(make_cut(frozen=0), accelerated=False, kept=True)[0]
+
+
+def test_only_the_operations_that_are_on_are_told_of() -> None:
+    flips = tell_augmentation(Settings(**{**NO_AUGMENTATION, "vertical_flip": True, "views": 4}), published=True)
+    assert "upside down" in flips
+    assert "{views" in flips
+    assert "{rotation_range" not in flips
+    assert "{pixels" not in flips
+    none = tell_augmentation(Settings(**NO_AUGMENTATION), published=True)
+    assert "fig:augmentation" not in none  # nothing is shown
+    assert "fig:augmentation" in tell_augmentation(Settings(**NO_AUGMENTATION), published=False)
 
 
 def test_the_optimizer_is_the_one_that_ran() -> None:
