@@ -63,6 +63,9 @@ class Variant:
         return settings.updated(known)
 
 
+_NAMES = (*CHANGEABLE, ALL_OF_IT)
+
+
 class _Times(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     times: Annotated[float | int, Field(gt=0)]
@@ -72,7 +75,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
     title: str = Field(min_length=1, max_length=200)
-    change: dict[Literal[CHANGEABLE, ALL_OF_IT], bool | int | float | str | _Times] = Field(min_length=1)  # type: ignore[valid-type]
+    change: dict[Literal[_NAMES], bool | int | float | str | _Times] = Field(min_length=1)  # type: ignore[valid-type]
     claim: str | None = None
     opposite: bool = False
     seeds: int | None = Field(None, ge=1, le=100)
@@ -101,7 +104,7 @@ def load_plan(path: Path, settings: Settings) -> list[Variant]:
     file = read_yaml(path, "plan of variants", SettingsError)
     rule = "a setting's value, or {times: factor} with a factor above 0"
     advice = "profiles/ablations.yaml says at its top how such a file is written."
-    entries = read_model(file, _Plan, unions=dict.fromkeys(CHANGEABLE, rule), advice=advice).variants
+    entries = read_model(file, _Plan, unions=dict.fromkeys(_NAMES, rule), advice=advice).variants
     names = [BASE, *(entry.name for entry in entries)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

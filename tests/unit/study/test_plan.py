@@ -28,7 +28,8 @@ def load(tmp_path: Path, text: str, **changes: Any) -> list[Any]:
 
 
 def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_operation() -> None:
-    variants = load_plan(plan_path(None), settings(rotation_range=90.0))
+    run = settings(rotation_range=90.0, brightness=0.1)
+    variants = load_plan(plan_path(None), run)
     by_name = {variant.name: variant for variant in variants}
     assert variants[0].name == BASE
     assert {variant.claim for variant in variants} == {
@@ -45,7 +46,7 @@ def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_opera
     assert by_name["learning-rate-d10"].direction == "opposite"
     assert by_name["epochs-x3"].change == {"epochs": 48}
     assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
-    assert not by_name["no-augmentation"].apply_to(settings(brightness=0.1)).is_augmented
+    assert not by_name["no-augmentation"].apply_to(run).is_augmented
     assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4
 
 
@@ -54,7 +55,7 @@ def test_augmentation_off_leaves_what_is_named_beside_it(tmp_path: Path) -> None
     on = flips.apply_to(settings()).augmentation
     assert {name for name, value in on.items() if value} == {"vertical_flip"}
     assert flips.change["horizontal_flip"] is False
-    assert all(flips.apply_to(settings(**{name: value})).augmentation == on for name, value in NO_AUGMENTATION.items())
+    assert {name: value for name, value in on.items() if name != "vertical_flip"}.items() <= NO_AUGMENTATION.items()
 
 
 def test_the_plans_table_has_a_row_for_the_base_and_each_variant() -> None:
