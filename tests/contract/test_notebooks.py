@@ -19,7 +19,7 @@ from scenebook.pipeline.notebooks import read_parameters
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem in {stage.notebook for stage in STAGES.values()}]
-TAGS = {"parameters", "notebook-only", "hide-input", "recipe"}
+TAGS = {"parameters", "notebook-only", "hide-input", "recipe", "appendix", "supplement", "if-shown"}
 WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion")
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -16,8 +16,9 @@ from scenebook.rendering.records import BarItem
 
 LONGEST_TABLE = 30
 """Rows of a table in the running text of the PDF."""
-APPENDIX = "appendix"
-"""The section of this name comes last; its parts have letters."""
+APPENDIX, SUPPLEMENT = "appendix", "supplement"
+LETTERED = (APPENDIX, SUPPLEMENT)
+"""The sections of these names come last. They have no number, and their parts have letters."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class Heading:
         return self.title.origin
 
     @property
-    def opens_appendix(self) -> bool:
-        """True for the heading of the appendix."""
-        return self.level == 1 and self.plain.casefold() == APPENDIX
+    def is_lettered(self) -> bool:
+        """True for the heading of the appendix or the supplement."""
+        return self.level == 1 and self.plain.casefold() in LETTERED
 
 
 @dataclass
@@ -199,6 +200,11 @@ class Section:
     heading: Heading
     blocks: list[Block] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """Its heading, folded: sections of one name are one."""
+        return self.heading.plain.casefold()
+
 
 @dataclass
 class Work:
@@ -217,7 +223,8 @@ class Report:
     Args:
         sections: In the order in which they are shown.
         references: The works that are cited, in the order of their list; it stands behind the sections.
-        sources: Where the numbers in sentences come from; it stands behind everything else.
+        sources: Where the numbers in sentences come from; behind everything else, on the page alone.
+        elsewhere: A sentence of the PDF and the Word file on what the page alone has.
         banners: Plain sentences that stand above everything else.
         stale: Names of the notebooks that an earlier run left, each with that run.
         provenance: Where it all comes from; the HTML alone shows it.
@@ -229,6 +236,7 @@ class Report:
     sections: list[Section] = field(default_factory=list)
     references: list[Work] = field(default_factory=list)
     sources: Table | None = None
+    elsewhere: str = ""
     banners: list[str] = field(default_factory=list)
     stale: dict[str, EarlierRun] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)

@@ -160,8 +160,11 @@ class FragmentWriter:
             target = self.targets.get(label)
             if target is None:
                 line.append(string(text_without_target(label)))
+            elif not target.anchor:
+                line.append(string(target.text))
             else:
-                line.append({"t": "Link", "c": [NO_ATTRIBUTES, [string(target.text)], [f"#{target.anchor}", ""]]})
+                attributes = ["", [f"in-{target.part}"], []] if target.part and not target.is_section else NO_ATTRIBUTES
+                line.append({"t": "Link", "c": [attributes, [string(target.text)], [f"#{target.anchor}", ""]]})
         return line
 
     def write(self, fragments: Sequence[Fragment]) -> list[str]:

@@ -67,6 +67,7 @@ class FrontMatter(_Strict):
         repository: Web address of the code.
         bibliography: A BibTeX file with the works that are cited; a relative path starts at the front matter's folder.
         citation_style: `numeric` is [1], in the order of first citation; `author-year` is (He et al., 2016).
+        length: `short` is the main text with the appendix, `full` has the supplement too; the page always has all.
         layout: `ieee` is two columns with roman section numbers, `article` one column with arabic ones.
         paper: Size of the PDF's pages.
     """
@@ -80,6 +81,7 @@ class FrontMatter(_Strict):
     repository: Annotated[Line, AfterValidator(_check_link)] | None = None
     bibliography: Annotated[Path, BeforeValidator(_find_beside, json_schema_input_type=str)] | None = None
     citation_style: Literal["numeric", "author-year"] = "numeric"
+    length: Literal["short", "full"] = "short"
     layout: Literal["ieee", "article"] = "ieee"
     paper: Literal["a4", "letter"] = "a4"
 

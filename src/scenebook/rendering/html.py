@@ -19,6 +19,7 @@ from traitlets import default
 from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, ReportExporter, convert_equations, template_folder
+from scenebook.rendering.lengths import find_works_of_supplement
 from scenebook.rendering.numbering import Target
 
 _SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
@@ -86,6 +87,7 @@ class ScenebookHTMLExporter(ReportExporter):
             "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             "include_code": include_code,
             "boxed_code": boxed,
+            "works_of_supplement": find_works_of_supplement(report),
             "boxed_cells": {block.origin for block in boxed.values()},
         }
         page = self.template.render(report=report, resources=resources)

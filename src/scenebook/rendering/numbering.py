@@ -29,11 +29,20 @@ _PIECES = re.compile(f"({VALUE_BEGINS}[{NUMBER_DIGITS}]{{0,6}}|{VALUE_ENDS})")
 
 @dataclass(frozen=True)
 class Target:
-    """What a label names: how a reference to it reads, its id on the page and label in Typst, and where it stands."""
+    """What a label names: how a reference to it reads, its id on the page and label in Typst, and where it stands.
+
+    `part` is the name of the section with letters that it stands in, if any; without an anchor it is named, not linked.
+    """
 
     text: str
     anchor: str
     origin: Origin
+    part: str = ""
+
+    @property
+    def is_section(self) -> bool:
+        """True for a heading, whose text names the part itself."""
+        return self.anchor.startswith("sec:")
 
 
 def roman(number: int) -> str:
@@ -64,17 +73,17 @@ class _Pass:
         self.taken: set[str] = set()
         self.counts = {"fig": 0, "tbl": 0, "eq": 0}
         self.levels = [0, 0, 0]
-        self.in_appendix = False
+        self.part = ""
 
     def section(self, heading: Heading) -> None:
         """Numbers a heading, and gives it an anchor, to which its label and the slug of its text lead."""
         if heading.level == 1:
-            self.in_appendix = heading.opens_appendix
+            self.part = heading.plain.casefold() if heading.is_lettered else ""
         self.levels[heading.level - 1] += 1
         self.levels[heading.level :] = [0] * (3 - heading.level)
-        # There is one appendix only, so it has no number; its parts have letters in any layout.
-        first = int(self.in_appendix)
-        with_letters = self.ieee or self.in_appendix
+        # There is one appendix only, so it has no number; its parts have letters in any layout. So has the supplement.
+        first = int(bool(self.part))
+        with_letters = self.ieee or bool(self.part)
         styles: list[Callable[[int], str]] = [roman, letter, str] if with_letters else [str, str, str]
         styled = [style(part) for style, part in zip(styles[first:], self.levels[first : heading.level], strict=False)]
         if styled:
@@ -82,9 +91,9 @@ class _Pass:
             heading.number = shown if self.ieee else ".".join(styled)
         slug = "sec:" + slug_of(heading.plain)
         heading.anchor = self._anchor(heading.label or slug)
-        kind = "Appendix" if self.in_appendix else "Section"
+        kind = self.part.capitalize() or "Section"
         text = f"{kind}{NO_BREAK}{('-' if self.ieee else '.').join(styled)}".strip()
-        target = Target(text, heading.anchor, heading.origin)
+        target = Target(text, heading.anchor, heading.origin, self.part)
         if heading.label:
             self.targets[heading.label] = target
         self.targets.setdefault(slug, target)
@@ -131,7 +140,7 @@ class _Pass:
                 advice="Give the second one another label.",
             )
         name = _NAMES.get(label.split(":")[0], "")
-        self.targets[label] = Target(f"{name}{NO_BREAK}{number}".strip(), anchor, origin)
+        self.targets[label] = Target(f"{name}{NO_BREAK}{number}".strip(), anchor, origin, self.part)
 
 
 def slug_of(text: str) -> str:

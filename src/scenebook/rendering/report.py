@@ -18,6 +18,7 @@ from scenebook.rendering.citations import check_citations, check_work, load_bibl
 from scenebook.rendering.document import EarlierRun
 from scenebook.rendering.front_matter import CollectFacts, fill_abstract, load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
+from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
@@ -136,7 +137,7 @@ def render_report(
         check_citations(report, bibliography)
     resolve_citations(report, bibliography)
     page = ScenebookHTMLExporter().from_report(report, targets)
-    document = ScenebookPDFExporter().from_report(report, targets)
+    document = ScenebookPDFExporter().from_report(*for_paper(report, targets))
     files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", list(dict.fromkeys(report.warnings)))
     write_bytes(files.html, page.encode("utf-8"))
     write_bytes(files.pdf, document if isinstance(document, bytes) else document.encode("utf-8"))

@@ -9,6 +9,7 @@ import typst
 from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Heading, Report, Table
 from scenebook.rendering.exporter import template_folder
+from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import check_references, letter, number_report, roman, slug_of
 from scenebook.rendering.pdf import ScenebookPDFExporter, write_images
 from scenebook.rendering.typst_source import fonts
@@ -70,8 +71,9 @@ def test_parts_of_the_appendix_have_letters(layout: str, mark: str) -> None:
 @pytest.mark.parametrize("layout", ["ieee", "article"])
 @pytest.mark.parametrize("name", ["whole-run", "appendix", "long-table.ipynb", "equations.ipynb", "user-cells.ipynb"])
 def test_typst_counts_as_python_does(tmp_path: Path, name: str, layout: str) -> None:
-    report = assembled(name, layout)
-    source = ScenebookPDFExporter(source_only=True).from_report(report, number_report(report))
+    whole = assembled(name, layout)
+    report, targets = for_paper(whole, number_report(whole))
+    source = ScenebookPDFExporter(source_only=True).from_report(report, targets)
     assert isinstance(source, str)
     write_images(report, tmp_path)
     (tmp_path / "scenebook.typ").write_bytes((template_folder() / "typst" / "scenebook.typ").read_bytes())
