@@ -127,6 +127,20 @@ def test_what_must_be_quick_never_imports_tensorflow() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        ("scenebook.cli", "numpy pydantic yaml"),
+        ("scenebook.cli.making, scenebook.cli.using", "numpy pandas PIL matplotlib nbformat nbconvert dask"),
+    ],
+    ids=["help", "unchanged"],
+)
+def test_a_command_that_computes_nothing_imports_nothing_slow(modules: str, slow: str) -> None:
+    code = f"import sys, {modules}; sys.exit(' '.join(set({slow.split()}) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
 def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
     """But for two entry points, and for what the registry of backbones calls by one name."""
     homes: dict[str, list[str]] = {}

@@ -5,9 +5,10 @@ Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wro
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from rich.console import Console
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        return int(arguments.command(arguments, console))
+        return _find_command(arguments.command)(arguments, console)
     except ScenebookError as error:
         errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
         return error.exit_code
@@ -48,6 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         errors.print(Text(f"error: a file could not be written or read. {explain_os_error(error)}"))
         return 1
+
+
+def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
+    # Imported late: what they need takes longer than a page of help may take.
+    from scenebook.cli import making, using
+
+    of_runs = (making.report, making.run, making.ablations, making.explain, making.render)
+    others = (using.bundle, using.predict, using.verify, using.diff, using.params)
+    return {command.__name__: command for command in (*of_runs, *others)}[name]
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

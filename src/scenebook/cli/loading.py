@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from scenebook.cli.parser import environment
 from scenebook.core.run_directory import RunDirectory, open_run, project_root, run_name_for
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import (
@@ -24,11 +24,6 @@ from scenebook.data.images import source_name
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import check_version, load_manifest
 from scenebook.pipeline.settings_file import read_settings
-
-
-def environment(name: str) -> str | None:
-    """Returns the value of the variable `SCENEBOOK_<name>`, which the Makefile sets; an empty one is none."""
-    return os.environ.get(f"SCENEBOOK_{name}") or None
 
 
 def find_kept_run(arguments: argparse.Namespace) -> RunDirectory | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from scenebook.cli.loading import collect_settings, environment, find_kept_run, load_settings, short, tell_file
+from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short, tell_file
+from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root

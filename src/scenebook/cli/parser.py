@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 import scenebook
-from scenebook.cli import making, using
-from scenebook.cli.loading import environment
 from scenebook.core.stages import STAGES
 
 _SETTINGS = {
@@ -40,25 +39,30 @@ _VERIFY = {
 _DIFF = {"first A": "a run", "second B": "the run it is compared with"}
 _COMMANDS = (
     (
-        making.report,
+        "report",
         _SETTINGS | _EXECUTION,
         "run what has changed since the last time, and render report.html and report.pdf; with --run by-hand, of what "
         "was run in Jupyter",
     ),
-    (making.run, _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
+    ("run", _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
     (
-        making.ablations,
+        "ablations",
         _SETTINGS | _EXECUTION,
         "train variants of a run's recipe, and render its report with what came out",
     ),
-    (making.explain, _SETTINGS, "tell of each stage whether it would run, and why"),
-    (making.render, _FINISHED, "render the report of a run again"),
-    (using.bundle, _FINISHED, "zip a run's report, trained weights, sample images and settings"),
-    (using.predict, _PREDICT, "classify a folder of unlabelled images with a finished run"),
-    (using.verify, _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
-    (using.diff, _DIFF, "show two runs side by side: settings, data, code, and scores with paired intervals"),
+    ("explain", _SETTINGS, "tell of each stage whether it would run, and why"),
+    ("render", _FINISHED, "render the report of a run again"),
+    ("bundle", _FINISHED, "zip a run's report, trained weights, sample images and settings"),
+    ("predict", _PREDICT, "classify a folder of unlabelled images with a finished run"),
+    ("verify", _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
+    ("diff", _DIFF, "show two runs side by side: settings, data, code, and scores with paired intervals"),
 )
-"""Each command's function, which has its name, its arguments with their metavar, and what it does."""
+"""Each command's name, its arguments with their metavar, and what it does."""
+
+
+def environment(name: str) -> str | None:
+    """Returns the value of the variable `SCENEBOOK_<name>`, which the Makefile sets; an empty one is none."""
+    return os.environ.get(f"SCENEBOOK_{name}") or None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scenebook {scenebook.__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
     for command, arguments, text in _COMMANDS:
-        sub = commands.add_parser(command.__name__, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        sub = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
         for argument, meaning in arguments.items():
             name, _, metavar = argument.partition(" ")
             sub.add_argument(name, help=meaning, **_options_of(name, metavar))
@@ -79,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         if _FINISHED.items() <= arguments.items():
             sub.set_defaults(run=environment("RUN") or "sample")
     sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
-    sub.set_defaults(command=using.params)
+    sub.set_defaults(command="params")
     return parser
 
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,15 @@ def sha256_lines(lines: Iterable[str]) -> str:
 def library_versions() -> dict[str, str]:
     """Returns the versions of Python and of the libraries that can change a result, as far as they are installed,
     and the setting of oneDNN."""
+    return {**_read_versions(), ONEDNN: os.environ.get(ONEDNN, "unset")}
+
+
+@cache
+def _read_versions() -> dict[str, str]:
     found = {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
     with suppress(metadata.PackageNotFoundError):
         found["openvino"] = metadata.version("openvino")
-    return {**found, ONEDNN: os.environ.get(ONEDNN, "unset")}
+    return found
 
 
 def training_versions() -> dict[str, str]:

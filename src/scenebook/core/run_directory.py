@@ -10,15 +10,16 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.sentences import Sourced
 from scenebook.core.stages import STAGES, find_producer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 BY_HAND = "by-hand"
 TOUCHED = "SCENEBOOK_TOUCHED"
@@ -175,6 +176,8 @@ class RunDirectory:
 
     def write_arrays(self, relative: str, **arrays: np.ndarray) -> None:
         """Writes arrays as an npz file without pickles; the same arrays give the same bytes."""
+        import numpy as np
+
         with replacing(self.path(relative)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
 
@@ -200,6 +203,8 @@ class RunDirectory:
 
     def read_matrix(self, relative: str) -> pd.DataFrame:
         """Reads what `write_matrix` wrote: whole numbers, the names as index and columns, whatever they are."""
+        import pandas as pd
+
         cells = pd.read_csv(self.require(relative), header=None, dtype=str, **_READ)
         names = list(cells.iloc[1:, 0])
         return pd.DataFrame(cells.iloc[1:, 1:].astype(int).to_numpy(), index=names, columns=names)
@@ -211,6 +216,8 @@ class RunDirectory:
 
     def read_csv(self, relative: str) -> pd.DataFrame:
         """Reads a table that a stage wrote. Its text columns stay text: a class `NA` is not a missing value."""
+        import pandas as pd
+
         path, producer = self.require(relative), find_producer(relative)
         # A table that no stage wrote, such as one of predictions, has columns like those of any stage.
         rows = [producer] if producer else STAGES.values()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,23 @@ class ModuleCode:
     """A module of this package.
 
     Attributes:
+        source: Its file's bytes.
         digest: SHA-256 of its syntax tree without docstrings and without what errors say.
-        numbers: The same, also without what goes to `TEXT_MODULES` and without descriptions of settings.
-        imports: The modules of this package that it imports, anywhere in it but for type checkers.
+        imports: What it imports of this package, anywhere in it but for type checkers: modules, packages around them,
+            and names in them.
         is_empty: Whether there is nothing in it but a docstring.
     """
 
+    source: bytes
     digest: str
-    numbers: str
     imports: frozenset[str]
     is_empty: bool
+
+    @cached_property
+    def numbers(self) -> str:
+        """The digest without what goes to `TEXT_MODULES` and without descriptions of settings."""
+        tree = ast.parse(self.source)
+        return _digest(_WithoutText(tree).visit(tree), whole=False)
 
 
 def digest_cell(source: str) -> str:
@@ -59,34 +65,35 @@ def digest_modules(sources: Iterable[str], *, without: Collection[str] = (), num
         Module name to digest, sorted. The packages around a module count as imported where they hold code.
     """
     left_out = {*without, *(TEXT_MODULES if numbers else ())}
-    waiting = [name for source in sources for name in _imports_of(source)]
+    waiting = {name for source in sources for name in _imports_of(source)}
+    seen: set[str] = set()
     found: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
-        if name not in found and name not in left_out:
-            module = read_module(name)
+        seen.add(name)
+        module = None if name in left_out else read_module(name)
+        if module is not None:
             if not module.is_empty:
                 found[name] = module.numbers if numbers else module.digest
-            waiting += module.imports
+            waiting |= module.imports - seen
     return dict(sorted(found.items()))
 
 
 @cache
-def read_module(name: str) -> ModuleCode:
-    """Returns what is known of a module of this package, `scenebook.evaluation.metrics.classification` say."""
-    tree = ast.parse(_file_of(name).read_bytes())
-    imports = frozenset(_list_imports(tree))
-    for node in ast.walk(tree):
-        _drop_docstrings(node)
-    tree = _WithoutErrors().visit(tree)
-    return ModuleCode(_digest(tree), _digest(_WithoutText(tree).visit(copy.deepcopy(tree))), imports, not tree.body)
+def read_module(name: str) -> ModuleCode | None:
+    """Returns what is known of a module of this package, `scenebook.evaluation.metrics.classification` say.
+
+    `None` for a name that is no module's. A file that changes is read again after `read_module.cache_clear()`.
+    """
+    file = _file_of(name)
+    return _read_source(file.read_bytes()) if file.is_file() else None
 
 
-class _WithoutErrors(ast.NodeTransformer):
-    """An error that is raised ends a computation: what it says is in no result."""
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return ast.Raise()
+@cache
+def _read_source(source: bytes) -> ModuleCode:
+    tree = ast.parse(source)
+    is_empty = all(_is_text(statement) for statement in tree.body)
+    return ModuleCode(source, _digest(tree, whole=False), frozenset(_list_imports(tree)), is_empty)
 
 
 class _WithoutText(ast.NodeTransformer):
@@ -120,24 +127,28 @@ def _imports_of(source: str) -> set[str]:
 
 
 def _list_imports(tree: ast.AST) -> set[str]:
-    """Returns the modules of this package that are imported; packages around them too: their code runs as well."""
+    """Returns what is imported of this package; packages around it too: their code runs as well."""
     named: set[str] = set()
-    for node in _walk(tree):
+    for node in _list_statements(tree):
         if isinstance(node, ast.Import):
             named |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            named |= {f"{node.module}.{alias.name}" for alias in node.names}
     parts = [name.split(".") for name in named if name.split(".")[0] == PACKAGE.name]
-    around = {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
-    return {name for name in around if _file_of(name).is_file()}
+    return {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Yields the nodes below one, but not what stands under `if TYPE_CHECKING:`."""
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
-            yield from _walk(child)
+def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yields the statements below a node, but not what stands under `if TYPE_CHECKING:`."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        children = getattr(node, name, [])
+        # The body of a lambda or of a condition is an expression.
+        for child in children if isinstance(children, list) else []:
+            if not (
+                isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+            ):
+                yield child
+                yield from _list_statements(child)
 
 
 def _file_of(name: str) -> Path:
@@ -145,34 +156,41 @@ def _file_of(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _drop_docstrings(node: ast.AST) -> None:
-    """Texts that stand alone document what is before or around them."""
-    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        node.body = [statement for statement in node.body if not _is_text(statement)]
-
-
 def _is_text(statement: ast.stmt) -> bool:
+    """Texts that stand alone document what is before or around them."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def _digest(tree: ast.AST) -> str:
+def _digest(tree: ast.AST, *, whole: bool = True) -> str:
     parts: list[str] = []
-    _describe(tree, parts)
+    _describe(tree, parts, whole=whole)
     return sha256_bytes("\n".join(parts).encode("utf-8", "surrogatepass"))
 
 
-def _describe(value: Any, parts: list[str]) -> None:
-    """Lists a syntax tree in one order, without line numbers; `ast.dump` takes three times as long."""
+def _describe(value: Any, parts: list[str], *, whole: bool) -> None:
+    """Lists a syntax tree in one order, without line numbers; `ast.dump` takes three times as long.
+
+    One that is not `whole` is listed without docstrings, and without what errors say that are raised: they end a
+    computation, and are in no result.
+    """
     if isinstance(value, ast.AST):
+        if not whole and isinstance(value, ast.Raise):
+            value = ast.Raise()
         parts.append(type(value).__name__)
         for name in value._fields:
-            _describe(getattr(value, name, None), parts)
+            part = getattr(value, name, None)
+            if not whole and name == "body" and isinstance(value, _DOCUMENTED):
+                part = [statement for statement in value.body if not _is_text(statement)]
+            _describe(part, parts, whole=whole)
         parts.append(")")
     elif isinstance(value, list):
         parts.append("[")
         for item in value:
-            _describe(item, parts)
+            _describe(item, parts, whole=whole)
         parts.append("]")
     else:
         parts.append(f"{type(value).__name__} {value!r}")
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from scenebook.core.provenance import sha256_bytes
-from scenebook.data.files import name_other_format, read_regular
+from scenebook.data.files import MAX_IMAGE_BYTES, name_other_format, read_regular
 from scenebook.data.images import raise_changed
 
 DECODER_VERSION = 2
@@ -19,8 +19,6 @@ DECODER_VERSION = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 64
-MAX_IMAGE_BYTES = 600_000_000
-"""No image of a few dozen megapixels is larger, whatever its format; a file is read as a whole."""
 SAMPLING = Image.Resampling.BILINEAR
 
 # The limit below is ours, adjustable, and checked at the header; Pillow's own would only print a warning.

@@ -8,22 +8,17 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import PIL
-
 from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import sha256_bytes, sha256_lines
-from scenebook.data.decoding import DECODER_VERSION, MAX_IMAGE_BYTES
-from scenebook.data.files import read_regular
+from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
 from scenebook.data.images import FoundImages, SourceImage, Stamp
-from scenebook.data.measuring import MEASURES_VERSION
 
 FILE = "facts-1.sqlite"
 KEPT_DAYS = 180
-FACTS_VERSION = f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
-"""Facts of files that another version found out are not used."""
 FileFacts = dict[str, Any]
 
 _TABLE = """
@@ -35,6 +30,18 @@ CREATE TABLE IF NOT EXISTS facts (
 _FIND = "SELECT size, mtime, ctime, inode, facts FROM facts WHERE path = ? AND version = ?"
 _KEEP = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _USE = "UPDATE facts SET day = ? WHERE path = ? AND version = ? AND day < ?"
+
+
+@cache
+def facts_version() -> str:
+    """Returns by which version facts are found out; those of another one are not used."""
+    # Who only asks whether files have changed needs no decoder, which takes most of a second to import.
+    import PIL
+
+    from scenebook.data.decoding import DECODER_VERSION
+    from scenebook.data.measuring import MEASURES_VERSION
+
+    return f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
 
 
 class FactsCache:
@@ -75,12 +82,12 @@ class FactsCache:
         with suppress(sqlite3.Error, ValueError):
             for number, image in enumerate(found.images):
                 key = _key(found.root, image)
-                row = self._connection.execute(_FIND, (key, FACTS_VERSION)).fetchone()
+                row = self._connection.execute(_FIND, (key, facts_version())).fetchone()
                 if row is not None and row[:4] == _signed(image.stamp):
                     facts[number] = json.loads(row[4])
                     used.append(key)
             with self._connection:
-                rows = ((self._day, key, FACTS_VERSION, self._day) for key in used)
+                rows = ((self._day, key, facts_version(), self._day) for key in used)
                 self._connection.executemany(_USE, rows)
         return facts
 
@@ -89,7 +96,7 @@ class FactsCache:
         if self._connection is None:
             return
         rows = [
-            (_key(root, image), FACTS_VERSION, *_signed(image.stamp), self._day, json.dumps(facts))
+            (_key(root, image), facts_version(), *_signed(image.stamp), self._day, json.dumps(facts))
             for image, facts in images
         ]
         with suppress(sqlite3.Error), self._connection:

@@ -13,6 +13,8 @@ from scenebook.core.errors import DatasetError
 from scenebook.data.images import Stamp
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+MAX_IMAGE_BYTES = 600_000_000
+"""No image of a few dozen megapixels is larger, whatever its format; a file is read as a whole."""
 FOLDER = "folder"
 HIDDEN = "hidden files"
 

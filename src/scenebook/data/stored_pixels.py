@@ -15,7 +15,7 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.provenance import sha256_lines
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, IMAGES_RECORD, MEASURES
-from scenebook.data.file_facts import FACTS_VERSION, FileFacts
+from scenebook.data.file_facts import FileFacts, facts_version
 
 
 class StoredPixels:
@@ -65,7 +65,7 @@ class StoredPixels:
 def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
     facts = file.stat()
     return {
-        "version": FACTS_VERSION,
+        "version": facts_version(),
         "image_size": image_size,
         "bytes": facts.st_size,
         "modified": facts.st_mtime_ns,

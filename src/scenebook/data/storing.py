@@ -22,9 +22,9 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, MEASURES
-from scenebook.data.decoding import MAX_IMAGE_BYTES, MAX_MEGAPIXELS, decode, resize
+from scenebook.data.decoding import MAX_MEGAPIXELS, decode, resize
 from scenebook.data.file_facts import FactsCache, FileFacts
-from scenebook.data.files import read_regular
+from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import measure
 from scenebook.data.stored_pixels import StoredPixels, write_header

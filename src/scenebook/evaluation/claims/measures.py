@@ -6,10 +6,9 @@ Nothing in a claims file is run as code.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
@@ -146,7 +145,7 @@ def measure_paper(claim: Claim, paper: Paper) -> float | int | None:
     name, counts = str(claim.paper_measure), paper.parameters
     if counts is None or name.startswith("matrix_"):
         position = paper.classes.index(claim.of) if claim.of in paper.classes else None
-        return _measure_matrix(name.removeprefix("matrix_"), np.array(paper.confusion_matrix), position)
+        return _measure_matrix(name.removeprefix("matrix_"), paper.confusion_matrix or [], position)
     if name == "sum_of_parameters":
         return counts.trainable + counts.frozen
     if name == "layers_by_parameters":
@@ -156,8 +155,11 @@ def measure_paper(claim: Claim, paper: Paper) -> float | int | None:
     return next((layers for layers, n in known.items() if n == wanted), None)
 
 
-def _measure_matrix(name: str, matrix: np.ndarray, position: int | None) -> float | int:
+def _measure_matrix(name: str, counts: Sequence[Sequence[int]], position: int | None) -> float | int:
     """Returns a score of counts `(k, k)`, of one class or averaged; what nothing is known of counts as 0."""
+    import numpy as np
+
+    matrix = np.array(counts)
     right, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
     if name == "accuracy":
         return float(right.sum() / max(matrix.sum(), 1))
