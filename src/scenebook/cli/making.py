@@ -20,6 +20,7 @@ from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_di
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
+from scenebook.core.wording import join_names
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
 from scenebook.pipeline.keys import REPORT_FILES, find_report_changes, make_report_key, note_report
@@ -244,6 +245,9 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
     note_report(build_dir, key)
     for warning in rendered.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"))
+    if rendered.placeholders:
+        named = join_names(rendered.placeholders)
+        console.print(Text(f"note: report/front-matter.yaml still has placeholders: {named}.", style="yellow"))
     console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
     _tell_files(build_dir, console)
 

@@ -226,6 +226,7 @@ class Report:
         sources: Where the numbers in sentences come from; behind everything else, on the page alone.
         elsewhere: A sentence of the PDF and the Word file on what the page alone has.
         banners: Plain sentences that stand above everything else.
+        placeholders: Keys of the front matter that are still to be filled in; the page asks for them.
         stale: Names of the notebooks that an earlier run left, each with that run.
         provenance: Where it all comes from; the HTML alone shows it.
         warnings: What could not be shown as its author wrote it; sentences.
@@ -238,6 +239,7 @@ class Report:
     sources: Table | None = None
     elsewhere: str = ""
     banners: list[str] = field(default_factory=list)
+    placeholders: list[str] = field(default_factory=list)
     stale: dict[str, EarlierRun] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     warnings: list[str] = field(default_factory=list)

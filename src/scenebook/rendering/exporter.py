@@ -71,7 +71,7 @@ class ReportExporter(TemplateExporter):
         name = metadata.get("name") or "notebook"
         run_dir = folder.resolve().parent if folder is not None else None
         given = load_front_matter(Path(self.front_matter or project_root() / "report" / "front-matter.yaml"))
-        front = given.model_copy(update={"title": title_of(nb) or name, "abstract": None})
+        front = given.without_placeholders().model_copy(update={"title": title_of(nb) or name, "abstract": None})
         report = assemble([SourceNotebook(name, nb, folder)], front, run_dir=run_dir)
         if run_dir is not None:
             report.provenance = read_provenance(run_dir)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -17,6 +18,13 @@ from scenebook.core.yaml_files import read_yaml
 
 KEY = "abstract"
 CollectFacts = Callable[[RunDirectory], Sourced]
+PLACEHOLDERS = {
+    "title": "Transfer Learning for Image Classification: A Reproducible Report",
+    "authors": "The scenebook developers",
+    "course": "Course, assignment",
+}
+"""What the project's own front matter has until somebody changes it. Its address is on one of these hosts:"""
+_NOWHERE = frozenset({"example.org", "example.com", "example.net"})
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 
 
@@ -84,6 +92,18 @@ class FrontMatter(_Strict):
     length: Literal["short", "full"] = "short"
     layout: Literal["ieee", "article"] = "ieee"
     paper: Literal["a4", "letter"] = "a4"
+
+    def list_placeholders(self) -> list[str]:
+        """Names the keys whose values are still those that the project came with."""
+        values = {"title": self.title, "course": self.course, "authors": " ".join(one.name for one in self.authors)}
+        found = {key for key, value in values.items() if value == PLACEHOLDERS[key]}
+        found |= {"repository"} if self.repository and urlsplit(self.repository).hostname in _NOWHERE else set()
+        return [key for key in FrontMatter.model_fields if key in found]
+
+    def without_placeholders(self) -> FrontMatter:
+        """Returns the same without a course or an address that is a placeholder: neither is printed."""
+        found = self.list_placeholders()
+        return self.model_copy(update={key: None for key in ("course", "repository") if key in found})
 
 
 def load_front_matter(path: Path) -> FrontMatter:

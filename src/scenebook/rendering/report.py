@@ -61,11 +61,15 @@ class StageNotebook(NamedTuple):
 
 
 class RenderedReport(NamedTuple):
-    """The files of a report, and sentences on what could not be shown as its author wrote it."""
+    """The files of a report, and sentences on what could not be shown as its author wrote it.
+
+    `placeholders` are the keys of the front matter that nobody has filled in.
+    """
 
     html: Path
     pdf: Path
     warnings: list[str]
+    placeholders: list[str]
 
 
 def check_before_run(
@@ -116,7 +120,8 @@ def render_report(
         ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
             written then.
     """
-    front = load_front_matter(front_matter_path)
+    given = load_front_matter(front_matter_path)
+    front = given.without_placeholders()
     notebooks = [_read(stage.notebook, stage.earlier) for stage in stages if stage.notebook is not None]
     lacks = [*_tell_missing(stages), *_tell_stale(stages)]
     is_left_out = bool(front.abstract and lacks and has_fields(front.abstract))
@@ -129,6 +134,7 @@ def render_report(
             "it is left out."
         )
     report.banners = [clean_text(banner) for banner in (*lacks, *banners)]
+    report.placeholders = given.list_placeholders()
     report.provenance = provenance or read_provenance(run_dir)
     targets = number_report(report)
     bibliography = load_bibliography(report)
@@ -138,7 +144,8 @@ def render_report(
     resolve_citations(report, bibliography)
     page = ScenebookHTMLExporter().from_report(report, targets)
     document = ScenebookPDFExporter().from_report(*for_paper(report, targets))
-    files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", list(dict.fromkeys(report.warnings)))
+    warnings = list(dict.fromkeys(report.warnings))
+    files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", warnings, report.placeholders)
     write_bytes(files.html, page.encode("utf-8"))
     write_bytes(files.pdf, document if isinstance(document, bytes) else document.encode("utf-8"))
     return files

@@ -21,7 +21,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "fixtures" / "rendering"
 FRONT = """\
 title: "A title & <its> #sign"
 authors: [{name: "Ada"}]
-repository: https://example.org/scenebook
+repository: https://git.example.test/scenebook
 """
 
 Render = Callable[..., RenderedReport]

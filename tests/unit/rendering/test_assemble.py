@@ -52,12 +52,12 @@ def test_a_section_of_another_name_follows_the_one_that_stood_before_it() -> Non
 
 
 def test_the_appendix_comes_last_whatever_stands_behind_it() -> None:
-    first = ["## Introduction", "## Appendix\n\n### One", "## Aside"]
+    first = ["## Introduction", "## Appendix\n\n### One\n\nword", "## Aside"]
     second = ["lost words", "## Results", "## Appendix\n\n### Two"]
     report = from_markdown(first, second, ["## Coda"], ["## Repository"])
     assert outline(report) == [
         "# Introduction", "# Aside", "# Results", "lost words", "# Coda", "# Repository",
-        "# Appendix", "## One", "## Two",
+        "# Appendix", "## One", "word", "## Two",
     ]  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import project_root
 from scenebook.rendering.front_matter import Author, FrontMatter, load_front_matter
 
+from .conftest import Render, page_of, part_of, pdf_text
+
 GOOD = "title: A\nauthors:\n  - name: Ada\n"
 
 
@@ -80,6 +82,24 @@ def test_the_comments_of_the_project_tell_every_key() -> None:
     text = (project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8")
     for key in (*FrontMatter.model_fields, *Author.model_fields):
         assert re.search(rf"(?m)^\s*(# |- )*{key}:", text), key
+
+
+def test_placeholders_are_asked_for_on_the_page_and_never_printed_where_they_would_mislead(
+    tmp_path: Path, render: Render
+) -> None:
+    keys = ["title", "authors", "course", "repository"]
+    given = load_front_matter(project_root() / "report" / "front-matter.yaml")
+    assert given.list_placeholders() == keys
+    own = write(tmp_path, "title: A\nauthors: [{name: Ada}]\ncourse: C\nrepository: https://git.example.test/x\n")
+    assert load_front_matter(own).list_placeholders() == []
+    text = (project_root() / "report" / "front-matter.yaml").read_text(encoding="utf-8")
+    rendered = render("equations.ipynb", front=re.sub("(?m)^bibliography.*$", "", text))
+    assert rendered.placeholders == keys
+    assert ", ".join(keys) in part_of(page_of(rendered), ".unfinished").get_text()
+    shown = rendered.html.read_text(encoding="utf-8") + pdf_text(rendered.pdf.read_bytes())
+    assert "example.org" not in shown
+    assert "Course, assignment" not in shown
+    assert page_of(render("equations.ipynb")).select(".unfinished") == []
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

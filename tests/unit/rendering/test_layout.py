@@ -27,7 +27,7 @@ from .tagged import Element, read_tagged
 RESOLUTION = 50
 LONG_NAME = "IMG_" + "0123456789abcdef" * 15 + ".jpeg"
 DIGEST = "cd6e80c9b8db735547b5859dbc45ff7167c651d117e06ee951a61d2ffb905c09"
-ADDRESS = "https://example.org/a/very/long/address/of/a/repository/that/somebody/chose"
+ADDRESS = "https://git.example.test/a/very/long/address/of/a/repository/that/somebody/chose"
 LOREM = "Sentences of ordinary length stand here so that the columns have something to hold. "
 
 

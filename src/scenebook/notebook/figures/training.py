@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -180,3 +180,36 @@ class HistoryDisplay(style.Display):
             ax.yaxis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}")
         ax.grid(axis="y")
         style.put_legend_on_top(ax, columns=2 if self.second_phase is None else 3, handlelength=2.5)
+
+
+@dataclass(eq=False)
+class HistoriesDisplay(style.Display):
+    """Loss and accuracy side by side.
+
+    Attributes:
+        parts: The display of each.
+    """
+
+    parts: tuple[HistoryDisplay, HistoryDisplay]
+    _grid: ClassVar = {"ncols": 2}
+
+    @classmethod
+    def from_history(cls, history: pd.DataFrame, phases: Sequence[Mapping[str, Any]] = ()) -> Self:
+        """Returns the display of both metrics, each as `HistoryDisplay.from_history` does.
+
+        Raises:
+            InputError: The history is empty or lacks a column.
+        """
+        metrics: tuple[Literal["loss"], Literal["accuracy"]] = ("loss", "accuracy")
+        loss, accuracy = (HistoryDisplay.from_history(history, metric, phases) for metric in metrics)
+        return cls((loss, accuracy))
+
+    def describe(self) -> str:
+        return " ".join(["Two plots, loss and accuracy by epoch.", *(part.describe() for part in self.parts)])
+
+    def _size(self) -> tuple[float, float]:
+        return style.WIDE_WIDTH, 2.1
+
+    def _draw(self) -> None:
+        for part, ax in zip(self.parts, self.ax_, strict=True):
+            part.plot(ax)

@@ -22,7 +22,7 @@ from scenebook.notebook.figures.confusion import ConfusionDisplay
 from scenebook.notebook.figures.network import NetworkDisplay
 from scenebook.notebook.figures.projection import ProjectionDisplay
 from scenebook.notebook.figures.style import Display
-from scenebook.notebook.figures.training import CutDisplay, HistoryDisplay
+from scenebook.notebook.figures.training import CutDisplay, HistoriesDisplay, HistoryDisplay
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
 from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts
@@ -38,6 +38,7 @@ EXAMPLES: dict[type[Display], Callable[[], Display]] = {
     CoverageDisplay: lambda: CoverageDisplay.from_curve(make_curve(100)),
     CutDisplay: lambda: CutDisplay.from_parts((172, 23_000), (1, 6_300), [(5, 5, 2048)]),
     HistoryDisplay: lambda: HistoryDisplay.from_history(HISTORY),
+    HistoriesDisplay: lambda: HistoriesDisplay.from_history(HISTORY.assign(accuracy=[0.5, 0.7])),
     NetworkDisplay: lambda: draw(build_backbone("embedded", weights="random", image_size=64)),
     ProjectionDisplay: make_display,
     ReliabilityDisplay: lambda: ReliabilityDisplay.from_bins(make_bins(), make_bins(30)),
