@@ -20,9 +20,10 @@ from benchmarks.plan import MEASUREMENTS, select_measurements
 from benchmarks.results import print_results, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcomes, run_measurements
 from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.profiles import find_profile, load_profile, parse_overrides
 from scenebook.core.provenance import git_commit, without_folders
 from scenebook.core.run_directory import project_root, write_json
-from scenebook.core.settings import Settings, find_profile, load_profile, make_settings, parse_overrides
+from scenebook.core.settings import Settings, make_settings
 from scenebook.pipeline.checks import resolve_paths
 
 PAPERS_BACKBONE = "ResNet50"

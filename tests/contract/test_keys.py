@@ -12,6 +12,7 @@ data.stored_pixels
 data.storing
 network.augmentation
 network.backbones
+network.classifier
 network.embedded
 network.feature_cache.cache
 network.feature_cache.shard
@@ -22,6 +23,8 @@ network.frozen.openvino_runtime
 network.frozen.running
 network.graph
 network.inputs
+network.linear_head
+network.pretrained
 network.recipe.caching
 network.recipe.data
 network.recipe.describing

@@ -15,8 +15,8 @@ from tests.slow.project import TINY, Project
 SETTINGS = TINY.replace("feature_cache_gb=0", "feature_cache_gb=1").replace("epochs=4", "epochs=2")
 BLACK = ("    return make_views(images, seeds)", "    return 0.0 * make_views(images, seeds)")
 POOLED = ("layers.Flatten if settings.head_pooling", "layers.GlobalAveragePooling2D if settings.head_pooling")
-DENSE = "        layers.Dense(settings.head_units"
-HEAD = (DENSE, f"        layers.Dropout(0.2),\n{DENSE}")
+DROPOUT = "    if settings.dropout > 0:\n        head.append(layers.Dropout(settings.dropout"
+HEAD = (DROPOUT, "    if True:\n        head.append(layers.Dropout(0.2")
 PLAN = "variants:\n  - {name: slow, title: learning rate ÷10, change: {learning_rate: {times: 0.1}}, seeds: 1}\n"
 FUNCTIONAL = """def build_model(settings, num_classes):
     shape = (settings.image_size, settings.image_size, 3)

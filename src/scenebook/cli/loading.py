@@ -9,17 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from scenebook.cli.parser import environment
+from scenebook.core.profiles import find_profile, load_profile, parse_overrides
 from scenebook.core.run_directory import RunDirectory, open_run, project_root, run_name_for
 from scenebook.core.run_files import SETTINGS
-from scenebook.core.settings import (
-    DRAWN_SCENES,
-    INTEL,
-    Settings,
-    find_profile,
-    load_profile,
-    make_settings,
-    parse_overrides,
-)
+from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, make_settings
 from scenebook.data.images import source_name
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import check_version, load_manifest

@@ -14,7 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.settings import load_profile, make_settings
+from scenebook.core.profiles import load_profile
+from scenebook.core.settings import make_settings
 
 LIBRARIES = (
     "tensorflow",

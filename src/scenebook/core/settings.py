@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenebook.core.combinations import check_contradictions
 from scenebook.core.errors import SettingsError
 from scenebook.core.validation import Problem, validate
 from scenebook.core.wording import tell_nearest
-from scenebook.core.yaml_files import parse_scalar, read_yaml
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
@@ -34,9 +33,10 @@ NO_AUGMENTATION: dict[str, Any] = {name: False if name.endswith("_flip") else 0 
 """All of them off."""
 TRAINING = (
     *(*AUGMENTATION, "views", "augmentation_seed", "image_size"),
-    *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units"),
-    *("epochs", "batch_size", "learning_rate", "decay", "momentum", "seed"),
-    *("fine_tuning_epochs", "fine_tuning_base_layers", "fine_tuning_learning_rate"),
+    *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units", "dropout", "head_start"),
+    *("epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay"),
+    *("schedule", "decay", "warmup_epochs", "label_smoothing", "class_weights", "early_stopping"),
+    *("fine_tune_layers", "fine_tune_epochs", "fine_tune_learning_rate", "test_time_flip", "seed"),
 )
 """The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
@@ -90,28 +90,63 @@ class Settings(BaseModel):
     weights: str = Field(
         "embedded", min_length=1, description="imagenet, embedded, random, or a .weights.h5 or .keras file"
     )
-    trainable_base_layers: int = Field(3, ge=0, description="how many of the backbone's last layers are trained")
+    trainable_base_layers: int = Field(
+        3, ge=0, description="how many of the backbone's last layers the first phase trains"
+    )
     preprocessing: Literal["backbone", "rescale"] = Field(
         "backbone", description="the backbone's own, or rescale: 0 to 1, which most backbones were not made for"
     )
     head_pooling: Literal["flatten", "average"] = Field(
         "flatten", description="what the head makes of the backbone's places: keep all of them, or average them"
     )
-    head_units: int = Field(64, ge=1, le=65536, description="units of the hidden dense layer of the head")
-
-    epochs: int = Field(16, ge=1, le=10000, description="passes over the training images")
-    batch_size: int = Field(32, ge=1, le=4096, description="images in one step of the optimizer")
-    learning_rate: float = Field(0.001, gt=0, le=10, description="learning rate of SGD at the first step")
-    decay: float = Field(1e-7, ge=0, le=1, description="the learning rate is divided by 1 + decay * step")
-    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
-    fine_tuning_epochs: int = Field(
-        0, ge=0, le=10000, description="epochs of a second phase, in which more of the backbone is trained; 0: none"
+    head_units: int = Field(
+        64, ge=0, le=65536, description="units of the hidden dense layer of the head; 0: no hidden layer"
     )
-    fine_tuning_base_layers: int = Field(
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the last layer's inputs that a training step drops")
+    head_start: Literal["random", "linear"] = Field(
+        "random", description="the head's first weights: random, or those of a linear classifier on frozen features"
+    )
+
+    epochs: int = Field(
+        16, ge=0, le=10000, description="passes over the training images in the first phase; 0: it is left out"
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="images in one step of the optimizer")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="what changes the weights in each step")
+    learning_rate: float = Field(
+        0.001, gt=0, le=10, description="learning rate at the first step, or at the end of the warm-up"
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="share of each weight that AdamW takes off in a step, times the learning rate"
+    )
+    schedule: Literal["inverse-time", "constant", "cosine"] = Field(
+        "inverse-time", description="how the learning rate falls in each phase; cosine: down to 0 at its end"
+    )
+    decay: float = Field(1e-7, ge=0, le=1, description="inverse-time: the learning rate is divided by 1 + decay * step")
+    warmup_epochs: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="cosine: epochs in which the learning rate first rises from 0, in each phase",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: images count more in the loss the rarer their class is in training"
+    )
+    early_stopping: int = Field(
+        0, ge=0, le=10000, description="a phase ends after so many epochs without a lower validation loss; 0: never"
+    )
+    fine_tune_layers: int = Field(
         30, ge=0, description="how many of the backbone's last layers the second phase trains"
     )
-    fine_tuning_learning_rate: float = Field(
-        1e-5, gt=0, le=10, description="learning rate of SGD at the first step of the second phase"
+    fine_tune_epochs: int = Field(
+        0, ge=0, le=10000, description="epochs of a second phase, in which more of the backbone is trained; 0: none"
+    )
+    fine_tune_learning_rate: float = Field(1e-5, gt=0, le=10, description="learning_rate of the second phase")
+    test_time_flip: bool = Field(
+        False, description="predict each image and its mirror image, and average the probabilities"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
@@ -160,10 +195,10 @@ class Settings(BaseModel):
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:
-    """Checks names, types and bounds.
+    """Checks names, types and bounds, and that settings do not contradict one another.
 
     Raises:
-        SettingsError: A name is unknown, a type is wrong, or a value is out of bounds.
+        SettingsError: A name is unknown, a type is wrong, a value is out of bounds, or settings contradict each other.
     """
     check_names(values)
 
@@ -177,6 +212,7 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         )
 
     settings: Settings = validate(Settings, dict(values), make_error)
+    check_contradictions(settings)
     return settings
 
 
@@ -200,80 +236,6 @@ def check_runtime(frozen_layers_runtime: str) -> None:
             received={"frozen_layers_runtime": frozen_layers_runtime},
             advice="Install it with `make setup-openvino`, or set frozen_layers_runtime to auto.",
         )
-
-
-def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
-    """Parses `name=value` texts, several of them in one text when separated by spaces.
-
-    The value is read as YAML, so `true`, `1e-3`, `none` and `null` mean what they say. A value that holds a space is
-    given in a text of its own: `samples_dir=my images`.
-
-    Raises:
-        SettingsError: A text is not of the form `name=value`, or the name is unknown.
-    """
-    overrides: dict[str, Any] = {}
-    for text in texts:
-        for part in _split_overrides(text):
-            name, equals, value = part.partition("=")
-            if not equals or not name.strip():
-                raise SettingsError("Expected a setting as name=value.", received={"set": part})
-            overrides[name.strip()] = _parse_value(name.strip(), value.strip())
-    check_names(overrides)
-    return overrides
-
-
-def _split_overrides(text: str) -> list[str]:
-    """Splits at spaces, but only before the next `name=`, so that values may hold spaces."""
-    parts: list[str] = []
-    for word in text.split():
-        starts = word.partition("=")[0].isidentifier() and "=" in word
-        if starts or not parts:
-            parts.append(word)
-        else:
-            parts[-1] += " " + word
-    return parts
-
-
-def _parse_value(name: str, text: str) -> Any:
-    """A setting that is text stays text: a folder may be called `2024` or `007`."""
-    field = Settings.model_fields.get(name)
-    if field is not None and get_origin(field.annotation) is Literal:
-        return text
-    if text.lower() == "none":
-        return None
-    return text if field is not None and field.annotation in (str, str | None) else parse_scalar(text)
-
-
-def load_profile(path: Path) -> dict[str, Any]:
-    """Reads a profile: a YAML file of settings.
-
-    Raises:
-        SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
-    """
-    values = read_yaml(path, "profile", SettingsError).content or {}
-    if not isinstance(values, dict):
-        raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
-    check_names(values)
-    return {name: _parse_value(name, value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def find_profile(profile: str, folder: Path) -> Path:
-    """Returns the path of a profile given by name (a file in `folder`) or as a path to a YAML file.
-
-    Raises:
-        SettingsError: There is no such profile.
-    """
-    by_name = folder / f"{profile}.yaml"
-    if Path(profile).name == profile and by_name.is_file():
-        return by_name
-    if Path(profile).is_file():
-        return Path(profile)
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    raise SettingsError(
-        "Expected a profile's name or a YAML file.",
-        received={"profile": profile},
-        advice=f"{tell_nearest(profile, known)}Known profiles: {', '.join(known)}.",
-    )
 
 
 def describe_settings() -> list[dict[str, str]]:

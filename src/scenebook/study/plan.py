@@ -156,4 +156,4 @@ def _write_out(entry: _Entry, path: Path) -> dict[str, Any]:
 def _multiply(value: Any, factor: float) -> Any:
     product = value * factor
     # 0.001 times 0.1 is 0.0001, not the nearest sum of powers of two that multiplying leaves.
-    return max(1, round(product)) if isinstance(value, int) else float(f"{product:.12g}")
+    return max(min(value, 1), round(product)) if isinstance(value, int) else float(f"{product:.12g}")

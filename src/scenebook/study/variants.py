@@ -98,6 +98,9 @@ def measure_speed(run_dir: Path, task: Task) -> Speed:
         base_seconds = _time(lambda: data.compute_views(_MEASURED))
     part, count = data.part, settings.batch_size
     assert part is not None
+    row_bytes = 4 * sum(math.prod(tensor.shape[1:]) for tensor in tensors)
+    if not part.compiled:  # a linear classifier, which is not trained in steps
+        return Speed(start=start, base=_MEASURED / base_seconds, tail=math.inf, row_bytes=row_bytes)
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
     labels = tf.one_hot(np.resize(train.labels, count), num_classes)
     part.train_on_batch(rows, labels)
@@ -105,7 +108,7 @@ def measure_speed(run_dir: Path, task: Task) -> Speed:
         start=start,
         base=_MEASURED / base_seconds,
         tail=count / _time(lambda: part.train_on_batch(rows, labels)),
-        row_bytes=4 * sum(math.prod(tensor.shape[1:]) for tensor in tensors),
+        row_bytes=row_bytes,
     )
 
 

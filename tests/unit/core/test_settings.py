@@ -5,15 +5,9 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.errors import SettingsError
+from scenebook.core.profiles import find_profile, load_profile, parse_overrides
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import (
-    Settings,
-    describe_settings,
-    find_profile,
-    load_profile,
-    make_settings,
-    parse_overrides,
-)
+from scenebook.core.settings import Settings, describe_settings, make_settings
 
 
 def test_an_unknown_setting_is_named_with_its_nearest_neighbour() -> None:
@@ -24,7 +18,7 @@ def test_an_unknown_setting_is_named_with_its_nearest_neighbour() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("epochs", 0),
+        ("epochs", -1),
         ("epochs", True),
         ("epochs", 2.5),
         ("epochs", "many"),

@@ -18,6 +18,8 @@ from scenebook.network.augmentation import make_view_seed
 from scenebook.network.feature_stream import FeatureStream, stream_through
 from scenebook.network.frozen.cutting import split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from scenebook.network.linear_head import set_linear_weights
+from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.caching import RecipeCaches
 from scenebook.network.recipe.keeping import Keeper
 from scenebook.network.recipe.recipe import Recipe
@@ -40,10 +42,12 @@ class TrainingData:
 
     Attributes:
         keeper: What it was given.
-        part: What is fit in the last phase; `None` before the first.
-        base: The layers that were cut off in the last phase; `None` before the first, and without acceleration.
+        part: What is fit in the last phase, or the started head; `None` before that.
+        base: The layers that were cut off before it; `None` where `part` is, and without acceleration.
         runtime: What they run in.
         count: How many training images there are.
+        labels: Of the training images, int `(n,)`.
+        is_linear: Whether the head is the linear classifier of `start_head`, and no phase has followed.
         stream: What they put out for the training images; `None` where `base` is.
     """
 
@@ -70,6 +74,42 @@ class TrainingData:
         self._caches = RecipeCaches(recipe, settings, train)
         self._epoch = 0
         self.count = len(train)
+        self.labels = train.labels
+        self.is_linear = False
+
+    def start_head(self, model: keras.Model, linear: Any) -> None:
+        """Gives the last layer of a network the weights of a linear classifier on frozen features, before any training.
+
+        The features are what the base model puts out for the training images as they are, averaged over all places.
+        Nothing but training images is looked at.
+
+        Args:
+            model: The whole network, whose head is one dense layer on averaged features.
+            linear: A pipeline of scikit-learn's, as for `set_linear_weights`.
+
+        Raises:
+            InputError: The head is another one.
+        """
+        self.cut_at_head(model)
+        images = self.prepared(self._train)
+        if self._run_base is None:
+            features = build_extractor(model).predict(images, verbose=0)
+        else:
+            rows = stream_through(self._run_base, images, self._train.digests, self._caches.plain)
+            features = np.concatenate([np.asarray(row) for (row,) in rows])
+        set_linear_weights(model.layers[-1], linear, features, self.labels)
+        self.is_linear = True
+
+    def cut_at_head(self, model: keras.Model) -> None:
+        """Cuts a network in front of its last layer, where its features are, as long as no phase cuts it elsewhere."""
+        if not self._settings.accelerate:
+            self.keeper.note_model(model, "")
+            self.part = model
+            return
+        extractor = build_extractor(model)
+        features = keras.Input(extractor.output.shape[1:], name="features")
+        self.part = keras.Model(features, model.layers[-1](features), name="tail")
+        self._run_frozen(model, keras.Model(extractor.inputs, [extractor.output], name="base"), keep_views=False)
 
     def accelerate(self, model: keras.Model) -> Accelerated:
         """Cuts off the layers that training will not change, so that only the others have to be fit.
@@ -86,19 +126,24 @@ class TrainingData:
             `(batch, num_classes)`. Each time that the training batches are gone through is another epoch, in another
             order and with other views.
         """
+        self.is_linear = False
         if not self._settings.accelerate:
             self.keeper.note_model(model, "")
             plain = tf.data.Dataset.zip(self.prepared(self._validation), self._batch_labels(self._validation))
             self.part = model
             return model, self._make_plain_ds(), plain
-        self.base, self.part = split_frozen(model)
-        self._run_base = self._compile_layers(self.base, self._settings.frozen_layers_runtime)
+        base, self.part = split_frozen(model)
+        self._run_frozen(model, base, keep_views=self._keep_views)
+        return self.part, self._make_feature_ds(), self._make_validation_ds()
+
+    def _run_frozen(self, model: keras.Model, base: keras.Model, *, keep_views: bool) -> None:
+        self.base, self._run_base = base, self._compile_layers(base, self._settings.frozen_layers_runtime)
         self.runtime = self._run_base.name
+        # Before a head is given other weights: a training is known by those that its network was built with.
         self.keeper.note_model(model, self.runtime)
-        self._caches.open(self.base, self.runtime, keep_views=self._keep_views)
+        self._caches.open(base, self.runtime, keep_views=keep_views)
         self.stream = FeatureStream(self._run_base, self._make_views, self._train.digests, self._caches.views)
         self._caches.check()
-        return self.part, self._make_feature_ds(), self._make_validation_ds()
 
     def resume(
         self, part: keras.Model, epochs: int, callbacks: Sequence[keras.callbacks.Callback] = ()

@@ -133,14 +133,15 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
 
     Returns:
         For `training/summary.json`: `phases`, a mapping a phase; `frozen_layers_runtime`, `device`, and
-        `images_per_second`; of the recipe `recipe_sha256`, `None` where it cannot be compared, `recipe`, name to
-        digest, and `edited`, the names of its functions that differ from those of the published notebook.
+        `images_per_second`, `None` where there was no phase; of the recipe `recipe_sha256`, `None` where it cannot be
+        compared, `recipe`, name to digest, and `edited`, the names of its functions that differ from those of the
+        published notebook.
 
     Raises:
         InputError: `train_model` has trained nothing, or not with the arguments of `data.resume`.
     """
     keeper = data.keeper
-    if not keeper.history.rows:
+    if not keeper.history.rows and not data.is_linear:
         raise InputError(
             "Expected `train_model` to train the model.",
             received={"epochs": 0},
@@ -153,6 +154,7 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
             advice="Give that model to `data.accelerate`.",
         )
     keeper.restore()
+    keeper.history.write()
     save_model(run_dir, model)
     code = recipe.digest()
     keeper.finish(code)
@@ -161,7 +163,7 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
         "phases": [phase._asdict() for phase in keeper.phases],
         "frozen_layers_runtime": data.runtime,
         "device": describe_device(),
-        "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2),
+        "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2) if seconds else None,
         "recipe_sha256": code.sha256 if code.is_known else None,
         "recipe": recipe.digest(states=False).parts,
         "edited": list_edited(code),

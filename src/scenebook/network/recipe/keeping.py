@@ -232,6 +232,8 @@ class Keeper(keras.callbacks.Callback):
         self._run_dir.path(FINISHED_FIT).unlink(missing_ok=True)
         if self._key is None or self._code is None or code.parts != self._code.parts or not code.is_known:
             return
+        if not self.phases:  # nothing that takes long
+            return
         # As text: JSON has no numbers for what is not finite.
         rows = [{name: repr(value) for name, value in row.items()} for row in self.history.rows]
         told = {"model": sha256_file(self._run_dir.require(MODEL)), "history": rows, "key": self._finished_key}

@@ -127,6 +127,10 @@ class _PhaseReachedError(Exception):
 
 
 class _FirstPhase(TrainingData):
+    def start_head(self, model: keras.Model, linear: Any) -> None:
+        """Starts no head: what a phase fits, and how fast, does not depend on its weights."""
+        self.cut_at_head(model)
+
     def resume(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         raise _PhaseReachedError
 

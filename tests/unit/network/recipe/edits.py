@@ -63,7 +63,7 @@ _SETTINGS: list[dict[str, Any]] = [
     *({"rotation_range": 5}, {"zoom_range": 0.0}, {"shear_range": 3.0}, {"horizontal_flip": False}),
     *({"augmentation_seed": 1}, {"learning_rate": 0.01}, {"seed": 1}, {"trainable_base_layers": 20}),
     *({"batch_size": 5}, {"head_pooling": "average"}, {"preprocessing": "rescale"}, {"epochs": 1}),
-    {"epochs": 1, "fine_tuning_epochs": 1, "fine_tuning_base_layers": 10, "fine_tuning_learning_rate": 0.001},
+    {"epochs": 1, "fine_tune_epochs": 1, "fine_tune_layers": 10, "fine_tune_learning_rate": 0.001},
 ]
 
 _OPERATORS: list[type[ast.operator]] = [ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod]

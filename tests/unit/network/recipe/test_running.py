@@ -36,7 +36,7 @@ from tests.unit.network.recipe.trainings import (
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
 
-TWO_PHASES: dict[str, Any] = {"trainable_base_layers": 0, "fine_tuning_epochs": 2, "fine_tuning_base_layers": 3}
+TWO_PHASES: dict[str, Any] = {"trainable_base_layers": 0, "fine_tune_epochs": 2, "fine_tune_layers": 3}
 
 
 class Killed(Exception):
@@ -71,7 +71,7 @@ def test_with_and_without_acceleration_the_history_is_the_same(changes: dict[str
     for _ in range(2):  # the second time from the feature cache
         fast = fit(**changes)
         pd.testing.assert_frame_equal(fast.history[NUMBERS], whole.history[NUMBERS], rtol=0, atol=1e-4)
-    assert [phase.epochs for phase in fast.phases] == ([2, 2] if "fine_tuning_epochs" in changes else [2])
+    assert [phase.epochs for phase in fast.phases] == ([2, 2] if "fine_tune_epochs" in changes else [2])
     for mine, expected in zip(fast.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-4)
 

@@ -1,0 +1,86 @@
+"""Settings that contradict one another, and settings that change nothing beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from scenebook.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from scenebook.core.settings import Settings
+
+_OF_STEPS = (
+    *("optimizer", "momentum", "weight_decay", "schedule", "decay", "warmup_epochs", "label_smoothing", "dropout"),
+    *("class_weights", "early_stopping"),
+)
+"""Settings of steps of the optimizer, besides those of one phase."""
+
+
+def check_contradictions(settings: Settings) -> None:
+    """Raises `SettingsError` where settings cannot be followed together."""
+    phases = {name: getattr(settings, name) for name in ("epochs", "fine_tune_epochs")}
+    if settings.head_start == "linear" and (settings.head_units or settings.head_pooling != "average"):
+        raise SettingsError(
+            "Expected a head of one dense layer on averaged features, for which there is a linear classifier to start "
+            "from.",
+            received={name: getattr(settings, name) for name in ("head_start", "head_pooling", "head_units")},
+            advice="Set head_pooling to average and head_units to 0, or head_start to random.",
+        )
+    if not any(phases.values()) and settings.head_start == "random":
+        raise SettingsError(
+            "Expected something to be trained.",
+            received={**phases, "head_start": settings.head_start},
+            advice="Set epochs or fine_tune_epochs above 0; or head_start to linear, which needs neither.",
+        )
+    short = {name: epochs for name, epochs in phases.items() if 0 < epochs <= settings.warmup_epochs}
+    if settings.schedule == "cosine" and short:
+        raise SettingsError(
+            "Expected a warm-up that ends before its phase does.",
+            received={"warmup_epochs": settings.warmup_epochs, **short},
+            advice="Lower warmup_epochs, or train for more epochs.",
+        )
+
+
+def list_without_effect(settings: Settings) -> dict[str, str]:
+    """Returns the settings that change nothing beside the others, each with the reason, as a clause."""
+    found = {}
+    if settings.optimizer != "sgd":
+        found["momentum"] = f"optimizer is {settings.optimizer}"
+    if settings.optimizer != "adamw":
+        found["weight_decay"] = f"optimizer is {settings.optimizer}"
+    if settings.schedule != "inverse-time":
+        found["decay"] = f"schedule is {settings.schedule}"
+    if settings.schedule != "cosine":
+        found["warmup_epochs"] = f"schedule is {settings.schedule}"
+    if not settings.epochs:
+        found |= dict.fromkeys(("trainable_base_layers", "learning_rate"), "epochs is 0")
+    if not settings.fine_tune_epochs:
+        found |= dict.fromkeys(("fine_tune_layers", "fine_tune_learning_rate"), "fine_tune_epochs is 0")
+    if not settings.epochs and not settings.fine_tune_epochs:
+        found |= dict.fromkeys(_OF_STEPS, "epochs and fine_tune_epochs are 0")
+    return found
+
+
+def check_effects(settings: Settings, given: Collection[str]) -> list[str]:
+    """Returns a sentence for each value that has no effect, where it is not the default.
+
+    Args:
+        settings: All settings.
+        given: The names of those that somebody has asked for.
+
+    Raises:
+        SettingsError: One of those has no effect.
+    """
+    sentences = []
+    for name, reason in list_without_effect(settings).items():
+        value = getattr(settings, name)
+        if name in given:
+            raise SettingsError(
+                f"Expected settings that have an effect: {name} has none where {reason}.",
+                received={name: value},
+                advice=f"Leave {name} out, or change the other.",
+            )
+        if value != type(settings).model_fields[name].default:
+            sentences.append(f"{name} {value} has no effect: {reason}.")
+    return sentences

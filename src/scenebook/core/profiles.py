@@ -1,0 +1,86 @@
+"""Where the values of settings come from: profiles, and `name=value` texts that override them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_origin
+
+from scenebook.core.errors import SettingsError
+from scenebook.core.settings import Settings, check_names
+from scenebook.core.wording import tell_nearest
+from scenebook.core.yaml_files import parse_scalar, read_yaml
+
+
+def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
+    """Parses `name=value` texts, several of them in one text when separated by spaces.
+
+    The value is read as YAML, so `true`, `1e-3`, `none` and `null` mean what they say. A value that holds a space is
+    given in a text of its own: `samples_dir=my images`.
+
+    Raises:
+        SettingsError: A text is not of the form `name=value`, or the name is unknown.
+    """
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        for part in _split_overrides(text):
+            name, equals, value = part.partition("=")
+            if not equals or not name.strip():
+                raise SettingsError("Expected a setting as name=value.", received={"set": part})
+            overrides[name.strip()] = _parse_value(name.strip(), value.strip())
+    check_names(overrides)
+    return overrides
+
+
+def _split_overrides(text: str) -> list[str]:
+    """Splits at spaces, but only before the next `name=`, so that values may hold spaces."""
+    parts: list[str] = []
+    for word in text.split():
+        starts = word.partition("=")[0].isidentifier() and "=" in word
+        if starts or not parts:
+            parts.append(word)
+        else:
+            parts[-1] += " " + word
+    return parts
+
+
+def _parse_value(name: str, text: str) -> Any:
+    """A setting that is text stays text: a folder may be called `2024` or `007`."""
+    field = Settings.model_fields.get(name)
+    if field is not None and get_origin(field.annotation) is Literal:
+        return text
+    if text.lower() == "none":
+        return None
+    return text if field is not None and field.annotation in (str, str | None) else parse_scalar(text)
+
+
+def load_profile(path: Path) -> dict[str, Any]:
+    """Reads a profile: a YAML file of settings.
+
+    Raises:
+        SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
+    """
+    values = read_yaml(path, "profile", SettingsError).content or {}
+    if not isinstance(values, dict):
+        raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
+    check_names(values)
+    return {name: _parse_value(name, value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def find_profile(profile: str, folder: Path) -> Path:
+    """Returns the path of a profile given by name (a file in `folder`) or as a path to a YAML file.
+
+    Raises:
+        SettingsError: There is no such profile.
+    """
+    by_name = folder / f"{profile}.yaml"
+    if Path(profile).name == profile and by_name.is_file():
+        return by_name
+    if Path(profile).is_file():
+        return Path(profile)
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    raise SettingsError(
+        "Expected a profile's name or a YAML file.",
+        received={"profile": profile},
+        advice=f"{tell_nearest(profile, known)}Known profiles: {', '.join(known)}.",
+    )
