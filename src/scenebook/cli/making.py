@@ -17,7 +17,6 @@ from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root
-from scenebook.core.sentences import Sourced
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
@@ -240,7 +239,6 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         build_dir=build_dir,
         front_matter_path=project_root() / "report" / "front-matter.yaml",
         banners=[*tell_by_hand(run_dir), *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
-        collect_facts=_collect_facts,
     )
     note_report(build_dir, key)
     for warning in rendered.warnings:
@@ -250,13 +248,6 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         console.print(Text(f"note: report/front-matter.yaml still has placeholders: {named}.", style="yellow"))
     console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
     _tell_files(build_dir, console)
-
-
-def _collect_facts(run_dir: RunDirectory) -> Sourced:
-    # What the facts are computed with takes most of a second to import, and most reports need none.
-    from scenebook.notebook.prose.conclusion import collect_facts
-
-    return collect_facts(run_dir)
 
 
 def _tell_files(build_dir: Path, console: Console) -> None:

@@ -213,3 +213,38 @@ def find_backbone(name: str) -> Backbone:
             advice=f"Did you mean {known[near[0]]}?" if near else "",
         )
     return BACKBONES[name]
+
+
+_KNOWN_FILES = {
+    "a43ec785f3039709c8ab2273a171a4a5daad5a55c9774adf2d340a02fd356f1c": "ImageNet",  # ResNet50
+    "7e9eddc409e08647630ac6e0de0642af9f33e8d778e920df9d7089aa56a79ebd": "ImageNet",  # MobileNetV2
+}
+"""Weights files that are known by their SHA-256, and what they were trained on."""
+
+
+def name_weights(weights: str, sha256: str | None) -> str:
+    """Returns what the weights of a backbone are, for a table: `ImageNet`, `random`, `a weights file`.
+
+    Args:
+        weights: The value of the setting.
+        sha256: Digest of the file that it names.
+    """
+    if weights in NAMED_WEIGHTS:
+        return "ImageNet" if weights == _IMAGENET.name else weights
+    return _KNOWN_FILES.get(sha256 or "", "a weights file")
+
+
+def name_backbone(backbone: str, weights: str, sha256: str | None) -> str:
+    """Returns a backbone with its weights, for a sentence: `ResNet50 pretrained on ImageNet`.
+
+    A base model of the notebook's own is called what Keras calls it: of its weights nothing is known.
+    """
+    if backbone not in BACKBONES:
+        return f"the network {backbone}"
+    row = find_backbone(backbone)
+    if named := row.find_weights(weights):
+        return f"{row.prose} {named.origin}"
+    if weights == RANDOM:
+        return f"{row.prose} with random weights"
+    known = _KNOWN_FILES.get(sha256 or "")
+    return f"{row.prose} pretrained on {known}" if known else f"{row.prose} with the weights of a file"

@@ -65,3 +65,5 @@ STUDY_RESULTS = "ablations/results.csv"
 STUDY_VERDICTS = "ablations/verdicts.json"
 
 JUDGED_CLAIMS = "conclusion/claims.json"
+FIELDS = "conclusion/fields.json"
+"""What Markdown of the last notebook may name: values, with where each comes from, and sentences."""

@@ -40,13 +40,26 @@ class Sourced(dict[str, Any]):
         values, origins = ({name: pair[place] for name, pair in pairs.items()} for place in (0, 1))
         return cls(values, origins=origins)
 
+    @classmethod
+    def join(cls, *sources: Mapping[str, Any]) -> Sourced:
+        """Returns the values of several sources, each with where it comes from; the first that knows a name counts."""
+        pairs: dict[str, tuple[Any, str]] = {}
+        for source in reversed(sources):
+            origin = source.source_of if isinstance(source, Sourced) else lambda name: ""
+            pairs |= {name: (value, origin(name)) for name, value in source.items()}
+        return cls.from_pairs(pairs)
+
     def source_of(self, path: str) -> str:
         """Returns where a value comes from, as `evaluation/metrics.json: accuracy.low`, or nothing if nobody said.
 
         Args:
             path: The value's name; `accuracy.low` is a bound.
         """
-        return self._origins.get(path.partition(".")[0]) or (f"{self._file}: {path}" if self._file else "")
+        name, dot, bound = path.partition(".")
+        origin = self._origins.get(name, "")
+        if origin.endswith(f": {name}"):
+            return f"{origin}{dot}{bound}"
+        return origin or (f"{self._file}: {path}" if self._file else "")
 
 
 Sentence = tuple[str, Sourced]
@@ -142,7 +155,7 @@ def format_field(name: str, spec: str, sources: Sequence[Mapping[str, Any]]) -> 
     Raises:
         InputError: It names nothing that was given, or cannot be shown so.
     """
-    value = _look_up(name, sources)
+    value = look_up(name, sources)
     try:
         return as_utf8(format(value, spec))
     except (ValueError, TypeError) as error:
@@ -152,7 +165,12 @@ def format_field(name: str, spec: str, sources: Sequence[Mapping[str, Any]]) -> 
         ) from None
 
 
-def _look_up(field_name: str, sources: Sequence[Mapping[str, Any]]) -> Any:
+def look_up(field_name: str, sources: Sequence[Mapping[str, Any]]) -> Any:
+    """Returns the value that a field names.
+
+    Raises:
+        InputError: It names nothing that was given.
+    """
     name, _, bound = field_name.partition(".")
     found = next((source[name] for source in sources if name in source), _MISSING)
     if isinstance(found, Mapping):

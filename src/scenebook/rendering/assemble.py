@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
+from scenebook.core.errors import InputError, ReportError
+from scenebook.core.fields import Fields, fill_markdown
 from scenebook.core.sentences import Filled, clean_text
+from scenebook.core.stages import STAGES
 from scenebook.rendering import markdown
 from scenebook.rendering.document import (
     LETTERED,
@@ -52,6 +55,7 @@ def assemble(
     *,
     run_dir: Path | None = None,
     abstract: Filled | None = None,
+    fields: Fields | None = None,
 ) -> Report:
     """Merges notebooks into one report, not yet numbered.
 
@@ -59,14 +63,19 @@ def assemble(
         notebooks: In the order in which they ran.
         run_dir: Markdown may show images that lie in it.
         abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
+        fields: What the Markdown of the last notebook may name; without them it is taken as it is.
 
     Raises:
-        ReportError: An output is not as `scenebook.notebook.display` writes it.
+        ReportError: An output is not as `scenebook.notebook.display` writes it, or Markdown names a field that there is
+            not.
     """
     stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
     report = Report(front, stale=stale)
     attachments: dict[Origin, Mapping[str, Any]] = {}
-    parts = [(notebook, _read_cells(notebook, attachments)) for notebook in notebooks]
+    of_stage = STAGES["conclusion"].notebook
+    parts = [
+        (one, _read_cells(one, attachments, fields if one.name == of_stage else None, report)) for one in notebooks
+    ]
     pieces = [
         (fragment, notebook.folder)
         for notebook, items in parts
@@ -99,7 +108,22 @@ def title_of(notebook: NotebookNode) -> str:
     return ""
 
 
-def _read_cells(notebook: SourceNotebook, attachments: dict[Origin, Mapping[str, Any]]) -> list[Item]:
+def _fill_cell(source: str, origin: Origin, fields: Fields | None) -> tuple[Fragment, list[str]]:
+    """Returns a Markdown cell, its fields filled, and warnings of what it relies on and does not hold."""
+    if fields is None:
+        return Fragment(clean_text(source), origin), []
+    try:
+        filled, warnings = fill_markdown(clean_text(source), fields)
+    except InputError as error:
+        received = {**origin.received(), **error.received}
+        raise ReportError(error.expected, received=received, advice=error.advice) from None
+    sources = [(one.text, one.source or one.field) for one in filled.used]
+    return Fragment(filled.markdown, origin, sources=sources), [f"{origin}: {warning}." for warning in warnings]
+
+
+def _read_cells(
+    notebook: SourceNotebook, attachments: dict[Origin, Mapping[str, Any]], fields: Fields | None, report: Report
+) -> list[Item]:
     """Returns Markdown still to be read, and blocks, cell by cell. Fills in the attachments of Markdown cells."""
     items: list[Item] = []
     number = 0
@@ -114,7 +138,10 @@ def _read_cells(notebook: SourceNotebook, attachments: dict[Origin, Mapping[str,
         if cell.cell_type == "markdown":
             items = items[:conditional]
             conditional = len(items) if IF_SHOWN in tags else None
-            items.append(Item(Fragment(clean_text(cell.source), origin), part))
+            fragment, warnings = _fill_cell(cell.source, origin, fields)
+            items.append(Item(fragment, part))
+            report.warnings += warnings
+            report.banners += warnings
             attachments[origin] = cell.get("attachments", {})
         elif cell.cell_type == "code":
             outputs = read_outputs(cell.outputs, origin)

@@ -68,6 +68,7 @@ class Fragment:
 
     Args:
         inline: A caption or a heading: one line, no paragraphs.
+        sources: Of the values that fill its fields, as those of `Prose`.
         tree: What pandoc read, with nodes of our own: `Equation`, `Reference` (to a figure and the like), `Citation`
             (of works), and `ReportImage`.
     """
@@ -75,6 +76,7 @@ class Fragment:
     source: str
     origin: Origin
     inline: bool = False
+    sources: list[tuple[str, str]] = field(default_factory=list)
     tree: list[Node] = field(default_factory=list)
     html: Markup = field(default_factory=Markup)
     typst: Markup = field(default_factory=Markup)

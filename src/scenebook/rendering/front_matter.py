@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,14 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from scenebook.core.errors import InputError, ReportError
+from scenebook.core.fields import read_fields
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import METRICS, RECIPE
+from scenebook.core.run_files import FIELDS, RECIPE
 from scenebook.core.sentences import Filled, Sourced, clean_text, fill, has_fields
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
 
 KEY = "abstract"
-CollectFacts = Callable[[RunDirectory], Sourced]
 PLACEHOLDERS = {
     "title": "Transfer Learning for Image Classification: A Reproducible Report",
     "authors": "The scenebook developers",
@@ -115,13 +114,12 @@ def load_front_matter(path: Path) -> FrontMatter:
     return read_model(read_yaml(path, "front matter", ReportError), FrontMatter, context=path.parent)
 
 
-def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: CollectFacts) -> Filled:
-    """Fills the fields of the abstract with what the last notebook's own abstract is made of, scores and settings.
+def fill_abstract(front: FrontMatter, run_dir: Path, path: Path) -> Filled:
+    """Fills the fields of the abstract with what the Markdown of the last notebook may name, and with settings.
 
     Args:
         run_dir: A run of which every stage is done.
         path: The front-matter file, for messages.
-        collect_facts: What the abstract can tell besides scores and settings; only called where it has fields.
 
     Raises:
         ReportError: A field names nothing that is known, or cannot be formatted so; with file, key and line.
@@ -132,8 +130,11 @@ def fill_abstract(front: FrontMatter, run_dir: Path, path: Path, collect_facts: 
     try:
         if not has_fields(text):
             return fill(text, ())
-        scores, recipe = run.read_json(METRICS), run.read_json(RECIPE)
-        return fill(text, (collect_facts(run), scores, recipe))
+        run.require(FIELDS)
+        recipe = Sourced(run.read_json(RECIPE), RECIPE)
+        fields = read_fields(run)
+        assert fields is not None
+        return fill(text, (fields.values, recipe))
     except ReportError:
         raise
     except InputError as error:

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import nbformat
 
 from scenebook.core.errors import ReportError
-from scenebook.core.run_directory import write_bytes
-from scenebook.core.sentences import Filled, Sourced, clean_text, has_fields
+from scenebook.core.fields import read_fields
+from scenebook.core.run_directory import RunDirectory, write_bytes
+from scenebook.core.sentences import Filled, clean_text, has_fields
 from scenebook.core.wording import join_names
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
 from scenebook.rendering.document import EarlierRun
-from scenebook.rendering.front_matter import CollectFacts, fill_abstract, load_front_matter
+from scenebook.rendering.front_matter import fill_abstract, load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import check_references, number_report
@@ -104,7 +105,6 @@ def render_report(
     front_matter_path: Path,
     provenance: Provenance | None = None,
     banners: Sequence[str] = (),
-    collect_facts: CollectFacts = lambda run_dir: Sourced({}),
 ) -> RenderedReport:
     """Writes `report.html` and `report.pdf`.
 
@@ -114,7 +114,6 @@ def render_report(
         build_dir: Where the files go.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
-        collect_facts: What the abstract of the front matter can tell of a run besides its scores and settings.
 
     Raises:
         ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
@@ -126,14 +125,15 @@ def render_report(
     lacks = [*_tell_missing(stages), *_tell_stale(stages)]
     is_left_out = bool(front.abstract and lacks and has_fields(front.abstract))
     with_abstract = front.abstract and not is_left_out
-    abstract = fill_abstract(front, run_dir, front_matter_path, collect_facts) if with_abstract else None
-    report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract)
+    abstract = fill_abstract(front, run_dir, front_matter_path) if with_abstract else None
+    fields = read_fields(RunDirectory(run_dir))
+    report = assemble(notebooks, front, run_dir=run_dir, abstract=abstract, fields=fields)
     if is_left_out:
         report.warnings.append(
             "The abstract of the front matter has fields for results that are missing or of an earlier run: "
             "it is left out."
         )
-    report.banners = [clean_text(banner) for banner in (*lacks, *banners)]
+    report.banners = [clean_text(banner) for banner in (*lacks, *banners, *report.banners)]
     report.placeholders = given.list_placeholders()
     report.provenance = provenance or read_provenance(run_dir)
     targets = number_report(report)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS
 from scenebook.rendering.document import (
     LETTERED,
     Block,
@@ -22,7 +23,7 @@ from scenebook.rendering.document import (
     Section,
     Table,
 )
-from scenebook.rendering.pandoc import Node, map_lists, plain_text, string
+from scenebook.rendering.pandoc import Node, each_node, map_lists, plain_text, string
 
 SECTION_ORDER = ("introduction", "methodology", "results", "discussion", "conclusion", "repository", *LETTERED)
 """Sections of these names come in this order. Any other follows the one that stood before it."""
@@ -137,7 +138,18 @@ def _blocks_of(items: Iterable[Item]) -> Iterator[tuple[str, Block]]:
                 headings = (_heading(item, node) for node in nodes)
                 yield from ((part, heading) for heading in headings if heading.level > 0 and heading.plain)
             else:
-                yield part, Prose(Fragment(item.source, item.origin, tree=map_lists(list(nodes), _demote_headings)))
+                body = Fragment(item.source, item.origin, tree=map_lists(list(nodes), _demote_headings))
+                yield part, Prose(body, _keep_used(item.sources, body))
+
+
+def _keep_used(sources: list[tuple[str, str]], body: Fragment) -> list[tuple[str, str]]:
+    """Returns the sources of a cell's values; those of values elsewhere in the cell are empty, so that places stay."""
+    if not sources:
+        return []
+    marks = "".join(str(node["c"]) for node in each_node(body.tree) if node["t"] == "Str")
+    numbers = ("".join(NUMBER_DIGITS[int(digit)] for digit in str(place)) for place in range(len(sources)))
+    used = [re.search(f"{VALUE_BEGINS}{number}(?![{NUMBER_DIGITS}])", marks) for number in numbers]
+    return [source if found else ("", "") for source, found in zip(sources, used, strict=True)]
 
 
 def _demote_headings(nodes: list[Node]) -> list[Node]:

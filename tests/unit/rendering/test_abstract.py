@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import MissingArtifactError, ReportError
+from scenebook.core.fields import collect_fields, write_fields
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.notebook.prose.conclusion import collect_facts
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
@@ -31,6 +33,8 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))
     run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1], "accuracy": [0.9]}))
     run_dir.write_matrix("evaluation/confusion_matrix.csv", pd.DataFrame([[9, 1], [0, 8]], ["a", "b"], ["a", "b"]))
+    scores = Sourced(run_dir.read_json("evaluation/metrics.json"), "evaluation/metrics.json")
+    write_fields(run_dir, collect_fields([scores, collect_facts(run_dir)], {}))
     return run_dir
 
 
@@ -44,7 +48,6 @@ def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedRe
         stages=stages,
         build_dir=run.path("build"),
         front_matter_path=front,
-        collect_facts=collect_facts,
     )
 
 
@@ -92,7 +95,7 @@ def test_an_abstract_without_fields_needs_no_run(run_dir: RunDirectory) -> None:
 
 
 def test_a_whole_run_without_the_artifact_says_which_notebook_writes_it(run_dir: RunDirectory) -> None:
-    with pytest.raises(MissingArtifactError, match=r"evaluation/metrics\.json.*03-evaluation"):
+    with pytest.raises(MissingArtifactError, match=r"conclusion/fields\.json.*06-conclusion"):
         render(run_dir, "abstract: '{accuracy}'\n")
 
 

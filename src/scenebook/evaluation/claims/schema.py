@@ -100,12 +100,14 @@ class ParameterCounts(_Strict):
 
 
 class Paper(_Strict):
-    """The paper's own numbers."""
+    """The paper's own numbers; `train_images` and `test_images` are those of its data set, if they are known."""
 
     title: NonEmptyText
     source: WorkKey | None = None
     classes: list[NonEmptyText] = Field(default_factory=list)
     recipe: dict[str, Value] = Field(default_factory=dict)
+    train_images: Count | None = None
+    test_images: Count | None = None
     confusion_matrix: list[list[Count]] | None = None
     parameters: ParameterCounts | None = None
     remark: str = ""

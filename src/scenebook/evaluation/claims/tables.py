@@ -1,4 +1,4 @@
-"""The tables of claims, short and whole, and what the run keeps of them."""
+"""The tables of claims: what a run measured, what follows from the paper's own numbers, and all of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from scenebook.core.wording import join_names
-from scenebook.evaluation.claims.verdicts import CONTRADICTED, VERDICTS, Judged
+from scenebook.evaluation.claims.measures import ABLATION
+from scenebook.evaluation.claims.verdicts import CONSISTENT, CONTRADICTED, VERDICTS, Judged
 
-MOST_LISTED = 6
-"""A row of the short table that stands for more claims gives their number only."""
+MOST_ROWS = 8
+"""Rows of the table of what a run measured: one page has to hold it."""
 
 
 def to_records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
     """Returns what `conclusion/claims.json` holds: a record a claim."""
-    names = ("reported", "measured", "interval", "verdict", "why")
+    names = ("reported", "measured", "interval", "own", "verdict", "why")
     return [
         {"id": one.claim.id, "claim": one.claim.statement, "where": one.claim.where}
         | {name: getattr(one, name) for name in names}
@@ -25,38 +25,51 @@ def to_records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def tabulate_all(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Returns a row a claim, as text: claim, where, reported, measured with interval, verdict, why."""
-    texts = [(one.reported, _with_interval(one), one.verdict, one.why) for one in judged]
-    rows = [(one.claim.statement, one.claim.where, *text) for one, text in zip(judged, texts, strict=True)]
-    return pd.DataFrame(rows, columns=["claim", "where", "reported", "measured", "verdict", "why"])
+    """Returns a row a claim, as text: what the paper says, what its own numbers and this run say, verdict, why."""
+    rows = [
+        (one.claim.statement, one.claim.where, one.reported, one.own, _with_interval(one), one.verdict, one.why)
+        for one in judged
+    ]
+    columns = ["claim", "where", "reported", "by the paper's numbers", "measured in this run", "verdict", "why"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def tabulate_decided(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Returns the short table: what the run decides, and where the paper contradicts itself. A group and verdict a row.
+def tabulate_measured(judged: Sequence[Judged]) -> pd.DataFrame:
+    """Returns a row a claim that the run decides, at most `MOST_ROWS`; claims of one group and verdict share one.
 
-    Claims that could not be compared, were not tested or only agree with the paper's other numbers are for sentences.
+    Those that single changes of the recipe test come first, then single numbers, then groups.
     """
     rows: dict[Any, list[Judged]] = {}
     for one in judged:
-        if one.by_run or one.verdict == CONTRADICTED:
+        if one.by_run:
             rows.setdefault((one.claim.group or one.claim.id, one.verdict), []).append(one)
-    ordered = sorted(rows.values(), key=lambda members: VERDICTS.index(members[0].verdict))
-    columns = ["claim", "reported", "measured", "verdict", "why"]
+    ordered = sorted(rows.values(), key=_rank)[:MOST_ROWS]
+    columns = ["claim", "reported", "measured in this run", "verdict"]
     return pd.DataFrame([_merge(members) for members in ordered], columns=columns)
 
 
-def _merge(members: list[Judged]) -> tuple[str, str, str, str, str]:
+def tabulate_contradicted(judged: Sequence[Judged]) -> pd.DataFrame:
+    """Returns a row a claim that the paper's own numbers contradict; those that are consistent are only counted."""
+    wrong = [one for one in judged if one.verdict == CONTRADICTED]
+    rows = [(one.claim.statement, one.claim.where, one.reported, one.own) for one in wrong]
+    return pd.DataFrame(rows, columns=["claim", "where", "reported", "by the paper's numbers"])
+
+
+def count_own(judged: Sequence[Judged]) -> int:
+    """Returns how many claims are consistent with the paper's own numbers, whatever the run says of them."""
+    return sum(one.verdict == CONSISTENT or bool(one.paper_holds) for one in judged)
+
+
+def _rank(members: list[Judged]) -> tuple[bool, bool, int]:
+    return members[0].claim.measure != ABLATION, len(members) > 1, VERDICTS.index(members[0].verdict)
+
+
+def _merge(members: list[Judged]) -> tuple[str, str, str, str]:
     first = members[0]
     if len(members) == 1:
-        return first.claim.statement, first.reported, _with_interval(first), first.verdict, first.why
-    names = [one.claim.label or one.claim.statement for one in members]
-    reasons = list(dict.fromkeys(one.why for one in members))
-    why = reasons[0] if len(reasons) == 1 else "The reasons differ: see the table of all claims."
-    if len(members) > MOST_LISTED:
-        number = f"{len(members)} numbers"
-        return f"{first.claim.group}: {number}", number, number, first.verdict, why
-    reported, measured = ("; ".join(getattr(one, name) for one in members) for name in ("reported", "measured"))
-    return f"{first.claim.group}: {join_names(names)}", reported, measured, first.verdict, why
+        return first.claim.statement, first.reported, _with_interval(first), first.verdict
+    number = f"{len(members)} values"
+    return first.claim.group, number, number, first.verdict
 
 
 def _with_interval(one: Judged) -> str:

@@ -1,4 +1,4 @@
-"""What becomes of a claim: one of six verdicts, and why."""
+"""What becomes of a claim: a verdict, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import CLASSES, SUMMARY
+from scenebook.core.run_files import CLASSES, SPLITS, SUMMARY
 from scenebook.core.settings import DRAWN_SCENES
 from scenebook.core.wording import join_names, show_setting
 from scenebook.evaluation.claims.measures import (
@@ -25,10 +25,11 @@ from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Pa
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 CONTRADICTED = "contradicted by the paper's own numbers"
-UNDECIDED = "undecided at this n"
+CONSISTENT = "consistent with the paper's own numbers"
+UNDECIDED = "undecided"
 NOT_COMPARABLE = "not comparable"
 NOT_TESTED = "not tested in this run"
-VERDICTS = (CONTRADICTED, NOT_REPRODUCED, UNDECIDED, REPRODUCED, NOT_COMPARABLE, NOT_TESTED)
+VERDICTS = (NOT_REPRODUCED, UNDECIDED, REPRODUCED, CONTRADICTED, CONSISTENT, NOT_COMPARABLE, NOT_TESTED)
 """In the order in which a reader wants to hear of them."""
 NOTHING = "–"
 _MOST_PLACES = 7
@@ -43,9 +44,10 @@ class Judged:
     Attributes:
         verdict: One of `VERDICTS`.
         why: One sentence.
-        measured: What was measured, as text, without interval.
+        measured: What the run measured, as text, without interval.
         interval: Its 95% interval as text; empty where it has none.
-        by_run: Whether the run was what it was held against, rather than the paper's own numbers.
+        own: What follows from the paper's own numbers, as text.
+        by_run: Whether the run was what it was compared with, rather than the paper's own numbers.
         paper_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
         shared: Why it is not comparable, as a clause that holds for all claims of that kind.
     """
@@ -55,6 +57,7 @@ class Judged:
     why: str
     measured: str = NOTHING
     interval: str = ""
+    own: str = NOTHING
     by_run: bool = False
     paper_holds: bool | None = None
     shared: str = ""
@@ -76,23 +79,59 @@ def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[s
     Raises:
         ClaimsError: A measure leads to something that cannot be compared.
     """
-    classes = run_dir.read_json(CLASSES)
-    edited = run_dir.read_json(SUMMARY).get("edited", []) if run_dir.path(SUMMARY).is_file() else []
-    run = {**recipe, "edited": edited, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+    run = _describe_run(run_dir, recipe)
     return [_judge(claim, claims.paper, run_dir, run) for claim in claims.claims]
 
 
+def concerns_run(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any]) -> bool:
+    """Returns whether a run has the paper's classes, in images that the program did not draw, and its backbone."""
+    wanted = Conditions(
+        recipe=["backbone"] if "backbone" in paper.recipe else [], same_classes=True, num_classes=len(paper.classes)
+    )
+    others = _other_data(wanted, paper, _describe_run(run_dir, recipe))
+    return not others and recipe["backbone"] == paper.recipe.get("backbone", recipe["backbone"])
+
+
+def list_differences(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[str]:
+    """Returns in what a run is not the paper's, a clause each: settings, edited cells, weights, numbers of images."""
+    run = _describe_run(run_dir, recipe)
+    found = [
+        f"{name} is {show_setting(run.get(name))} in place of {show_setting(value)}"
+        for name, value in paper.recipe.items()
+        if run.get(name) != value
+    ]
+    if run["edited"]:
+        found.append(f"the notebook's {join_names(run['edited'])} was edited")
+    if run["weights"] == RANDOM and "weights" not in paper.recipe:
+        found.append("the backbone starts from random weights")
+    counts = run_dir.read_csv(SPLITS)["split"].value_counts()
+    train, test = int(counts.get("train", 0)), int(counts.get("test", 0))
+    if paper.train_images and train != paper.train_images:
+        found.append(f"{train:,} training images in place of {paper.train_images:,}")
+    if paper.test_images:
+        found.append(f"{test:,} other test images in place of {paper.test_images:,}")
+    return found
+
+
+def _describe_run(run_dir: RunDirectory, recipe: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a run, with its classes, the name of its data set, and which cells were edited."""
+    classes = run_dir.read_json(CLASSES)
+    edited = run_dir.read_json(SUMMARY).get("edited", []) if run_dir.path(SUMMARY).is_file() else []
+    return {**recipe, "edited": edited, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
+
+
 def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any]) -> Judged:
-    paper_holds = None
+    paper_holds, own = None, NOTHING
     value = measure_paper(claim, paper) if claim.paper_measure else None
     if claim.paper_measure and value is not None:
         origin, paper_holds = PAPER_MEASURES[claim.paper_measure].origin, rounds_to(value, claim)
+        own = show_value(claim, value)
         if not paper_holds:
             why = claim.note or f"By {origin} it is another value."
-            return Judged(claim, CONTRADICTED, why, show_value(claim, value), paper_holds=False)
+            return Judged(claim, CONTRADICTED, why, own=own, paper_holds=False)
         if claim.measure == NO_MEASURE:
             why = claim.note or f"It follows from {origin}."
-            return Judged(claim, REPRODUCED, why, show_value(claim, value), paper_holds=True)
+            return Judged(claim, CONSISTENT, why, own=own, paper_holds=True)
     mismatch = _find_mismatch(claim, paper, run)
     measured = measure_run(claim, run_dir)
     shown = show_value(claim, measured.value) if measured else NOTHING
@@ -100,14 +139,17 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
     interval = " to ".join(show_value(claim, bound) for bound in bounds if bound is not None)
     if mismatch:
         why, shared = mismatch
-        return Judged(claim, NOT_COMPARABLE, why, shown, interval, paper_holds=paper_holds, shared=shared)
+        return Judged(claim, NOT_COMPARABLE, why, shown, interval, own, paper_holds=paper_holds, shared=shared)
     if measured is None:
-        return Judged(claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), paper_holds=paper_holds)
+        return Judged(
+            claim, NOT_TESTED, claim.note or explain_missing(claim, run_dir), own=own, paper_holds=paper_holds
+        )
     verdict, why = (measured.verdict, measured.why) if measured.verdict else decide(claim, measured)
     if verdict not in VERDICTS:
         raise ScenebookError(f"Expected one of the verdicts {', '.join(VERDICTS)}. Received: {claim.id}={verdict!r}.")
     decided = verdict not in (NOT_COMPARABLE, NOT_TESTED)
-    return Judged(claim, verdict, why, shown, interval, decided, paper_holds, f"{why[:1].lower()}{why[1:].rstrip('.')}")
+    clause = f"{why[:1].lower()}{why[1:].rstrip('.')}"
+    return Judged(claim, verdict, why, shown, interval, own, decided, paper_holds, clause)
 
 
 def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str, str] | None:

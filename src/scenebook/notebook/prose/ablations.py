@@ -79,7 +79,7 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
     }
     text = (
         "Of {compared}, the accuracy of {lower} is shown to be lower than the base's, and that of {higher} to be "
-        "higher; for {undecided} that is undecided at this n. The over-fitting gap is shown to be larger for {larger} "
+        "higher; for {undecided} that is undecided. The over-fitting gap is shown to be larger for {larger} "
         "and smaller for {smaller}."
     )
     return text, Sourced.from_pairs(values)
@@ -228,13 +228,13 @@ def _tell_outcome(expected: StudyExpectation, summary: Summary, found: Compariso
     if shown:
         yield f"{_capital(word(shown))}, as the paper says."
     if left_open:
-        yield f"Whether {word(left_open)}, as the paper says, is undecided at this n."
+        yield f"Whether {word(left_open)}, as the paper says, is undecided."
     if "accuracy" not in expected.directions:
         way = found.accuracy_direction
         if way:
             yield f"The accuracy, of which the claim does not speak, is {_WORDS['accuracy', way]}."
         else:
-            yield "Whether the accuracy changes is undecided at this n."
+            yield "Whether the accuracy changes is undecided."
 
 
 def _tell_agreement(one: Judgement) -> str:

@@ -12,14 +12,17 @@ from typing import Any
 import pandas as pd
 
 from scenebook.core import run_files
-from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, RANDOM, find_backbone
+from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM, name_backbone
 from scenebook.core.provenance import changed_settings, sha256_file
-from scenebook.core.run_directory import BY_HAND, RunDirectory, project_root
+from scenebook.core.run_directory import BY_HAND, RunDirectory, project_root, run_name_for
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
-from scenebook.core.wording import count_noun
+from scenebook.core.wording import as_typed, count_noun, join_names
 from scenebook.core.yaml_files import read_yaml
+from scenebook.evaluation.claims.schema import Paper
+from scenebook.evaluation.claims.verdicts import concerns_run
 from scenebook.evaluation.metrics.classification import list_confusions
+from scenebook.notebook.display import as_code
 
 _PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "ablation_plan": "file"}
 """Settings that hold a path, and what a reader puts there instead."""
@@ -28,12 +31,13 @@ _PATHS = {"samples_dir": "folder", "class_map": "file", "claims_file": "file", "
 def collect_recipe(run_dir: RunDirectory, **given: Any) -> dict[str, Any]:
     """Returns the settings that a run was made with, as far as they are known: of a run by hand, those of training.
 
-    Those that the notebook knows are `given`.
+    Those that the notebook knows are `given`; `edited` lists the cells that are not the published notebook's.
     """
     file = run_dir.path(run_files.SETTINGS)
     settings = read_yaml(file, "file of settings").content if file.is_file() else {}
-    backbone = run_dir.read_json(run_files.SUMMARY)["backbone"]
-    return {**settings, **run_dir.read_json(run_files.RECIPE), "backbone": backbone, **given}
+    summary = run_dir.read_json(run_files.SUMMARY)
+    found = {"backbone": summary["backbone"], "edited": summary.get("edited", [])}
+    return {**settings, **run_dir.read_json(run_files.RECIPE), **found, **given}
 
 
 def collect_facts(run_dir: RunDirectory) -> Sourced:
@@ -44,7 +48,7 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     history = run_dir.read_csv(run_files.HISTORY).iloc[-1]
     matrix = run_dir.read_matrix(run_files.CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
-    backbone = name_backbone(summary["backbone"], recipe["weights"])
+    backbone = name_backbone(summary["backbone"], recipe["weights"], summary.get("weights_sha256"))
     base_layers = count_noun(summary["trainable_base_layers"], "layer")
     augmented = make_settings(recipe).is_augmented or "augment" in summary["edited"]
     majority = float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum())
@@ -72,40 +76,47 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     return Sourced.from_pairs(facts)
 
 
-def collect_points(scores: Mapping[str, Any]) -> Sourced:
-    """Returns the calibration error in percentage points, as `ece_points`, where there is one."""
-    points = {bound: 100 * value for bound, value in scores.get("ece", {}).items()}
-    return Sourced.from_pairs({"ece_points": (points, f"{run_files.METRICS}: ece, times 100")} if points else {})
+def name_recipe(run_dir: RunDirectory, paper: Paper, recipe: Mapping[str, Any]) -> Sourced:
+    """Returns what a sentence calls the recipe, as `recipe`: the paper's where no setting differs from it."""
+    follows = paper.recipe and all(recipe.get(name) == value for name, value in paper.recipe.items())
+    own = recipe["edited"] or not follows or not concerns_run(paper, run_dir, dict(recipe))
+    name = "the trained network" if own else "the paper's recipe"
+    return Sourced({"recipe": name}, origins={"recipe": f"{run_files.RECIPE}, compared with the claims file"})
 
 
-def write_points(name: str) -> str:
-    """Returns the fields of a difference of `collect_baseline_points` and its interval, for a sentence."""
-    return f"{{{name}_points}} percentage points (95% interval {{{name}_points.low}} to {{{name}_points.high}})"
+def tell_method(facts: Mapping[str, Any]) -> str:
+    """Returns the sentence on what is trained, and on how many images."""
+    if facts["base_layers"] == "0 layers":
+        return "A new head on {backbone} is trained on {train:,} images for {epochs} {views}."
+    return "A new head and the last {base_layers} of {backbone} are trained on {train:,} images for {epochs} {views}."
+
+
+def tell_next(run_dir: RunDirectory, what: str, change: Mapping[str, Any]) -> str:
+    """Returns the sentence on the next experiment, with its command.
+
+    Args:
+        run_dir: The run.
+        what: What it tries, as a clause.
+        change: The settings that it changes; none: the ablations are meant.
+    """
+    if run_dir.name == BY_HAND:
+        where = join_names([f"`{name} = {value!r}`" for name, value in change.items()])
+        how = f"with {where} in the parameters cell of notebook 02" if change else "with `make ablations`"
+        return f"The next experiment is {what}, {how}."
+    command = write_command(run_dir, **change) if change else write_study_command(run_dir)
+    return f"The next experiment is {what}: {as_code(command)}."
 
 
 def tell_commonest_error(matrix: pd.DataFrame) -> str:
     """Returns the sentence on the largest confusion of a matrix; where others are as large, it says so."""
     largest = list_confusions(matrix, most=2)
     if not largest:
-        return "It makes no error."
+        return "No test image is misclassified."
     true, predicted, count = largest[0]
-    example = f"{true} for {predicted} ({count} of {matrix.loc[true].sum()})"
+    example = f"{true} misclassified as {predicted} ({count:,} of {matrix.loc[true].sum():,})"
     if len(largest) > 1 and largest[1][2] == count:
-        return f"Among its commonest errors is to take {example}."
-    return f"The commonest error takes {example}."
-
-
-def name_backbone(backbone: str, weights: str) -> str:
-    """Returns the backbone and its weights in words; of a weights file, the file's name.
-
-    A base model of the notebook's own is called what Keras calls it: of its weights nothing is known.
-    """
-    if backbone not in BACKBONES:
-        return f"the network {backbone}"
-    row = find_backbone(backbone)
-    if named := row.find_weights(weights):
-        return f"{row.prose} {named.origin}"
-    return f"{row.prose} with {'random weights' if weights == RANDOM else f'the weights of {Path(weights).name}'}"
+        return f"Among the most frequent errors is {example}."
+    return f"The most frequent error is {example}."
 
 
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
@@ -117,8 +128,13 @@ def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_command(run_dir: RunDirectory) -> str:
-    """Returns the command that makes the run's report again, without the paths of the machine it was made on."""
+def write_command(run_dir: RunDirectory, **others: Any) -> str:
+    """Returns the command that makes the run's report again, without the paths of the machine it was made on.
+
+    Args:
+        run_dir: The run.
+        others: Settings that are to be others, for a further experiment: it gets a run of its own.
+    """
     if run_dir.name == BY_HAND or not run_dir.path(run_files.MANIFEST).is_file():
         return "Jupyter, by running the notebooks from the first to the last"
     profile = run_dir.read_json(run_files.MANIFEST)["profile"]
@@ -135,9 +151,18 @@ def write_command(run_dir: RunDirectory) -> str:
         del changed["weights"]
         words.append("WEIGHTS=file")
     changed |= {name: kind for name, kind in _PATHS.items() if changed.get(name)}
+    if others:
+        changed = {name: value for name, value in changed.items() if name != "ablations"} | others
     if changed:
-        words.append('SET="' + " ".join(f"{name}={value}" for name, value in changed.items()) + '"')
+        words.append('SET="' + " ".join(f"{name}={as_typed(value)}" for name, value in changed.items()) + '"')
+    if others:
+        words.append("RUN=" + run_name_for(f"{run_dir.name}-{'-'.join(map(str, others.values()))}"))
     return " ".join(words)
+
+
+def write_study_command(run_dir: RunDirectory) -> str:
+    """Returns the command that trains the run's ablations, those that test a claim."""
+    return f'make ablations RUN={run_dir.name} SET="ablations=claims"'
 
 
 def tell_duplicates_in_test(scores: Mapping[str, Any]) -> list[str]:
@@ -146,8 +171,8 @@ def tell_duplicates_in_test(scores: Mapping[str, Any]) -> list[str]:
         return []
     if "accuracy_without_duplicates" not in scores:
         return [
-            "**But every test image has a duplicate among the training or validation images**, so nothing is known "
-            "about new images."
+            "**But every test image has a duplicate among the training or validation images**, so that nothing "
+            "is known about new images."
         ]
     return [
         "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation images it "

@@ -41,7 +41,7 @@ def test_where_nothing_was_run_one_sentence_says_how() -> None:
 def test_differences_are_counted(summaries: list[Summary]) -> None:
     assert show(tell_differences(summaries)) == (
         "Of 4 variants, the accuracy of 2 is shown to be lower than the base's, and that of 0 to be higher; for 2 that "
-        "is undecided at this n. The over-fitting gap is shown to be larger for 1 and smaller for 1."
+        "is undecided. The over-fitting gap is shown to be larger for 1 and smaller for 1."
     )
 
 

@@ -10,9 +10,8 @@ import yaml
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 from scenebook.evaluation.metrics.intervals import Score
-from scenebook.notebook.prose import conclusion
+from scenebook.notebook.prose import conclusion, discussion
 from scenebook.notebook.prose.baselines import collect_baseline_points
 from scenebook.notebook.prose.conclusion import collect_recipe, list_files, tell_commonest_error, write_command
 
@@ -21,125 +20,223 @@ FACTS: dict[str, Any] = {
     "k": 2,
     "kind": "images",
     "name": "data",
-    "how": "by transfer learning from",
+    "recipe": "the trained network",
     "backbone": "a network",
     "train": 20,
     "epochs": "2 epochs",
     "views": "with augmentation",
     "test": 10,
     "base_layers": "1 layer",
-    "confusion": "It makes no error.",
-    "train_accuracy": 0.8,
+    "confusion": "",
+    "train_accuracy": 0.7,
     "augmented": True,
+    "best_epoch": 1,
+    "last_epoch": 2,
+    "trainable_params": 5200,
+    "rotation_range": 90.0,
+    "learning_rate": 0.001,
+    "errors": 4,
+    "pair": "a and b",
+    "pair_errors": 3,
+    "shared_errors": 1,
+    "own_errors": 3,
+    "linear_errors": 2,
+    "suspicious_errors": 0,
 }
-
-
-def read_page() -> list[Any]:
-    """Returns the code of notebook 06 between its abstract and the paper's claims."""
-    cells = nbformat.read(project_root() / "notebooks" / "06-conclusion.ipynb", as_version=4).cells
-    first, last = (
-        next(number for number, cell in enumerate(cells) if cell.source.startswith(heading))
-        for heading in ("## Abstract", "### Reported against measured")
-    )
-    return [compile(cell.source, cell.id, "exec") for cell in cells[first:last] if cell.cell_type == "code"]
-
-
-PAGE = read_page()
-
-
-def tell(
-    *,
-    facts: dict[str, Any] | None = None,
-    scores: dict[str, Any] | None = None,
-    results: dict[str, Any] | None = None,
-) -> list[str]:
-    """Returns what the page says of a run: the abstract, what was reached, and what that is owed to."""
-    told: list[str] = []
-
-    def say(sentence: str, *sources: Any) -> None:
-        told.append(without_marks(fill(sentence, sources).markdown).replace("\\", ""))
-
-    given = {
-        "facts": FACTS | (facts or {}),
-        "scores": {"accuracy": SCORE} | (scores or {}),
-        "results": {"majority": make_difference(0.1, 0.3)} | (results or {}),
-    }
-    names = {"say": say, "conclusion": conclusion, "SIGNIFICANT": SIGNIFICANT, **given}
-    names["points"] = collect_baseline_points(given["results"])
-    names["calibration"] = conclusion.collect_points(given["scores"])
-    for cell in PAGE:
-        exec(cell, names)
-    return told
-
-
-@pytest.mark.parametrize(
-    ("train", "said"), [(0.9, "a sign of over-fitting"), (0.82, "no clear sign"), (0.7, "does not rule out")]
+RECIPE = {"head_pooling": "flatten", "edited": []}
+STUDY = pd.DataFrame(
+    {"title": ["no augmentation", "long"], "difference": [0.1, 0.0], "p": [0.01, 0.5], "variant": ["bare", "long"]}
 )
-def test_over_fitting_is_read_from_both_accuracies(train: float, said: str) -> None:
-    assert said in tell(facts={"train_accuracy": train})[2]
-
-
-def test_without_augmentation_nothing_is_said_about_harder_images() -> None:
-    assert "Augmented" not in tell(facts={"train_accuracy": 0.7, "augmented": False})[2]
-
-
-@pytest.mark.parametrize(("majority", "said"), [(0.2, "less"), (0.8, "lies in the accuracy's"), (0.9, "worse than no")])
-def test_the_accuracy_is_compared_with_the_commonest_class(majority: float, said: str) -> None:
-    assert said in tell(results={"majority": make_difference(majority, majority)})[1]
 
 
 def make_difference(low: float, high: float) -> Score:
     return {"value": (low + high) / 2, "low": low, "high": high}
 
 
+def make_results(gain: float = 0.0, transfer: float = 0.2, p: float = 0.001) -> dict[str, Any]:
+    """Returns what simpler classifiers reach beside a network that is right for 80%."""
+    return {
+        "majority": make_difference(0.1, 0.3),
+        "network": SCORE,
+        "pretrained_features": make_difference(0.75 - gain, 0.85 - gain),
+        "random_features": make_difference(0.5, 0.6),
+        "network_gain": make_difference(gain - 0.02, gain + 0.02),
+        "transfer": make_difference(transfer - 0.02, transfer + 0.02),
+        "network_gain_p": p,
+        "transfer_p": p,
+    }
+
+
+def read_page() -> list[Any]:
+    """Returns the cells of notebook 06 that write the finding."""
+    cells = nbformat.read(project_root() / "notebooks" / "06-conclusion.ipynb", as_version=4).cells
+    wanted = [cell for cell in cells if cell.cell_type == "code" and "finding" in cell.source.split("=")[0]]
+    wanted += [cell for cell in cells if cell.cell_type == "code" and cell.source.startswith("verdicts = ")]
+    return [compile(cell.source, cell.id, "exec") for cell in wanted]
+
+
+PAGE = read_page()
+
+
+def tell_finding(results: dict[str, Any], **scores: Any) -> str:
+    names = {"discussion": discussion, "conclusion": conclusion, "results": results}
+    names["scores"] = {"accuracy": SCORE, **scores}
+    for cell in PAGE:
+        exec(cell, names)
+    return show(names["sentences"]["finding"], results, names["scores"])  # type: ignore[index]
+
+
+def show(sentence: str, results: dict[str, Any], *sources: Any) -> str:
+    filled = fill(sentence, (*sources, FACTS, results, collect_baseline_points(results)))
+    return without_marks(filled.markdown).replace("\\", "")
+
+
 @pytest.mark.parametrize(
-    ("value", "p", "transfer", "gain"),
+    ("gain", "p", "numbers", "said"),
     [
-        (0.2, 0.001, "transfer learning itself is worth +20.0 percentage points", "does better than a linear head"),
-        (-0.2, 0.001, "transfer learning does harm here, −20.0 percentage", "does worse than a linear head"),
-        (0.2, 0.3, "may be chance: that transfer learning helps is not shown", "undecided: +20.0 percentage points"),
+        (0.1, 0.001, "for 70.0% (difference +10.0", "worth more than the linear classifier"),
+        (-0.1, 0.001, "for 90.0% (difference −10.0", "does worse than the linear classifier"),
+        (-0.1, 0.3, "for 90.0% (difference −10.0", "is not shown"),
     ],
 )
-def test_what_the_result_owes_to_what_is_read_from_the_differences(
-    value: float, p: float, transfer: str, gain: str
+def test_the_finding_is_the_network_beside_the_linear_classifier(
+    gain: float, p: float, numbers: str, said: str
 ) -> None:
-    results: dict[str, Any] = dict.fromkeys(("transfer", "network_gain"), make_difference(value - 0.1, value + 0.1))
-    results |= {"transfer_p": p, "network_gain_p": p, "pretrained_features": SCORE, "random_features": SCORE}
-    told = tell(results=results, scores={"ece": make_difference(0.01, 0.05)})[2]
-    assert transfer in told
-    assert gain in told
-    assert "lie 3.0 percentage points apart on average (95% interval 1.0 to 5.0)" in told
+    told = tell_finding(make_results(gain, p=p))
+    assert numbers in told
+    assert said in told
+    assert "nothing is shown to be learned" not in told
 
 
-def test_percentage_points_know_the_file_that_they_come_from() -> None:
-    points = conclusion.collect_points({"ece": make_difference(0.01, 0.05)})
-    assert points.source_of("ece_points.low") == "evaluation/metrics.json: ece, times 100"
+def test_a_network_no_better_than_the_commonest_class_is_said_to_have_learned_nothing() -> None:
+    assert "nothing is shown to be learned" in tell_finding({**make_results(), "majority": make_difference(0.7, 0.9)})
 
 
-def test_without_a_pretrained_backbone_nothing_is_said_of_transfer() -> None:
-    told = tell()[2]
-    assert "transfer" not in told
-    assert "apart on average" not in told
+def test_a_run_from_random_weights_is_compared_with_the_commonest_class() -> None:
+    results = {name: make_results()[name] for name in ("majority", "network", "random_features")}
+    assert "most frequent class would be right for 20.0%" in tell_finding(results)
+    assert discussion.tell_transfer(results) == ""
+    for sentence in (discussion.tell_outcome(results), discussion.tell_verdict(results)):
+        assert show(sentence, results, {"accuracy": SCORE})
 
 
 @pytest.mark.parametrize(
-    ("scores", "said", "unseen"),
+    ("scores", "said"),
     [
-        ({}, "unseen images", True),
-        ({"n_without_duplicates": 9, "accuracy_without_duplicates": SCORE}, "that have no duplicate", False),
-        ({"n_without_duplicates": 0}, "nothing is known about new images", False),
+        ({"n_without_duplicates": 9, "accuracy_without_duplicates": SCORE}, "that have no duplicate"),
+        ({"n_without_duplicates": 0}, "nothing is known about new images"),
     ],
 )
-def test_images_that_were_learned_are_not_called_unseen(scores: dict[str, Any], said: str, unseen: bool) -> None:
-    abstract, reached, _ = tell(scores=scores)
-    assert "with its last 1 layer trained too" in reached
-    assert said in reached
-    assert ("unseen images" in reached) == unseen
-    assert ("duplicate" in abstract) != unseen
+def test_the_finding_names_test_images_that_were_trained_on(scores: dict[str, Any], said: str) -> None:
+    assert said in tell_finding(make_results(), **scores)
 
 
-def test_of_a_frozen_backbone_no_layer_is_said_to_be_trained() -> None:
-    assert "trained too" not in tell(facts={"base_layers": "0 layers"})[1]
+def tell_causes(facts: dict[str, Any], study: pd.DataFrame, gain: float = -0.1, **recipe: Any) -> str:
+    results = make_results(gain)
+    return show(discussion.tell_causes(results, FACTS | facts, study, RECIPE | recipe), results, facts)
+
+
+NOTHING_TRAINED = STUDY.iloc[:0]
+
+
+def test_causes_are_named_with_the_numbers_that_speak_for_them() -> None:
+    told = tell_causes({}, NOTHING_TRAINED)
+    assert "Over-fitting is not the likely cause" in told
+    assert "5,200 trainable parameters for 20 training images" in told
+    assert "up to 90 degrees" in told
+    assert "None of this has been tested" in told
+    assert "too early" not in told
+
+
+@pytest.mark.parametrize(
+    ("facts", "recipe", "said", "not_said"),
+    [
+        ({"train_accuracy": 0.99, "best_epoch": 2}, {}, "The network over-fits", "too early"),
+        ({"best_epoch": 2}, {}, "too early", "over-fits"),
+        ({"rotation_range": 10.0}, {"head_pooling": "average"}, "Over-fitting", "degrees"),
+        ({}, {"edited": ["augment"]}, "Over-fitting", "degrees"),
+        ({"augmented": False}, {}, "Over-fitting", "although augmentation"),
+    ],
+)
+def test_only_causes_that_the_run_supports_are_named(
+    facts: dict[str, Any], recipe: dict[str, Any], said: str, not_said: str
+) -> None:
+    told = tell_causes(facts, NOTHING_TRAINED, **recipe)
+    assert said in told
+    assert not_said not in told
+
+
+def test_ablations_are_evidence() -> None:
+    told = tell_causes({}, STUDY)
+    assert "1 is better than the recipe on validation images (no augmentation, +10.0 points)" in told
+    assert "None of this" not in told
+    assert "by more than chance" in tell_causes({}, STUDY.assign(p=0.5))
+
+
+def test_a_network_that_is_better_needs_no_excuse() -> None:
+    told = tell_causes({}, NOTHING_TRAINED, gain=0.1)
+    assert "where a feature occurs" in told
+    assert "trainable parameters" not in told
+
+
+@pytest.mark.parametrize(
+    ("gain", "facts", "recipe", "study", "change"),
+    [
+        (-0.1, {}, {}, STUDY, {"head_pooling": "average"}),
+        (-0.1, {}, {"head_pooling": "average"}, STUDY, {"rotation_range": 15}),
+        (-0.1, {"rotation_range": 0, "best_epoch": 2}, {"head_pooling": "average"}, STUDY, {"epochs": 4}),
+        (0.1, {}, {}, NOTHING_TRAINED, {}),
+        (0.1, {}, {}, STUDY, {"seeds": 3}),
+    ],
+)
+def test_the_next_experiment_follows_from_the_likely_cause(
+    gain: float, facts: dict[str, Any], recipe: dict[str, Any], study: pd.DataFrame, change: dict[str, Any]
+) -> None:
+    assert discussion.choose_next(make_results(gain), FACTS | facts, study, RECIPE | recipe)[1] == change
+
+
+def test_errors_are_shared_out_between_network_and_data() -> None:
+    told = show(discussion.tell_errors(FACTS), make_results())
+    assert "3 of them between a and b" in told
+    assert "misclassifies 1 of the 4 too" in told
+    assert "None of the misclassified images has a label" in told
+    suspicious = {**FACTS, "suspicious_errors": 1, "suspicious_pair": 1}
+    assert "1 has a label" in show(discussion.tell_errors(suspicious), make_results(), suspicious)
+    assert discussion.tell_errors({"errors": 0}) == "The network makes no error on the test images."
+
+
+def test_errors_are_counted_from_the_predictions(run_dir: RunDirectory) -> None:
+    paths, labels = list("abcd"), ["x", "x", "y", "y"]
+    table = pd.DataFrame({"path": paths, "label": labels, "predicted": ["y", "y", "x", "y"]})
+    run_dir.write_csv("training/test_predictions.csv", table)
+    run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1, 2], "val_loss": [1, 2], "val_accuracy": 0.5}))
+    run_dir.write_json("training/recipe.json", {"rotation_range": 0.0, "learning_rate": 0.1})
+    run_dir.write_json("training/summary.json", {"trainable_params": 5})
+    simple = pd.DataFrame({"path": paths, "label": labels, "pretrained_features": ["y", "x", "y", "x"]})
+    run_dir.write_csv("evaluation/baseline_predictions.csv", simple)
+    run_dir.write_csv("evaluation/label_issues.csv", pd.DataFrame({"path": ["b", "d"]}))
+    found = discussion.collect_discussion_facts(run_dir, make_results(-0.1))
+    counted = {name: found[name] for name in ("errors", "pair", "pair_errors", "shared_errors", "own_errors")}
+    assert counted == {"errors": 3, "pair": "x and y", "pair_errors": 3, "shared_errors": 1, "own_errors": 2}
+    assert (found["linear_errors"], found["suspicious_errors"], found["best_epoch"]) == (1, 1, 1)
+    assert (found["better_than_baseline"], found["worse_than_baseline"], found["transfer_helps"]) == (False, True, True)
+
+
+def test_the_method_says_which_layers_are_trained() -> None:
+    assert "the last 1 layer of a network" in show(conclusion.tell_method(FACTS), {}).replace(
+        "{base_layers}", "1 layer"
+    )
+    assert "the last" not in conclusion.tell_method({**FACTS, "base_layers": "0 layers"})
+
+
+def test_the_next_experiment_has_a_run_of_its_own(run_dir: RunDirectory) -> None:
+    run_dir.write_json("manifest.json", {"profile": "sample"})
+    settings = make_settings({"ablations": "claims"}).model_dump()
+    run_dir.path("settings.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    assert write_command(run_dir, head_pooling="average").startswith(
+        'make report PROFILE=sample SET="head_pooling=average" RUN='
+    )
+    assert f"make ablations RUN={run_dir.name}" in conclusion.tell_next(run_dir, "one change", {})
 
 
 @pytest.mark.parametrize(
@@ -172,9 +269,9 @@ def test_the_command_makes_the_report_again_and_names_no_path(
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ([[5, 0], [0, 5]], "It makes no error."),
-        ([[4, 1], [0, 5]], "The commonest error takes a for b (1 of 5)."),
-        ([[4, 1], [1, 4]], "Among its commonest errors is to take a for b (1 of 5)."),
+        ([[5, 0], [0, 5]], "No test image is misclassified."),
+        ([[4, 1], [0, 5]], "The most frequent error is a misclassified as b (1 of 5)."),
+        ([[4, 1], [1, 4]], "Among the most frequent errors is a misclassified as b (1 of 5)."),
     ],
 )
 def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: list[list[int]], said: str) -> None:
@@ -184,9 +281,14 @@ def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: li
 def test_the_settings_of_a_run_are_those_of_training_and_what_else_is_known(run_dir: RunDirectory) -> None:
     run_dir.write_json("training/recipe.json", {"epochs": 3, "backbone": "embedded"})
     run_dir.write_json("training/summary.json", {"backbone": "mine"})
-    assert collect_recipe(run_dir, dataset="scenes") == {"epochs": 3, "backbone": "mine", "dataset": "scenes"}
+    assert collect_recipe(run_dir, dataset="scenes") == {
+        "epochs": 3,
+        "backbone": "mine",
+        "edited": [],
+        "dataset": "scenes",
+    }
     run_dir.path("settings.yaml").write_text("epochs: 8\nmax_per_class: 5\n", encoding="utf-8")
-    assert collect_recipe(run_dir) == {"epochs": 3, "backbone": "mine", "max_per_class": 5}
+    assert collect_recipe(run_dir) == {"epochs": 3, "backbone": "mine", "edited": [], "max_per_class": 5}
 
 
 def test_files_are_listed_with_size_and_digest(run_dir: RunDirectory) -> None:

@@ -53,8 +53,8 @@ def test_the_opposite_of_a_claim_is_told() -> None:
 def test_what_is_undecided_is_told() -> None:
     variant = make_variant("fast", "learning-rate")
     nothing = tell([variant], *make_records("fast", draw=1))
-    assert "over-fits: undecided at this n.**" in nothing
-    assert "Whether the accuracy is lower and the gap is larger, as the paper says, is undecided at this n." in nothing
+    assert "over-fits: undecided.**" in nothing
+    assert "Whether the accuracy is lower and the gap is larger, as the paper says, is undecided." in nothing
     half = tell([variant], *make_records("fast", train=0.85, validation=0.75))
     assert "The accuracy is lower, as the paper says. Whether the gap is larger, as the paper says, is un" in half
 
@@ -63,7 +63,7 @@ def test_epochs_have_a_word_on_the_accuracy_beside_the_verdict() -> None:
     variant = make_variant("long", "epochs")
     told = tell([variant], *make_records("long", train=1.0))
     assert "More epochs over-fit: reproduced.**" in told
-    assert told.endswith("The gap is larger, as the paper says. Whether the accuracy changes is undecided at this n.")
+    assert told.endswith("The gap is larger, as the paper says. Whether the accuracy changes is undecided.")
     worse = tell([variant], *make_records("long", train=1.0, validation=0.7))
     assert worse.endswith("The accuracy, of which the claim does not speak, is lower.")
 
@@ -71,7 +71,7 @@ def test_epochs_have_a_word_on_the_accuracy_beside_the_verdict() -> None:
 def test_variants_that_disagree_are_said_to() -> None:
     plan = [make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     told = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.7))
-    assert "Training more layers would be better: undecided at this n.**" in told
+    assert "Training more layers would be better: undecided.**" in told
     assert told.endswith("The variants disagree, so that the claim as a whole is undecided.")
     both = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.95))
     assert both.endswith("All of them show it.")

@@ -1,0 +1,310 @@
+"""The sentences of the discussion: what may explain a result, which errors are whose, what is open, what to try next.
+
+They have fields for `collect_discussion_facts` and what `prose.conclusion` and `prose.baselines` collect, and stand in
+notebook 06 under their names, as `{causes}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from scenebook.core import run_files
+from scenebook.core.errors import MissingArtifactError
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.sentences import Sourced, escape
+from scenebook.core.wording import count_noun, join_names, signed
+from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+
+_STRONG_ROTATION = 45
+"""Degrees from which a rotation shows images as they hardly occur among test images."""
+_LABEL_ISSUES = "evaluation/label_issues.csv"
+_BASELINE_PREDICTIONS = "evaluation/baseline_predictions.csv"
+BETTER, WORSE, OPEN, ALONE = "better", "worse", "open", "alone"
+"""How a network compares with the linear classifier; `ALONE` where a run has none on pretrained features."""
+
+
+def judge_network(results: Mapping[str, Any]) -> str:
+    """Returns `BETTER`, `WORSE`, `OPEN` or `ALONE`: the network against a linear classifier on the frozen features."""
+    if "network_gain" not in results:
+        return ALONE
+    if results["network_gain_p"] >= SIGNIFICANT:
+        return OPEN
+    return BETTER if results["network_gain"]["value"] > 0 else WORSE
+
+
+def collect_discussion_facts(run_dir: RunDirectory, results: Mapping[str, Any]) -> Sourced:
+    """Returns what the discussion says of a run beside its scores: the fit, its errors, and true or false findings."""
+    summary, recipe = run_dir.read_json(run_files.SUMMARY), run_dir.read_json(run_files.RECIPE)
+    history = run_dir.read_csv(run_files.HISTORY)
+    best, last = history.iloc[int(history["val_loss"].argmin())], history.iloc[-1]
+    judged = judge_network(results)
+    learned = "transfer" in results and results["transfer_p"] < SIGNIFICANT and results["transfer"]["value"] > 0
+    facts: dict[str, tuple[Any, str]] = {
+        "val_accuracy": (float(last["val_accuracy"]), f"{run_files.HISTORY}: val_accuracy in the last row"),
+        "best_epoch": (int(best["epoch"]), f"{run_files.HISTORY}: epoch of the lowest val_loss"),
+        "last_epoch": (int(last["epoch"]), f"{run_files.HISTORY}: epoch in the last row"),
+        "trainable_params": (summary["trainable_params"], f"{run_files.SUMMARY}: trainable_params"),
+        "rotation_range": (recipe["rotation_range"], f"{run_files.RECIPE}: rotation_range"),
+        "learning_rate": (recipe["learning_rate"], f"{run_files.RECIPE}: learning_rate"),
+        "better_than_baseline": (judged == BETTER, f"{run_files.BASELINES}: network_gain above 0, network_gain_p"),
+        "worse_than_baseline": (judged == WORSE, f"{run_files.BASELINES}: network_gain below 0, network_gain_p"),
+        "transfer_helps": (learned, f"{run_files.BASELINES}: transfer above 0, transfer_p"),
+    }
+    return Sourced.from_pairs(facts | _count_errors(run_dir))
+
+
+def _count_errors(run_dir: RunDirectory) -> dict[str, tuple[Any, str]]:
+    """Returns how many errors there are: in all, in one pair of classes, shared, and with suspicious labels."""
+    predictions = run_dir.read_csv(run_files.TEST_PREDICTIONS)
+    errors = predictions[predictions["label"] != predictions["predicted"]]
+    of = run_files.TEST_PREDICTIONS
+    facts: dict[str, tuple[Any, str]] = {"errors": (len(errors), f"{of}: rows with another class than the label")}
+    if len(errors):
+        pairs = [join_names(sorted(pair)) for pair in errors[["label", "predicted"]].to_numpy().tolist()]
+        counts = pd.Series(pairs).value_counts()
+        in_pair = pd.Series(pairs, errors.index) == counts.index[0]
+        facts["pair"] = (counts.index[0], f"{of}: the two classes that are confused most often")
+        facts["pair_errors"] = (int(counts.iloc[0]), f"{of}: errors between these two classes")
+        suspicious = errors["path"].isin(_read_paths(run_dir, _LABEL_ISSUES))
+        if _has(run_dir, _LABEL_ISSUES):
+            facts["suspicious_errors"] = (int(suspicious.sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
+            facts["suspicious_pair"] = (int((suspicious & in_pair).sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
+    if _has(run_dir, _BASELINE_PREDICTIONS):
+        simple = run_dir.read_csv(_BASELINE_PREDICTIONS)
+        if "pretrained_features" in simple:
+            wrong = set(simple.loc[simple["pretrained_features"] != simple["label"], "path"])
+            origin = f"{of} and {_BASELINE_PREDICTIONS}: errors of both"
+            facts["shared_errors"] = (int(errors["path"].isin(wrong).sum()), origin)
+            facts["own_errors"] = (int((~errors["path"].isin(wrong)).sum()), f"{of}: errors of the network alone")
+            alone = len(wrong - set(errors["path"]))
+            facts["linear_errors"] = (alone, f"{_BASELINE_PREDICTIONS}: errors of the linear classifier alone")
+    return facts
+
+
+def _has(run_dir: RunDirectory, file: str) -> bool:
+    return run_dir.path(file).is_file()
+
+
+def _read_paths(run_dir: RunDirectory, file: str) -> list[str]:
+    return list(run_dir.read_csv(file)["path"]) if _has(run_dir, file) else []
+
+
+def read_study(run_dir: RunDirectory) -> pd.DataFrame:
+    """Returns the variants of `ablations/results.csv` that were compared with the base; none where none was trained."""
+    try:
+        study = run_dir.read_csv(run_files.STUDY_RESULTS)
+    except MissingArtifactError:
+        return pd.DataFrame(columns=["variant", "title", "difference", "difference_low", "difference_high", "p"])
+    return study[study["difference"].notna()] if "difference" in study else study.iloc[:0]
+
+
+def tell_outcome(results: Mapping[str, Any]) -> str:
+    """Returns the sentence on how the network compares with the linear classifier, with the counts behind it."""
+    judged = judge_network(results)
+    if judged == ALONE:
+        return "The backbone starts from random weights, so that there are no pretrained features to compare with."
+    difference = (
+        "{network_gain_points} percentage points (95% interval {network_gain_points.low} to {network_gain_points.high})"
+    )
+    start = (
+        f"Compared with the linear classifier on the frozen features, {{recipe}} changes the accuracy by {difference}"
+    )
+    return (
+        start
+        + {
+            BETTER: ": training adds something that those features do not hold.",
+            WORSE: ": training loses something that those features hold.",
+            OPEN: ", so that these {test:,} test images do not tell which of the two is better.",
+        }[judged]
+    )
+
+
+def tell_verdict(results: Mapping[str, Any]) -> str:
+    """Returns the conclusion: what to use for these images, and what the result rests on."""
+    told = {
+        BETTER: "For these images, training pays: with {accuracy:.1%}, {recipe} is right more often than a linear "
+        "classifier on the frozen features of {backbone}.",
+        WORSE: "For these images, {recipe} is not worth its training: a linear classifier on the frozen features of "
+        "{backbone} is right more often, and is fitted in seconds.",
+        OPEN: "For these images, a linear classifier on the frozen features of {backbone} is as good a choice as "
+        "{recipe}, as far as {test:,} test images can tell, and it is fitted in seconds.",
+        ALONE: "Trained from random weights, the network is right for {accuracy:.1%} of the test images.",
+    }[judge_network(results)]
+    if "transfer" in results and results["transfer_p"] < SIGNIFICANT:
+        helps = results["transfer"]["value"] > 0
+        told += (
+            " The pretraining of the backbone matters: compared with random weights, a linear classifier gains "
+            "{transfer_points} percentage points from it."
+            if helps
+            else " The pretraining of the backbone does not help with them."
+        )
+    return told
+
+
+def tell_transfer(results: Mapping[str, Any]) -> str:
+    """Returns the sentence on what the pretraining of the backbone is worth; nothing where it has none."""
+    if "transfer" not in results:
+        return ""
+    start = (
+        "The same linear classifier is right for {random_features:.1%} on the features of the backbone with random "
+        "weights"
+    )
+    difference = "{transfer_points} percentage points (95% interval {transfer_points.low} to {transfer_points.high})"
+    if results["transfer_p"] >= SIGNIFICANT:
+        return f"{start}. That difference, {difference}, may be due to chance: transfer learning is not shown to help."
+    if results["transfer"]["value"] > 0:
+        return f"{start}: the pretraining is worth {difference}."
+    return f"{start}: the pretraining makes the features worse for these images, by {difference}."
+
+
+def tell_causes(
+    results: Mapping[str, Any], facts: Mapping[str, Any], study: pd.DataFrame, recipe: Mapping[str, Any]
+) -> str:
+    """Returns the sentences on what may explain how the network compares with the linear classifier.
+
+    Args:
+        results: The content of `evaluation/baselines.json`.
+        facts: From `collect_discussion_facts` and `collect_facts`.
+        study: From `read_study`.
+        recipe: The settings of the run; `edited` lists the notebook's cells that are its own.
+    """
+    judged = judge_network(results)
+    told = []
+    if judged == BETTER:
+        told.append(
+            "The linear classifier is given each feature averaged over all places of an image; the trained layers can "
+            "also use where a feature occurs, and adapt the layers that are not frozen."
+        )
+    told.append(_tell_fit(judged, facts, results))
+    if judged != BETTER:
+        if recipe.get("head_pooling") == "flatten" and not recipe.get("edited"):
+            told.append(
+                "The head flattens the features, so that every place of the image has weights of its own: "
+                "{trainable_params:,} trainable parameters for {train:,} training images."
+            )
+        if facts["rotation_range"] >= _STRONG_ROTATION and "augment" not in recipe.get("edited", []):
+            told.append(
+                "The augmentation rotates training images by up to {rotation_range:g} degrees either way; test images "
+                "are upright."
+            )
+        if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
+            told.append(
+                "The validation loss was lowest in the last of {last_epoch} epochs (learning rate {learning_rate:g}): "
+                "the training may have ended too early."
+            )
+    return " ".join([*told, _tell_study(study)])
+
+
+def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    fit = "{train_accuracy:.1%} of the training images are classified correctly in the last epoch"
+    fit += ", although augmentation makes them harder," if facts["augmented"] else ""
+    fit += " and {network:.1%} of the test images"
+    if _over_fits(facts, results):
+        return f"The network over-fits: {fit}."
+    if judged in (BETTER, ALONE):
+        return f"There is no clear sign of over-fitting: {fit}."
+    told = f"Over-fitting is not the likely cause: {fit}."
+    if facts["train_accuracy"] < results["pretrained_features"]["value"]:
+        told += (
+            " The network fits its training images no better than the linear classifier recognises new ones: it rather "
+            "learns too little."
+        )
+    return told
+
+
+def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
+    """Returns whether the accuracy on training images is above the interval of that on test images."""
+    return bool(facts["train_accuracy"] > results["network"]["high"])
+
+
+def _tell_study(study: pd.DataFrame) -> str:
+    """Returns the sentences on what the ablations show of the causes."""
+    if not len(study):
+        return "None of this has been tested by changing one setting at a time."
+    shown = study[study["p"] < SIGNIFICANT]
+    better, worse = (shown[shown["difference"] * way > 0] for way in (1, -1))
+    told = [f"Of {count_noun(len(study), 'variant')} that change one setting each ([@tbl:ablations]),"]
+    for rows, word in ((better, "better"), (worse, "worse")):
+        if len(rows):
+            told.append(
+                f"{count_noun(len(rows), 'is', 'are')} {word} than the recipe on validation images "
+                f"({', '.join(map(_name_variant, rows['title'], rows['difference']))}),"
+            )
+    undecided = len(study) - len(shown)
+    if not len(shown):
+        return f"{told[0]} none differs from the recipe by more than chance on the validation images."
+    if undecided:
+        told.append(f"and for the other {undecided} the difference may be due to chance,")
+    return " ".join(told).rstrip(",") + "."
+
+
+def _name_variant(title: str, difference: float) -> str:
+    text = f"{title}, {signed(100 * difference, 1)} points"
+    return escape(text).replace("{", "{{").replace("}", "}}")
+
+
+def tell_errors(facts: Mapping[str, Any]) -> str:
+    """Returns the sentences on which errors are the network's own, and which of them may be wrong labels."""
+    if not facts["errors"]:
+        return "The network makes no error on the test images."
+    told = [
+        "Of the {test:,} test images, {errors:,} "
+        + ("is" if facts["errors"] == 1 else "are")
+        + " misclassified, {pair_errors:,} of them between {pair}, in one direction or the other."
+    ]
+    if "shared_errors" in facts:
+        told.append(
+            "The linear classifier misclassifies {shared_errors:,} of the {errors:,} too, which points to images that "
+            "are difficult or mislabelled; {own_errors:,} are errors of the network alone, and {linear_errors:,} "
+            "others of the linear classifier alone."
+        )
+    if facts.get("suspicious_errors"):
+        told.append(
+            "Of the misclassified images, {suspicious_errors:,} "
+            + ("has a label" if facts["suspicious_errors"] == 1 else "have labels")
+            + " that a second model finds suspicious ([@fig:label-issues]), {suspicious_pair:,} of them between "
+            "{pair}: some of these errors may be errors of the data."
+        )
+    elif "suspicious_errors" in facts:
+        told.append("None of the misclassified images has a label that a second model finds suspicious.")
+    return " ".join(told)
+
+
+def tell_limits(*, seeds: int, drawn: bool) -> str:
+    """Returns the sentences on what the run does not show.
+
+    Args:
+        seeds: From how many seeds the recipe was trained.
+        drawn: Whether the program drew the images.
+    """
+    told = ["The intervals tell how far other test images of the same kind may move these numbers."]
+    if seeds == 1:
+        told.append("The network was trained once: how much another seed would change the result is not known.")
+    told.append(
+        "The images are drawn, so that nothing is shown for photographs."
+        if drawn
+        else "Whether the same holds for other images, of another origin or another camera, is not shown."
+    )
+    return " ".join(told)
+
+
+def choose_next(
+    results: Mapping[str, Any], facts: Mapping[str, Any], study: pd.DataFrame, recipe: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Returns the next experiment, as a clause behind 'try', and the settings that it changes; none: the ablations.
+
+    The arguments are those of `tell_causes`. What may explain a poor result is tried first.
+    """
+    if judge_network(results) in (WORSE, OPEN):
+        if recipe.get("head_pooling") == "flatten":
+            return "a head on averaged features, as the linear classifier has them", {"head_pooling": "average"}
+        if facts["rotation_range"] >= _STRONG_ROTATION:
+            return "a weaker rotation", {"rotation_range": 15}
+        if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
+            return "a longer training", {"epochs": 2 * int(facts["last_epoch"])}
+    if not len(study):
+        return "one change of the recipe at a time", {}
+    return "other seeds, to learn how far the result depends on chance", {"seeds": 3}
