@@ -10,7 +10,7 @@ import pandas as pd
 from scenebook.evaluation.claims.measures import ABLATION
 from scenebook.evaluation.claims.verdicts import CONSISTENT, CONTRADICTED, VERDICTS, Judged
 
-MOST_ROWS = 8
+MOST_MEASURED = 8
 """Rows of the table of what a run measured: one page has to hold it."""
 
 
@@ -35,7 +35,7 @@ def tabulate_all(judged: Sequence[Judged]) -> pd.DataFrame:
 
 
 def tabulate_measured(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Returns a row a claim that the run decides, at most `MOST_ROWS`; claims of one group and verdict share one.
+    """Returns a row a claim that the run decides, at most `MOST_MEASURED`; claims of one group and verdict share one.
 
     Those that single changes of the recipe test come first, then single numbers, then groups.
     """
@@ -43,7 +43,7 @@ def tabulate_measured(judged: Sequence[Judged]) -> pd.DataFrame:
     for one in judged:
         if one.by_run:
             rows.setdefault((one.claim.group or one.claim.id, one.verdict), []).append(one)
-    ordered = sorted(rows.values(), key=_rank)[:MOST_ROWS]
+    ordered = sorted(rows.values(), key=_rank)[:MOST_MEASURED]
     columns = ["claim", "reported", "measured in this run", "verdict"]
     return pd.DataFrame([_merge(members) for members in ordered], columns=columns)
 

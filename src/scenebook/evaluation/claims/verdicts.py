@@ -92,7 +92,7 @@ def concerns_run(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any]) ->
     return not others and recipe["backbone"] == paper.recipe.get("backbone", recipe["backbone"])
 
 
-def list_differences(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[str]:
+def list_departures(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[str]:
     """Returns in what a run is not the paper's, a clause each: settings, edited cells, weights, numbers of images."""
     run = _describe_run(run_dir, recipe)
     found = [

@@ -10,7 +10,7 @@ from scenebook.core.run_files import JUDGED_CLAIMS, RECIPE, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import count_noun, join_names
 from scenebook.evaluation.claims.schema import Paper
-from scenebook.evaluation.claims.tables import MOST_ROWS, count_own, tabulate_measured
+from scenebook.evaluation.claims.tables import MOST_MEASURED, count_own, tabulate_measured
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, VERDICTS, Judged
 
 _MOST_LISTED = 6
@@ -32,7 +32,7 @@ def tell_paper(paper: Paper, differences: Sequence[str], file: str) -> Sentence:
 
     Args:
         paper: The paper's own numbers.
-        differences: From `list_differences`.
+        differences: From `list_departures`.
         file: The name of the claims file.
     """
     text = f"The claims are those of *{{title}}*{_cite([paper.source])}."
@@ -71,7 +71,7 @@ def tell_measured(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sen
         text = "{scores} scores were compared: of so many 95% intervals, one in twenty misses by chance."
         origin = f"{JUDGED_CLAIMS}: records with an interval that were compared"
         told.append((text, Sourced.from_pairs({"scores": (scores, origin)})))
-    if len(tabulate_measured(judged)) == MOST_ROWS:
+    if len(tabulate_measured(judged)) == MOST_MEASURED:
         told.append(("[@tbl:all-claims] has those that the table leaves out.", Sourced({})))
     return told
 

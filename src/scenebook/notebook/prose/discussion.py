@@ -273,7 +273,7 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
-def tell_limits(*, seeds: int, drawn: bool) -> str:
+def tell_unknown(*, seeds: int, drawn: bool) -> str:
     """Returns the sentences on what the run does not show.
 
     Args:

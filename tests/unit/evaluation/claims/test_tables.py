@@ -6,7 +6,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
 from scenebook.evaluation.claims.tables import (
-    MOST_ROWS,
+    MOST_MEASURED,
     tabulate_all,
     tabulate_contradicted,
     tabulate_measured,
@@ -52,7 +52,7 @@ def test_a_run_and_the_papers_own_numbers_never_share_a_column(papers: ClaimsFil
     paper_run.write_json("ablations/verdicts.json", {"epochs": ablation, "learning-rate": ablation})
     judged = judge_paper_claims(papers, paper_run, PAPER_RUN)
     measured = tabulate_measured(judged)
-    assert len(measured) <= MOST_ROWS
+    assert len(measured) <= MOST_MEASURED
     assert set(measured["claim"][:2]) == {
         "more epochs over-fit",
         "a higher learning rate lowers the accuracy and over-fits",

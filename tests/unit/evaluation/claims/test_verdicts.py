@@ -22,7 +22,7 @@ from scenebook.evaluation.claims.verdicts import (
     concerns_run,
     decide,
     judge_paper_claims,
-    list_differences,
+    list_departures,
 )
 from scenebook.notebook.prose.claims import tell_remaining_claims
 from tests.unit.evaluation.claims.conftest import PAPER_RUN, make_score
@@ -293,7 +293,7 @@ def test_a_paper_concerns_runs_of_its_classes_and_backbone(
 def test_fewer_training_images_count_as_a_difference(papers: ClaimsFile, paper_run: RunDirectory) -> None:
     splits = ["train"] * 1350 + ["validation"] * 150 + ["test"] * 600
     paper_run.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "sea", "split": splits}))
-    found = list_differences(papers.paper, paper_run, {**PAPER_RUN, "epochs": 2})
+    found = list_departures(papers.paper, paper_run, {**PAPER_RUN, "epochs": 2})
     assert found == [
         "epochs is 2 in place of 8",
         "1,350 training images in place of 14,034",
