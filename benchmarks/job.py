@@ -13,6 +13,7 @@ from scenebook.core.run_directory import RunDirectory, write_json
 from scenebook.core.settings import DRAWN_SCENES, Settings, make_settings
 from scenebook.data.finding import find_images
 from scenebook.data.scenes.drawing import CLASS_NAMES
+from scenebook.data.sizing import choose_size, find_largest
 from scenebook.data.sources import prepare_dataset
 from scenebook.data.splitting import SplitImages, draw_images, load_split, split_images, write_splits
 from scenebook.data.storing import decode_images
@@ -64,12 +65,13 @@ def make_job(settings: Settings, folder: Path, *, images: int, epochs: int) -> J
         train_per_class=drawn if settings.dataset == DRAWN_SCENES else 0,
         test_per_class=1,
         seed=settings.seed,
-        size=settings.image_size,
+        size=find_largest(settings.image_size, settings.backbone),
     )
     found = find_images(source, class_map=settings.class_map)
     per_class = max(3, math.ceil(_count_needed(images, settings) / len(found.class_names)))
     found = draw_images(found, max_per_class=per_class, test_fraction=settings.test_fraction, seed=settings.seed)
-    decoded = decode_images(found, run_dir, image_size=settings.image_size, max_megapixels=settings.max_megapixels)
+    size = choose_size(settings.image_size, settings.backbone, found).pixels
+    decoded = decode_images(found, run_dir, image_size=size, fit=settings.fit, max_megapixels=settings.max_megapixels)
     splits = split_images(
         decoded.table,
         validation_fraction=settings.validation_fraction,
@@ -80,7 +82,7 @@ def make_job(settings: Settings, folder: Path, *, images: int, epochs: int) -> J
     train = np.flatnonzero(splits["split"] == "train")
     kept = train[np.linspace(0, len(train), min(images, len(train)), endpoint=False, dtype=np.int64)]
     write_splits(run_dir, splits.iloc[kept])
-    job = Job(settings.updated({"epochs": epochs}), list(found.class_names), folder)
+    job = Job(settings.updated({"epochs": epochs, "image_size": size}), list(found.class_names), folder)
     write_json(folder / _JOB, {"settings": job.settings.model_dump(), "class_names": job.class_names})
     return job
 

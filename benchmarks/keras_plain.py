@@ -36,6 +36,7 @@ def measure(job: Job) -> dict[str, float]:
 
 def build_classifier(settings: Settings, num_classes: int) -> keras.Model:
     """Builds and compiles the classifier of these settings, all but the last layers of its base model frozen."""
+    assert isinstance(settings.image_size, int)
     base_model = build_backbone(
         settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from scenebook.core.wording import tell_nearest
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
 OPENVINO = "openvino"
+AUTO = "auto"
 COLOURS = ("brightness", "contrast", "saturation")
 AUGMENTATION = (
     "rotation_range",
@@ -32,13 +33,14 @@ AUGMENTATION = (
 NO_AUGMENTATION: dict[str, Any] = {name: False if name.endswith("_flip") else 0 for name in AUGMENTATION}
 """All of them off."""
 TRAINING = (
-    *(*AUGMENTATION, "views", "augmentation_seed", "image_size"),
+    *(*AUGMENTATION, "views", "augmentation_seed", "image_size", "fit"),
     *("backbone", "trainable_base_layers", "preprocessing", "head_pooling", "head_units", "dropout", "head_start"),
     *("epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay"),
     *("schedule", "decay", "warmup_epochs", "label_smoothing", "class_weights", "early_stopping"),
     *("fine_tune_layers", "fine_tune_epochs", "fine_tune_learning_rate", "test_time_flip", "seed"),
 )
 """The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
+_UNIONS = {"image_size": "a whole number from 32 to 1024, or auto"}
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
 
 
@@ -68,7 +70,12 @@ class Settings(BaseModel):
     test_fraction: float = Field(
         0.2, gt=0, le=0.5, description="share that is cut as test when there is no test folder"
     )
-    image_size: int = Field(96, ge=32, le=1024, description="height and width of the images, in pixels")
+    image_size: Annotated[int, Field(ge=32, le=1024)] | Literal["auto"] = Field(
+        96, description="height and width of the images, in pixels; auto: as suits the images and the backbone"
+    )
+    fit: Literal["squash", "crop", "pad"] = Field(
+        "squash", description="how an image becomes square: squash it, crop its middle, or pad it with black"
+    )
 
     rotation_range: float = Field(20, ge=0, le=180, description="largest rotation either way, in degrees")
     width_shift_range: float = Field(0.1, ge=0, le=1, description="largest horizontal shift, as a share of the width")
@@ -206,12 +213,12 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
         name = str(problem.location[0])
         return SettingsError(
             f"Expected a valid value for the setting {name} ({Settings.model_fields[name].description}): "
-            f"{problem.rule}.",
+            f"{problem.rule or f'it should be {problem.expected}'}.",
             received={name: values[name]},
             advice="`python -m scenebook params` lists all settings with their bounds.",
         )
 
-    settings: Settings = validate(Settings, dict(values), make_error)
+    settings: Settings = validate(Settings, dict(values), make_error, unions=_UNIONS)
     check_contradictions(settings)
     return settings
 
@@ -247,7 +254,7 @@ def describe_settings() -> list[dict[str, str]]:
             {
                 "name": name,
                 "default": "none" if field.default is None else str(field.default),
-                "bounds": ", ".join(text for text in bounds if text) or _type_text(field.annotation),
+                "bounds": _UNIONS.get(name) or ", ".join(filter(None, bounds)) or _type_text(field.annotation),
                 "meaning": field.description or "",
             }
         )

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from scenebook.core.provenance import sha256_bytes
-from scenebook.data.files import MAX_IMAGE_BYTES, name_other_format, read_regular
+from scenebook.data.files import MAX_IMAGE_BYTES, name_other_format, open_regular, read_regular
 from scenebook.data.images import raise_changed
 
 DECODER_VERSION = 2
@@ -19,6 +19,7 @@ DECODER_VERSION = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 64
+SQUASH = "squash"
 SAMPLING = Image.Resampling.BILINEAR
 
 # The limit below is ours, adjustable, and checked at the header; Pillow's own would only print a warning.
@@ -37,7 +38,11 @@ _UPRIGHT = {
 
 
 def decode(
-    source: Path | bytes, size: tuple[int, int] | None = None, *, max_megapixels: int | None = MAX_MEGAPIXELS
+    source: Path | bytes,
+    size: tuple[int, int] | None = None,
+    fit: str = SQUASH,
+    *,
+    max_megapixels: int | None = MAX_MEGAPIXELS,
 ) -> np.ndarray:
     """Decodes an image: upright as its EXIF says, 8-bit RGB, resized with antialiasing.
 
@@ -48,6 +53,7 @@ def decode(
         source: A JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its name ends with, or its bytes. Of an animation,
             the first frame.
         size: `(height, width)`, or `None` for the image's own size.
+        fit: As for `resize`.
         max_megapixels: An image whose header says that it is larger is not decoded; `None`: there is no limit.
 
     Returns:
@@ -75,18 +81,46 @@ def decode(
         raise
     except Exception as error:  # a damaged file can raise nearly anything in a decoder, struct.error for one
         raise OSError(str(error) or type(error).__name__) from error
-    return resize(np.asarray(rgb), size)
+    return resize(np.asarray(rgb), size, fit)
 
 
-def resize(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Returns an image, uint8 `(height, width, 3)`, with another height and width; antialiased, if it changes."""
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Returns width and height of an image as its header has them, before it is turned upright; `None`: no image."""
+    try:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            return image.size
+    except Exception:  # a damaged file can raise nearly anything
+        return None
+
+
+def resize(image: np.ndarray, size: tuple[int, int] | None, fit: str = SQUASH) -> np.ndarray:
+    """Returns an image with another height and width; antialiased, if it changes.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        size: `(height, width)`, or `None` for the image's own size.
+        fit: What is done to an image of another shape: `squash` scales height and width by themselves, `crop` takes
+            the largest part of that shape in its middle, `pad` keeps all of it between black stripes.
+    """
     if size is None or image.shape[:2] == size:
         return image
-    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), SAMPLING))
+    (height, width), (rows, columns) = size, image.shape[:2]
+    whole = Image.fromarray(image)
+    if fit == "crop":
+        scale = max(height / rows, width / columns)
+        across, down = (columns - width / scale) / 2, (rows - height / scale) / 2
+        return np.asarray(whole.resize((width, height), SAMPLING, box=(across, down, columns - across, rows - down)))
+    if fit == "pad":
+        scale = min(height / rows, width / columns)
+        inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+        padded = Image.new("RGB", (width, height))
+        padded.paste(whole.resize(inner, SAMPLING), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+        return np.asarray(padded)
+    return np.asarray(whole.resize((width, height), SAMPLING))
 
 
 def decode_unchanged(
-    root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None
+    root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None, fit: str = SQUASH
 ) -> list[np.ndarray]:
     """Decodes images below `root` once more, for figures, and makes sure that they have the digests in `splits`.
 
@@ -107,7 +141,7 @@ def decode_unchanged(
             changed.append(path)
         elif not changed and not removed:
             # What the run's limit lets through was found out when it was first decoded.
-            decoded.append(decode(content, size, max_megapixels=None))
+            decoded.append(decode(content, size, fit, max_megapixels=None))
     raise_changed(changed=changed, removed=removed)
     return decoded
 

@@ -107,7 +107,7 @@ class Tree:
             if facts.st_size == 0:
                 return "an empty file"
             if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
-                with _open_regular(path) as file:
+                with open_regular(path) as file:
                     start = file.read(16)
                 if not (start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
                     return name_other_format(start) or "not an image, by its ending and its first bytes"
@@ -158,14 +158,19 @@ def read_regular(path: Path, most: int) -> bytes:
     Raises:
         OSError: It cannot be read, is no regular file, or holds more than `most` bytes.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(f"more than {most // 1_000_000} MB")
     return content
 
 
-def _open_regular(path: Path | str) -> BinaryIO:
+def open_regular(path: Path | str) -> BinaryIO:
+    """Opens a regular file to read its bytes.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
     # Should the file have become a pipe since it was looked at, opening it must not wait for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -167,14 +167,20 @@ def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
     run_dir.write_csv(SPLITS, splits[[name for name in _COLUMNS if name in splits.columns]])
 
 
-def write_classes(run_dir: RunDirectory, found: FoundImages, splits: pd.DataFrame, *, name: str, kind: str) -> None:
-    """Writes `data/classes.json`: the name and kind of the data set, its classes, and a digest of the splits."""
+def write_classes(
+    run_dir: RunDirectory, found: FoundImages, splits: pd.DataFrame, *, name: str, kind: str, image_size: int, fit: str
+) -> None:
+    """Writes `data/classes.json`: the name and kind of the data set, its classes, and a digest of the splits.
+
+    Under `settings` stand those that decide what the images look like to a network, as every later stage uses them.
+    """
     content = {
         "name": name,
         "kind": kind,
         "root": run_dir.shorten(found.root),
         "classes": found.class_names,
         "found": found.summary,
+        "settings": {"image_size": image_size, "fit": fit},
         "digest": sha256_lines(f"{row.sha256} {row.split} {row.path}" for row in splits.itertuples()),
     }
     run_dir.write_json(CLASSES, content)

@@ -25,22 +25,22 @@ class StoredPixels:
         rows: The row of each digest.
     """
 
-    def __init__(self, run_dir: RunDirectory, image_size: int) -> None:
-        """Takes what is stored; nothing where it is of another size or version, or was changed since."""
+    def __init__(self, run_dir: RunDirectory, image_size: int, fit: str) -> None:
+        """Takes what is stored; nothing where it is of another size, shape or version, or was changed since."""
         self._path, self._row_bytes = run_dir.path(IMAGES), image_size * image_size * 3
         self._file: BinaryIO | None = None
         self._digests: list[str] = []
         with suppress(OSError, ValueError, KeyError, MissingArtifactError):
             record = run_dir.read_json(IMAGES_RECORD)
             digests = list(run_dir.read_csv(MEASURES)["sha256"])
-            if record == _describe(self._path, image_size, digests):
+            if record == _describe(self._path, image_size, fit, digests):
                 self._digests = digests
         self.rows = {digest: row for row, digest in enumerate(self._digests)}
 
     @staticmethod
-    def record(run_dir: RunDirectory, image_size: int, digests: Sequence[str]) -> None:
+    def record(run_dir: RunDirectory, image_size: int, fit: str, digests: Sequence[str]) -> None:
         """Writes down what the stored pixels are, so that a later execution can trust them."""
-        run_dir.write_json(IMAGES_RECORD, _describe(run_dir.path(IMAGES), image_size, digests))
+        run_dir.write_json(IMAGES_RECORD, _describe(run_dir.path(IMAGES), image_size, fit, digests))
 
     def holds_exactly(self, facts: Sequence[FileFacts | None]) -> bool:
         """Tells whether the stored pixels are those of these images, in this order."""
@@ -62,11 +62,12 @@ class StoredPixels:
         return self._file.read(self._row_bytes)
 
 
-def _describe(file: Path, image_size: int, digests: Sequence[str]) -> dict[str, Any]:
+def _describe(file: Path, image_size: int, fit: str, digests: Sequence[str]) -> dict[str, Any]:
     facts = file.stat()
     return {
         "version": facts_version(),
         "image_size": image_size,
+        "fit": fit,
         "bytes": facts.st_size,
         "modified": facts.st_mtime_ns,
         "images": sha256_lines(digests),

@@ -22,7 +22,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, MEASURES
-from scenebook.data.decoding import MAX_MEGAPIXELS, decode, resize
+from scenebook.data.decoding import MAX_MEGAPIXELS, SQUASH, decode, resize
 from scenebook.data.file_facts import FactsCache, FileFacts
 from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
 from scenebook.data.images import FoundImages, SourceImage
@@ -66,10 +66,13 @@ def decode_images(
     run_dir: RunDirectory,
     *,
     image_size: int,
+    fit: str = SQUASH,
     max_megapixels: int = MAX_MEGAPIXELS,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> DecodedImages:
     """Decodes every image once and keeps them, `image_size` pixels high and wide, in the run as one array on disk.
+
+    Those of another shape are made to fit as `decoding.resize` does it.
 
     A file that cannot be decoded is set aside with the reason; it never stops the rest. Digest, size and measures of a
     file that has not changed come from the cache, and its pixels from the run's own array where that is of this size.
@@ -88,7 +91,7 @@ def decode_images(
         for position, known in enumerate(facts):
             if known is not None and known["width"] * known["height"] > max_megapixels * 1_000_000:
                 facts[position] = None
-        earlier = StoredPixels(run_dir, image_size)
+        earlier = StoredPixels(run_dir, image_size, fit)
         if earlier.holds_exactly(facts):
             for image, known in zip(found.images, facts, strict=True):
                 _add_row(columns, image, known or {})
@@ -106,7 +109,7 @@ def decode_images(
                 )
             with replacing(file) as temporary, temporary.open("wb") as output:
                 header = write_header(output, 0, image_size)
-                work = partial(_decode_chunk, found.root, image_size, max_megapixels)
+                work = partial(_decode_chunk, found.root, (image_size, fit), max_megapixels)
                 results = _decode_all(found, facts, work, earlier, cache)
                 for done, (image, result) in enumerate(results, start=1):
                     if isinstance(result, str):
@@ -127,20 +130,21 @@ def decode_images(
             "Expected at least one readable image in every class.", received={"classes without": lost[:10]}
         )
     run_dir.write_csv(MEASURES, table.drop(columns=["label", "split"]))
-    StoredPixels.record(run_dir, image_size, columns["sha256"])
+    StoredPixels.record(run_dir, image_size, fit, columns["sha256"])
     return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
 
 
 def _decode_chunk(
-    root: Path, image_size: int, max_megapixels: int, images: Sequence[tuple[str, FileFacts | None]]
+    root: Path, target: tuple[int, str], max_megapixels: int, images: Sequence[tuple[str, FileFacts | None]]
 ) -> list[Decoded]:
-    """Decodes images, given as paths and what is known of them."""
+    """Decodes images, given as paths and what is known of them; the target is their size, and how they fit it."""
+    image_size, fit = target
 
     def decode_one(path: str, known: FileFacts | None) -> Decoded:
         try:
             content = read_regular(root / path, MAX_IMAGE_BYTES)
             full = decode(content, max_megapixels=max_megapixels)
-            pixels = resize(full, (image_size, image_size)).tobytes()
+            pixels = resize(full, (image_size, image_size), fit).tobytes()
             if known is not None:
                 return pixels, known
             size = {"width": full.shape[1], "height": full.shape[0]}

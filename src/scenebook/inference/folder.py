@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from scenebook.core.errors import InputError
-from scenebook.data.decoding import decode
+from scenebook.data.decoding import SQUASH, decode
 from scenebook.data.files import Tree
 
 WAITING = 128
@@ -65,7 +65,7 @@ def count_unlabelled(folder: Path) -> int:
     return count
 
 
-def read_images(folder: Path, size: tuple[int, int]) -> Iterator[tuple[str, np.ndarray | str]]:
+def read_images(folder: Path, size: tuple[int, int], fit: str = SQUASH) -> Iterator[tuple[str, np.ndarray | str]]:
     """Yields the path of every image with its pixels, uint8 `(height, width, 3)`, in the order of `list_unlabelled`.
 
     What is set aside comes with the reason instead.
@@ -73,11 +73,12 @@ def read_images(folder: Path, size: tuple[int, int]) -> Iterator[tuple[str, np.n
     Args:
         folder: The folder.
         size: `(height, width)` that the images are resized to.
+        fit: As for `decoding.resize`.
     """
 
     def work(path: str) -> tuple[str, np.ndarray | str]:
         try:
-            return path, decode(folder / path, size)
+            return path, decode(folder / path, size, fit)
         except OSError as error:
             return path, f"cannot be read: {' '.join(str(error).split())[:200]}"
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import MODEL
+from scenebook.core.run_files import CLASSES, MODEL
+from scenebook.data.decoding import SQUASH
 from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.recipe import load_prepare
 
@@ -38,6 +39,8 @@ class Network:
                 advice=f"{' '.join(str(error).split())[:300]} Make the run again: `make report`.",
             ) from None
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
+        # Runs of earlier versions squashed all images.
+        self.fit = str(run_dir.read_json(CLASSES).get("settings", {}).get("fit", SQUASH))
         self.num_classes = int(model.output_shape[-1])
         self._prepare = load_prepare(run_dir, trust=trust)
         self._model = model if pretrained is None else add_features(model, pretrained)

@@ -96,7 +96,7 @@ def predict_folder(
     aside: list[tuple[str, str]] = []
 
     def read() -> Iterator[tuple[str, np.ndarray]]:
-        for path, content in read_images(images, network.size):
+        for path, content in read_images(images, network.size, network.fit):
             if isinstance(content, str):
                 aside.append((path, content))
             else:

@@ -10,7 +10,11 @@ import pandas as pd
 from scenebook.core.wording import printable
 from scenebook.data.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
 from scenebook.data.audit.quality import QualityFindings, find_odd_sizes, list_odd_images
+from scenebook.data.decoding import SQUASH
 from scenebook.data.images import FoundImages
+
+OBLONG = 1.5
+"""Photographs are mostly 4:3 or 3:2; what is longer is another kind of image, or a panorama."""
 
 
 def audit_images(
@@ -21,10 +25,11 @@ def audit_images(
     duplicates: DuplicateGroups,
     odd: QualityFindings,
     giveaways: Sequence[dict[str, Any]],
+    fit: str = SQUASH,
 ) -> dict[str, Any]:
     """Collects all findings for `data/audit.json`: duplicates of all images, the rest of those in `splits`.
 
-    Files that are `set_aside` come with the reason.
+    Files that are `set_aside` come with the reason. How images are made square is `fit`, of `decoding.resize`.
     """
     counts = count_images(splits)
     return {
@@ -39,8 +44,31 @@ def audit_images(
         "odd_sizes": find_odd_sizes(splits).to_dict("records"),
         "odd_images": list_odd_images(splits, odd),
         "common_traits": list(odd.common),
+        "shapes": measure_shapes(splits, fit),
         "giveaways": list(giveaways),
         "classes_missing_in_test": [str(label) for label in counts.index[counts["test"] == 0]],
+    }
+
+
+def measure_shapes(table: pd.DataFrame, fit: str) -> dict[str, Any]:
+    """Returns how far images are from square.
+
+    Args:
+        table: A row an image, with its `width` and `height`.
+        fit: How they are made square.
+
+    Returns:
+        `fit`; `not_square`, how many are not; `oblong`, how many are more than `OBLONG` times as long one way as the
+        other; and `median`, the shorter side over the longer one in the median image: the share of its area that a crop
+        leaves, or of the square that it fills when it is padded.
+    """
+    sides = table[["width", "height"]]
+    squareness = sides.min(axis=1) / sides.max(axis=1)
+    return {
+        "fit": fit,
+        "not_square": int((squareness < 1).sum()),
+        "oblong": int((squareness < 1 / OBLONG).sum()),
+        "median": round(float(squareness.median()), 6),
     }
 
 

@@ -83,6 +83,7 @@ class RecipeCaches:
             **describe_frozen_layers(base),
             "input_shape": list(base.input_shape[1:]),
             "runtime": runtime,
+            "fit": self._settings.fit,
             "code": digest_frozen_code(self._settings.backbone),
             "prepare": self._code.parts,
             "settings": self._describe_settings(self.plain_settings, self._plain.uses_seeds),

@@ -79,7 +79,7 @@ def describe_model(
         they are, or `notebook` where it is nothing that has a name.
     """
     base_model = find_base_model(model)
-    if base_model is not None and _is_backbone(base_model, settings):
+    if base_model is not None and _is_backbone(base_model, settings, images.stored.shape[1]):
         named = settings.weights if settings.weights in NAMED_WEIGHTS else "file"
         about: dict[str, Any] = {"backbone": settings.backbone, "weights": named}
         about["weights_sha256"] = weights_digest(settings.weights, settings.backbone)
@@ -90,15 +90,13 @@ def describe_model(
     return {**about, "preprocessing": name_preprocessing(prepare, settings, images), **summarize(model)}
 
 
-def _is_backbone(base_model: keras.Model, settings: Settings) -> bool:
+def _is_backbone(base_model: keras.Model, settings: Settings, size: int) -> bool:
     """Returns whether a base model has the layers and the weights of the backbone that the settings name."""
-    expected = build_backbone(settings.backbone, image_size=settings.image_size, weights=RANDOM)
+    expected = build_backbone(settings.backbone, image_size=size, weights=RANDOM)
     if digest_config(_untrained(expected.get_config())) != digest_config(_untrained(base_model.get_config())):
         return False
     with suppress(WeightsError):
-        expected = build_backbone(
-            settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
-        )
+        expected = build_backbone(settings.backbone, image_size=size, weights=settings.weights, seed=settings.seed)
         return digest_arrays(expected.get_weights()) == digest_arrays(base_model.get_weights())
     return False
 

@@ -1,0 +1,64 @@
+"""The sentences of notebook 01 on the size of the images, and on how they were made square."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scenebook.core.wording import count_noun
+from scenebook.data.audit.report import OBLONG
+from scenebook.data.sizing import ImageSize
+
+_Sentences = Iterator[tuple[str, dict[str, Any]]]
+_MUCH, _MANY = 0.25, 0.1
+"""Of the area of the median image, and of the images: more than these is worth a warning."""
+
+
+def tell_size(size: ImageSize, shapes: Mapping[str, Any]) -> _Sentences:
+    """Yields sentences on a size that was not set by hand, and on how images that are not square were made so.
+
+    Args:
+        size: From `choose_size`.
+        shapes: From `measure_shapes`.
+    """
+    if size.shorter is not None:
+        why = "no size suits its weights better" if size.pixels == size.own else "it cannot take smaller ones"
+        if size.pixels == size.shorter:
+            why = "more pixels would show no more"
+        text = (
+            "The program chose {pixels:,}&nbsp;pixels: the backbone was trained on images of {own:,} by "
+            "{own:,}&nbsp;pixels, the median shorter side of these images is {shorter:,}, and {why}."
+        )
+        yield text, {**size._asdict(), "why": why}
+    if not shapes["not_square"]:
+        return
+    told = {
+        "crop": "Of an image that is not square, the square in its middle is used: {median:.0%} of the median image.",
+        "pad": "An image that is not square is padded with black; the median image fills {median:.0%} of its square.",
+        "squash": "An image that is not square is squashed to a square.",
+    }
+    yield told[shapes["fit"]], {"median": shapes["median"]}
+
+
+def tell_shapes(findings: Mapping[str, Any]) -> _Sentences:
+    """Yields a warning where making images square loses much of them, or distorts many."""
+    shapes = findings["shapes"]
+    lost = 1 - shapes["median"]
+    if shapes["fit"] == "crop" and lost > _MUCH:
+        text = (
+            "**Warning:** cropping cuts {lost:.0%} of its area off the median image, and perhaps what the image is "
+            "about. With `fit: pad` or `fit: squash` all of it is kept."
+        )
+        yield text, {"lost": lost}
+    elif shapes["fit"] == "pad" and lost > _MUCH:
+        text = (
+            "**Warning:** of the square that the median image is brought to, {lost:.0%} is black. With `fit: crop` all "
+            "of the network's pixels are used, with `fit: squash` too."
+        )
+        yield text, {"lost": lost}
+    elif shapes["fit"] == "squash" and shapes["oblong"] > _MANY * findings["images"]:
+        text = (
+            "**Warning:** {oblong} more than {ratio:g} times as long one way as the other. Squashed to a square, what "
+            "they show is distorted; `fit: crop` and `fit: pad` keep its shape."
+        )
+        yield text, {"oblong": count_noun(shapes["oblong"], "image is", "images are"), "ratio": OBLONG}
