@@ -57,7 +57,10 @@ def list_without_effect(settings: Settings) -> dict[str, str]:
         found |= dict.fromkeys(("trainable_base_layers", "learning_rate"), "epochs is 0")
     if not settings.fine_tune_epochs:
         found |= dict.fromkeys(("fine_tune_layers", "fine_tune_learning_rate"), "fine_tune_epochs is 0")
+    if not settings.is_augmented:
+        found |= dict.fromkeys(("views", "augmentation_seed"), "no operation of the augmentation is on")
     if not settings.epochs and not settings.fine_tune_epochs:
+        found |= dict.fromkeys((*settings.augmentation, "views", "augmentation_seed"), "no epoch is trained")
         found |= dict.fromkeys(_OF_STEPS, "epochs and fine_tune_epochs are 0")
     return found
 

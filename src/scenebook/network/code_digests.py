@@ -16,7 +16,6 @@ WITHOUT_EFFECT = {
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
     "scenebook.core.run_directory": "where files lie",
     "scenebook.core.run_files": "the same",
-    "scenebook.core.profiles": "where the values of settings come from: keys hold them",
     "scenebook.core.settings": "which settings there are: keys hold their values",
     "scenebook.core.source_code": "how code is digested",
     "scenebook.core.stages": "which notebooks there are",

@@ -27,12 +27,22 @@ def test_an_unknown_setting_is_named_with_its_nearest_neighbour() -> None:
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
         ("image_size", 8),
+        ("image_size", "own"),
+        ("fit", "stretch"),
+        ("random_crop", 1),
+        ("views", -1),
         ("dataset", ""),
     ],
 )
 def test_a_wrong_type_or_bound_is_an_error_that_names_setting_and_value(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=rf"setting {name} .*Received: {name}="):
         make_settings({name: value})
+
+
+def test_a_size_may_be_a_number_or_auto() -> None:
+    assert [make_settings({"image_size": size}).image_size for size in (150, "auto")] == [150, "auto"]
+    with pytest.raises(SettingsError, match="from 32 to 1024, or auto"):
+        make_settings({"image_size": 2000})
 
 
 def test_settings_cannot_be_changed_in_place() -> None:
@@ -44,6 +54,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("image_size=auto fit=crop", {"image_size": "auto", "fit": "crop"}),
         ("epochs=2 max_per_class=40", {"epochs": 2, "max_per_class": 40}),
         ("decay=1e-7", {"decay": 1e-7}),
         ("max_per_class=none", {"max_per_class": None}),

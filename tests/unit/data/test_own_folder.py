@@ -17,6 +17,7 @@ from PIL import Image
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import IMAGES
 from scenebook.data.decoding import decode, decode_unchanged
 from scenebook.data.finding import check_unchanged, find_images
 from scenebook.data.splitting import draw_images, split_images, write_splits
@@ -430,6 +431,19 @@ def test_stored_pixels_that_were_tampered_with_or_of_another_size_are_not_used(
     change(first.file)
     assert (np.load(decode_images(found, run_dir, image_size=16).file) == pixels).all()
     assert np.load(decode_images(found, run_dir, image_size=8).file).shape == (10, 8, 8, 3)
+
+
+def test_stored_pixels_that_were_made_to_fit_in_another_way_are_not_used(
+    make_folder: MakeFolder, run_dir: RunDirectory
+) -> None:
+    root = make_folder({"cat": 3, "dog": 3})
+    wide = Image.linear_gradient("L").resize((60, 30)).convert("RGB")
+    wide.save(root / "cat" / "wide.png")
+    found = find_images(root)
+    for fit in ("squash", "crop", "pad", "squash"):
+        table = decode_images(found, run_dir, image_size=16, fit=fit).table
+        row = list(table["path"]).index("cat/wide.png")
+        assert (np.load(run_dir.path(IMAGES))[row] == decode(root / "cat/wide.png", (16, 16), fit)).all()
 
 
 @pytest.mark.parametrize("damage", ["garbage", "folder", "file instead of the folder"])

@@ -22,9 +22,11 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
     """Returns the sentences on the views of an image, for `say` with the settings.
 
     Args:
-        settings: Those of the augmentation count.
+        settings: Those of the augmentation count, and the epochs.
         published: Whether `augment` does what they say.
     """
+    if not settings.epochs and not settings.fine_tune_epochs:
+        return "Of this run's settings none asks for an epoch of training, so that no image is augmented."
     if not published:
         return (
             "[@fig:augmentation] shows what `augment` does to one image. In this run it is this notebook's own, and "
