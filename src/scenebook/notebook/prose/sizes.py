@@ -33,11 +33,12 @@ def tell_size(size: ImageSize, shapes: Mapping[str, Any]) -> _Sentences:
     if not shapes["not_square"]:
         return
     told = {
-        "crop": "Of an image that is not square, the square in its middle is used: {median:.0%} of the median image.",
-        "pad": "An image that is not square is padded with black; the median image fills {median:.0%} of its square.",
-        "squash": "An image that is not square is squashed to a square.",
+        "crop": "the square in the middle of each is used",
+        "pad": "each is padded with black",
+        "squash": "each is squashed to a square",
     }
-    yield told[shapes["fit"]], {"median": shapes["median"]}
+    count = count_noun(shapes["not_square"], "image is not square", "images are not square")
+    yield "{count}: {how}.", {"count": count, "how": told[shapes["fit"]]}
 
 
 def tell_shapes(findings: Mapping[str, Any]) -> _Sentences:
