@@ -15,6 +15,7 @@ export SCENEBOOK_DATA := $(value DATA)
 export SCENEBOOK_WEIGHTS := $(value WEIGHTS)
 export SCENEBOOK_SET := $(value SET)
 export SCENEBOOK_RUN := $(value RUN)
+export SCENEBOOK_FORMATS := $(value FORMATS)
 export SCENEBOOK_IMAGES := $(value IMAGES)
 export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
 export SCENEBOOK_FORCE := $(value FORCE)
@@ -22,7 +23,7 @@ export SCENEBOOK_TIME_LIMIT := $(value TIME_LIMIT)
 export SCENEBOOK_TRUST := $(value TRUST)
 export SCENEBOOK_A := $(value A)
 export SCENEBOOK_B := $(value B)
-unexport PROFILE DATA WEIGHTS SET RUN IMAGES SCHEDULER FORCE TIME_LIMIT TRUST A B
+unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE TIME_LIMIT TRUST A B
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,7 +53,7 @@ setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
 setup-openvino: $(VENV)/.installed ## add OpenVINO, in which the frozen layers run faster on a CPU
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-openvino.txt
 
-report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf
+report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
 	@$(PY) -m scenebook report
 run: setup ## run what has changed, without rendering
 	@$(PY) -m scenebook run

@@ -17,12 +17,13 @@ from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root
+from scenebook.core.run_files import DEFAULT_FORMATS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
-from scenebook.pipeline.keys import REPORT_FILES, find_report_changes, make_report_key, note_report
+from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
@@ -50,7 +51,7 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
     """
     if arguments.run == BY_HAND:
         _check_no_options(arguments)
-        return report_by_hand(console)
+        return report_by_hand(console, formats=arguments.formats)
     return _report(arguments, console, _collect(arguments, console), _list_forced(arguments))
 
 
@@ -94,19 +95,22 @@ def _explain_by_hand(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def report_by_hand(console: Console, notebooks_dir: Path | None = None) -> int:
+def report_by_hand(
+    console: Console, notebooks_dir: Path | None = None, formats: Sequence[str] = DEFAULT_FORMATS
+) -> int:
     """Renders the report of the notebooks as they were run by hand; nothing is run.
 
     Args:
         console: What is told goes there.
         notebooks_dir: The folder of the notebooks, for tests.
+        formats: What it is rendered as.
 
     Raises:
         InputError: A notebook has to be run, or run again.
     """
     run_dir = open_run(BY_HAND)
     collect_by_hand(run_dir, notebooks_dir)
-    _render(run_dir, console)
+    _render(run_dir, console, formats)
     return 0
 
 
@@ -146,7 +150,7 @@ def render(arguments: argparse.Namespace, console: Console) -> int:
     run_dir = open_run(arguments.run)
     check_version(run_dir)
     check_unchanged_by_hand(run_dir)
-    _render(run_dir, console)
+    _render(run_dir, console, arguments.formats)
     return 0
 
 
@@ -175,20 +179,20 @@ def _report(arguments: argparse.Namespace, console: Console, made: _Made, force:
         _run(arguments, console, made, force)
     except StageError as error:
         console.print(Text(str(error), style="red"))
-        _render(run_dir, console)
+        _render(run_dir, console, arguments.formats)
         return error.exit_code
     except KeyboardInterrupt:
         console.print(Text("Stopped. The report of what there is is rendered; once more Ctrl-C leaves that out."))
         with suppress(ScenebookError, OSError):
-            _render(run_dir, console)
+            _render(run_dir, console, arguments.formats)
         raise
     build_dir = default_build_dir() / run_dir.name
-    if not find_report_changes(run_dir, build_dir):
+    if not find_report_changes(run_dir, build_dir, arguments.formats):
         console.print(Text("The report is unchanged."))
-        _tell_files(build_dir, console)
+        _tell_files(build_dir, arguments.formats, console)
         return 0
     try:
-        _render(run_dir, console)
+        _render(run_dir, console, arguments.formats)
     except ReportError:
         console.print(Text(f"All stages are done. Mend what is named below, then: make render RUN={run_dir.name}"))
         raise
@@ -221,7 +225,7 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     console.print(Text(f"run {run_dir.name}: {data}, backbone {settings.backbone}"))
 
 
-def _render(run_dir: RunDirectory, console: Console) -> None:
+def _render(run_dir: RunDirectory, console: Console, formats: Sequence[str]) -> None:
     from scenebook.rendering.report import StageNotebook, render_report
 
     started = time.monotonic()
@@ -239,6 +243,7 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         build_dir=build_dir,
         front_matter_path=project_root() / "report" / "front-matter.yaml",
         banners=[*tell_by_hand(run_dir), *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
+        formats=formats,
     )
     note_report(build_dir, key)
     for warning in rendered.warnings:
@@ -247,9 +252,9 @@ def _render(run_dir: RunDirectory, console: Console) -> None:
         named = join_names(rendered.placeholders)
         console.print(Text(f"note: report/front-matter.yaml still has placeholders: {named}.", style="yellow"))
     console.print(Text(f"rendered in {time.monotonic() - started:.1f} s"))
-    _tell_files(build_dir, console)
+    _tell_files(build_dir, formats, console)
 
 
-def _tell_files(build_dir: Path, console: Console) -> None:
-    for name in REPORT_FILES:
-        tell_file(build_dir / name, console)
+def _tell_files(build_dir: Path, formats: Sequence[str], console: Console) -> None:
+    for path in list_report_files(build_dir, formats):
+        tell_file(path, console)

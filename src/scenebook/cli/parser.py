@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import scenebook
+from scenebook.core.run_files import DEFAULT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 
 _SETTINGS = {
@@ -24,6 +25,7 @@ _EXECUTION = {
     "--scheduler ADDRESS": "tcp://host:port or tls://host:port of a dask scheduler whose workers train the variants; "
     "default: processes of this machine",
 }
+_FORMATS = {"--formats FORMATS": f"what to render the report as, any of {', '.join(REPORT_FORMATS)}; default: html pdf"}
 _FINISHED = {"--run NAME": "the run; default: sample"}
 _PREDICT = {
     "--images FOLDER": "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
@@ -40,18 +42,18 @@ _DIFF = {"first A": "a run", "second B": "the run it is compared with"}
 _COMMANDS = (
     (
         "report",
-        _SETTINGS | _EXECUTION,
+        _SETTINGS | _EXECUTION | _FORMATS,
         "run what has changed since the last time, and render report.html and report.pdf; with --run by-hand, of what "
         "was run in Jupyter",
     ),
     ("run", _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
     (
         "ablations",
-        _SETTINGS | _EXECUTION,
+        _SETTINGS | _EXECUTION | _FORMATS,
         "train variants of a run's recipe, and render its report with what came out",
     ),
     ("explain", _SETTINGS, "tell of each stage whether it would run, and why"),
-    ("render", _FINISHED, "render the report of a run again"),
+    ("render", _FINISHED | _FORMATS, "render the report of a run again"),
     ("bundle", _FINISHED, "zip a run's report, trained weights, sample images and settings"),
     ("predict", _PREDICT, "classify a folder of unlabelled images with a finished run"),
     ("verify", _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
@@ -96,11 +98,21 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
             return {"action": "store_true", "default": environment("TRUST") == "1"}
         case "--dataset":
             return {"default": environment("DATA"), "metavar": metavar}
+        case "--formats":
+            return {"default": environment("FORMATS") or DEFAULT_FORMATS, "metavar": metavar, "type": _formats}
         case "--time-limit":
             return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
         case "first" | "second":
             return {"default": environment(metavar), "metavar": metavar, "nargs": "?"}
     return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    asked = text.replace(",", " ").split()
+    unknown = [name for name in asked if name not in REPORT_FORMATS]
+    if unknown or not asked:
+        raise argparse.ArgumentTypeError(f"expected any of {', '.join(REPORT_FORMATS)}, received {text!r}")
+    return tuple(dict.fromkeys(asked))
 
 
 def _seconds(text: str) -> int:

@@ -18,12 +18,12 @@ from scenebook.cli.loading import short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import BY_HAND, default_build_dir, open_run, replacing
-from scenebook.core.run_files import MANIFEST, SETTINGS
+from scenebook.core.run_files import MANIFEST, REPORT_FORMATS, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun
 from scenebook.pipeline.by_hand import check_unchanged_by_hand
-from scenebook.pipeline.keys import REPORT_FILES, find_report_changes
+from scenebook.pipeline.keys import find_report_changes, list_report_files
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
 
@@ -52,7 +52,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
             received={"run": run_dir.name, "changed": "; ".join(changes[:3])},
             advice=f"Run `make render RUN={run_dir.name}` first.",
         )
-    members = {name: build / name for name in REPORT_FILES}
+    members = {path.name: path for path in list_report_files(build, REPORT_FORMATS) if path.is_file()}
     for name in (SETTINGS, MANIFEST, *(name for stage in STAGES.values() for name in stage.bundled)):
         root = run_dir.path(name)
         paths = sorted(root.rglob("*")) if root.is_dir() else [root]

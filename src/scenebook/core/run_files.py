@@ -67,3 +67,6 @@ STUDY_VERDICTS = "ablations/verdicts.json"
 JUDGED_CLAIMS = "conclusion/claims.json"
 FIELDS = "conclusion/fields.json"
 """What Markdown of the last notebook may name: values, with where each comes from, and sentences."""
+
+REPORT_FORMATS, DEFAULT_FORMATS = ("html", "pdf", "docx"), ("html", "pdf")
+"""What a report can be rendered as, `report.<format>` each, and what it is unless somebody asks for others."""

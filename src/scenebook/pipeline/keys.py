@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from scenebook.core.errors import InputError
 from scenebook.core.keys import Key, list_changes
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import RunDirectory, project_root, write_json
-from scenebook.core.run_files import MANIFEST
+from scenebook.core.run_files import DEFAULT_FORMATS, MANIFEST, REPORT_FORMATS
 from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES, find_producer
@@ -26,7 +26,6 @@ _TABLES = ("scenebook.core.settings", "scenebook.core.stages")
 """Their rows count one by one: a new setting or a new stage is no reason to run the others again."""
 _NO_RESULT = ("less_memory", "bundled", "elsewhere")
 """What rows say that no result depends on."""
-REPORT_FILES = ("report.html", "report.pdf")
 _NOTE = ".rendered.json"
 _ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
 
@@ -120,7 +119,7 @@ def make_report_key(run_dir: RunDirectory) -> dict[str, dict[str, Any]]:
     }
 
 
-def find_report_changes(run_dir: RunDirectory, build_dir: Path) -> list[str]:
+def find_report_changes(run_dir: RunDirectory, build_dir: Path, formats: Sequence[str] = DEFAULT_FORMATS) -> list[str]:
     """Returns why a report would be another one if it were rendered now; nothing: it is what it should be."""
     note = build_dir / _NOTE
     try:
@@ -128,8 +127,12 @@ def find_report_changes(run_dir: RunDirectory, build_dir: Path) -> list[str]:
         old, outputs = told["key"], told["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         return ["not rendered yet"]
-    changed = [name for name in REPORT_FILES if outputs.get(name) != _digest_output(build_dir / name)]
-    return list_changes(old, make_report_key(run_dir)) + [f"{name}: missing or changed" for name in changed]
+    files = list_report_files(build_dir, REPORT_FORMATS)
+    changed = [path.name for path in files if outputs.get(path.name) != _digest_output(path)]
+    changed += [f"report.{name}" for name in formats if not outputs.get(f"report.{name}")]
+    return list_changes(old, make_report_key(run_dir)) + [
+        f"{name}: missing or changed" for name in dict.fromkeys(changed)
+    ]
 
 
 def note_report(build_dir: Path, key: dict[str, dict[str, Any]]) -> None:
@@ -139,8 +142,13 @@ def note_report(build_dir: Path, key: dict[str, dict[str, Any]]) -> None:
         build_dir: Where it lies.
         key: From `make_report_key`, before it was rendered: what it depends on may be edited meanwhile.
     """
-    outputs = {name: _digest_output(build_dir / name) for name in REPORT_FILES}
+    outputs = {path.name: _digest_output(path) for path in list_report_files(build_dir, REPORT_FORMATS)}
     write_json(build_dir / _NOTE, {"key": key, "outputs": outputs})
+
+
+def list_report_files(build_dir: Path, formats: Sequence[str]) -> list[Path]:
+    """Returns the files of a report, whether they are there or not."""
+    return [build_dir / f"report.{name}" for name in formats]
 
 
 def _digest_output(path: Path) -> str | None:

@@ -122,7 +122,7 @@ class FragmentWriter:
 
     targets: dict[str, Target]
     equations: dict[Formula, str]
-    target: ClassVar[Literal["html", "typst"]]
+    target: ClassVar[Literal["html", "typst", "docx"]]
     options: ClassVar[Sequence[str]] = ()
 
     def write_equation(self, content: dict[str, Any], source: str | None) -> str:

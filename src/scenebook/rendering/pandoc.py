@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import unicodedata
@@ -20,6 +21,7 @@ let text name raw output, attributes or ids."""
 API_VERSION = [1, 23, 1]
 SECONDS_A_CALL = 15.0
 SECONDS_A_PIECE = 4.0
+SECONDS_A_FILE = 60.0
 _PRIVATE_PLANE = 0xF0000
 DEEPEST = 120
 """Containers within containers in a tree. A page of prose has under 20."""
@@ -150,6 +152,35 @@ def write_trees(trees: Sequence[list[Node]], target: str, options: Sequence[str]
     if len(pieces) != len(trees) + 1:
         raise PandocError("pieces cannot be told apart")
     return [piece.strip("\n") for piece in pieces[:-1]]
+
+
+def write_docx(meta: Node, blocks: list[Node], folder: Path) -> bytes:
+    """Writes a Word file. The images that `blocks` name, and `reference.docx`, its styles, lie in `folder`.
+
+    pandoc may read files here: every image must have a name that was made from its content.
+
+    Raises:
+        PandocError: pandoc failed, or took too long.
+    """
+    document = json.dumps({"pandoc-api-version": API_VERSION, "meta": meta, "blocks": blocks})
+    command = [_executable(), "+RTS", "-M1G", "-RTS", "-f", "json", "-t", "docx", "--reference-doc=reference.docx"]
+    # The time in the file is always the same, the first that a zip archive can hold.
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+    try:
+        done = subprocess.run(
+            [*command, "-o", "-"],
+            input=document.encode("utf-8"),
+            capture_output=True,
+            timeout=SECONDS_A_FILE,
+            check=True,
+            cwd=folder,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise PandocError(f"no answer within {SECONDS_A_FILE:g} s") from None
+    except subprocess.CalledProcessError as error:
+        raise PandocError(error.stderr.decode("utf-8", "replace").strip()) from None
+    return done.stdout
 
 
 def depth_of(tree: Any) -> int:

@@ -16,12 +16,12 @@ from markupsafe import Markup
 from traitlets import Bool, default
 
 from scenebook.core.errors import ReportError
+from scenebook.rendering.columns import column_widths
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
-    column_widths,
     describe_grid,
     file_name,
     fonts,

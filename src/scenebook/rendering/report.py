@@ -1,9 +1,9 @@
-"""A run's notebooks become `report.html` and `report.pdf`."""
+"""A run's notebooks become `report.html`, `report.pdf` and `report.docx`."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,18 +12,25 @@ import nbformat
 from scenebook.core.errors import ReportError
 from scenebook.core.fields import read_fields
 from scenebook.core.run_directory import RunDirectory, write_bytes
+from scenebook.core.run_files import DEFAULT_FORMATS, REPORT_FORMATS
 from scenebook.core.sentences import Filled, clean_text, has_fields
 from scenebook.core.wording import join_names
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.citations import check_citations, check_work, load_bibliography, resolve_citations
-from scenebook.rendering.document import EarlierRun
+from scenebook.rendering.document import EarlierRun, Report
 from scenebook.rendering.front_matter import fill_abstract, load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
 from scenebook.rendering.lengths import for_paper
-from scenebook.rendering.numbering import check_references, number_report
+from scenebook.rendering.numbering import Target, check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
+from scenebook.rendering.word import write_word
 
+_EXPORTERS: dict[str, Callable[[Report, dict[str, Target]], str | bytes]] = {
+    "html": lambda report, targets: ScenebookHTMLExporter().from_report(report, targets),
+    "pdf": lambda report, targets: ScenebookPDFExporter().from_report(*for_paper(report, targets)),
+    "docx": lambda report, targets: write_word(*for_paper(report, targets)),
+}
 _FAILED = "failed"
 _INTERRUPTED = frozenset({"running", "interrupted"})
 """A stage that still is running while the report is rendered was stopped before it could say so."""
@@ -62,13 +69,14 @@ class StageNotebook(NamedTuple):
 
 
 class RenderedReport(NamedTuple):
-    """The files of a report, and sentences on what could not be shown as its author wrote it.
+    """The files of a report, those of its formats, and sentences on what could not be shown as its author wrote it.
 
     `placeholders` are the keys of the front matter that nobody has filled in.
     """
 
     html: Path
     pdf: Path
+    docx: Path
     warnings: list[str]
     placeholders: list[str]
 
@@ -105,8 +113,9 @@ def render_report(
     front_matter_path: Path,
     provenance: Provenance | None = None,
     banners: Sequence[str] = (),
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> RenderedReport:
-    """Writes `report.html` and `report.pdf`.
+    """Writes `report.html`, `report.pdf` and the like, and removes what an earlier rendering left of other formats.
 
     Args:
         run_dir: The run; Markdown may show images that lie in it.
@@ -114,6 +123,7 @@ def render_report(
         build_dir: Where the files go.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
+        formats: Any of `REPORT_FORMATS`.
 
     Raises:
         ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
@@ -142,13 +152,15 @@ def render_report(
         check_references(report, targets)
         check_citations(report, bibliography)
     resolve_citations(report, bibliography)
-    page = ScenebookHTMLExporter().from_report(report, targets)
-    document = ScenebookPDFExporter().from_report(*for_paper(report, targets))
-    warnings = list(dict.fromkeys(report.warnings))
-    files = RenderedReport(build_dir / "report.html", build_dir / "report.pdf", warnings, report.placeholders)
-    write_bytes(files.html, page.encode("utf-8"))
-    write_bytes(files.pdf, document if isinstance(document, bytes) else document.encode("utf-8"))
-    return files
+    contents = {name: _EXPORTERS[name](report, targets) for name in REPORT_FORMATS if name in formats}
+    files = {name: build_dir / f"report.{name}" for name in REPORT_FORMATS}
+    for name, path in files.items():
+        if name in contents:
+            content = contents[name]
+            write_bytes(path, content if isinstance(content, bytes) else content.encode("utf-8"))
+        else:
+            path.unlink(missing_ok=True)
+    return RenderedReport(**files, warnings=list(dict.fromkeys(report.warnings)), placeholders=report.placeholders)
 
 
 def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:

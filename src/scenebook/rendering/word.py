@@ -1,0 +1,269 @@
+"""A Word file through pandoc: the printed report with Word's own headings, captions and tables."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+import typst
+
+from scenebook.rendering import pandoc
+from scenebook.rendering.columns import share_width
+from scenebook.rendering.document import Block, Figure, Fragment, Heading, Output, Prose, Report, ReportImage, Table
+from scenebook.rendering.exporter import FragmentWriter, template_folder
+from scenebook.rendering.numbering import NO_BREAK, Target
+from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, map_lists, string
+from scenebook.rendering.typst_source import CODE_LINES, file_name, fonts, typst_literal, wrap_lines
+
+TEXT_WIDTH = 6.3
+"""Inches between the margins, as in the template."""
+LONGEST = 400
+"""Rows of a table."""
+_PIXELS_AN_INCH = 200
+_WIDEST_OF_GRID = 1.5
+_CHARACTERS = 80
+_A4, _LETTER = b'w:w="11906" w:h="16838"', b'w:w="12240" w:h="15840"'
+_KEPT, _LOOSE = "Table Text Kept", "Table Text"
+"""Styles of the template: the first one stays on the page of the next paragraph."""
+_TABLE_SIZE, _INSET = 10.0, 12.0
+"""Points: a little more than the text of tables and the room beside that of a column have in the template."""
+_SIDES = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
+
+
+def write_word(report: Report, targets: dict[str, Target]) -> bytes:
+    """Returns a numbered report as a `.docx` file, the same bytes for the same report."""
+    with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
+        root = Path(folder)
+        document = _Document(report, targets, root)
+        _write_template(root / "reference.docx", report.front.paper)
+        return pandoc.write_docx(document.meta(), document.blocks(), root)
+
+
+def _write_template(path: Path, paper: str) -> None:
+    """Copies the template, with the pages that are asked for."""
+    with zipfile.ZipFile(template_folder() / "word" / "reference.docx") as source, zipfile.ZipFile(path, "w") as copy:
+        for name in source.namelist():
+            content = source.read(name)
+            copy.writestr(name, content.replace(_A4, _LETTER) if paper == "letter" else content)
+
+
+class _WordWriter(FragmentWriter):
+    """Turns the nodes of ours into what pandoc writes as Word's own."""
+
+    target: ClassVar[Literal["html", "typst", "docx"]] = "docx"
+
+    def __init__(self, targets: dict[str, Target], images: Path) -> None:
+        super().__init__(targets, {})
+        self.images = images
+
+    def change_node(self, node: Node) -> list[Node]:
+        content: Any = node.get("c")
+        if node["t"] == "Equation":
+            kind = {"t": "DisplayMath" if content["display"] else "InlineMath"}
+            formula = {"t": "Math", "c": [kind, content["tex"]]}
+            if not content["numbered"]:
+                return [formula]
+            return [_span(content["anchor"], [formula, string(f"\u2003({content['number']})")])]
+        if node["t"] == "ReportImage":
+            return [self.show_image(content, TEXT_WIDTH)]
+        return super().change_node(node)
+
+    def tree_of(self, fragment: Fragment) -> list[Node]:
+        """Returns a fragment's tree as pandoc knows it."""
+        return map_lists(fragment.tree, self.change)
+
+    def show_image(self, image: ReportImage, width: float) -> Node:
+        """Returns an image of at most `width` inches; of one that cannot be drawn, its description."""
+        content, natural = (image.content, width) if image.suffix != "svg" else _draw(image, self.images)
+        if not content:
+            return string(f"[image: {image.alt}]")
+        name = file_name(image).replace(".svg", ".png")
+        (self.images / name).write_bytes(content)
+        size = ["width", f"{min(width, natural):.3f}in"]
+        return {"t": "Image", "c": [["", [], [size]], [string(image.alt)], [name, ""]]}
+
+
+def _draw(image: ReportImage, folder: Path) -> tuple[bytes, float]:
+    """Returns a drawing as PNG, and its width in inches; nothing where it cannot be drawn. Old Words know no SVG."""
+    (folder / file_name(image)).write_bytes(image.content)
+    source = f"#set page(width: auto, height: auto, margin: 0pt)\n#image({typst_literal(file_name(image))})"
+    (folder / "drawing.typ").write_text(source, encoding="utf-8")
+    try:
+        compiler = typst.Compiler(str(folder / "drawing.typ"), root=str(folder), font_paths=fonts())
+        png = cast(bytes, compiler.compile(format="png", ppi=_PIXELS_AN_INCH))
+    except typst.TypstError:
+        return b"", 0.0
+    return png, int.from_bytes(png[16:20]) / _PIXELS_AN_INCH
+
+
+class _Document:
+    """The report as pandoc's blocks and metadata."""
+
+    def __init__(self, report: Report, targets: dict[str, Target], images: Path) -> None:
+        self.report = report
+        self.writer = _WordWriter(targets, images)
+
+    def meta(self) -> Node:
+        """Returns the title block: what Word keeps as the file's properties, too."""
+        front = self.report.front
+        authors = [
+            _lines([_named(author.name, author.id), author.affiliation, author.email]) for author in front.authors
+        ]
+        meta = {
+            "title": _inlines([string(front.title)]),
+            "author": {"t": "MetaList", "c": [_inlines(lines) for lines in authors]},
+            "keywords": {"t": "MetaList", "c": [_inlines([string(keyword)]) for keyword in front.keywords]},
+            "lang": {"t": "MetaString", "c": "en-GB"},
+        }
+        if front.subtitle:
+            meta["subtitle"] = _inlines([string(front.subtitle)])
+        if occasion := _lines([front.course, front.repository]):
+            meta["date"] = _inlines(occasion)
+        if self.report.abstract:
+            meta["abstract-title"] = _inlines([string("Abstract")])
+            meta["abstract"] = {"t": "MetaBlocks", "c": self._list_blocks(self.report.abstract)}
+        return meta
+
+    def blocks(self) -> list[Node]:
+        """Returns what stands below the title block."""
+        report = self.report
+        strong = [_paragraph([{"t": "Strong", "c": [string(banner)]}]) for banner in report.banners]
+        blocks = [_styled("Block Text", strong)] if strong else []
+        if report.front.keywords:
+            words = string(f"Keywords: {', '.join(report.front.keywords)}")
+            blocks.append(_styled("Abstract", [_paragraph([words])]))
+        for section in report.sections:
+            blocks += [*self._convert(section.heading), *self._list_blocks(section.blocks)]
+        if report.references:
+            blocks.append(_header(1, "", [string("References")]))
+        for work in report.references:
+            number = [string(work.number), string("\t")] if work.number else []
+            entry = _paragraph([*number, *self.writer.tree_of(work.body)])
+            blocks.append(_styled("Bibliography", [entry], work.anchor))
+        return blocks + ([_paragraph([string(report.elsewhere)])] if report.elsewhere else [])
+
+    def _list_blocks(self, blocks: Sequence[Block]) -> list[Node]:
+        done: list[Node] = []
+        for earlier, group in self.report.groups(blocks):
+            done += [_paragraph([{"t": "Strong", "c": [string(earlier.label)]}])] if earlier else []
+            done += [node for block in group for node in self._convert(block)]
+        return done
+
+    def _convert(self, block: Block) -> list[Node]:
+        match block:
+            case Heading():
+                number = [string(block.number), SPACE] if block.number else []
+                return [_header(block.level, block.anchor, [*number, *self.writer.tree_of(block.title)])]
+            case Prose():
+                return self.writer.tree_of(block.body)
+            case Figure():
+                return [_styled("", [*self._draw_figure(block), self._caption(block, "Fig.")], block.anchor)]
+            case Table():
+                return [_styled("", [self._caption(block, "Table"), self._tabulate(block)], block.anchor)]
+            case Output():
+                text = wrap_lines(block.text, _CHARACTERS, CODE_LINES)
+                return [{"t": "CodeBlock", "c": [NO_ATTRIBUTES, text]}]
+        return []
+
+    def _caption(self, block: Figure | Table, word: str) -> Node:
+        """Returns a caption whose number is a field: Word counts with it, lists it and refers to it."""
+        form = "ROMAN" if isinstance(block, Table) and self.report.front.layout == "ieee" else "ARABIC"
+        name = "Figure" if isinstance(block, Figure) else "Table"
+        field = f'<w:fldSimple w:instr=" SEQ {name} \\* {form} "><w:r><w:t>{block.number}</w:t></w:r></w:fldSimple>'
+        mark = [{"t": "Strong", "c": [string("(earlier run)")]}, SPACE] if self.report.earlier_run(block) else []
+        number = [string(word + NO_BREAK), pandoc.raw("openxml", field), string(". ")]
+        return _styled("Caption", [_paragraph([*number, *mark, *self.writer.tree_of(block.caption)])])
+
+    def _draw_figure(self, figure: Figure) -> list[Node]:
+        if not figure.grid:
+            image = self.writer.show_image(figure.images[0], TEXT_WIDTH)
+            return [_styled("Captioned Figure", [_paragraph([image])])]
+        columns = figure.columns
+        width = min(TEXT_WIDTH / columns - 0.1, _WIDEST_OF_GRID)
+        rows = []
+        for heading, images in figure.groups():
+            if heading:
+                rows.append(_row([_cell([_plain([{"t": "Strong", "c": [string(heading)]}])], across=columns)]))
+            cells = [_cell(self._show_member(image, width)) for _, image in images]
+            cells += [_cell([])] * (-len(cells) % columns)
+            rows += [_row(cells[start : start + columns]) for start in range(0, len(cells), columns)]
+        return [_table([("AlignCenter", 1 / columns)] * columns, [], rows, "Images")]
+
+    def _show_member(self, image: ReportImage, width: float) -> list[Node]:
+        lines = [string(image.caption)] if image.caption else []
+        for bar in image.bars:
+            text = string(f"{bar.label}{NO_BREAK}{bar.text}")
+            lines += [LINE_BREAK, {"t": "Strong", "c": [text]} if bar.is_true else text]
+        # A row of images stays on the page of the next one, and the last on that of the caption.
+        kept = [_plain([self.writer.show_image(image, width)]), _plain(lines)]
+        return [_styled(_KEPT, kept)]
+
+    def _tabulate(self, table: Table) -> Node:
+        """Returns a table; a short one stays on one page."""
+        widths, _ = share_width(table, 72 * TEXT_WIDTH, size=_TABLE_SIZE, inset=_INSET)
+        shares = widths / max(72 * TEXT_WIDTH, widths.sum())
+        columns = [(_SIDES[side], float(share)) for side, share in zip(table.align, shares, strict=True)]
+        rows = table.rows[:LONGEST]
+        kept = 0 if table.is_long else len(rows) - 1
+        head = _row(
+            [_cell([_styled(_KEPT, [_plain([{"t": "Strong", "c": [string(cell)]}])])]) for cell in table.header]
+        )
+        body = [_row(_cells(row, _KEPT if number < kept else _LOOSE)) for number, row in enumerate(rows)]
+        return _table(columns, [head], body, "Table")
+
+
+def _named(name: str, number: str | None) -> str:
+    return f"{name} ({number})" if number else name
+
+
+def _lines(texts: Iterable[str | None]) -> list[Node]:
+    return [node for text in texts if text for node in (LINE_BREAK, string(text))][1:]
+
+
+def _inlines(nodes: list[Node]) -> Node:
+    return {"t": "MetaInlines", "c": nodes}
+
+
+def _paragraph(nodes: list[Node]) -> Node:
+    return {"t": "Para", "c": nodes}
+
+
+def _plain(nodes: list[Node]) -> Node:
+    return {"t": "Plain", "c": nodes}
+
+
+def _span(anchor: str, nodes: list[Node]) -> Node:
+    return {"t": "Span", "c": [[anchor, [], []], nodes]}
+
+
+def _header(level: int, anchor: str, nodes: list[Node]) -> Node:
+    return {"t": "Header", "c": [level, [anchor, [], []], nodes]}
+
+
+def _styled(style: str, blocks: list[Node], anchor: str = "") -> Node:
+    """Returns blocks in a style of the template, and below a bookmark."""
+    return {"t": "Div", "c": [[anchor, [], [["custom-style", style]] if style else []], blocks]}
+
+
+def _cells(texts: Sequence[str], style: str) -> list[Node]:
+    return [_cell([_styled(style, [_plain([string(text)])])]) for text in texts]
+
+
+def _cell(blocks: list[Node], across: int = 1) -> Any:
+    return [NO_ATTRIBUTES, {"t": "AlignDefault"}, 1, across, blocks]
+
+
+def _row(cells: list[Any]) -> Any:
+    return [NO_ATTRIBUTES, cells]
+
+
+def _table(columns: Sequence[tuple[str, float]], head: list[Any], rows: list[Any], style: str) -> Node:
+    """Returns a table in a style of the template; `columns` are pairs of a side and a share of the width."""
+    specs = [[{"t": side}, {"t": "ColWidth", "c": share}] for side, share in columns]
+    attributes = ["", [], [["custom-style", style]]]
+    bodies = [[NO_ATTRIBUTES, 0, [], rows]]
+    caption: list[Any] = [None, []]
+    return {"t": "Table", "c": [attributes, caption, specs, [NO_ATTRIBUTES, head], bodies, [NO_ATTRIBUTES, []]]}
