@@ -34,7 +34,7 @@ HOMES = {
     "dask": {"study"},
     "distributed": {"study"},
     "openvino": {"network.frozen"},
-    "matplotlib": {"notebook", "inference.contact_sheet", "rendering.typst_source"},
+    "matplotlib": {"notebook", "inference.contact_sheet", "rendering.fonts"},
     "seaborn": {"notebook"},
     "IPython": {"notebook"},
     "papermill": {"pipeline"},

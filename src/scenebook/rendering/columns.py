@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ft2font import FT2Font, LoadFlags
 
 from scenebook.rendering.document import Table
+from scenebook.rendering.fonts import measure_sign
 
 _PAGE_WIDTH, _COLUMN_WIDTH, _ARTICLE_WIDTH = 498.0, 240.0, 442.0
 """Points: text of a page of two columns, of one of these, and of a page of one column; A4, the narrower paper."""
@@ -23,23 +19,11 @@ BROKEN = 0.3
 MEASURED_ROWS = 100
 LONG_WORD = 24
 """Characters of a word that does not break, as in the template."""
-_FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
 def _width_in_ems(text: str) -> float:
     """Returns the width of a text in ems, as the PDF's font for text sets it, near enough."""
-    return 1.04 * sum(_advance(sign) for sign in text)
-
-
-@cache
-def _advance(sign: str) -> float:
-    # Typst's text font cannot be measured from here; this one is nearly as wide, but for its figures.
-    if sign in "0123456789":
-        return 0.45
-    font = FT2Font(str(_FONTS / "STIXGeneral.ttf"))
-    if font.get_char_index(ord(sign)) == 0:
-        return 1.0 if unicodedata.east_asian_width(sign) in "WF" else 0.6
-    return float(font.load_char(ord(sign), flags=LoadFlags.NO_SCALE).horiAdvance / font.units_per_EM)
+    return 1.04 * sum(measure_sign(sign) for sign in text)
 
 
 def column_widths(table: Table, layout: str = "ieee") -> Markup:

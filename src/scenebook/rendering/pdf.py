@@ -19,14 +19,13 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.columns import column_widths
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
+from scenebook.rendering.fonts import fonts, unknown_glyphs
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
     describe_grid,
     file_name,
-    fonts,
     typst_literal,
-    unknown_glyphs,
     wrap_lines,
     write_typst,
 )

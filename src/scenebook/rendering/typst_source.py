@@ -5,16 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-import unicodedata
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-import typst
 from markupsafe import Markup
-from matplotlib.ft2font import FT2Font
 
 from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Figure, Report, ReportImage
@@ -26,7 +20,6 @@ CODE_WIDTH, CODE_LINES = 56, 60
 _SHORT_CODE, _SHORT_ADDRESS = 30, 16
 MAX_GRID_IMAGES = 48
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
-_FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
 def typst_literal(value: Any) -> Markup:
@@ -180,22 +173,3 @@ class _TypstWriter(FragmentWriter):
 
     def write_text(self, text: str) -> str:
         return typst_text(text)
-
-
-@cache
-def fonts() -> typst.Fonts:
-    """Returns the fonts that Typst may use, those of wheels: those of a system would change the pages."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(_FONTS)])
-
-
-def unknown_glyphs(text: str) -> str:
-    """Returns the characters, each once, that the fonts of the PDF show as a box."""
-    # Below U+0180 Libertinus has all; it is embedded in Typst, where nobody can look.
-    drawn = {sign for sign in text if ord(sign) >= 0x180 and unicodedata.category(sign)[0] not in "CMZ"}
-    return "".join(sorted(sign for sign in drawn if ord(sign) not in _known_characters()))
-
-
-@cache
-def _known_characters() -> frozenset[int]:
-    names = ("DejaVuSans.ttf", "STIXGeneral.ttf", "DejaVuSansMono.ttf")
-    return frozenset(code for name in names for code in FT2Font(str(_FONTS / name)).get_charmap())

@@ -14,9 +14,10 @@ from scenebook.rendering import pandoc
 from scenebook.rendering.columns import share_width
 from scenebook.rendering.document import Block, Figure, Fragment, Heading, Output, Prose, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, template_folder
+from scenebook.rendering.fonts import fonts
 from scenebook.rendering.numbering import NO_BREAK, Target
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, map_lists, string
-from scenebook.rendering.typst_source import CODE_LINES, file_name, fonts, typst_literal, wrap_lines
+from scenebook.rendering.typst_source import CODE_LINES, file_name, typst_literal, wrap_lines
 
 TEXT_WIDTH = 6.3
 """Inches between the margins, as in the template."""

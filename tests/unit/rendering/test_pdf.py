@@ -7,9 +7,9 @@ import pytest
 from pypdf import PdfReader
 
 from scenebook.rendering.document import Figure, ReportImage, Table
+from scenebook.rendering.fonts import unknown_glyphs
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
-from scenebook.rendering.typst_source import unknown_glyphs
 
 from .conftest import FRONT, Render, assembled, pdf_text
 
