@@ -46,6 +46,8 @@ SAMPLES = "samples/rows.csv"
 SELECTION = "samples/selection.csv"
 ERROR_MAPS = "samples/error_maps.npz"
 MAPS = "samples/maps.npz"
+MAP_CHECKS = "samples/map_checks.json"
+"""Whether the network misses what maps point at, and of which kind the report shows them."""
 
 OF_TRUST = (
     "evaluation/calibration.json",
@@ -55,7 +57,6 @@ OF_TRUST = (
     "evaluation/label_issues.json",
     "evaluation/projection.csv",
     "evaluation/projection.json",
-    "samples/map_checks.json",
 )
 """What the appendix finds out, beside the results that it is about."""
 

@@ -126,6 +126,6 @@ def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, sai
 def test_of_many_wrong_samples_a_few_are_told() -> None:
     wrong = pd.DataFrame({"label": [f"c{n}" for n in range(9)], "predicted": "sea", "confidence": 0.5})
     told = tell_wrong_samples(wrong)
-    assert told.count("is called sea (50%)") == 6
-    assert told.endswith("; and 3 more are wrong")
+    assert told.count("is classified as sea (50%)") == 6
+    assert told.endswith("; and 3 more are misclassified")
     assert "more" not in tell_wrong_samples(wrong.head(6))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
 MOST_CHECKED = 48
 """Images on which maps are checked, at most."""
+FEWEST_CHECKED = 10
+"""Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
 _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations of the blur, and of the mask's edge
 
 
@@ -60,53 +62,69 @@ def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray) -> tupl
 def check_maps(
     images: np.ndarray,
     classes: np.ndarray,
-    kinds: dict[str, np.ndarray],
+    kinds: Mapping[str, np.ndarray],
+    unlearned: Mapping[str, np.ndarray],
     predict: Callable[[np.ndarray], np.ndarray],
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Checks maps: does the network miss what they point at, and how like the first kind are the others?
+    """Checks maps: does the network miss what they point at, and would another image's map, or random weights, do?
 
-    Most images have their subject in the middle, and any map may find it there. So the maps of the first kind are
-    checked on other images, too, and what an image's own map is worth is what it finds beyond that.
+    Of the kinds, that one is chosen whose maps the network misses most. Most images have their subject in the middle,
+    and any map may find it there: so the maps of the chosen kind are checked on other images, too, and what an image's
+    own map is worth is what it finds beyond that.
 
     Args:
         images: uint8 `(n, height, width, 3)`.
         classes: int `(n,)`: the position of the class that the maps explain.
-        kinds: A name to maps of these images, float32 `(n, h, w)`; those of all kinds are of one shape.
+        kinds: A name to maps of these images, float32 `(n, h, w)`; those of all kinds are of one shape. The first is
+            chosen where there are too few images to tell.
+        unlearned: The same kinds, from the network with random weights.
         predict: From uint8 images to probabilities, float `(m, num_classes)`.
         seed: Of the bootstrap.
 
     Returns:
-        `n` and `unblurred`, the mean probability of these classes. For each kind, and for `other`, the first kind's
-        maps of other images: `<name>_strongest` and `<name>_weakest`, the mean probability when that quarter is
-        blurred; `<name>_loss`, a score: how much more the first costs than the second; `<name>_agreement`, the median
-        rank correlation with the maps of the first kind, `None` where none varies. `gain`, a score: how much larger the
-        loss is with the first kind's own maps than with those of other images.
+        `n`; `chosen`, a kind; and `unblurred`, the mean probability of these classes. For each kind, for `other`, the
+        chosen kind's maps of other images, and for `random`, its maps with random weights: `<name>_strongest` and
+        `<name>_weakest`, the mean probability when that quarter is blurred; `<name>_loss`, a score: how much more the
+        first costs than the second; `<name>_agreement`, the median rank correlation with the maps of the chosen kind,
+        `None` where none varies. `gain`, a score: how much larger the loss is with the chosen kind's own maps than with
+        those of other images.
     """
-    n, first = len(images), next(iter(kinds.values()))
-    checks: dict[str, Any] = {"n": n, "unblurred": float(predict(images)[np.arange(n), classes].mean())}
-    losses, softened = {}, soften(images)
-    # Images stand class by class: half of them further, there is mostly another class.
-    for name, maps in {**kinds, "other": np.roll(first, n // 2, axis=0)}.items():
+    n, softened = len(images), soften(images)
+    rows = np.arange(n)
+
+    def measure(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         probs = predict(np.concatenate(blur(images, maps, softened))).astype(float)
-        strongest, weakest = probs.reshape(2, n, -1)[:, np.arange(n), classes]
-        losses[name] = weakest - strongest
-        correlations = compute_rank_correlations(first, maps)
-        checks[f"{name}_strongest"], checks[f"{name}_weakest"] = float(strongest.mean()), float(weakest.mean())
+        strongest, weakest = probs.reshape(2, n, -1)[:, rows, classes]
+        return strongest, weakest
+
+    measured = {name: measure(maps) for name, maps in kinds.items()}
+    chosen = max(measured, key=lambda name: float((measured[name][1] - measured[name][0]).mean()))
+    if n < FEWEST_CHECKED:
+        chosen = next(iter(kinds))
+    # Images stand class by class: half of them further, there is mostly another class.
+    others = {"other": np.roll(kinds[chosen], n // 2, axis=0), "random": unlearned[chosen]}
+    measured |= {name: measure(maps) for name, maps in others.items()}
+    losses = {name: weakest - strongest for name, (strongest, weakest) in measured.items()}
+    checks: dict[str, Any] = {"n": n, "chosen": chosen, "unblurred": float(predict(images)[rows, classes].mean())}
+    for name, maps in {**kinds, **others}.items():
+        correlations = compute_rank_correlations(kinds[chosen], maps)
+        checks[f"{name}_strongest"], checks[f"{name}_weakest"] = (float(part.mean()) for part in measured[name])
         checks[f"{name}_loss"] = bootstrap_mean(losses[name], seed=seed)
         checks[f"{name}_agreement"] = float(np.median(correlations)) if len(correlations) else None
-    return {**checks, "gain": bootstrap_mean(losses[next(iter(kinds))] - losses["other"], seed=seed)}
+    return {**checks, "gain": bootstrap_mean(losses[chosen] - losses["other"], seed=seed)}
 
 
-def tabulate_checks(checks: dict[str, Any], names: dict[str, str]) -> pd.DataFrame:
-    """Returns the table of `check_maps`, a row a kind; `names` maps its key to what it is called."""
+def tabulate_checks(checks: dict[str, Any], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Returns the table of `check_maps`, a row a kind; `kinds` maps the key of each to what it is called."""
+    title = kinds[checks["chosen"]]
     rows = []
-    for key, title in names.items():
+    for key, name in {**kinds, "other": f"{title} of another image", "random": f"{title}, random weights"}.items():
         strongest, weakest, loss, agreement = (
             checks[f"{key}_{name}"] for name in ("strongest", "weakest", "loss", "agreement")
         )
-        rows.append((title, strongest, weakest, loss["value"], "{low:z.3f} to {high:z.3f}".format(**loss), agreement))
+        rows.append((name, strongest, weakest, loss["value"], "{low:z.3f} to {high:z.3f}".format(**loss), agreement))
     columns = ["map", "strongest blurred", "weakest blurred", "difference", "95% interval", "agreement"]
     return pd.DataFrame(rows, columns=columns)
 

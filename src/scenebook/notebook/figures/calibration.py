@@ -67,7 +67,9 @@ class ReliabilityDisplay(style.Display):
             _draw_bins(ax, self.bins_after, "s", style.ORANGE, "with temperature")
             _draw_counts(counts_ax, self.bins, style.BLUE, width=0.42, offset=-1)
             _draw_counts(counts_ax, self.bins_after, style.ORANGE, width=0.42, offset=0, hatch="////")
-        ax.set(xlim=(0, 1.02), ylim=(0, 1.03), ylabel="accuracy")
+        drawn = pd.concat([bins for bins in (self.bins, self.bins_after) if bins is not None])
+        ax.set(xlim=(drawn["from"].min(), 1.02), ylabel="accuracy")
+        ax.set_ylim(max(0.0, min(drawn["low"].min(), drawn["from"].min()) - 0.03), 1.03)
         counts_ax.set(xlabel="confidence", ylabel="images")
         for axis in (ax.yaxis, counts_ax.xaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -21,15 +21,14 @@ def tell_calibration(facts: Mapping[str, Any]) -> str:
     # The error is larger than the distance of the means only where bins err in both directions.
     both_ways = facts["ece"]["value"] > abs(excess) + 1e-6
     if facts["ece"]["low"] == 0:
-        sentence += "The difference may be chance: nothing here speaks against the confidence of this network."
+        sentence += "The difference may be due to chance: nothing here speaks against the confidence of this network."
     elif both_ways and accuracy["low"] <= confidence <= accuracy["high"]:
-        sentence += f"The network is too sure in some bins and not sure enough in others: {means}"
+        sentence += f"The network is overconfident in some bins and underconfident in others: {means}"
     else:
-        sentence += f"The network is **{'too sure' if excess > 0 else 'not sure enough'}**: {means}"
+        sentence += f"The network is **{'overconfident' if excess > 0 else 'underconfident'}**: {means}"
     if facts["errors"] < _FEW_ERRORS:
         sentence += (
-            " With so few errors among the test images ({errors:,}) this says little: the interval knows only errors "
-            "that were made, and is too narrow."
+            " With so few errors among the test images ({errors:,}), this says little, and the interval is too narrow."
         )
     return sentence
 
@@ -38,8 +37,9 @@ def tell_temperature(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on the temperature and what it changes."""
     if facts["temperature"] is None:
         return (
-            "The validation images ({n_validation:,}) determine no temperature: the log loss still falls at the end "
-            "of those that were tried, as it does where all images are right. The probabilities stay as they are."
+            "No temperature can be fitted to the {n_validation:,} validation images: the log loss still falls at the "
+            "end of the range that was tried, as it does where all of them are classified correctly. The probabilities "
+            "stay as they are."
         )
     fitted = facts["temperature"]
     sentence = (
@@ -47,7 +47,7 @@ def tell_temperature(facts: Mapping[str, Any]) -> str:
         "({temperature.low:.3f} to {temperature.high:.3f}), "
     )
     if fitted["low"] <= 1 <= fitted["high"]:
-        sentence += "an interval that holds 1: these images leave open whether there is anything to correct. "
+        sentence += "an interval that contains 1: there may be nothing to correct. "
     else:
         sentence += f"so it makes the probabilities {'more even' if fitted['value'] > 1 else 'more extreme'}. "
     sentence += (
@@ -57,52 +57,52 @@ def tell_temperature(facts: Mapping[str, Any]) -> str:
     )
     change = facts["log_loss_change"]
     if change["high"] < 0:
-        return sentence + "the correction helps on new images too."
+        return sentence + "the correction helps on the test images, too."
     if change["low"] > 0:
-        return sentence + "the validation images misled it, and the probabilities are better as they were."
-    return sentence + "whether the correction helps on new images is left open."
+        return sentence + "the correction does not carry over to the test images."
+    return sentence + "whether the correction helps on the test images is not shown."
 
 
 def tell_abstention(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on what abstaining gains."""
     if facts["errors"] in (0, facts["n"]):
         which = "Every" if facts["errors"] else "No"
-        return f"{which} test image is misclassified, so there is nothing to gain by abstaining here."
+        return f"{which} test image is misclassified, so that there is nothing to gain by abstaining."
     if facts["refused"] is None:
-        return "So many test images were given the same confidence that the network cannot choose which to pass on."
+        return "So many test images have the same confidence that the network cannot choose which to pass on."
     sentence = (
-        "On the {answered_share:.0%} of the test images that the network is surest of (confidence of at least "
-        "{answered_threshold:.3f}) it is right in **{answered:.1%}** of the cases ({answered.low:.1%} to "
-        "{answered.high:.1%}) instead of {accuracy:.1%}. On the {n_refused:,} that it would pass on it is right in "
-        "{refused:.1%} ({refused.low:.1%} to {refused.high:.1%}). "
+        "On the {answered_share:.0%} of the test images with the highest confidence (at least "
+        "{answered_threshold:.3f}), the accuracy is **{answered:.1%}** ({answered.low:.1%} to {answered.high:.1%}) instead of {accuracy:.1%}. On "
+        "the {n_refused:,} images that would be passed on, it is {refused:.1%} ({refused.low:.1%} to "
+        "{refused.high:.1%}). "
     )
     if facts["answered"]["low"] > facts["refused"]["high"]:
-        return sentence + "So the confidence does tell easy images from difficult ones."
+        return sentence + "The confidence tells easy images from difficult ones."
     if facts["answered"]["high"] < facts["refused"]["low"]:
-        return sentence + "So the confidence is lower for the easy images than for the difficult ones."
-    return sentence + "The two intervals overlap: whether abstaining pays is left open."
+        return sentence + "The confidence is lower for the easy images than for the difficult ones."
+    return sentence + "The two intervals overlap: it is not shown that abstaining helps."
 
 
 def tell_sets(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on conformal sets."""
     if facts["set_expected"] is None:
         return (
-            "For sets that hold the true class with a probability of {set_confidence:.0%} at least {set_needs} "
-            "validation images are needed, and there are {n_validation:,}: each set would have to hold all classes."
+            "Sets that contain the true class with a probability of {set_confidence:.0%} need at least {set_needs} "
+            "validation images, and there are {n_validation:,}."
         )
     sentence = (
-        "Sets that are to hold the true class with a probability of {set_confidence:.0%} hold it for "
+        "Sets that are to contain the true class with a probability of {set_confidence:.0%} contain it for "
         "**{set_coverage:.1%}** of the test images ({set_coverage.low:.1%} to {set_coverage.high:.1%}). "
     )
     sentence += (
-        "Each has just one class: for this probability no second one is needed. "
+        "Each has just one class. "
         if facts["set_single"]["value"] == 1
-        else "They have **{set_size:.2f}** classes on average ({set_size.low:.2f} to {set_size.high:.2f}), and "
-        "{set_single:.1%} of them just one. "
+        else "They have **{set_size:.2f}** classes on average ({set_size.low:.2f} to {set_size.high:.2f}); "
+        "{set_single:.1%} of them have one. "
     )
     sentence += (
-        "With a threshold from {n_validation:,} validation images the probability itself comes out anywhere between "
-        "{set_expected.low:.1%} and {set_expected.high:.1%} [@vovk2013]. "
+        "With a threshold from {n_validation:,} validation images, anything between {set_expected.low:.1%} and "
+        "{set_expected.high:.1%} is to be expected [@vovk2013]. "
     )
     if facts["set_coverage"]["high"] < facts["set_expected"]["low"]:
         return sentence + "The measured share is below that: the test images are unlike the validation images."

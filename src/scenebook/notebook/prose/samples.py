@@ -10,8 +10,8 @@ import pandas as pd
 
 from scenebook.core.run_files import ERROR_MAPS, SAMPLES, TEST_PREDICTIONS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.core.wording import format_share, say_share
-from scenebook.evaluation.attribution.checks import compute_spread, enlarge
+from scenebook.core.wording import format_share, join_names, say_share
+from scenebook.evaluation.attribution.checks import FEWEST_CHECKED, compute_spread, enlarge
 from scenebook.evaluation.samples import KINDS
 
 _NINTHS = (
@@ -19,12 +19,12 @@ _NINTHS = (
     ("middle left", "middle", "middle right"),
     ("lower left", "lower middle", "lower right"),
 )
-_FEWEST = 10
-"""Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
+MAP_TITLES = {"hirescam": "HiResCAM", "grad_cam": "Grad-CAM"}
+"""What the kinds of maps are called."""
 _ALIKE = 0.5
 """Maps whose ranks correlate as much as this are much the same."""
 _CERTAIN = 0.9
-"""A right prediction with at least this probability is called sure, however it ranks."""
+"""A correct prediction with at least this probability counts as confident, however it ranks."""
 _MOST_TOLD = 6
 """So many wrong samples are told in a sentence."""
 
@@ -46,21 +46,21 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
     text = "The maps have {rows} × {columns} places."
     if len(spread):
         values["spread"] = float(np.median(spread))
-        text += " In the median map {spread:.0%} of them hold half of the evidence; spread evenly, half of them would."
+        text += " In a typical map (the median), {spread:.0%} of the places hold half of the evidence."
     if empty:
         values["be"] = "is" if empty == 1 else "are"
-        text += " Of the maps {empty} {be} empty: no place speaks for the class."
+        text += " Of the maps, {empty} {be} empty: no place speaks for the class."
     places = [name_place(heatmap) for heatmap in maps]
     wrong = [list(rows.index) for _, rows in explained.groupby("image") if len(rows) > 1]
     if len(wrong) == 1:
         names = [f"{places[row]} for {explained['class'][row]}" for row in wrong[0]]
         values["names"] = " and ".join(names)
-        text += " In the image that is called wrongly, the evidence is strongest: {names}."
+        text += " In the misclassified image, the evidence is strongest in the {names}."
     elif wrong:
         values |= {"wrong": len(wrong), "same": sum(len({places[row] for row in rows}) == 1 for rows in wrong)}
         text += (
-            " In {same} of the {wrong} images that are called wrongly, the evidence for both classes is strongest in "
-            "the same ninth."
+            " In {same} of the {wrong} misclassified images, the evidence for both classes is strongest in the same "
+            "ninth of the image."
         )
     return text, values
 
@@ -80,9 +80,37 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
     return f"{first}Each is for the predicted class, which is the true one."
 
 
-def tell_map_checks(checks: dict[str, Any]) -> str:
-    """Returns the sentences on checks of the kinds `hirescam` and `random`, for `say` with `checks`."""
-    if checks["n"] < _FEWEST:
+def tell_map_choice(checks: Mapping[str, Any]) -> str:
+    """Returns the sentences beside the maps: of which kind they are, and whether they passed the check."""
+    title = MAP_TITLES[checks["chosen"]]
+    if checks["n"] < FEWEST_CHECKED:
+        return (
+            f"The maps are those of {title}; too few test images could be checked to tell whether they can be trusted."
+        )
+    told = [
+        f"The maps are those of {title}, which pass a check better than those of "
+        + join_names([name for kind, name in MAP_TITLES.items() if kind != checks["chosen"]])
+        + ": blurring the quarter of an image in which its map is strongest, instead of the quarter in which it is "
+        "weakest, lowers the probability of the predicted class by "
+        + " against ".join(f"{{{kind}_loss:z.3f}}" for kind in _order(checks))
+        + " on average ({n} test images, [@tbl:map-checks])."
+    ]
+    if checks["gain"]["low"] > 0:
+        told.append("As maps of other images do worse, these point at what the network uses.")
+    else:
+        told.append(
+            "As maps of other images do as well, **it is not shown that these point at what the network uses**."
+        )
+    return " ".join(told)
+
+
+def _order(checks: Mapping[str, Any]) -> list[str]:
+    return sorted(MAP_TITLES, key=lambda kind: kind != checks["chosen"])
+
+
+def tell_map_checks(checks: Mapping[str, Any]) -> str:
+    """Returns the sentences on the checks of maps, for `say` with `checks`."""
+    if checks["n"] < FEWEST_CHECKED:
         images = "image was" if checks["n"] == 1 else "images were"
         return f"Only {{n}} test {images} checked: too few to conclude anything from [@tbl:map-checks]."
     if checks["gain"]["low"] > 0:
@@ -92,24 +120,25 @@ def tell_map_checks(checks: dict[str, Any]) -> str:
     else:
         verdict = "cannot be told from zero: that the maps point at what this network uses is not shown."
     return (
-        "On {n} test images, blurring the quarter in which the map is strongest costs the called class "
-        "{hirescam_loss:z.3f} more of its probability than blurring the weakest; with the maps of other images it is "
-        "{other_loss:z.3f}. What its own map adds, {gain:z.3f} (95% interval {gain.low:z.3f} to {gain.high:z.3f}), "
-        f"{verdict} {_tell_random(checks['random_agreement'])}"
+        f"On {{n}} test images, blurring the quarter in which {MAP_TITLES[checks['chosen']]} is strongest lowers the "
+        f"probability of the predicted class by {{{checks['chosen']}_loss:z.3f}} more than blurring the quarter in "
+        "which it is weakest; with the maps of other images, by {other_loss:z.3f}. The difference between the two, "
+        f"{{gain:z.3f}} (95% interval {{gain.low:z.3f}} to {{gain.high:z.3f}}), {verdict} "
+        f"{_tell_random(checks['random_agreement'])}"
     )
 
 
 def _tell_random(agreement: float | None) -> str:
     if agreement is None:
-        return "Of a network with random weights no map varies, so there is nothing to compare."
+        return "With random weights, no map varies, so that there is nothing to compare."
     if agreement < _ALIKE:
         return (
-            "With random weights the maps are others (agreement {random_agreement:z.2f}): they show what was learned, "
-            "and not only the outlines of the image."
+            "With random weights the maps change (rank correlation {random_agreement:z.2f}): they show what was "
+            "learned, and not only the outlines of the image."
         )
     return (
-        "With random weights the maps are much the same (agreement {random_agreement:z.2f}): they show the outlines of "
-        "the image more than what was learned."
+        "With random weights the maps stay much the same (rank correlation {random_agreement:z.2f}): they show the "
+        "outlines of the image more than what was learned."
     )
 
 
@@ -130,10 +159,10 @@ def _tell_same_places(n: int, both: int, same: int) -> str:
         begins = "Evidence for both classes is found in {both} of the {n} images of [@fig:error-maps]:"
     place = f"{begins} it is strongest in the same ninth of the image"
     if same == both:
-        return f"{place}: either class is seen in the same place."
+        return f"{place}."
     if not same:
         return f"{begins} it is strongest in one place for the predicted class and in another for the true one."
-    return f"{place} for {{same}} of {{both}}: there either class is seen in the same place, in the others elsewhere."
+    return f"{place} in {{same}} of {{both}} images."
 
 
 def tell_cases(cases: pd.DataFrame, n: int) -> Sentence:
@@ -159,29 +188,41 @@ def _tell_right(sure: int, unsure: pd.DataFrame, values: Mapping[str, Any]) -> s
         return "No test image is classified correctly."
     if not len(unsure):
         if values["n"] == 1:
-            return "The one test image is classified correctly; its class is given {sure_high}."
-        return "Of {n:,} test images one is classified correctly; its class is given {sure_high}."
+            return "The one test image is classified correctly, with a probability of {sure_high}."
+        return "Of {n:,} test images, one is classified correctly, with a probability of {sure_high}."
     if unsure["confidence"].min() >= _CERTAIN:
-        return "The network is sure whenever it is right: even the least sure right prediction is given {unsure_low}."
+        return (
+            "The network is confident whenever it is right: even its least confident correct prediction has a "
+            "probability of {unsure_low}."
+        )
     surely, barely = _range("sure", values), _range("unsure", values)
-    return f"Where the network is right and sure, it gives the class {surely}; where it is right but unsure, {barely}."
+    return (
+        f"Where the network is right and most confident, it gives the class a probability of {surely}; where it is "
+        f"right and least confident, {barely}."
+    )
 
 
 def _tell_wrong(values: Mapping[str, Any]) -> str:
     if not values["errors"]:
-        return "No test image is classified wrongly, so there is no third row."
+        return "No test image is misclassified, so that there is no third row."
     if values["errors"] == 1:
-        return "The one error calls an image of {label} {predicted} with {share}, and its own class gets {own}."
+        return (
+            "The one error is an image of {label}, classified as {predicted} with a probability of {share}; its own "
+            "class is given {own}."
+        )
     return (
-        f"The {{errors}} wrong predictions with the largest losses are given {_range('wrong', values)}: in the worst, "
-        "an image of {label} is called {predicted} with {share}, and its own class gets {own}."
+        f"The {{errors}} errors with the largest loss have probabilities of {_range('wrong', values)}: the worst is an "
+        "image of {label}, classified as {predicted} with {share}; its own class is given {own}."
     )
 
 
 def _range(name: str, values: Mapping[str, Any]) -> str:
     low, high = values[f"{name}_low"], values[f"{name}_high"]
-    # Where the lowest is more than 99%, the highest says no more.
-    return f"{{{name}_low}}" if low == high or low.startswith("more") else f"{{{name}_low}} to {{{name}_high}}"
+    if low == high:
+        return f"{{{name}_low}}"
+    if high.startswith("more"):
+        return f"at least {{{name}_low}}"
+    return f"at most {{{name}_high}}" if low.startswith("less") else f"{{{name}_low}} to {{{name}_high}}"
 
 
 def tell_prediction(row: dict[str, Any]) -> str:
@@ -194,11 +235,11 @@ def tell_wrong_samples(selection: pd.DataFrame) -> str:
     """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
     wrong = selection[selection["label"] != selection["predicted"]].to_dict("records")
     told = [
-        f"the one of {row['label']} is called {row['predicted']} ({format_share(row['confidence'])})"
+        f"the image of {row['label']} is classified as {row['predicted']} ({format_share(row['confidence'])})"
         for row in wrong[:_MOST_TOLD]
     ]
     if len(wrong) > _MOST_TOLD:
-        told.append(f"and {len(wrong) - _MOST_TOLD} more are wrong")
+        told.append(f"and {len(wrong) - _MOST_TOLD} more are misclassified")
     return "; ".join(told)
 
 

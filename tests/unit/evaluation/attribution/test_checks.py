@@ -17,7 +17,15 @@ from scenebook.evaluation.attribution.checks import (
     soften,
     tabulate_checks,
 )
-from scenebook.notebook.prose.samples import name_place, tell_choice, tell_map_checks, tell_map_places, tell_maps
+from scenebook.notebook.prose.samples import (
+    MAP_TITLES,
+    name_place,
+    tell_choice,
+    tell_map_checks,
+    tell_map_choice,
+    tell_map_places,
+    tell_maps,
+)
 
 
 def spot(row: int, column: int, size: int = 5) -> np.ndarray:
@@ -85,10 +93,11 @@ def sharpness(images: np.ndarray) -> np.ndarray:
     return np.stack([1 - sure, sure], axis=1)
 
 
-def check(maps: np.ndarray, **more: np.ndarray) -> dict[str, Any]:
+def check(maps: np.ndarray, random: np.ndarray, **more: np.ndarray) -> dict[str, Any]:
     images = np.random.default_rng(0).integers(0, 256, (len(maps), 48, 48, 3), dtype=np.uint8)
     classes = np.ones(len(maps), dtype=int)
-    return check_maps(images, classes, {"hirescam": maps, **more}, sharpness, seed=0)
+    unlearned = {"hirescam": random, "grad_cam": random}
+    return check_maps(images, classes, {"hirescam": maps, **more}, unlearned, sharpness, seed=0)
 
 
 def test_the_network_misses_what_a_right_map_points_at() -> None:
@@ -102,6 +111,23 @@ def test_the_network_misses_what_a_right_map_points_at() -> None:
     # All images have their subject at one place: another image's map finds it as well.
     assert checks["gain"] == {"value": 0, "low": 0, "high": 0}
     assert "cannot be told from zero" in plain(tell_map_checks(checks), checks)
+
+
+def test_the_kind_that_the_network_misses_most_is_shown_and_said_to_be() -> None:
+    right, wrong = np.stack([spot(0, 0)] * 12), np.stack([spot(4, 4)] * 12)
+    checks = check(wrong, random=wrong, grad_cam=right)
+    assert checks["chosen"] == "grad_cam"
+    assert (checks["grad_cam_agreement"], checks["other_loss"]) == (1, checks["grad_cam_loss"])
+    said = plain(tell_map_choice(checks), checks)
+    assert said.startswith("The maps are those of Grad-CAM, which pass a check better than those of HiResCAM")
+    assert "it is not shown that these point at what the network uses" in said
+    few = check(wrong[:3], random=wrong[:3], grad_cam=right[:3])
+    assert few["chosen"] == "hirescam"
+    assert "too few test images" in plain(tell_map_choice(few), few)
+    assert tabulate_checks(checks, MAP_TITLES)["map"].tolist()[2:] == [
+        "Grad-CAM of another image",
+        "Grad-CAM, random weights",
+    ]
 
 
 def test_of_places_without_evidence_the_farthest_are_the_weakest() -> None:
@@ -118,7 +144,7 @@ def test_one_image_and_maps_without_evidence_are_checked_without_a_warning() -> 
     assert said.startswith("Only 1 test image was checked: too few")
     said = plain(tell_map_checks({**checks, "n": 10}), {**checks, "n": 10})
     assert "no map varies" in said
-    table = tabulate_checks(checks, {"hirescam": "HiResCAM", "random": "random"})
+    table = tabulate_checks(checks, {"hirescam": "HiResCAM"})
     assert table["agreement"].isna().all()
 
 
@@ -132,10 +158,17 @@ def test_one_image_and_maps_without_evidence_are_checked_without_a_warning() -> 
 )
 def test_the_sentence_on_checks_follows_the_interval(bounds: tuple[float, float], verdict: str) -> None:
     score = {"value": -0.0001, "low": bounds[0], "high": bounds[1]}
-    checks = {"n": 48, "hirescam_loss": score, "other_loss": score, "gain": score, "random_agreement": 0.1}
+    checks = {
+        "n": 48,
+        "chosen": "hirescam",
+        "hirescam_loss": score,
+        "other_loss": score,
+        "gain": score,
+        "random_agreement": 0.1,
+    }
     said = plain(tell_map_checks(checks), checks)
     assert verdict in said
-    assert "adds, 0.000 (95%" in said
+    assert "between the two, 0.000 (95%" in said
     assert "they show what was learned" in said
     assert "more than what was learned" in plain(
         tell_map_checks({**checks, "random_agreement": 0.8}), {**checks, "random_agreement": 0.8}
@@ -165,19 +198,21 @@ def read(maps: np.ndarray, *pairs: tuple[str, str]) -> str:
 
 def test_the_sentence_on_maps_says_how_coarse_and_how_narrow_they_are() -> None:
     said = read(np.stack([spot(0, 0), spot(1, 1)]), ("sea", "sea"), ("b", "b"))
-    assert said.startswith("The maps have 5 × 5 places. In the median map 2% of them hold half of the evidence;")
+    assert "5 × 5 places" in said
+    assert "2% of the places hold half" in said
     assert "wrongly" not in said
 
 
 def test_the_sentence_on_maps_says_where_evidence_for_a_wrong_image_lies() -> None:
     said = read(np.stack([spot(0, 0), spot(2, 2)]), ("a", "{b}"))
-    assert said.endswith("the evidence is strongest: upper left for a and middle for \\{b\\}.")
+    assert said.endswith("the evidence is strongest in the upper left for a and middle for \\{b\\}.")
     said = read(np.stack([spot(0, 0), spot(2, 2), spot(1, 1), spot(1, 1)]), ("a", "b"), ("b", "a"))
     assert "Of the 2 images that are called wrongly, 1 have" not in said
-    assert "in 1 of the 2 images that are called wrongly" in said.lower()
+    assert "in 1 of the 2 misclassified images" in said.lower()
 
 
 def test_maps_without_any_evidence_are_counted() -> None:
     assert "1 is empty" in read(np.stack([spot(0, 0), spot(0, 0) * 0]), ("a", "a"), ("b", "b"))
     said = read(np.zeros((2, 5, 5), np.float32), ("a", "a"), ("b", "b"))
-    assert said == "The maps have 5 × 5 places. Of the maps 2 are empty: no place speaks for the class."
+    assert "2 are empty" in said
+    assert "hold half" not in said

@@ -97,9 +97,9 @@ def test_both_tables_of_bins_are_kept_with_their_temperature() -> None:
 @pytest.mark.parametrize(
     ("test", "words"),
     [
-        (draw_too_sure(400, seed=0, excess=0.2), "**too sure**"),
-        (draw_too_sure(400, seed=0, excess=-0.2), "**not sure enough**"),
-        (draw_too_sure(400, seed=0, excess=0.0), "may be chance"),
+        (draw_too_sure(400, seed=0, excess=0.2), "**overconfident**"),
+        (draw_too_sure(400, seed=0, excess=-0.2), "**underconfident**"),
+        (draw_too_sure(400, seed=0, excess=0.0), "may be due to chance"),
     ],
 )
 def test_the_sentence_says_in_which_direction_the_confidence_errs(test: Any, words: str) -> None:
@@ -111,11 +111,11 @@ def test_the_sentence_says_in_which_direction_the_confidence_errs(test: Any, wor
 def test_errors_in_both_directions_and_too_few_errors_are_said() -> None:
     facts = measure(draw_too_sure(400, seed=0, excess=0.2), draw_too_sure(60, seed=1, excess=0.0)).facts
     balanced = facts | {"mean_confidence": facts["accuracy"]["value"]}
-    assert "too sure in some bins and not sure enough in others" in tell_calibration(balanced)
+    assert "overconfident in some bins and underconfident in others" in tell_calibration(balanced)
     # The error is no more than the distance of the means: no bin errs the other way.
     ece = {"value": 0.01, "low": 0.001, "high": 0.02}
     one_way = facts | {"mean_confidence": facts["accuracy"]["value"] - 0.01, "ece": ece}
-    assert "is **not sure enough**" in tell_calibration(one_way)
+    assert "is **underconfident**" in tell_calibration(one_way)
     assert "so few errors" in tell_calibration(facts | {"errors": 4})
 
 
@@ -124,7 +124,7 @@ def test_the_sentence_on_the_temperature_knows_what_it_did() -> None:
     assert "more even" in tell_temperature(helped)
     assert "the correction helps" in tell_temperature(helped)
     worse = measure(draw_probs(300, seed=0), draw_probs(150, seed=1, temperature=2.5)).facts
-    assert "misled it" in tell_temperature(worse)
+    assert "does not carry over" in tell_temperature(worse)
     idle = measure(draw_probs(60, seed=0), draw_probs(40, seed=3)).facts
     assert "leave open whether there is anything to correct" in tell_temperature(idle)
     unsure = measure(*(draw_probs(n, seed=n, temperature=0.4) for n in (300, 150))).facts
@@ -134,7 +134,7 @@ def test_the_sentence_on_the_temperature_knows_what_it_did() -> None:
 
 def test_the_sentence_on_abstaining_knows_whether_it_pays() -> None:
     facts = measure(draw_probs(400, seed=0), draw_probs(40, seed=1)).facts
-    assert "does tell easy" in tell_abstention(facts)
+    assert "tells easy" in tell_abstention(facts)
     overlapping = facts | {"refused": compute_proportion(3, 5), "answered": compute_proportion(16, 20)}
     assert "left open" in tell_abstention(overlapping)
     assert "left open" in tell_abstention(facts | {"refused": facts["answered"]})
@@ -150,7 +150,7 @@ def test_the_sentence_on_sets_compares_with_what_so_few_images_promise() -> None
     assert "agrees with it" in tell_sets(facts)
     assert "on average" in tell_sets(facts)
     single = facts | {"set_single": compute_proportion(400, 400)}
-    assert "no second one is needed" in tell_sets(single)
+    assert "Each has just one class" in tell_sets(single)
     below = facts | {"set_coverage": compute_proportion(200, 400)}
     assert "unlike the validation images" in tell_sets(below)
     above = facts | {"set_coverage": compute_proportion(400, 400)}
