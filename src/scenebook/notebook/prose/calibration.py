@@ -72,9 +72,9 @@ def tell_abstention(facts: Mapping[str, Any]) -> str:
         return "So many test images have the same confidence that the network cannot choose which to pass on."
     sentence = (
         "On the {answered_share:.0%} of the test images with the highest confidence (at least "
-        "{answered_threshold:.3f}), the accuracy is **{answered:.1%}** ({answered.low:.1%} to {answered.high:.1%}) instead of {accuracy:.1%}. On "
-        "the {n_refused:,} images that would be passed on, it is {refused:.1%} ({refused.low:.1%} to "
-        "{refused.high:.1%}). "
+        "{answered_threshold:.3f}), the accuracy is **{answered:.1%}** ({answered.low:.1%} to {answered.high:.1%}) "
+        "instead of {accuracy:.1%}. On the {n_refused:,} images that would be passed on, it is {refused:.1%} "
+        "({refused.low:.1%} to {refused.high:.1%}). "
     )
     if facts["answered"]["low"] > facts["refused"]["high"]:
         return sentence + "The confidence tells easy images from difficult ones."
