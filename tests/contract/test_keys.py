@@ -26,10 +26,12 @@ network.inputs
 network.linear_head
 network.pretrained
 network.recipe.caching
+network.recipe.checkpoints
 network.recipe.data
 network.recipe.describing
 network.recipe.keeping
 network.recipe.phases
+network.recipe.predicting
 network.recipe.running
 network.recipe.surroundings
 network.recipe.tracing

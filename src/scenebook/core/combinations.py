@@ -33,6 +33,12 @@ def check_contradictions(settings: Settings) -> None:
             received={**phases, "head_start": settings.head_start},
             advice="Set epochs or fine_tune_epochs above 0; or head_start to linear, which needs neither.",
         )
+    if not any(phases.values()) and settings.seeds > 1:
+        raise SettingsError(
+            "Expected one seed where nothing is trained in steps: a linear classifier is the same from every seed.",
+            received={**phases, "seeds": settings.seeds},
+            advice="Set seeds to 1, or epochs or fine_tune_epochs above 0.",
+        )
     short = {name: epochs for name, epochs in phases.items() if 0 < epochs <= settings.warmup_epochs}
     if settings.schedule == "cosine" and short:
         raise SettingsError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import CLASSES, MODEL
+from scenebook.core.run_files import CLASSES, MODEL, SUMMARY
 from scenebook.data.decoding import SQUASH
 from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.recipe import load_prepare
@@ -17,6 +17,8 @@ from scenebook.network.recipe.recipe import load_prepare
 
 class Network:
     """Classifies images, and computes their features where the run kept what that takes.
+
+    Where the run has predicted mirror images too, so does this.
 
     Args:
         run_dir: A run with a trained model.
@@ -45,8 +47,14 @@ class Network:
         self._prepare = load_prepare(run_dir, trust=trust)
         self._model = model if pretrained is None else add_features(model, pretrained)
         self._has_features = pretrained is not None
+        self._test_time_flip = bool(run_dir.read_json(SUMMARY).get("test_time_flip"))
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Returns probabilities `(n, num_classes)` of uint8 `(n, height, width, 3)`, features `(n, d)` or `None`."""
-        outputs = self._model.predict_on_batch(np.asarray(self._prepare(images)))
-        return (outputs[0], outputs[1]) if self._has_features else (outputs, None)
+        prepared = np.asarray(self._prepare(images))
+        outputs = self._model.predict_on_batch(prepared)
+        probs, features = (outputs[0], outputs[1]) if self._has_features else (outputs, None)
+        if self._test_time_flip:
+            mirrored = self._model.predict_on_batch(prepared[:, :, ::-1])
+            probs = (probs + (mirrored[0] if self._has_features else mirrored)) / 2
+        return probs, features

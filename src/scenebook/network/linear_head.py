@@ -14,27 +14,28 @@ _NEVER_SEEN = -10.0
 """How far the score of a class without training images lies below the lowest one."""
 
 
+def check_linear_head(layer: keras.Layer, features: int) -> None:
+    """Raises `InputError` unless a layer is dense, and is given so many features an image."""
+    kernel = getattr(layer, "kernel", None)
+    if not isinstance(layer, keras.layers.Dense) or kernel is None or kernel.shape[0] != features:
+        raise InputError(
+            "Expected a head whose one dense layer follows on features that are averaged over all places.",
+            received={"layer": layer.name, "features": features},
+            advice="Set head_pooling to average and head_units to 0, or head_start to random.",
+        )
+
+
 def set_linear_weights(layer: keras.Layer, linear: Any, features: np.ndarray, labels: np.ndarray) -> None:
     """Fits a linear classifier, and gives a dense layer with a softmax the weights with which it says the same.
 
     The classifier standardises: $(x - m) / s$ times $w$ is $x$ times $w / s$, less $m$ times $w / s$.
 
     Args:
-        layer: The dense layer, built: one output a class.
+        layer: One that `check_linear_head` accepts: one output a class.
         linear: A pipeline of scikit-learn's: `StandardScaler`, then `LogisticRegression`.
         features: float32 `(n, d)`, as the layer is given them.
         labels: int `(n,)`, indices of the layer's outputs.
-
-    Raises:
-        InputError: The layer is no dense layer on these features.
     """
-    kernel = getattr(layer, "kernel", None)
-    if not isinstance(layer, keras.layers.Dense) or kernel is None or kernel.shape[0] != features.shape[1]:
-        raise InputError(
-            "Expected a head whose one dense layer follows on features that are averaged over all places.",
-            received={"layer": layer.name, "features": features.shape[1]},
-            advice="Set head_pooling to average and head_units to 0, or head_start to random.",
-        )
     seen, classes = np.unique(labels), layer.units
     weights, biases = np.zeros((classes, features.shape[1])), np.zeros(classes)
     if len(seen) > 1:

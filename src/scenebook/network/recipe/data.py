@@ -18,10 +18,11 @@ from scenebook.network.augmentation import make_view_seed
 from scenebook.network.feature_stream import FeatureStream, stream_through
 from scenebook.network.frozen.cutting import split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
-from scenebook.network.linear_head import set_linear_weights
+from scenebook.network.linear_head import check_linear_head, set_linear_weights
 from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.caching import RecipeCaches
 from scenebook.network.recipe.keeping import Keeper
+from scenebook.network.recipe.predicting import predict_probs, prepare_plain
 from scenebook.network.recipe.recipe import Recipe
 
 Accelerated = tuple[keras.Model, tf.data.Dataset, tf.data.Dataset]
@@ -47,6 +48,7 @@ class TrainingData:
         runtime: What they run in.
         count: How many training images there are.
         labels: Of the training images, int `(n,)`.
+        test_time_flip: The setting.
         is_linear: Whether the head is the linear classifier of `start_head`, and no phase has followed.
         stream: What they put out for the training images; `None` where `base` is.
     """
@@ -75,20 +77,17 @@ class TrainingData:
         self._epoch = 0
         self.count = len(train)
         self.labels = train.labels
+        self.test_time_flip = settings.test_time_flip
         self.is_linear = False
 
     def start_head(self, model: keras.Model, linear: Any) -> None:
-        """Gives the last layer of a network the weights of a linear classifier on frozen features, before any training.
+        """Gives the last layer the weights of a linear classifier on frozen features, before any training.
 
         The features are what the base model puts out for the training images as they are, averaged over all places.
-        Nothing but training images is looked at.
 
         Args:
-            model: The whole network, whose head is one dense layer on averaged features.
+            model: The whole network, whose head is one dense layer on averaged features; another is an `InputError`.
             linear: A pipeline of scikit-learn's, as for `set_linear_weights`.
-
-        Raises:
-            InputError: The head is another one.
         """
         self.cut_at_head(model)
         images = self.prepared(self._train)
@@ -101,12 +100,13 @@ class TrainingData:
         self.is_linear = True
 
     def cut_at_head(self, model: keras.Model) -> None:
-        """Cuts a network in front of its last layer, where its features are, as long as no phase cuts it elsewhere."""
+        """Cuts a network in front of its last layer, where its features are."""
+        extractor = build_extractor(model)
+        check_linear_head(model.layers[-1], extractor.output.shape[-1])
         if not self._settings.accelerate:
             self.keeper.note_model(model, "")
             self.part = model
             return
-        extractor = build_extractor(model)
         features = keras.Input(extractor.output.shape[1:], name="features")
         self.part = keras.Model(features, model.layers[-1](features), name="tail")
         self._run_frozen(model, keras.Model(extractor.inputs, [extractor.output], name="base"), keep_views=False)
@@ -159,13 +159,7 @@ class TrainingData:
         follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(self, "_epoch", epoch))
         every = [follow, *callbacks, *self.keeper.callbacks]
         self.keeper.expect(every)
-        return {
-            "initial_epoch": first,
-            "epochs": last,
-            "callbacks": every[:],
-            "shuffle": False,
-            "verbose": 0,
-        }
+        return {"initial_epoch": first, "epochs": last, "callbacks": every[:], "shuffle": False, "verbose": 0}
 
     def prepared(self, images: SplitImages) -> tf.data.Dataset:
         """Returns images as they are, in their order, as `prepare_plain` does."""
@@ -179,12 +173,15 @@ class TrainingData:
         Returns:
             float32 `(n, num_classes)`.
         """
-        part = self.part
+        part, run_base, prepared = self.part, self._run_base, self.prepared(images)
         assert part is not None
-        if self._run_base is None:
-            return np.asarray(part.predict(self.prepared(images), verbose=0))
-        rows = stream_through(self._run_base, self.prepared(images), images.digests, self._caches.plain)
-        return np.concatenate([np.asarray(part(tensors, training=False)) for tensors in rows])
+        if run_base is None:
+            return predict_probs(part, prepared, test_time_flip=self.test_time_flip)
+        rows = [stream_through(run_base, prepared, images.digests, self._caches.plain)]
+        if self.test_time_flip:
+            rows.append(tuple(run_base(tf.image.flip_left_right(batch))) for batch in prepared)
+        probs = [np.concatenate([np.asarray(part(tensors, training=False)) for tensors in one]) for one in rows]
+        return np.asarray(sum(probs) / len(probs))
 
     def fill(self, epochs: Iterable[int]) -> None:
         """Computes what the frozen layers make of the views of these epochs, where the feature cache lacks it."""
@@ -300,22 +297,3 @@ class TrainingData:
 
     def _batch_labels(self, images: SplitImages) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(self._one_hot(images)).batch(self._settings.batch_size)
-
-
-def prepare_plain(recipe: Recipe, settings: Settings, images: SplitImages, read: Any = None) -> tf.data.Dataset:
-    """Returns images in their order, without augmentation, as a network of this recipe is given them.
-
-    Args:
-        recipe: The recipe.
-        settings: All settings.
-        images: The images.
-        read: What `prepare` is given as settings, where it has to be noted which it reads.
-
-    Returns:
-        Batches of what `prepare` returns, float32 `(batch, height, width, 3)`.
-    """
-
-    def prepare(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        return recipe.prepare(images, seeds, read or settings, False)
-
-    return inputs.make_batches(images, settings).map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)

@@ -13,7 +13,9 @@ from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_training_code
 
-_WITHOUT_EFFECT = frozenset({"accelerate", "feature_cache_gb", "seeds", "frozen_layers_runtime", "weights"})
+_WITHOUT_EFFECT = frozenset(
+    {"accelerate", "feature_cache_gb", "seeds", "frozen_layers_runtime", "weights", "test_time_flip"}
+)
 """Settings that change how long a training takes, or what follows it; the runtime counts by its name, weights by their
 values."""
 

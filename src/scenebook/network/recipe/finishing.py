@@ -130,10 +130,10 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
     """Saves a trained network, and notes that its training is over.
 
     Returns:
-        For `training/summary.json`: `phases`, a mapping a phase; `frozen_layers_runtime`, `device`, and
-        `images_per_second`, `None` where there was no phase; of the recipe `recipe_sha256`, `None` where it cannot be
-        compared, `recipe`, name to digest, and `edited`, the names of its functions that differ from those of the
-        published notebook.
+        For `training/summary.json`: `phases`, a mapping a phase; `kept_epoch` of `Keeper`; `test_time_flip`;
+        `frozen_layers_runtime`, `device`, and `images_per_second`, `None` where there was no phase; of the recipe
+        `recipe_sha256`, `None` where it cannot be compared, `recipe`, name to digest, and `edited`, the names of its
+        functions that differ from those of the published notebook.
 
     Raises:
         InputError: `train_model` has trained nothing, or not with the arguments of `data.resume`.
@@ -159,6 +159,8 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
     seconds = sum(row["seconds"] for row in keeper.history.rows)
     return {
         "phases": [phase._asdict() for phase in keeper.phases],
+        "kept_epoch": keeper.kept_epoch,
+        "test_time_flip": data.test_time_flip,
         "frozen_layers_runtime": data.runtime,
         "device": describe_device(),
         "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2) if seconds else None,

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from scenebook.core.errors import InputError, MissingArtifactError
+from scenebook.core.errors import InputError
 from scenebook.core.keys import Key, list_changes
 from scenebook.core.progress import print_progress
-from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import RunDirectory, replacing
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT, MODEL
 from scenebook.core.wording import count_noun
 from scenebook.network import training
+from scenebook.network.recipe.checkpoints import (
+    Checkpoint,
+    collect_stop,
+    delete_checkpoints,
+    has_stopped,
+    name_phase_file,
+    read_checkpoint,
+    read_finished,
+    restore_stop,
+    write_checkpoint,
+    write_finished,
+)
 from scenebook.network.recipe.configs import digest_arrays, digest_config
 from scenebook.network.recipe.digests import CodeDigest
 from scenebook.network.recipe.phases import (
     Phase,
-    check_callbacks,
+    check_epoch,
+    check_fitted,
     check_part,
     describe_phase,
     digest_compilation,
     list_state,
 )
-from scenebook.network.training import HISTORY_COLUMNS, HistoryWriter
+from scenebook.network.training import HistoryWriter
 
 
 class Keeper(keras.callbacks.Callback):
@@ -65,6 +76,7 @@ class Keeper(keras.callbacks.Callback):
         self._compiled: list[str] = []
         self._bounds = (0, 0)
         self._given: list[keras.callbacks.Callback] = []
+        self._stoppings: list[keras.callbacks.EarlyStopping] = []
         self._finished = False
         self._resumable = run_dir is not None and code is not None and code.is_known
 
@@ -111,7 +123,8 @@ class Keeper(keras.callbacks.Callback):
         Args:
             part: What is fit in this phase; compiled.
             epochs: How many epochs the phase has.
-            callbacks: Those of the notebook's own. They may have a state, so that with any a phase begins anew.
+            callbacks: Those of the notebook's own. They may have a state, so that with any but Keras' `EarlyStopping` a
+                phase begins anew.
             base: What was cut off before it.
 
         Returns:
@@ -133,16 +146,19 @@ class Keeper(keras.callbacks.Callback):
             first, last = [*firsts, len(self.history.rows), len(self.history.rows)][:2]
             self._bounds = (first, last)
             return last, last
-        # With callbacks of the notebook's own, a phase may have ended early.
-        first = sum(phase.epochs for phase in self.phases) if self._resumable else len(self.history.rows)
-        self._resumable = self._resumable and not callbacks
+        # What Keras' early stopping remembers is kept; what other callbacks do is not known.
+        self._stoppings = [one for one in callbacks if type(one) is keras.callbacks.EarlyStopping]
+        self._stops: list[list[np.ndarray]] = []
+        self._resumable = self._resumable and len(self._stoppings) == len(callbacks)
+        first = len(self.history.rows)
         self.phases.append(describe_phase(part, base, first, epochs))
         self._variables |= {id(item): item for item in list_state(part)}
         if not part.optimizer.built:
             part.optimizer.build(part.trainable_variables)
         done = self._restore_checkpoint() if self._resumable else 0
         self._bounds = (first, max(first, min(done, first + epochs)))
-        return self._bounds[1], first + epochs
+        stopped = any(has_stopped(stop) for stop in self._stops)
+        return first + epochs if stopped else self._bounds[1], first + epochs
 
     def expect(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Notes with which callbacks `fit` is to be called: others may have a state that nobody keeps."""
@@ -154,18 +170,14 @@ class Keeper(keras.callbacks.Callback):
         Raises:
             InputError: It is not, or `fit` has callbacks that `data.resume` does not know.
         """
-        model = self._part
-        if model is None or self.model is not model or model.optimizer is not self._optimizer:
-            raise InputError(
-                "Expected `fit` of the model that `data.resume` was given, as it was compiled then.",
-                received={"model": getattr(self.model, "name", None)},
-                advice="Compile it first, then call `data.resume`, then `fit`.",
-            )
-        check_callbacks(sys._getframe(1).f_locals.get("self"), self._given)
+        check_fitted(self.model, self._part, self._optimizer, sys._getframe(1).f_locals.get("self"), self._given)
         for row in self.history.rows[slice(*self._bounds)]:
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
                 if name in row:
-                    model.history.history.setdefault(name, []).append(row[name])
+                    self.model.history.history.setdefault(name, []).append(row[name])
+        if not self._finished:
+            for stopping, stop in zip(self._stoppings, self._stops, strict=False):
+                restore_stop(stopping, stop)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks that the epoch is the next one.
@@ -173,15 +185,10 @@ class Keeper(keras.callbacks.Callback):
         Raises:
             InputError: It was trained before.
         """
-        if epoch != len(self.history.rows):
-            raise InputError(
-                "Expected each epoch to be trained once.",
-                received={"epoch": epoch + 1, "trained": len(self.history.rows)},
-                advice="Call `data.resume(part, epochs)` anew for each `fit`.",
-            )
+        check_epoch(epoch, len(self.history.rows))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the state in one file, which is replaced as a whole and is on the disk before it is."""
+        """Keeps the state."""
         if "accuracy" not in (logs or {}):
             raise InputError(
                 'Expected a network that is compiled with metrics=["accuracy"].', received={"logs": list(logs or {})}
@@ -191,24 +198,29 @@ class Keeper(keras.callbacks.Callback):
         if self._digest().parts != self._code.parts:
             print_progress("the training has changed what its recipe uses, so its state is not kept")
             self._resumable = False
-            self._delete_checkpoints()
+            delete_checkpoints(self._run_dir, self._file)
             return
-        state = {f"state_{number}": np.asarray(variable) for number, variable in enumerate(self._list_variables())}
-        rows = np.array([[row.get(name, np.nan) for name in HISTORY_COLUMNS] for row in self.history.rows])
-        head = {"key": np.array(json.dumps(self._make_key())), "history": rows}
-        with replacing(self._run_dir.path(self._phase_file), durable=True) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **head, **state)
+        state = [np.asarray(variable) for variable in self._list_variables()]
+        stops = [collect_stop(stopping) for stopping in self._stoppings]
+        checkpoint = Checkpoint(self._make_key(), self.history.rows, state, stops)
+        write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Notes how long the phase was, and of which epoch the weights are."""
+        if not self._finished:
+            phase, last = self.phases[-1], len(self.history.rows)
+            kept = [one.best_epoch + 1 for one in self._stoppings if one.best_weights is not None]
+            self.phases[-1] = phase._replace(epochs=last - phase.first_epoch, kept_epoch=kept[-1] if kept else last)
+
+    @property
+    def kept_epoch(self) -> int:
+        """Of which epoch, counted from 1, the network has its weights; 0 where no phase was fit."""
+        return self.phases[-1].kept_epoch if self.phases else 0
 
     @property
     def _phase_file(self) -> str:
         """Where the state of this phase is kept: what follows a phase may look at the network as it was then."""
-        return self._file if len(self.phases) < 2 else self._file.replace(".npz", f".phase{len(self.phases)}.npz")
-
-    def _delete_checkpoints(self) -> None:
-        if self._run_dir is not None:
-            file = self._run_dir.path(self._file)
-            for path in (file, *file.parent.glob(f"{file.stem}.phase*.npz")):
-                path.unlink(missing_ok=True)
+        return name_phase_file(self._file, len(self.phases))
 
     def _make_key(self) -> Key:
         """The key, with how each phase so far was compiled."""
@@ -228,63 +240,43 @@ class Keeper(keras.callbacks.Callback):
             code: The recipe's digest, made anew: a training that has changed what it uses is not kept.
         """
         assert self._run_dir is not None
-        self._delete_checkpoints()
+        delete_checkpoints(self._run_dir, self._file)
         self._run_dir.path(FINISHED_FIT).unlink(missing_ok=True)
-        if self._key is None or self._code is None or code.parts != self._code.parts or not code.is_known:
-            return
-        if not self.phases:  # nothing that takes long
-            return
-        # As text: JSON has no numbers for what is not finite.
-        rows = [{name: repr(value) for name, value in row.items()} for row in self.history.rows]
-        told = {"model": sha256_file(self._run_dir.require(MODEL)), "history": rows, "key": self._finished_key}
-        self._run_dir.write_json(FINISHED_FIT, {**told, "phases": [phase._asdict() for phase in self.phases]})
+        unchanged = self._code is not None and code.parts == self._code.parts and code.is_known
+        if self.phases and self._key is not None and unchanged:
+            write_finished(self._run_dir, self._finished_key, self.history.rows, self.phases)
 
     def _restore_finished(self) -> bool:
         if self._run_dir is None or self._file != CHECKPOINT or self._network is None:
             return False
-        try:
-            told = self._run_dir.read_json(FINISHED_FIT)
-            key, digest = dict(told["key"]), told["model"]
-            rows, phases = [_read_row(row) for row in told["history"]], [Phase(**row) for row in told["phases"]]
-            file = self._run_dir.require(MODEL)
-        except (MissingArtifactError, ValueError, KeyError, TypeError, AttributeError):
+        finished = read_finished(self._run_dir)
+        if finished is None or not self._is_mine(finished.key, self._finished_key, "the finished training"):
             return False
-        if not self._is_mine(key, self._finished_key, "the finished training") or sha256_file(file) != digest:
-            return False
-        self._network.load_weights(file)
-        self.history.rows, self.phases = rows, phases
+        self._network.load_weights(self._run_dir.require(MODEL))
+        self.history.rows, self.phases = finished.rows, finished.phases
         self.history.write()
         print_progress(
-            f"nothing of the training has changed: its {count_noun(len(rows), 'epoch')} are loaded; without "
+            f"nothing of the training has changed: its {count_noun(len(finished.rows), 'epoch')} are loaded; without "
             f"{FINISHED_FIT} it is done again"
         )
         return True
 
     def _restore_checkpoint(self) -> int:
         """Returns how many epochs of the whole training are done."""
-        file = self._run_dir.path(self._phase_file) if self._run_dir is not None else None
-        if file is None or not file.is_file():
-            return 0
-        try:
-            # Opened here: of a damaged archive, numpy would leave its own file open.
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                key, rows = json.loads(str(stored["key"])), stored["history"]
-                state = [stored[f"state_{number}"] for number in range(len(stored.files) - 2)]
-        except Exception as error:  # a bit that is wrong can lead anywhere in the reader of an archive
-            print_progress(f"the checkpoint is damaged and is not used: {error}")
-            return 0
-        if not self._is_mine(key, self._make_key(), "the checkpoint"):
+        checkpoint = read_checkpoint(self._run_dir.path(self._phase_file)) if self._run_dir is not None else None
+        if checkpoint is None or not self._is_mine(checkpoint.key, self._make_key(), "the checkpoint"):
             return 0
         variables = self._list_variables()
-        if [tuple(variable.shape) for variable in variables] != [array.shape for array in state]:
+        same = len(checkpoint.stops) == len(self._stoppings)
+        if not same or [tuple(variable.shape) for variable in variables] != [one.shape for one in checkpoint.state]:
             print_progress("the checkpoint is of another network and is not used")
             return 0
-        for variable, array in zip(variables, state, strict=True):
+        for variable, array in zip(variables, checkpoint.state, strict=True):
             variable.assign(array)
-        print_progress(f"training goes on after epoch {len(rows)}, from its checkpoint")
-        self.history.rows = [_read_row(dict(zip(HISTORY_COLUMNS, row, strict=True))) for row in rows]
+        print_progress(f"training goes on after epoch {len(checkpoint.rows)}, from its checkpoint")
+        self.history.rows, self._stops = checkpoint.rows, checkpoint.stops
         self.history.write()
-        return len(rows)
+        return len(checkpoint.rows)
 
     def _is_mine(self, key: Key, mine: Key, what: str) -> bool:
         changes = list_changes(key, mine)
@@ -295,7 +287,3 @@ class Keeper(keras.callbacks.Callback):
     def _list_variables(self) -> list[Any]:
         """Weights, seeds of layers that draw numbers, and the optimizer's state; what metrics count starts anew."""
         return [*self._variables.values(), *self._optimizer.variables]
-
-
-def _read_row(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}

@@ -17,12 +17,16 @@ class Phase(NamedTuple):
 
     Attributes:
         first_epoch: Index of the phase's first epoch.
-        epochs: How many epochs it has.
+        epochs: How many epochs it has had, or may have before it is fit.
         trainable_params: How many numbers were trained.
         frozen_layers: How many layers were cut off before what was fit.
         optimizer: Its class.
-        rates: Its learning rate at the first step, and decay and momentum where it has them.
+        schedule: The class of its learning rate's schedule; `constant` without one.
+        rates: Its learning rate at the first step or at the end of the warm-up; and, where it has them, decay,
+            momentum, weight decay, and how many steps the warm-up has.
         loss: The loss.
+        label_smoothing: Of the loss.
+        kept_epoch: Of which epoch, counted from 1 over all phases, the weights are that it has left.
     """
 
     first_epoch: int
@@ -30,31 +34,43 @@ class Phase(NamedTuple):
     trainable_params: int
     frozen_layers: int
     optimizer: str
+    schedule: str
     rates: dict[str, float]
     loss: str
+    label_smoothing: float
+    kept_epoch: int = 0
 
 
 def describe_phase(part: keras.Model, base: keras.Model | None, first: int, epochs: int) -> Phase:
     """Returns what is about to be fit, compiled; `base` was cut off before it,"""
     loss = part.loss if isinstance(part.loss, str) else getattr(part.loss, "name", getattr(part.loss, "__name__", ""))
+    schedule, rates = _read_rates(part.optimizer)
     return Phase(
         first_epoch=first,
         epochs=epochs,
         trainable_params=sum(int(np.prod(weight.shape)) for weight in part.trainable_weights),
         frozen_layers=0 if base is None else len(base.layers) - len(base.inputs),
         optimizer=type(part.optimizer).__name__,
-        rates=_read_rates(part.optimizer),
+        schedule=schedule,
+        rates=rates,
         loss=str(loss),
+        label_smoothing=float(getattr(part.loss, "label_smoothing", 0.0)),
     )
 
 
-def _read_rates(optimizer: keras.Optimizer) -> dict[str, float]:
+def _read_rates(optimizer: keras.Optimizer) -> tuple[str, dict[str, float]]:
     config = optimizer.get_config()
     rate = config.pop("learning_rate")
-    schedule = rate.get("config", {}) if isinstance(rate, Mapping) else {"initial_learning_rate": rate}
-    first = schedule.get("initial_learning_rate", float(optimizer.learning_rate))
-    rates = {"learning_rate": first, "decay": schedule.get("decay_rate"), "momentum": config.get("momentum")}
-    return {name: float(value) for name, value in rates.items() if value is not None}
+    named: Any = (
+        rate if isinstance(rate, Mapping) else {"class_name": "constant", "config": {"initial_learning_rate": rate}}
+    )
+    schedule = named.get("config", {})
+    # After a warm-up, what a cosine falls from is its target.
+    first = schedule.get("warmup_target") or schedule.get("initial_learning_rate", float(optimizer.learning_rate))
+    rates = {"learning_rate": first, "decay": schedule.get("decay_rate")}
+    rates |= {name: config.get(name) for name in ("momentum", "weight_decay")}
+    rates["warmup_steps"] = schedule.get("warmup_steps") or None
+    return str(named["class_name"]), {name: float(value) for name, value in rates.items() if value is not None}
 
 
 def list_state(model: keras.Model) -> list[Any]:
@@ -98,16 +114,37 @@ def check_part(part: keras.Model, network: keras.Model | None) -> None:
         )
 
 
-def check_callbacks(caller: Any, given: Sequence[keras.callbacks.Callback]) -> None:
-    """Checks that `fit` has the callbacks of `data.resume` only: others may have a state that nobody keeps.
+def check_epoch(epoch: int, trained: int) -> None:
+    """Raises `InputError` where an epoch, counted from 0, is not the one after those that were trained."""
+    if epoch != trained:
+        raise InputError(
+            "Expected each epoch to be trained once.",
+            received={"epoch": epoch + 1, "trained": trained},
+            advice="Call `data.resume(part, epochs)` anew for each `fit`.",
+        )
+
+
+def check_fitted(
+    model: keras.Model, part: keras.Model | None, optimizer: Any, caller: Any, given: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Checks that `fit` is called as `data.resume` has prepared it.
 
     Args:
+        model: What is fit.
+        part: What `data.resume` was given.
+        optimizer: What it was compiled with then.
         caller: Keras' list of all callbacks.
-        given: Those of `data.resume`.
+        given: The callbacks of `data.resume`: others may have a state that nobody keeps.
 
     Raises:
-        InputError: It has others.
+        InputError: Something else is fit, it was compiled anew, or `fit` has other callbacks.
     """
+    if part is None or model is not part or model.optimizer is not optimizer:
+        raise InputError(
+            "Expected `fit` of the model that `data.resume` was given, as it was compiled then.",
+            received={"model": getattr(model, "name", None)},
+            advice="Compile it first, then call `data.resume`, then `fit`.",
+        )
     known = {id(callback) for callback in given}
     for callback in getattr(caller, "callbacks", []):
         if id(callback) not in known and not isinstance(

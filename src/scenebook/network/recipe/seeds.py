@@ -17,13 +17,13 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import OTHER_SEEDS
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
-from scenebook.network.recipe.data import prepare_plain
 from scenebook.network.recipe.describing import describe_training
+from scenebook.network.recipe.predicting import predict_probs, prepare_plain
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.running import build_seeded, run_recipe
 
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
-"""Of each seed: the last epoch's row of its history, and the accuracy on the test images."""
+"""Of each seed: its history's row of the epoch that its weights are of, and the accuracy on the test images."""
 
 
 def repeat_training(
@@ -55,7 +55,7 @@ def repeat_training(
     # With what cannot be compared in the recipe, every training is done again.
     key = {
         **about,
-        "settings": {**about["settings"], "seeds": settings.seeds},
+        "settings": {**about["settings"], **settings.model_dump(include={"seeds", "test_time_flip"})},
         "network": {"weights": weights_sha256, **code.parts},
     }
     if code.is_known and (kept := read_kept(run_dir, OTHER_SEEDS, key)) is not None:
@@ -76,12 +76,13 @@ def repeat_training(
             )
             # On disk: many models of many million weights do not fit into memory together.
             fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
-            rows.append({"seed": changed.seed, **_read_last(fit.history)})
+            rows.append({"seed": changed.seed, **_read_epoch(fit.history, fit.phases[-1].kept_epoch)})
         for number, row in enumerate(rows, start=1):
             changed = settings.model_copy(update={"seed": row["seed"]})
             model = build_seeded(recipe.build_model, changed, num_classes)
             model.load_weights(Path(folder) / f"{number}.weights.h5")
-            probs = model.predict(prepare_plain(recipe, changed, test), verbose=0)
+            images = prepare_plain(recipe, changed, test)
+            probs = predict_probs(model, images, test_time_flip=changed.test_time_flip)
             row["test_accuracy"] = float((probs.argmax(axis=1) == test.labels).mean())
     run_dir.write_json(OTHER_SEEDS, {"key": key, "rows": rows})
     for path in run_dir.path("training").glob("checkpoint-*.npz"):
@@ -98,16 +99,20 @@ def read_kept(run_dir: RunDirectory, file: str, key: Key) -> list[dict[str, Any]
         return None
 
 
-def add_first_seed(others: pd.DataFrame, *, seed: int, history: pd.DataFrame, test_accuracy: float) -> pd.DataFrame:
+def add_first_seed(
+    others: pd.DataFrame, *, seed: int, history: pd.DataFrame, kept_epoch: int, test_accuracy: float
+) -> pd.DataFrame:
     """Returns the table of all seeds, the run's own first.
 
     Args:
         others: From `repeat_training`.
         seed: The run's own seed.
         history: Of the run's own training.
+        kept_epoch: Of which epoch, counted from 1, its model has the weights.
         test_accuracy: Of the run's own model.
     """
-    own = pd.DataFrame([{"seed": seed, **_read_last(history), "test_accuracy": test_accuracy}], columns=SEED_COLUMNS)
+    row = {"seed": seed, **_read_epoch(history, kept_epoch), "test_accuracy": test_accuracy}
+    own = pd.DataFrame([row], columns=SEED_COLUMNS)
     return own if others.empty else pd.concat([own, others], ignore_index=True)
 
 
@@ -132,5 +137,6 @@ def summarize_seeds(table: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _read_last(history: pd.DataFrame) -> dict[str, float]:
-    return {name: float(history[name].iloc[-1]) for name in SEED_COLUMNS if name in history.columns}
+def _read_epoch(history: pd.DataFrame, epoch: int) -> dict[str, float]:
+    (row,) = history[history["epoch"] == epoch].to_dict("records")
+    return {name: float(row[name]) for name in SEED_COLUMNS if name in row}

@@ -33,7 +33,7 @@ def test_further_seeds_are_trained_by_the_same_recipe_and_tested_afterwards(run_
     probs = expected.model.predict(preprocess_input(TEST.stored.astype(np.float32)), verbose=0)
     assert table["test_accuracy"][0] == (probs.argmax(axis=1) == TEST.labels).mean()
     pd.testing.assert_frame_equal(repeat(recipe, settings, run_dir), table)
-    whole = add_first_seed(table, seed=0, history=fit(recipe).history, test_accuracy=0.5)
+    whole = add_first_seed(table, seed=0, history=fit(recipe).history, kept_epoch=2, test_accuracy=0.5)
     assert whole["seed"].tolist() == [0, 1, 2]
     assert summarize_seeds(whole)["seeds"] == 3
 
