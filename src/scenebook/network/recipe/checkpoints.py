@@ -19,7 +19,7 @@ from scenebook.core.run_files import FINISHED_FIT, MODEL
 from scenebook.network.recipe.phases import Phase
 from scenebook.network.training import HISTORY_COLUMNS
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 """An epoch of the history, by `HISTORY_COLUMNS`."""
 
 
@@ -34,7 +34,7 @@ class Checkpoint(NamedTuple):
     """
 
     key: Key
-    rows: list[Row]
+    rows: list[EpochRow]
     state: list[np.ndarray]
     stops: list[list[np.ndarray]]
 
@@ -116,12 +116,12 @@ class FinishedTraining(NamedTuple):
     """
 
     key: Key
-    rows: list[Row]
+    rows: list[EpochRow]
     phases: list[Phase]
     model: str
 
 
-def write_finished(run_dir: RunDirectory, key: Key, rows: Sequence[Row], phases: Sequence[Phase]) -> None:
+def write_finished(run_dir: RunDirectory, key: Key, rows: Sequence[EpochRow], phases: Sequence[Phase]) -> None:
     """Notes a training whose network is saved."""
     # As text: JSON has no numbers for what is not finite.
     told = [{name: repr(value) for name, value in row.items()} for row in rows]
@@ -141,5 +141,5 @@ def read_finished(run_dir: RunDirectory) -> FinishedTraining | None:
     return finished if same else None
 
 
-def _read_row(row: Mapping[str, Any]) -> Row:
+def _read_row(row: Mapping[str, Any]) -> EpochRow:
     return {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
