@@ -14,7 +14,7 @@ from scenebook.core.keys import Key, list_changes
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import RunDirectory, project_root, write_json
 from scenebook.core.run_files import DEFAULT_FORMATS, MANIFEST, REPORT_FORMATS
-from scenebook.core.settings import Settings
+from scenebook.core.settings import AUTO, Settings
 from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES, find_producer
 from scenebook.core.yaml_files import read_yaml
@@ -46,7 +46,11 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
     versions, files = library_versions(), _digest_files(parameters, settings)
     key: Key = {
         # A file that lies elsewhere now is the same file.
-        "settings": {name: value for name, value in parameters.items() if name not in files or value is None},
+        "settings": {
+            name: value
+            for name, value in parameters.items()
+            if (name not in files or value is None) and name not in _list_unused(stage, settings)
+        },
         "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
         "modules": modules,
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
@@ -55,6 +59,11 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
     if STAGES[stage].reads_repository:
         key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
+
+
+def _list_unused(stage: str, settings: Settings) -> set[str]:
+    """Returns settings that a stage reads and does not use: the backbone decides on the images' size or on nothing."""
+    return {"backbone"} if stage == "data" and settings.image_size != AUTO else set()
 
 
 def digest_rows(stage: str, inputs: Iterable[str]) -> dict[str, str]:

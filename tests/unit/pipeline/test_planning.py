@@ -17,7 +17,9 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
 from scenebook.core.stages import STAGES, Stage
+from scenebook.pipeline.keys import make_stage_key
 from scenebook.pipeline.manifest import StageOutcome
+from scenebook.pipeline.notebooks import read_notebook
 from scenebook.pipeline.planning import Decision, digest_images, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
@@ -128,6 +130,16 @@ def test_a_setting_runs_the_stages_that_read_it_and_says_both_values(made: Made)
     assert list(asked) == ["training", "evaluation"]
     assert asked["training"] == ("epochs: 16 -> 5",)
     assert asked["evaluation"] == ("reads what training writes, which runs before it",)
+
+
+def test_the_backbone_counts_for_the_images_where_it_decides_on_their_size(made: Made) -> None:
+    def read_settings(**changes: str) -> object:
+        settings = make_settings({"weights": "random", **changes})
+        given = settings.model_dump(include={"backbone", "image_size"})
+        return make_stage_key("data", read_notebook(made.notebooks / "01-data.ipynb"), given, settings)["settings"]
+
+    assert read_settings(backbone="ResNet50") == read_settings()
+    assert read_settings(backbone="ResNet50", image_size="auto") != read_settings(image_size="auto")
 
 
 def test_a_stage_whose_inputs_come_out_the_same_is_not_run_again(made: Made) -> None:
