@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scenebook.cli.parser import environment
+from scenebook.core.combinations import check_effects
 from scenebook.core.profiles import find_profile, load_profile, parse_overrides
 from scenebook.core.run_directory import RunDirectory, open_run, project_root, run_name_for
 from scenebook.core.run_files import SETTINGS
@@ -47,8 +48,9 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
     for name in ("dataset", "weights"):
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)
-    values.update(parse_overrides(arguments.set or [environment("SET") or ""]))
-    settings = resolve_paths(make_settings(values), base)
+    given = parse_overrides(arguments.set or [environment("SET") or ""])
+    settings = resolve_paths(make_settings({**values, **given}), base)
+    check_effects(settings, given)
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else profile
     run_dir = open_run(arguments.run or run_name_for(default_name))

@@ -15,6 +15,7 @@ from rich.text import Text
 from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short, tell_file
 from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
+from scenebook.core.combinations import list_idle
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root
 from scenebook.core.run_files import DEFAULT_FORMATS
@@ -223,6 +224,9 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     named = {DRAWN_SCENES: "drawn scenes", INTEL: "Intel photographs"}
     data = named.get(settings.dataset, f"images of {short(Path(settings.dataset))}")
     console.print(Text(f"run {run_dir.name}: {data}, backbone {settings.backbone}"))
+    idle = list_idle(settings)
+    if idle:
+        console.print(Text(f"without effect in this run: {'; '.join(idle)}"))
 
 
 def _render(run_dir: RunDirectory, console: Console, formats: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _OF_STEPS = (
     *("optimizer", "momentum", "weight_decay", "schedule", "decay", "warmup_epochs", "label_smoothing", "dropout"),
-    *("class_weights", "early_stopping"),
+    *("class_weights", "early_stopping", "views", "augmentation_seed"),
 )
 """Settings of steps of the optimizer, besides those of one phase."""
 
@@ -66,30 +66,29 @@ def list_without_effect(settings: Settings) -> dict[str, str]:
     if not settings.is_augmented:
         found |= dict.fromkeys(("views", "augmentation_seed"), "no operation of the augmentation is on")
     if not settings.epochs and not settings.fine_tune_epochs:
-        found |= dict.fromkeys((*settings.augmentation, "views", "augmentation_seed"), "no epoch is trained")
-        found |= dict.fromkeys(_OF_STEPS, "epochs and fine_tune_epochs are 0")
+        found |= dict.fromkeys((*settings.augmentation, *_OF_STEPS), "epochs and fine_tune_epochs are 0")
     return found
 
 
-def check_effects(settings: Settings, given: Collection[str]) -> list[str]:
-    """Returns a sentence for each value that has no effect, where it is not the default.
+def check_effects(settings: Settings, given: Collection[str]) -> None:
+    """Raises `SettingsError` where one of the settings that somebody has asked for, `given` by name, has no effect.
 
-    Args:
-        settings: All settings.
-        given: The names of those that somebody has asked for.
-
-    Raises:
-        SettingsError: One of those has no effect.
+    What only switches something off, where there is nothing to be switched off, is no error.
     """
-    sentences = []
     for name, reason in list_without_effect(settings).items():
         value = getattr(settings, name)
-        if name in given:
+        if name in given and value and value != "none":
             raise SettingsError(
                 f"Expected settings that have an effect: {name} has none where {reason}.",
                 received={name: value},
                 advice=f"Leave {name} out, or change the other.",
             )
-        if value != type(settings).model_fields[name].default:
-            sentences.append(f"{name} {value} has no effect: {reason}.")
-    return sentences
+
+
+def list_idle(settings: Settings) -> list[str]:
+    """Returns the values without effect that are no defaults: a profile's, each with the reason, as clauses."""
+    return [
+        f"{name} {value} ({reason})"
+        for name, reason in list_without_effect(settings).items()
+        if (value := getattr(settings, name)) not in (type(settings).model_fields[name].default, 0, "none")
+    ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenebook.core.combinations import list_without_effect
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import NO_AUGMENTATION, TRAINING, Settings
@@ -130,14 +131,15 @@ def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
     direction = ("opposite" if entry.opposite else "forward") if entry.claim else ""
     variant = Variant(entry.name, entry.title, change, entry.claim, direction, seeds)
     try:
-        variant.apply_to(settings)
+        # What changes nothing beside the other settings would be trained for nothing.
+        idle = list_without_effect(variant.apply_to(settings))
     except SettingsError as error:
         raise SettingsError(
             f"In the plan {path.name}, variant {entry.name}: {error.expected}",
             received=error.received,
             advice=error.advice,
         ) from None
-    return variant
+    return replace(variant, change={name: value for name, value in change.items() if name not in idle})
 
 
 def _write_out(entry: _Entry, path: Path) -> dict[str, Any]:

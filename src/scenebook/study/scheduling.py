@@ -68,9 +68,23 @@ class Round:
 
 
 def network_of(trial: Trial) -> Hashable:
-    """Returns what a training's speed depends on."""
+    """Returns what a training's speed depends on, as it is measured: that of its first phase."""
     settings = trial.settings
-    return trial.layers, settings.head_pooling, settings.head_units, settings.batch_size
+    head = (settings.head_pooling, settings.head_units, settings.head_start)
+    return _first_phase(trial), *head, settings.optimizer, settings.batch_size
+
+
+def _first_phase(trial: Trial) -> Hashable:
+    """Returns which layers the first phase of a training has, for which the feature cache is filled beforehand."""
+    settings = trial.settings
+    if settings.epochs:
+        return trial.layers
+    return ("fine-tuning", settings.fine_tune_layers) if settings.fine_tune_epochs else "none"
+
+
+def _count_epochs(trial: Trial) -> int:
+    """Returns how many epochs the first phase of a training has at most."""
+    return trial.settings.epochs or trial.settings.fine_tune_epochs
 
 
 def _feature_cache_of(trial: Trial) -> Hashable:
@@ -79,7 +93,7 @@ def _feature_cache_of(trial: Trial) -> Hashable:
     # Random weights are other frozen layers for each seed.
     seed = settings.seed if settings.weights == RANDOM else None
     views = (*settings.augmentation.values(), settings.augmentation_seed)
-    return *views, settings.preprocessing, trial.layers, seed
+    return *views, settings.preprocessing, _first_phase(trial), seed
 
 
 def plan_rounds(
@@ -103,7 +117,7 @@ def plan_rounds(
         epoch_bytes = len(images) * speed.row_bytes
         # All images as they are, too: they are kept for the over-fitting gap.
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
-        repeated = any(_count_views(trial) < trial.settings.epochs for trial in group)
+        repeated = any(_count_views(trial) < _count_epochs(trial) for trial in group)
         is_own = any(trial.variant.name == BASE for trial in group)
         shared = first.settings.is_augmented and (len(group) > 1 or is_own or repeated)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
@@ -128,15 +142,17 @@ def plan_rounds(
 
 
 def _count_views(trial: Trial) -> int:
-    """Returns how many views a training has of each image."""
-    epochs = trial.settings.epochs
+    """Returns how many views the first phase of a training has of each image."""
+    epochs = _count_epochs(trial)
     return min(epochs, trial.settings.views or epochs)
 
 
 def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
     """Returns the seconds of a training, of which `kept` epochs are in the feature cache."""
-    images, epochs = len(trial.fold.train), range(trial.settings.epochs)
-    views = [trial.settings.view_of(epoch) for epoch in epochs if trial.settings.is_augmented]
+    settings, images = trial.settings, len(trial.fold.train)
+    # A second phase is counted as if it were as fast as the first.
+    epochs = range(settings.epochs + settings.fine_tune_epochs)
+    views = [settings.view_of(epoch) for epoch in epochs if settings.is_augmented]
     # All images as they are, too: without augmentation they are those of every epoch.
     computed = 1 + sum(view >= kept for view in views)
     return speed.start + computed * images / speed.base + (len(epochs) + 1) * images / speed.tail
