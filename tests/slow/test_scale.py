@@ -17,7 +17,7 @@ from PIL import Image
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.data.fractals import make_fractals
 from scenebook.pipeline.execution import execute_notebook
-from scenebook.pipeline.running import PeakMemory
+from scenebook.pipeline.scheduling import PeakMemory
 
 COUNT = int(os.environ.get("SCENEBOOK_SCALE_COUNT") or 100_000)
 CLASSES = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,10 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -18,18 +22,24 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from scenebook.core.progress import CountProgress
+from scenebook.core.progress import CountProgress, describe_seconds
 from scenebook.pipeline.manifest import StageOutcome, StageStatus
 from scenebook.pipeline.planning import FIRST
 
+_ALL = "all stages"
+
 
 class TerminalListener:
-    """Shows stages and their progress: a line with a running clock on a terminal, plain lines elsewhere."""
+    """Shows stages and their progress: a line with a running clock for each on a terminal, plain lines elsewhere.
+
+    Where it is known how long all of them took the last time, a line more says how long the rest may take.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._titles: dict[str, str] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._progress: Progress | None = None
-        self._title = ""
 
     def __enter__(self) -> TerminalListener:
         return self
@@ -38,37 +48,63 @@ class TerminalListener:
         self._stop()
 
     def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
-        self._title = f"[{number}/{total}] {stage}"
+        title = self._titles[stage] = f"[{number}/{total}] {stage}"
         if reason != FIRST:
-            self._console.print(Text(f"{self._title} is run: {reason}"))
+            self._console.print(Text(f"{title} is run: {reason}"))
         if self._console.is_interactive:
-            last = TextColumn("{task.fields[last]}", markup=False, table_column=Column(no_wrap=True, ratio=1))
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), last)
-            self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
-            self._progress.add_task(self._title, total=None, last="")
-            self._progress.start()
+            if self._progress is None:
+                last = _LastColumn(table_column=Column(no_wrap=True, ratio=1))
+                columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), last)
+                self._progress = Progress(*columns, console=self._console, transient=True, expand=True)
+                self._progress.start()
+            self._tasks[stage] = self._progress.add_task(title, total=None, last="")
         elif reason == FIRST:
-            self._console.print(Text(self._title))
+            self._console.print(Text(title))
 
     def stage_skipped(self, stage: str, number: int, total: int) -> None:
         self._console.print(Text(f"[{number}/{total}] {stage}: unchanged"))
 
     def progress(self, stage: str, text: str) -> None:
-        if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], last=text)
-        if (text.startswith("epoch") and "step" not in text) or self._progress is None:
-            self._console.print(Text(f"      {text}"))
+        progress = self._progress
+        if progress is not None and stage in self._tasks:
+            progress.update(self._tasks[stage], last=text)
+        if (text.startswith("epoch") and "step" not in text) or progress is None:
+            whose = f"{stage}: " if len(self._titles) > 1 else ""
+            self._console.print(Text(f"      {whose}{text}"))
 
     def stage_ended(self, outcome: StageOutcome) -> None:
-        self._stop()
+        title = self._titles.pop(outcome.name)
+        if self._progress is not None:
+            self._progress.remove_task(self._tasks.pop(outcome.name))
+            if not {*self._tasks} - {_ALL}:
+                self._stop()
         memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
         mark = outcome.status if outcome.status == StageStatus.DONE else outcome.status.upper()
-        self._console.print(Text(f"{self._title}: {mark} in {outcome.seconds:.1f} s{memory}"))
+        self._console.print(Text(f"{title}: {mark} in {outcome.seconds:.1f} s{memory}"))
+
+    def time_left(self, seconds: float | None) -> None:
+        progress = self._progress
+        if progress is None or seconds is None:
+            return
+        if _ALL not in self._tasks:
+            self._tasks[_ALL] = progress.add_task(_ALL, total=None, last="")
+        progress.update(self._tasks[_ALL], ends=time.monotonic() + seconds)
 
     def _stop(self) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+            self._tasks.clear()
+
+
+class _LastColumn(ProgressColumn):
+    """What a stage has said last; of all stages together, how much time is left."""
+
+    def render(self, task: Task) -> Text:
+        if "ends" not in task.fields:
+            return Text(task.fields["last"])
+        left = max(0.0, task.fields["ends"] - time.monotonic())
+        return Text(f"about {describe_seconds(left)} left, if it takes as long as the last time")
 
 
 @contextmanager

@@ -26,6 +26,8 @@ def compute_environment(threads: int | None = None) -> dict[str, str]:
         # TensorFlow's C++ notes of its start are for nobody.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        # Stages run side by side; without this, the first takes all memory of a graphics card.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }
     chosen = {name: value for name, value in values.items() if name not in os.environ}
     return chosen | ({} if threads is None else dict.fromkeys(THREADS, str(max(1, threads))))

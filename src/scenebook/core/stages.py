@@ -22,6 +22,9 @@ class Stage:
     Attributes:
         name: Its name, as in `--force`.
         notebook: Its notebook's name, without `.ipynb`.
+        needs: The stages before it whose files its notebook reads; what they need counts as well. It may run beside any
+            other. `None`: all stages before it.
+        on_all_cores: The setting with which it trains on all cores, and then runs alone, unless that is `none`.
         elsewhere: Its files that lie in another stage's folder, beside what they are about.
         less_memory: What to lower when it needs more memory than there is.
         kept: How files begin that it keeps from one execution to the next, and removes itself.
@@ -35,6 +38,8 @@ class Stage:
 
     name: str
     notebook: str
+    needs: tuple[str, ...] | None = None
+    on_all_cores: str = ""
     elsewhere: tuple[str, ...] = ()
     less_memory: str = "image_size or the number of images"
     kept: tuple[str, ...] = ()
@@ -69,6 +74,7 @@ _ROWS = (
     Stage(
         name="evaluation",
         notebook="03-evaluation",
+        needs=("training",),
         text_columns=(
             *("path", "label", "class", "predicted"),
             *(
@@ -85,12 +91,14 @@ _ROWS = (
     Stage(
         name="samples",
         notebook="04-visual-samples",
+        needs=("training",),
         text_columns=("path", "label", "predicted"),
         bundled=("samples",),
     ),
     Stage(
         name="trust",
         notebook="appendix-trust",
+        needs=("evaluation",),
         elsewhere=OF_TRUST,
         text_columns=("path", "label", "split", "predicted", "suggested", "nearest"),
         bundled=OF_TRUST,
@@ -98,6 +106,8 @@ _ROWS = (
     Stage(
         name="ablations",
         notebook="05-ablations",
+        needs=("training",),
+        on_all_cores="ablations",
         less_memory="batch_size, head_units or image_size",
         kept=(f"{STUDY_RECORDS}/",),
         text_columns=("variant", "title", "changed", "status", "error"),
@@ -106,7 +116,15 @@ _ROWS = (
 )
 
 STAGES = {stage.name: stage for stage in _ROWS}
-"""The stages by their names, in the order in which they run."""
+"""The stages by their names, in the order of the report; none needs a later one."""
+
+
+def find_needed(stage: str) -> frozenset[str]:
+    """Returns the stages that have to be done before one can run."""
+    names = list(STAGES)
+    earlier, needs = names[: names.index(stage)], STAGES[stage].needs
+    direct = earlier if needs is None else [name for name in earlier if name in needs]
+    return frozenset(direct).union(*(find_needed(name) for name in direct))
 
 
 def find_producer(file: str) -> Stage | None:

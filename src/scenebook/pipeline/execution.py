@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import os
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,6 +33,41 @@ _PATIENCE = 2.0
 """Seconds that a kernel has to end by itself."""
 
 
+class Kernel:
+    """The kernel of one notebook, as other threads see it.
+
+    Attributes:
+        processes: The process, as soon as it was started: how it ended, Jupyter does not tell.
+        touched: The files of the run that it has asked for, to read or to write them; known when it has ended.
+    """
+
+    def __init__(self) -> None:
+        self.processes: list[Popen[bytes]] = []
+        self.touched: set[str] = set()
+        self._stopped = False
+        self._shut_down: Callable[[], object] = lambda: None
+
+    def started(self, process: Popen[bytes] | None, shut_down: Callable[[], object]) -> None:
+        """Notes its process, and how it is asked to end; raises where it should no longer have been started."""
+        if process is not None:
+            self.processes.append(process)
+        self._shut_down = shut_down
+        if self._stopped:
+            raise RuntimeError("The command was interrupted.")
+
+    def stop(self) -> None:
+        """Asks the kernel to end, with the processes that it has started, whatever it is doing."""
+        self._stopped = True
+        self._shut_down()
+
+    def kill(self) -> None:
+        """Ends the process, if it has not ended."""
+        for process in self.processes:
+            with suppress(OSError, TimeoutExpired):
+                process.kill()
+                process.wait(_PATIENCE)
+
+
 def execute_notebook(
     stage: str,
     notebook: Path,
@@ -42,7 +78,8 @@ def execute_notebook(
     *,
     runs_dir: Path,
     time_limit: int | None = None,
-) -> set[str]:
+    kernel: Kernel | None = None,
+) -> None:
     """Executes one notebook in a kernel of its own; keeps the result, whole or partial, as `target`.
 
     Whether it succeeded is decided here, by what the runner saw: a saved notebook may call itself completed after its
@@ -57,15 +94,14 @@ def execute_notebook(
         progress: Is called with each line of progress.
         runs_dir: The folder of all runs.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
-
-    Returns:
-        The names of the run's files that the notebook has asked for, to read or to write them.
+        kernel: Is told of the kernel, so that another thread may watch and stop it.
 
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
     """
     import nbformat
     import papermill
+    from jupyter_core.utils import ensure_event_loop
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
@@ -76,7 +112,7 @@ def execute_notebook(
     partial_copy.unlink(missing_ok=True)  # of a command that was killed
     failure: StageError | None = None
     fail = partial(StageError, stage, notebook=None, log=log)
-    kernels: list[Popen[bytes]] = []
+    kernel = kernel or Kernel()
     with TemporaryDirectory(prefix="kernel-") as folder, _Log(log, progress) as written:
         touched = Path(folder) / "touched"
         # Without a path of its own, Jupyter puts the sockets of every run into the current folder, under one name.
@@ -94,14 +130,13 @@ def execute_notebook(
                 str(partial_copy).replace("{", "{{").replace("}", "}}"),
                 parameters=dict(parameters),
                 kernel_name="python3",
-                cwd=str(notebook.parent),
                 progress_bar=False,
                 coalesce_streams=True,
                 stdout_file=written,
                 stderr_file=written,
                 execution_timeout=time_limit,
                 config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
-                kernel_manager_class=_make_kernel_manager(written, environment, kernels),
+                kernel_manager_class=_make_kernel_manager(written, environment, notebook.parent, kernel),
             )
         except PapermillExecutionError as error:
             written.write("\n" + "\n".join(error.traceback) + "\n")
@@ -115,7 +150,7 @@ def execute_notebook(
             reason = f"the cell took longer than the time limit of {time_limit} s, and was stopped. Raise TIME_LIMIT, "
             failure = fail(reason + "or find out what it waits for.", cell=_find_running(partial_copy))
         except DeadKernelError:
-            code = kernels[-1].poll() if kernels else None
+            code = kernel.processes[-1].poll() if kernel.processes else None
             reason, killed = _explain_death(stage, code), code == _KILLED
             failure = fail(reason, cell=_find_running(partial_copy), was_killed=killed)
         except OSError as error:
@@ -125,7 +160,9 @@ def execute_notebook(
             written.write("\n" + traceback.format_exc())
             text = " ".join(str(error).split())
             failure = fail(f"The notebook could not be run. {type(error).__name__}: {text}", cell=None)
-        asked = list_touched(touched)
+        finally:
+            ensure_event_loop().close()  # of this thread, which papermill has left open
+        kernel.touched = list_touched(touched)
     if failure is None and (cell := _find_unexecuted(partial_copy)):
         failure = fail("the notebook ended before this cell was run (does a cell call exit?)", cell=cell)
     if _read_cells(partial_copy):
@@ -139,7 +176,6 @@ def execute_notebook(
     if failure:
         failure.notebook = kept
         raise failure
-    return asked
 
 
 def _advise_on_memory(stage: str) -> str:
@@ -161,21 +197,25 @@ def explain_os_error(error: OSError) -> str:
     return f"{what}{where}.{advice}"
 
 
-def _make_kernel_manager(log: _Log, environment: Mapping[str, str], kernels: list[Popen[bytes]]) -> type:
-    """Returns a kernel manager whose kernels have these variables besides ours, and write to the log.
+def _make_kernel_manager(log: _Log, environment: Mapping[str, str], folder: Path, kernel: Kernel) -> type:
+    """Returns a kernel manager whose kernels start in a folder, with these variables and ours, and write to the log.
 
     TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
-    The processes that are started are added to `kernels`: how one ended, Jupyter does not tell.
+    The folder is not papermill's to set: it would change that of this process, which other threads share.
     """
     from jupyter_client.manager import AsyncKernelManager
 
     class LoggingKernelManager(AsyncKernelManager):
         async def _async_start_kernel(self, **options: Any) -> None:
             env = {**os.environ, **environment}
-            await super()._async_start_kernel(stdout=log.file, stderr=log.file, env=env, **options)
-            process = getattr(self.provisioner, "process", None)
-            if process is not None:
-                kernels.append(process)
+            options |= {"stdout": log.file, "stderr": log.file, "env": env, "cwd": str(folder)}
+            await super()._async_start_kernel(**options)
+            loop = asyncio.get_running_loop()
+
+            def shut_down() -> None:
+                asyncio.run_coroutine_threadsafe(self._async_shutdown_kernel(), loop)
+
+            kernel.started(getattr(self.provisioner, "process", None), shut_down)
 
         start_kernel = _async_start_kernel
 

@@ -24,7 +24,7 @@ from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, ta
 
 _TABLES = ("scenebook.core.settings", "scenebook.core.stages")
 """Their rows count one by one: a new setting or a new stage is no reason to run the others again."""
-_NO_RESULT = ("less_memory", "bundled", "elsewhere")
+_NO_RESULT = ("needs", "on_all_cores", "less_memory", "bundled", "elsewhere")
 """What rows say that no result depends on."""
 _NOTE = ".rendered.json"
 _ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")

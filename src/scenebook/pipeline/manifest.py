@@ -114,7 +114,7 @@ class Manifest:
     def collect(
         self, stage: str, before: Mapping[str, tuple[int, int]], touched: Collection[str] = (), *, whole: bool = True
     ) -> None:
-        """Registers what a stage wrote; not what somebody else put into the run meanwhile.
+        """Registers what a stage wrote; not what somebody else, or a stage beside it, put into the run meanwhile.
 
         Args:
             stage: Its name.
@@ -123,9 +123,10 @@ class Manifest:
             whole: Whether it ended as it should: then what it wrote in an earlier run, but not now, is removed.
         """
         after = self.snapshot()
-        own = (f"{stage}/", "figures/", f"notebooks/{STAGES[stage].notebook}.ipynb", f"log/{stage}.txt")
+        own = (f"{stage}/", f"notebooks/{STAGES[stage].notebook}.ipynb", f"log/{stage}.txt")
+        others = {name for row in STAGES.values() if row.name != stage for name in row.elsewhere}
         changed = [name for name, facts in after.items() if before.get(name) != facts]
-        written = [name for name in changed if name.startswith(own) or name in touched]
+        written = [name for name in changed if name in touched or (name.startswith(own) and name not in others)]
         for name in written:
             self.register(name, stage)
         files = self.content["files"]

@@ -15,7 +15,7 @@ from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.run_files import ABSENT, CLASSES, MANIFEST, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
-from scenebook.core.stages import STAGES
+from scenebook.core.stages import STAGES, find_needed
 from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.file_facts import digest_contents, digest_listing
 from scenebook.data.finding import find_images
@@ -224,7 +224,8 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
             changes = _list_outdated(outcome, manifest["files"], settings)
             # Notebooks that were run by hand were compared with their inputs when the manifest was written.
             by_hand = bool(manifest.get("by_hand"))
-            broken = [earlier.name for earlier in outcomes if not by_hand and earlier.status != StageStatus.DONE]
+            needed = find_needed(name) if name in STAGES and not by_hand else ()
+            broken = [one.name for one in outcomes if one.name in needed and one.status != StageStatus.DONE]
             if changes or broken:
                 why = (
                     f"since then: {'; '.join(changes[:3])}"

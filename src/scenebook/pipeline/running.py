@@ -1,39 +1,35 @@
-"""Runs the stages that have to run, in order, and writes down what happened."""
+"""Runs the stages that have to run, side by side where they may, and writes down what happened."""
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
 from scenebook.core.errors import StageError
+from scenebook.core.keys import Key
 from scenebook.core.provenance import sha256_file, tell_time
 from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
-from scenebook.pipeline.execution import execute_notebook, explain_os_error
+from scenebook.core.wording import join_names
+from scenebook.pipeline.execution import Kernel, execute_notebook, explain_os_error
+from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
 from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons
 from scenebook.pipeline.run_lock import hold_run
+from scenebook.pipeline.scheduling import PeakMemory, Schedule
 
-
-class Listener(Protocol):
-    """Hears what the pipeline does, to show it."""
-
-    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None: ...
-
-    def stage_skipped(self, stage: str, number: int, total: int) -> None: ...
-
-    def progress(self, stage: str, text: str) -> None: ...
-
-    def stage_ended(self, outcome: StageOutcome) -> None: ...
+_PATIENCE = 8.0
+"""Seconds that interrupted stages have to end by themselves."""
 
 
 def explain_pipeline(
@@ -58,7 +54,7 @@ def run_pipeline(
     force: Collection[str] = (),
     time_limit: int | None = None,
 ) -> None:
-    """Runs the stages whose key has changed, in order; the first one that fails ends the run.
+    """Runs the stages whose key has changed; when one fails, those that run beside it end, and no other starts.
 
     Args:
         settings: With absolute paths.
@@ -70,7 +66,7 @@ def run_pipeline(
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
 
     Raises:
-        StageError: A stage failed.
+        StageError: A stage failed; of several, the one that comes first in the table.
         RunHeldError: Another command is writing to this run.
         InputError: The run's folder cannot be written to, or its manifest is of a newer version.
     """
@@ -78,51 +74,91 @@ def run_pipeline(
     with hold_run(run_dir):
         manifest = Manifest(run_dir, profile)
         planner = Planner(settings, manifest, notebooks=notebooks_dir, force=force)
-        runner = _Runner(planner, manifest, run_dir, listener, time_limit)
+        decisions = {decision.stage: decision for decision in planner.decide_all()}
+        planned = [stage for stage, decision in decisions.items() if decision.run]
+        runner = _Runner(planner, manifest, Schedule(settings, manifest, planned), run_dir, listener, time_limit)
         runner.mend_settings()
-        for number, stage in enumerate(STAGES, start=1):
-            runner.pass_stage(stage, number)
+        # What one writes decides whether the next has to run.
+        runner.pass_all({} if planned else decisions)
+
+
+@dataclass
+class _Execution:
+    """A stage that runs: its notebook is executed by a thread of its own."""
+
+    outcome: StageOutcome
+    key: Key
+    before: dict[str, tuple[int, int]]
+    beside: set[str]
+    kernel: Kernel = field(default_factory=Kernel)
+    started: float = field(default_factory=time.monotonic)
+    thread: threading.Thread = field(default_factory=threading.Thread)
+    memory_mb: float = 0.0
+    error: BaseException | None = None
+
+    @property
+    def stage(self) -> str:
+        """Its name."""
+        return self.outcome.name
 
 
 @dataclass
 class _Runner:
-    """Runs or skips stage after stage of one run."""
+    """Runs or skips the stages of one run. Threads execute notebooks; all else is done by the thread that calls."""
 
     planner: Planner
     manifest: Manifest
+    schedule: Schedule
     run_dir: RunDirectory
     listener: Listener
     time_limit: int | None
     _begun: bool = False
+    _running: dict[str, _Execution] = field(default_factory=dict)
+    _ended: queue.SimpleQueue[_Execution] = field(default_factory=queue.SimpleQueue)
 
-    def pass_stage(self, stage: str, number: int) -> None:
-        """Runs a stage, or skips it."""
-        decision = self.planner.decide(stage)
-        if not decision.run:
-            if decision.prose:
-                self._renew_prose(stage)
-            self.listener.stage_skipped(stage, number, len(STAGES))
-            return
-        self._begin()
-        reason = join_reasons(decision.reasons)
-        notebook = f"{STAGES[stage].notebook}.ipynb"
-        outcome = StageOutcome(stage, notebook, StageStatus.RUNNING, reason, started=tell_time())
-        # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
-        self.manifest.record(outcome)
-        if decision.forced:
-            # Whoever forces a training wants it done again, not loaded.
-            for path in [path for files in STAGES[stage].forgotten for path in self.run_dir.root.glob(files)]:
-                path.unlink(missing_ok=True)
+    def pass_all(self, decisions: dict[str, Decision]) -> None:
+        """Runs or skips every stage, unless one fails; `decisions` are those that are known."""
+        failures: dict[str, StageError] = {}
         try:
-            self.listener.stage_started(stage, number, len(STAGES), reason)
-            outcome, error = self._run(stage, outcome)
-        except KeyboardInterrupt:
-            self.manifest.record(replace(outcome, status=StageStatus.INTERRUPTED))
+            while True:
+                while not failures and self._pass_next(decisions):
+                    pass
+                if not self._running:
+                    break
+                self.listener.time_left(self.schedule.estimate_seconds())
+                ended = self._wait()
+                decisions.pop(ended.stage)
+                if early := self.schedule.find_beside(ended.stage, ended.kernel.touched, ended.beside):
+                    decisions[ended.stage] = self._put_back(ended, early)
+                elif error := self._finish(ended):
+                    failures[ended.stage] = error
+        except BaseException:
+            self._interrupt()
             raise
-        self.manifest.record(outcome)
-        self.listener.stage_ended(outcome)
-        if error:
-            raise error
+        for stage in STAGES:
+            if stage in failures:
+                raise failures[stage]
+
+    def _pass_next(self, decisions: dict[str, Decision]) -> bool:
+        """Skips or starts the next stage; tells whether there was one for which there is room."""
+        for stage in self.schedule.list_ready():
+            decision = decisions[stage] = decisions.get(stage) or self.planner.decide(stage)
+            if not decision.run:
+                if decision.prose:
+                    self._renew_prose(stage)
+                self.schedule.end(stage)
+                self.listener.stage_skipped(stage, _number(stage), len(STAGES))
+                return True
+            if self.schedule.has_room(stage):
+                self._start(decision)
+                return True
+        return False
+
+    def _wait(self) -> _Execution:
+        while True:
+            with suppress(queue.Empty):
+                # Without a time limit, Windows would not hear Ctrl-C.
+                return self._ended.get(timeout=0.5)
 
     def mend_settings(self) -> None:
         """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
@@ -131,56 +167,112 @@ class _Runner:
             self.manifest.write()
 
     def _begin(self) -> None:
-        """Notes the settings, before the first stage that runs."""
+        """Notes the settings, before the first stage that runs, and removes what a killed command has left."""
         if not self._begun:
             self._begun = True
             self.manifest.begin()
             write_bytes(self.run_dir.path(SETTINGS), self.planner.settings_text.encode())
             self.manifest.register(SETTINGS, "settings")
+            for folder in (*STAGES, "figures", "notebooks"):
+                # What has not been given its name.
+                for path in self.run_dir.path(folder).glob(".*"):
+                    if path.is_file():
+                        path.unlink(missing_ok=True)
 
-    def _run(self, stage: str, outcome: StageOutcome) -> tuple[StageOutcome, StageError | None]:
+    def _start(self, decision: Decision) -> None:
+        stage = decision.stage
+        self._begin()
+        reason = join_reasons(decision.reasons)
         notebook = self.planner.notebook_of(stage)
-        source, key = sha256_file(notebook.path), self.planner.prepare_key(stage)
-        for folder in {stage, "figures", "notebooks", *(file.split("/")[0] for file in STAGES[stage].elsewhere)}:
-            # What a killed command has not given its name.
-            for path in self.run_dir.path(folder).glob(".*"):
-                if path.is_file():
-                    path.unlink(missing_ok=True)
-        before = self.manifest.snapshot()
-        started = time.monotonic()
-        error: StageError | None = None
-        touched: set[str] = set()
-        log = self.run_dir.path(f"log/{stage}.txt")
-        with PeakMemory() as memory:
-            try:
-                touched = execute_notebook(
+        name = f"{STAGES[stage].notebook}.ipynb"
+        outcome = StageOutcome(stage, name, StageStatus.RUNNING, reason, started=tell_time())
+        # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
+        self.manifest.record(outcome)
+        if decision.forced:
+            # Whoever forces a training wants it done again, not loaded.
+            for path in [path for files in STAGES[stage].forgotten for path in self.run_dir.root.glob(files)]:
+                path.unlink(missing_ok=True)
+        outcome = replace(outcome, source=sha256_file(notebook.path))
+        one = _Execution(outcome, self.planner.prepare_key(stage), self.manifest.snapshot(), {*self._running})
+        for other in self._running.values():
+            other.beside.add(stage)
+        self._running[stage] = one
+        self.schedule.start(stage)
+        self.listener.stage_started(stage, _number(stage), len(STAGES), reason)
+        one.thread = threading.Thread(target=self._execute, args=(one, notebook.path), daemon=True)
+        one.thread.start()
+
+    def _execute(self, one: _Execution, notebook: Path) -> None:
+        """Executes a notebook, in a thread."""
+        stage, log = one.stage, self.run_dir.path(f"log/{one.stage}.txt")
+        try:
+            with PeakMemory(one.kernel.processes) as memory:
+                execute_notebook(
                     stage,
-                    notebook.path,
-                    self.run_dir.path(f"notebooks/{outcome.notebook}"),
+                    notebook,
+                    self.run_dir.path(f"notebooks/{one.outcome.notebook}"),
                     self.planner.parameters_of(stage),
                     log,
                     lambda text: self.listener.progress(stage, text),
                     runs_dir=self.run_dir.root.parent,
                     time_limit=self.time_limit,
+                    kernel=one.kernel,
                 )
-            except StageError as caught:
-                error = caught
-            except OSError as caught:
-                error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)
+        except OSError as caught:
+            one.error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)
+        except BaseException as caught:  # is raised again by the thread that waits
+            one.error = caught
+        finally:
+            one.memory_mb = memory.peak_mb
+            self._ended.put(one)
+
+    def _finish(self, one: _Execution) -> StageError | None:
+        """Writes down how a stage has ended; returns why it failed, if it did."""
+        stage, error, touched = one.stage, one.error, one.kernel.touched
+        if error is not None and not isinstance(error, StageError):
+            raise error
         if error and error.was_killed:
             total = psutil.virtual_memory().total / 2**20
-            error.reason += f" (Its processes had taken {memory.peak_mb:,.0f} of {total:,.0f} MB.)"
-        self.manifest.collect(stage, before, touched, whole=error is None)
+            error.reason += f" (Its processes had taken {one.memory_mb:,.0f} of {total:,.0f} MB.)"
+        self.manifest.collect(stage, one.before, touched, whole=error is None)
         outcome = replace(
-            outcome,
+            one.outcome,
             status=StageStatus.FAILED if error else StageStatus.DONE,
-            reason=error.reason if error else outcome.reason,
-            seconds=round(time.monotonic() - started, 2),
-            memory_mb=memory.peak_mb,
-            key={} if error else self.planner.complete_key(stage, key, touched),
-            source=source,
+            reason=error.reason if error else one.outcome.reason,
+            seconds=round(time.monotonic() - one.started, 2),
+            memory_mb=one.memory_mb,
+            key={} if error else self.planner.complete_key(stage, one.key, touched),
         )
-        return outcome, error
+        self.manifest.record(outcome)
+        self.schedule.end(stage, one.memory_mb)
+        del self._running[stage]
+        self.listener.stage_ended(outcome)
+        return error
+
+    def _put_back(self, one: _Execution, early: set[str]) -> Decision:
+        """Has a stage run again that may have read what others were about to write; returns that decision."""
+        stage, reason = one.stage, f"reads what {join_names(sorted(early))} writes, which ran beside it"
+        self.manifest.collect(stage, one.before, whole=False)
+        outcome = replace(one.outcome, status=StageStatus.NOT_RUN, reason=reason)
+        self.manifest.record(outcome)
+        self.schedule.put_back(stage, early)
+        del self._running[stage]
+        self.listener.stage_ended(replace(outcome, seconds=round(time.monotonic() - one.started, 2)))
+        return Decision(stage, (reason,))
+
+    def _interrupt(self) -> None:
+        """Ends the stages that run, and writes that down."""
+        alive = [one for one in self._running.values() if one.thread.is_alive()]
+        for one in alive:
+            one.kernel.stop()
+        try:
+            patience = time.monotonic() + _PATIENCE
+            for one in alive:
+                one.thread.join(max(0.0, patience - time.monotonic()))
+        finally:
+            for one in self._running.values():
+                one.kernel.kill()
+                self.manifest.record(replace(one.outcome, status=StageStatus.INTERRUPTED, source=""))
 
     def _renew_prose(self, stage: str) -> None:
         """Gives the executed notebook the prose that its source has by now."""
@@ -192,29 +284,6 @@ class _Runner:
         self.manifest.write()
 
 
-class PeakMemory:
-    """Measures the largest resident memory of all child processes together, twice a second."""
-
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> PeakMemory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        me = psutil.Process()
-        while not self._stop.wait(0.5):
-            total = 0
-            for child in me.children(recursive=True):
-                try:
-                    total += child.memory_info().rss
-                except psutil.Error:
-                    continue  # it ended between the two calls
-            self.peak_mb = max(self.peak_mb, round(total / 2**20, 1))
+def _number(stage: str) -> int:
+    """Returns the place of a stage in the table, from 1."""
+    return list(STAGES).index(stage) + 1

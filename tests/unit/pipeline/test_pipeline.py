@@ -44,6 +44,8 @@ class Heard:
     def stage_ended(self, outcome: StageOutcome) -> None:
         self.lines.append(f"{outcome.status} {outcome.name}")
 
+    def time_left(self, seconds: float | None) -> None: ...
+
 
 @pytest.fixture
 def make_notebooks(tmp_path: Path) -> Callable[..., Path]:

@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
-from scenebook.core.stages import STAGES
+from scenebook.core.stages import STAGES, find_needed
 from scenebook.pipeline.manifest import load_manifest
 from tests.processes import Finished, find_isolation, run_command
 
@@ -68,6 +68,17 @@ def test_every_artifact_is_there_and_in_the_manifest(sample: Finished) -> None:
     files = {name for name in on_disk if sample.run_dir.path(name).is_file()}
     assert files - {"manifest.json"} == set(manifest["files"])
     assert all(entry["status"] == "done" and entry["memory_mb"] > 0 for entry in manifest["stages"].values())
+
+
+def test_each_stage_waits_for_those_whose_files_its_notebook_reads_and_for_no_other(sample: Finished) -> None:
+    manifest = load_manifest(sample.run_dir)
+    read = {
+        stage: {manifest["files"][name]["stage"] for name in entry["key"]["inputs"] if name in manifest["files"]}
+        for stage, entry in manifest["stages"].items()
+    }
+    for stage, row in STAGES.items():
+        assert read[stage] - {"settings"} <= find_needed(stage), stage
+        assert {*(row.needs or ())} <= read[stage], f"{stage} waits for what it does not read"
 
 
 def test_its_accuracy_is_neither_chance_nor_perfect(sample: Finished) -> None:

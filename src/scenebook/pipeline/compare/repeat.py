@@ -16,8 +16,9 @@ from scenebook.core.settings import Settings
 from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
 from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, ResultRow, compare_results, list_evaluated
+from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import check_version
-from scenebook.pipeline.running import Listener, run_pipeline
+from scenebook.pipeline.running import run_pipeline
 from scenebook.pipeline.settings_file import read_settings
 
 _EXCEPTED = (MANIFEST, "predictions")

@@ -44,6 +44,8 @@ class Silent:
     def stage_ended(self, outcome: Any) -> None:
         self.ended.append(outcome.name)
 
+    def time_left(self, seconds: float | None) -> None: ...
+
 
 @pytest.fixture
 def make_notebooks(tmp_path: Path) -> Callable[..., Path]:
