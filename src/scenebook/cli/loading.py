@@ -42,7 +42,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
         check_version(kept)
         profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
-        named = arguments.profile or ("paper" if arguments.dataset else "sample")
+        named = arguments.profile or ("recommended" if arguments.dataset else "sample")
         path = find_profile(named, project_root() / "profiles")
         profile, values = path.stem, load_profile(path)
     for name in ("dataset", "weights"):

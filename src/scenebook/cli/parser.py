@@ -11,8 +11,8 @@ from scenebook.core.run_files import DEFAULT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 
 _SETTINGS = {
-    "--profile NAME|FILE": "settings to start from: sample, paper, or a YAML file; default: those of the run that "
-    "--run names, if it is there; else sample, or paper with --dataset",
+    "--profile NAME|FILE": "settings to start from: sample, recommended, quick, paper, best, or a YAML file; default: "
+    "those of the run that --run names, if it is there; else sample, or recommended with --dataset",
     "--dataset FOLDER": "a folder of class folders, or of train and test folders of them, or a CSV file of "
     "path,label; also: scenes, intel",
     "--weights FILE": "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, embedded, random",

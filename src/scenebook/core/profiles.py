@@ -78,7 +78,8 @@ def find_profile(profile: str, folder: Path) -> Path:
         return by_name
     if Path(profile).is_file():
         return Path(profile)
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    # The plans of studies lie beside the profiles.
+    known = sorted(path.stem for path in folder.glob("*.yaml") if not path.stem.endswith("ablations"))
     raise SettingsError(
         "Expected a profile's name or a YAML file.",
         received={"profile": profile},

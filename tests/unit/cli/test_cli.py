@@ -49,7 +49,7 @@ def test_a_run_goes_on_with_its_own_settings_when_only_its_name_is_given(kept: R
         (["--run", "real", "--profile", "sample"], "scenes", 16),
         (["--run", "other"], "scenes", 16),
         ([], "scenes", 16),
-        (["--run", "real", "--dataset", "intel"], "intel", 8),
+        (["--run", "real", "--dataset", "intel"], "intel", 0),
     ],
 )
 def test_whoever_says_what_it_is_made_from_makes_it_anew(

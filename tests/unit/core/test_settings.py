@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scenebook.core.combinations import list_idle
 from scenebook.core.errors import SettingsError
 from scenebook.core.profiles import find_profile, load_profile, parse_overrides
 from scenebook.core.run_directory import project_root
@@ -106,8 +107,15 @@ def test_the_sample_profile_lists_every_setting_with_its_default() -> None:
     assert list(values) == list(Settings.model_fields)
 
 
+@pytest.mark.parametrize("name", ["recommended", "quick", "best"])
+def test_a_profile_can_be_followed_and_asks_for_nothing_without_effect(name: str) -> None:
+    settings = make_settings(load_profile(project_root() / "profiles" / f"{name}.yaml"))
+    assert list_idle(settings) == []
+
+
 def test_an_unknown_profile_is_an_error_with_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match=r"Did you mean paper\? Known profiles: .*sample"):
+    known = "best, paper, quick, recommended, sample"
+    with pytest.raises(SettingsError, match=rf"Did you mean paper\? Known profiles: {known}\."):
         find_profile("papr", project_root() / "profiles")
 
 

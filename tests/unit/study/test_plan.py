@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.settings import NO_AUGMENTATION, Settings
+from scenebook.core.profiles import load_profile
+from scenebook.core.run_directory import project_root
+from scenebook.core.settings import NO_AUGMENTATION, Settings, make_settings
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
 from scenebook.study.results import tabulate_plan
@@ -48,6 +51,16 @@ def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_opera
     assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
     assert not by_name["no-augmentation"].apply_to(run).is_augmented
     assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4
+
+
+def test_every_variant_of_the_plan_for_the_recommended_recipe_changes_it() -> None:
+    folder = project_root() / "profiles"
+    run = make_settings(load_profile(folder / "recommended.yaml"))
+    file = folder / "recipe-ablations.yaml"
+    variants = load_plan(file, run)
+    assert [variant.name for variant in variants[1:]] == [
+        entry["name"] for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["variants"]
+    ]
 
 
 def test_augmentation_off_leaves_what_is_named_beside_it(tmp_path: Path) -> None:
