@@ -19,6 +19,11 @@ def count_noun(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def say_number(count: int) -> str:
+    """Returns 'none', 'one', '2', '1,350'."""
+    return {0: "none", 1: "one"}.get(count, f"{count:,}")
+
+
 def tell_nearest(name: object, known: Iterable[str]) -> str:
     """Returns 'Did you mean epochs? ' with the known name nearest to a wrong one; nothing where none is near."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)

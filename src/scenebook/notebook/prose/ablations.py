@@ -15,7 +15,7 @@ import numpy as np
 
 from scenebook.core.run_files import STUDY_RECORDS, STUDY_RESULTS
 from scenebook.core.sentences import Sentence, Sourced, format_field
-from scenebook.core.wording import count_noun, join_names
+from scenebook.core.wording import count_noun, join_names, say_number
 from scenebook.evaluation.claims.schema import Claim, StudyExpectation
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, REPRODUCED
 from scenebook.study.plan import BASE
@@ -45,12 +45,12 @@ def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     held_out = len({path for record in made for path in record.val_paths})
     values = {
         "variants": (differing, f"{STUDY_RESULTS}: rows with a status other than {NOT_RUN}, without the base"),
-        "trainings": (count_noun(len(made), "training"), f"{STUDY_RECORDS}: number of files"),
+        "trainings": (count_noun(len(made), "time"), f"{STUDY_RECORDS}: number of files"),
         "held_out": (held_out, f"{STUDY_RECORDS}: validation images of all seeds"),
     }
     text = (
-        "The recipe of this run, the *base*, and {variants} of it make {trainings}. Over all seeds {held_out:,} "
-        "images are held out, with each seed the same ones for every variant."
+        "The recipe of this run, the *base*, and {variants} of it were trained {trainings} in all. Over all seeds, "
+        "{held_out:,} images are held out; with each seed, the same ones for every variant."
     )
     return " ".join([text, *_tell_missing(summaries, stale)]), Sourced.from_pairs(values)
 
@@ -74,12 +74,15 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
     of_gap = f"{STUDY_RESULTS}: gap_difference_low, gap_difference_high"
     values = {
         "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference"),
-        **{name: (accuracy.count(way), of_accuracy) for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided"))},
-        **{name: (gap.count(way), of_gap) for way, name in ((-1, "smaller"), (1, "larger"))},
+        **{
+            name: (say_number(accuracy.count(way)), of_accuracy)
+            for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided"))
+        },
+        **{name: (say_number(gap.count(way)), of_gap) for way, name in ((-1, "smaller"), (1, "larger"))},
     }
     text = (
-        "Of {compared}, the accuracy of {lower} is shown to be lower than the base's, and that of {higher} to be "
-        "higher; for {undecided} that is undecided. The over-fitting gap is shown to be larger for {larger} "
+        "Of {compared}, the accuracy is lower than the base's beyond chance for {lower} and higher for {higher}; for "
+        "{undecided} the difference may be due to chance. The over-fitting gap is larger beyond chance for {larger} "
         "and smaller for {smaller}."
     )
     return text, Sourced.from_pairs(values)
@@ -114,14 +117,14 @@ def tell_limits(summaries: Sequence[Summary]) -> Sentence:
         values[f"reach{seeds}"] = (float(np.median(halves)), origin)
         reaches.append(f"{{reach{seeds}:.1f}} with {count_noun(seeds, 'seed')}")
     sentences = [
-        "The points by which the interval of a difference in accuracy reaches to either side are, at the median, "
-        f"{join_names(reaches)}: a difference of less cannot be told from none."
+        "Half the width of the interval of a difference in accuracy, in points, is at the median "
+        f"{join_names(reaches)}: smaller differences cannot be detected."
     ]
     if single:
-        sentences.append("Of {compared}, {single} rest on one seed: what another would have given is not known.")
+        sentences.append("Of {compared}, {single} rest on one seed: another may give another result.")
     sentences.append(
-        "The intervals speak of other images, not of further trainings: of these, only the distance between seeds "
-        "tells. What two changes do together was not tried."
+        "The intervals describe the effect of other images, not of further trainings, which only the spread between "
+        "the seeds shows. What two changes do together was not tried."
     )
     if 2 * len(compared) >= _MANY_INTERVALS:
         sentences.append("There are {intervals} intervals: of so many, one in twenty misses by chance.")

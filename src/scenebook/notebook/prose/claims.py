@@ -8,7 +8,7 @@ from typing import Any
 
 from scenebook.core.run_files import JUDGED_CLAIMS, RECIPE, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.core.wording import count_noun, join_names
+from scenebook.core.wording import count_noun, join_names, say_number
 from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.tables import MOST_MEASURED, count_own, tabulate_measured
 from scenebook.evaluation.claims.verdicts import CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, VERDICTS, Judged
@@ -57,7 +57,7 @@ def tell_measured(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sen
     values = {"n": (counts.total(), f"{JUDGED_CLAIMS}: records that a run may decide")}
     parts = []
     for number, verdict in enumerate(verdict for verdict in VERDICTS if counts[verdict]):
-        values[f"v{number}"] = (counts[verdict], f"{JUDGED_CLAIMS}: records whose verdict is {verdict}")
+        values[f"v{number}"] = (say_number(counts[verdict]), f"{JUDGED_CLAIMS}: records whose verdict is {verdict}")
         be = "is" if counts[verdict] == 1 else "are"
         parts.append(f"{{v{number}}} {be} {_WORDS.get(verdict, verdict)}")
     told = []

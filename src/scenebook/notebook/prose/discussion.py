@@ -265,8 +265,9 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
         told.append(
             "Of the misclassified images, {suspicious_errors:,} "
             + ("has a label" if facts["suspicious_errors"] == 1 else "have labels")
-            + " that a second model finds suspicious ([@fig:label-issues]), {suspicious_pair:,} of them between "
-            "{pair}: some of these errors may be errors of the data."
+            + " that a second model finds suspicious ([@fig:label-issues])"
+            + (", {suspicious_pair:,} of them between {pair}" if facts["suspicious_pair"] else "")
+            + ": some of these errors may be errors of the data."
         )
     elif "suspicious_errors" in facts:
         told.append("None of the misclassified images has a label that a second model finds suspicious.")

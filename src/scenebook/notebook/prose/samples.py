@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenebook.core.run_files import ERROR_MAPS, SAMPLES, TEST_PREDICTIONS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.core.wording import format_share, join_names, say_share
+from scenebook.core.wording import format_share, join_names, say_number, say_share
 from scenebook.evaluation.attribution.checks import FEWEST_CHECKED, compute_spread, enlarge
 from scenebook.evaluation.samples import KINDS
 
@@ -57,7 +57,10 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
         values["names"] = " and ".join(names)
         text += " In the misclassified image, the evidence is strongest in the {names}."
     elif wrong:
-        values |= {"wrong": len(wrong), "same": sum(len({places[row] for row in rows}) == 1 for rows in wrong)}
+        values |= {
+            "wrong": len(wrong),
+            "same": say_number(sum(len({places[row] for row in rows}) == 1 for rows in wrong)),
+        }
         text += (
             " In {same} of the {wrong} misclassified images, the evidence for both classes is strongest in the same "
             "ninth of the image."
