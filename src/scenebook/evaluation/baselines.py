@@ -30,10 +30,10 @@ _SIDE = 12
 RANDOM_KINDS = ("random_untouched", "random_renormalised")
 """The random backbone's features with its batch normalisation as it came, and estimated on training images."""
 NAMES = {
-    "majority": "the commonest class, always",
-    "pixels": f"linear head on {_SIDE} × {_SIDE} pixels",
-    "random_features": "linear head on random features",
-    "pretrained_features": "linear head on pretrained features",
+    "majority": "the most frequent class, always",
+    "pixels": f"linear classifier on {_SIDE} × {_SIDE} pixels",
+    "random_features": "linear classifier on random features",
+    "pretrained_features": "linear classifier on pretrained features",
     "network": "the network",
 }
 """What each classifier is called in the report; the order is that of its tables."""

@@ -132,13 +132,13 @@ def test_features_that_are_all_alike_put_all_images_in_one_place() -> None:
 def test_sentences_follow_the_numbers() -> None:
     facts = {"n": 40, "wrong": 20, "right": 20, "wrong_astray": 15, "right_astray": 5, "share": 0.61}
     facts |= {"wrong_share": 0.75, "right_share": 0.25}
-    assert "75% of the 20 images" in tell(facts)
-    assert "it errs more often where classes meet" in tell(facts)
+    assert "75% of the 20 misclassified images" in tell(facts)
+    assert "errors are more frequent where the classes meet" in tell(facts)
     assert "61%" in tell(facts)
-    assert "is not shown" in tell({**facts, "wrong_astray": 6, "wrong_share": 0.3})
+    assert "It is not shown that errors" in tell({**facts, "wrong_astray": 6, "wrong_share": 0.3})
     assert "right for all of these" in tell({**facts, "wrong": 0, "right": 40, "wrong_astray": 0, "wrong_share": None})
     assert tell({**facts, "wrong": 40, "right": 0, "right_share": None, "share": None}).endswith("of their own.")
-    assert "8 of 40 are left out" in tell_projection_caption(facts, left_out=8)
+    assert "8 of 40, chosen at random, are left out" in tell_projection_caption(facts, left_out=8)
     assert "most errors are coloured" in tell_projection_caption(facts, others=52)
 
 

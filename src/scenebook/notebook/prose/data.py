@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from scenebook.core.settings import DRAWN_SCENES, INTEL
-from scenebook.core.wording import count_noun, format_share, join_names, name_file, shorten
+from scenebook.core.wording import count_noun, format_share, join_names, name_file, say_number, shorten
 from scenebook.data.audit.labels import FOLDS
 from scenebook.data.images import LIST_SUFFIX, FoundImages, source_name
 
@@ -25,24 +25,24 @@ def tell_found(found: FoundImages) -> _Sentences:
     Nothing is said of what does not occur. What was set aside stands in a table of its own.
     """
     if found.source.suffix.lower() == LIST_SUFFIX:
-        text = "Which images there are, and their classes, was read from the list {list}."
+        text = "The images and their classes are those of the list {list}."
         text += " {repeated} another and {count} once." if found.repeated else ""
         repeated = count_noun(found.repeated, "row of it repeats", "rows of it repeat")
         count = "counts" if found.repeated == 1 else "count"
         yield text, {"list": found.source.name, "repeated": repeated, "count": count}
     if found.drawn_from is not None:
-        text = "Of {listed:,} images {drawn:,} were taken class by class, at random: the setting max\\_per\\_class "
+        text = "Of {listed:,} images, {drawn:,} were drawn at random, class by class: the setting max\\_per\\_class "
         yield text + "limits their number.", {"listed": found.drawn_from, "drawn": len(found.images)}
     if found.merged:
         merged = (f"{label} (from {join_names(names)})" for label, names in found.merged.items())
-        yield "The class map makes one class of several: {merged}.", {"merged": _list(merged)}
+        yield "The class map merges classes: {merged}.", {"merged": _list(merged)}
     if found.left_out:
         left = (f"{label} ({count_noun(count, 'image')})" for label, count in found.left_out.items())
         yield "The class map leaves out: {left}.", {"left": _list(left)}
     if found.similar_names:
         text = (
-            "Some names of classes look alike, because they differ only in upper and lower case or in how their "
-            "letters are stored: {similar}. They are kept apart here; a class map makes one class of them."
+            "Some class names differ only in upper and lower case or in how their letters are stored: {similar}. They "
+            "count as different classes; a class map merges them."
         )
         yield text, {"similar": _list(map(join_names, found.similar_names))}
     if found.ignored_folders:
@@ -50,7 +50,7 @@ def tell_found(found: FoundImages) -> _Sentences:
         yield text, {"folders": _list(found.ignored_folders)}
     if found.passed_over:
         passed = (f"{what} ({count:,})" for what, count in found.passed_over.items())
-        text = "Passed over, as what is hidden or left behind by operating systems always is: {passed}."
+        text = "Hidden files, and those of operating systems, are not used: {passed}."
         yield text, {"passed": _list(passed)}
 
 
@@ -65,16 +65,16 @@ def tell_imbalance(counts: pd.DataFrame) -> str:
     """Returns the sentence on class sizes, for `say` with `ratio`."""
     if counts["train"].nunique() == 1:
         return "All classes have equally many training images."
-    return "The largest class has {ratio:.2f} times the training images of the smallest."
+    return "The largest class has {ratio:.2f} times as many training images as the smallest."
 
 
 _ORIGINS = {
-    DRAWN_SCENES: "The program made these images itself: simple landscapes and streets, drawn from a seed, with "
-    "classes that resemble one another enough to be confused.",
-    INTEL: "They are photographs of landscapes and towns around the world, which Intel published for a competition on "
-    "image classification and which Kaggle keeps.",
+    DRAWN_SCENES: "The images are drawn by the program: simple landscapes and streets, with classes that resemble one "
+    "another enough to be confused.",
+    INTEL: "The images are photographs of landscapes and towns around the world, which Intel published for a "
+    "competition in image classification, and which are available from Kaggle.",
 }
-_UNKNOWN = "They were given to the program, which knows of their origin only what their files and folders say."
+_UNKNOWN = "Nothing is known of the origin of the images."
 
 
 def name_dataset(dataset: str, source: Path) -> tuple[str, str]:
@@ -91,11 +91,11 @@ def tell_origin(dataset: str, table: pd.DataFrame) -> tuple[str, dict[str, Any]]
     sizes = table.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
     width, height = (int(number) for number in sizes.index[0])
     if len(sizes) == 1:
-        size = "All are {width} by {height}&nbsp;pixels large."
+        size = "All have {width} by {height}&nbsp;pixels."
     elif sizes.iloc[0] > len(table) / 2:
-        size = "Most are {width} by {height}&nbsp;pixels large."
+        size = "Most have {width} by {height}&nbsp;pixels."
     else:
-        size = "They are of many sizes, from {least} to {most}&nbsp;pixels on their longer side."
+        size = "Their longer sides have from {least} to {most}&nbsp;pixels."
     longer = table[["width", "height"]].max(axis=1)
     values = {"width": width, "height": height, "least": int(longer.min()), "most": int(longer.max())}
     return f"{_ORIGINS.get(dataset, _UNKNOWN)} {size}", values
@@ -105,31 +105,33 @@ def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
     """Yields sentences on the duplicates and on what was done about them."""
     groups = findings["duplicate_groups"]
     if not groups:
-        text = "No image occurs twice: each was compared with every other one, and with its mirror image, for copies "
-        yield text + "that were saved, scaled or cut anew.", {}
+        text = (
+            "No image occurs twice: each was compared with every other one and its mirror image, and copies that were "
+        )
+        yield text + "resaved, scaled or cropped would have been found.", {}
         return
     exact = sum(group["exact"] for group in groups)
-    text = "{images} of {all:,} occur more than once, in {groups}: {exact} of files with the same bytes, {near} "
+    text = "{images} of {all:,} occur more than once, in {groups}: {exact} of identical files, {near} of images that "
     yield (
-        text + "of images that were saved, scaled, cut or mirrored anew.",
+        text + "were resaved, scaled, cropped or mirrored.",
         {
             "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
             "all": findings["images"],
             "groups": count_noun(len(groups), "group"),
-            "exact": exact,
-            "near": len(groups) - exact,
+            "exact": say_number(exact),
+            "near": say_number(len(groups) - exact),
         },
     )
     conflicts = sum(bool(group["across_classes"]) for group in groups)
     if conflicts:
-        text = "{conflicts} two classes or more: at least one of the labels is wrong, and no network can get both "
-        yield text + "right.", {"conflicts": count_noun(conflicts, "group holds", "groups hold")}
+        text = "{conflicts} more than one class, so that at least one of the labels is "
+        yield text + "wrong.", {"conflicts": count_noun(conflicts, "group holds", "groups hold")}
     yield _tell_splits(findings)
     large = [len(group["paths"]) for group in groups if group["large"]]
     if large:
         text = (
-            "{groups} so large, up to {most:,} images, that it is no accident: frames of a film, say, or "
-            "placeholders for missing images. Only those with the same bytes were kept together in one split."
+            "{groups} so large (up to {most:,} images) that they may be frames of a film, or placeholders for missing "
+            "images. Of these, only identical files are kept together in one split."
         )
         yield text, {"groups": count_noun(len(large), "group is", "groups are"), "most": max(large)}
 
@@ -139,14 +141,14 @@ def _tell_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     straddling = sum(group["across_splits"] for group in findings["duplicate_groups"])
     seen = len(findings["seen_in_training"])
     if not straddling:
-        return "Every group was kept in one split, so that nothing is tested on an image that was learned.", {}
+        return "Every group was kept in one split, so that no test image has a copy among the training images.", {}
     if not seen:
         groups = count_noun(straddling, "group straddles", "groups straddle")
-        return "{groups} training and validation, which flatters the validation accuracy.", {"groups": groups}
+        return "{groups} training and validation, which raises the validation accuracy.", {"groups": groups}
     groups = count_noun(straddling, "group straddles splits", "groups straddle splits")
     return (
-        "{groups}. The splits stay as they are, but {seen} in training or validation, and a network that remembers it "
-        "is rewarded for that. The accuracy is therefore given with and without such images.",
+        "{groups}. The splits stay as they came, but {seen} in training or validation, where a network may have "
+        "memorised it. The accuracy is therefore given with and without such images.",
         {"groups": groups, "seen": count_noun(seen, "test image has a copy", "test images have a copy")},
     )
 
@@ -171,13 +173,13 @@ def _name_image(row: pd.Series) -> str:
 
 
 _TRAITS = {
-    "dark": ("dark", "99% of the surface below a third of full brightness"),
-    "light": ("light", "95% of the surface above two thirds of full brightness"),
-    "blurry": ("blurry", "hardly changed by blurring it once more"),
+    "dark": ("dark", "99% of the pixels below a third of full brightness"),
+    "light": ("light", "95% of the pixels above two thirds of full brightness"),
+    "blurry": ("blurry", "hardly changed by further blurring"),
     "grey": ("grey", "without colour"),
-    "nearly empty": ("nearly empty", "grey levels that hold less than three bits"),
-    "odd size": ("of an odd size", "not the size of the others"),
-    "odd shape": ("of an odd shape", "twice as wide for the height as is usual, or half"),
+    "nearly empty": ("nearly empty", "with few grey levels"),
+    "odd size": ("of an odd size", "unlike the others"),
+    "odd shape": ("of an odd shape", "twice as wide for their height as usual, or half"),
 }
 
 
@@ -186,11 +188,11 @@ def tell_odd_images(findings: dict[str, Any]) -> _Sentences:
     found = {name: record["images"] for name, record in findings["odd_images"].items() if record["images"]}
     if findings["common_traits"]:
         traits = join_names([_TRAITS[name][0] for name in findings["common_traits"]])
-        yield "Most images are {traits}: that is how these data are, and so not odd.", {"traits": traits}
+        yield "Most images are {traits}: this is typical of these data, and does not count as odd.", {"traits": traits}
     if found:
         counted = [f"{count:,} {_TRAITS[name][0]} ({_TRAITS[name][1]})" for name, count in found.items()]
         yield (
-            "Some images stand out, as [@tbl:odd] counts and [@fig:odd] shows: {found}.",
+            "Some images stand out ([@tbl:odd], [@fig:odd]): {found}.",
             {"found": "; ".join(counted)},
         )
     else:
@@ -203,14 +205,14 @@ def tell_giveaways(findings: dict[str, Any]) -> _Sentences:
     told = {"colour": "The average colour of an image", "size": "The width and height of a file"}
     for giveaway in sorted(findings["giveaways"], key=lambda one: not one["classes"]):
         values = {"accuracy": giveaway["balanced_accuracy"], "chance": giveaway["chance"]}
-        right = "right for {accuracy:.0%} of the images of a class, on average; guessing would be for {chance:.0%}."
+        right = "right for {accuracy:.0%} of the images of a class, on average (guessing: {chance:.0%})."
         if not giveaway["classes"]:
-            text = " alone gives no class away for sure: a classifier that sees nothing else is "
+            text = " alone does not identify a class: a classifier that uses nothing else is "
             yield told[giveaway["feature"]] + text + right, values
             continue
         text = (
-            " is enough to recognise {classes}, and a network may learn no more than that. In brackets stands how "
-            "often an image of the class ranks above one of another by it. A classifier that sees nothing else is "
+            " is enough to recognise {classes}, and the network may learn no more than that (in parentheses: how often "
+            "it ranks an image of the class above one of another). A classifier that uses nothing else is "
         )
         named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
         rest = [f"{len(named) - _MOST_LISTED:,} more"] if len(named) > _MOST_LISTED else []
@@ -228,23 +230,22 @@ def tell_label_issues(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on wrong labels, for `say` with `facts` and `too_small`, the names of `left_out`."""
     if not facts["judged"] and facts["agreement"] is not None:
         sentence = (
-            "No label could be judged: the features tell too little. That model itself agrees with only "
+            "No label could be judged, because the features hold too little: the model itself agrees with only "
             "{agreement:.0%} of the labels, averaged over the classes."
         )
     elif not facts["judged"]:
-        sentence = f"No label could be judged: that takes two classes with at least {FOLDS} training images."
+        sentence = f"No label could be judged, because this takes two classes with at least {FOLDS} training images."
     elif not facts["found"]:
         sentence = (
-            "That model agrees with {agreement:.0%} of the labels, averaged over the classes, and none of the "
+            "The model agrees with {agreement:.0%} of the labels, averaged over the classes, and none of the "
             "{judged:,} labels that were judged looks wrong."
         )
     else:
         sentence = (
-            "That model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels "
-            "that were judged, {found:,} look wrong, {in_test:,} of them in the test split; "
-            "[@fig:label-issues] shows the most suspicious, `evaluation/label_issues.csv` lists all. Some will be "
-            "right, and the image only hard to tell. Nothing was changed: all of them are used with the label that "
-            "they came with, and only who looks at them can say which are wrong."
+            "The model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels that "
+            "were judged, {found:,} look wrong, {in_test:,} of them in the test split; [@fig:label-issues] shows the "
+            "most suspicious, and `evaluation/label_issues.csv` lists all. Some of them will be right and the image "
+            "only difficult, so that no label was changed."
         )
     if facts["judged"] and facts["left_out"]:
         sentence += f" Not judged, because they have fewer than {FOLDS} training images: {{too_small}}."
@@ -256,18 +257,18 @@ def list_audit_warnings(findings: dict[str, Any]) -> list[str]:
     groups = findings["duplicate_groups"]
     conflicts = sum(bool(group["across_classes"]) for group in groups)
     counted = (
-        (len(findings["set_aside"]), "file was set aside", "files were set aside"),
+        (len(findings["set_aside"]), "file cannot be used", "files cannot be used"),
         (len(groups), "group of images that occur more than once", "groups of images that occur more than once"),
-        (conflicts, "of these groups holds two classes", "of these groups hold two classes"),
+        (conflicts, "of these groups has images of two classes", "of these groups have images of two classes"),
         (
             len(findings["seen_in_training"]),
-            "test image has a duplicate among those trained on",
-            "test images have a duplicate among those trained on",
+            "test image has a duplicate among the training images",
+            "test images have a duplicate among the training images",
         ),
     )
     lines = [f"check: {count_noun(count, one, many)}" for count, one, many in counted if count]
     lines += [
-        f"check: the {giveaway['feature']} alone tells {join_names(list(giveaway['classes']))} from the rest"
+        f"check: the {giveaway['feature']} alone identifies {join_names(list(giveaway['classes']))}"
         for giveaway in findings["giveaways"]
         if giveaway["classes"]
     ]

@@ -64,12 +64,12 @@ def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
     rest, whole = scores["accuracy_without_duplicates"], scores["accuracy"]
     without = rest["value"]
     if rest["low"] <= whole["value"] <= rest["high"]:
-        return sentence + ". This interval holds the first figure: the duplicates do not explain it."
+        return sentence + ". The first figure lies within this interval: the duplicates do not explain it."
     if whole["low"] <= without <= whole["high"]:
         return sentence + ", which is within the interval of the first: the duplicates do not explain it."
     if without > whole["high"]:
-        return sentence + ", more than on all: the duplicates were recognised worse, as copies under another name are."
-    return sentence + ". This is the figure to go by: the first one counts memorised images."
+        return sentence + ", more than on all of them: the duplicates are recognised less often."
+    return sentence + ". This is the figure to rely on: the first one counts memorised images."
 
 
 def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
@@ -111,7 +111,7 @@ def _tell_few(few: pd.Series, *, is_all: bool) -> Sentence:
     values["few"], values["have"] = _name_few_classes(list(few.index)), "has" if len(few) == 1 else "have"
     sentence = (
         f"{which} only {sized} test {images}. With fewer than {{limit}} a class, one image more or less that is "
-        "right moves its scores by several points: go by the intervals, not by the scores."
+        "right moves its scores by several points: rely on the intervals, not on the scores."
     )
     return sentence, Sourced(values, origins=origins)
 
@@ -128,7 +128,7 @@ def tell_confusions(matrix: pd.DataFrame) -> Sentence:
     counts = matrix.to_numpy()
     total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
     if not errors:
-        return "In [@fig:confusion] every image is on the diagonal.", Sourced({})
+        return "In [@fig:confusion], every image is on the diagonal.", Sourced({})
     listed = list_confusions(matrix, most=counts.size)
     shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
     of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
@@ -140,11 +140,11 @@ def tell_confusions(matrix: pd.DataFrame) -> Sentence:
         values[f"share_{i}"] = compute_proportion(count, of)
         digits = ".0%" if of < _MANY else ".1%"
         parts.append(
-            f"{{true_{i}}} classified as {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, {{share_{i}:{digits}}}, "
-            f"interval {{share_{i}.low:{digits}}} to {{share_{i}.high:{digits}}})"
+            f"{{true_{i}}} misclassified as {{predicted_{i}}} ({{count_{i}:,}} of {{of_{i}:,}}, "
+            f"{{share_{i}:{digits}}}, interval {{share_{i}.low:{digits}}} to {{share_{i}.high:{digits}}})"
         )
     sentence = "Of {n:,} test images, {errors:,} {off} off the diagonal of [@fig:confusion]. "
-    sentence += f"{_introduce(listed)}: {'; '.join(parts)}."
+    sentence += f"{_introduce(listed)} {'; '.join(parts)}."
     tied = sum(count == shown[-1][2] for _, _, count in rest)
     if tied and shown[0][2] > 1:
         values["tied"] = "Another kind of error is" if tied == 1 else f"{tied:,} other kinds of error are"
@@ -157,17 +157,18 @@ def tell_confusions(matrix: pd.DataFrame) -> Sentence:
 
 def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
     if len(listed) == 1:
-        return "All errors are of one kind"
+        return "All errors are of one kind:"
     if listed[0][2] == 1:
-        return f"No two are of the same kind{'; some of them' if len(listed) > MOST_KINDS else ''}"
-    return "Most frequent" if len(listed) > MOST_KINDS else "The kinds of error, most frequent first"
+        return f"No two errors are of the same kind{'; some of them' if len(listed) > MOST_KINDS else ''}:"
+    return (
+        "The most frequent errors are" if len(listed) > MOST_KINDS else "The kinds of error are, most frequent first,"
+    )
 
 
 def tell_error(row: Mapping[str, Any]) -> str:
     """Returns the caption of an image that was classified as another class. Plain text."""
-    return (
-        f"{name_file(row['path'])}: {row['label']} classified as {row['predicted']} ({format_share(row['confidence'])})"
-    )
+    told = f"{row['label']} misclassified as {row['predicted']}"
+    return f"{name_file(row['path'])}: {told} ({format_share(row['confidence'])})"
 
 
 def tell_intervals(class_scores: _ClassScores) -> Sentence:
@@ -181,7 +182,7 @@ def tell_intervals(class_scores: _ClassScores) -> Sentence:
         f"{'F1' if kind == 'f1' else kind} of {{name}}{' and of others' if tied else ''}."
     )
     if any(score is None for of in class_scores.values() for score in of.values()):
-        sentence += " Where a cell is empty, there is no image to take a share of."
+        sentence += " Empty cells: no image has the class, or was assigned it."
     origins = {"widest": f"{PER_CLASS}: {kind} of that class"}
     return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
 
@@ -213,13 +214,11 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
         sentence += (
             "That difference is hardly due to the choice of test images."
             if compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
-            else "Chance alone may put as much between the best and the worst of {k} classes: other test images may "
-            "give another order."
+            else "Chance alone may cause such a difference between the best and the worst of {k} classes: with other "
+            "test images, their order may be another."
         )
     if never:
-        sentence += (
-            " Never predicted, and so without a precision: {never}. In the averages this counts as a precision of 0."
-        )
+        sentence += " Never predicted, and therefore without a precision: {never}. The averages count this as 0."
     names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
     origins = dict.fromkeys(["best_f1", "worst_f1"], f"{CLASSIFICATION_REPORT}, f1 of that class")
     origins["k"] = f"{CLASSIFICATION_REPORT}, support above 0"

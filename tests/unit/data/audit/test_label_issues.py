@@ -143,7 +143,7 @@ def test_features_that_say_nothing_contradict_nobody(spread: float) -> None:
     vectors = spread * np.random.default_rng(0).normal(size=(len(table), 300)).astype(np.float32)
     issues = find_label_issues(table, vectors)
     assert issues.judged == len(issues.table) == 0
-    assert "the features tell too little" in tell_label_issues(issues.facts)
+    assert "the features hold too little" in tell_label_issues(issues.facts)
 
 
 def test_many_features_are_reduced_first_and_the_result_is_the_same_twice() -> None:

@@ -208,7 +208,7 @@ def test_the_sentence_on_maps_says_where_evidence_for_a_wrong_image_lies() -> No
     assert said.endswith("the evidence is strongest in the upper left for a and middle for \\{b\\}.")
     said = read(np.stack([spot(0, 0), spot(2, 2), spot(1, 1), spot(1, 1)]), ("a", "b"), ("b", "a"))
     assert "Of the 2 images that are called wrongly, 1 have" not in said
-    assert "in 1 of the 2 misclassified images" in said.lower()
+    assert "in one of the 2 misclassified images" in said.lower()
 
 
 def test_maps_without_any_evidence_are_counted() -> None:

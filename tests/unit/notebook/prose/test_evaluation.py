@@ -82,8 +82,8 @@ def test_the_sentence_on_duplicates_knows_whether_they_explain_the_accuracy() ->
     far = {**whole, "n_without_duplicates": 40, "accuracy_without_duplicates": compute_proportion(20, 40)}
     assert "do not explain it" in tell_accuracy_without(near)
     better = {**whole, "n_without_duplicates": 90, "accuracy_without_duplicates": compute_proportion(90, 90)}
-    assert "the figure to go by" in tell_accuracy_without(far)
+    assert "the figure to rely on" in tell_accuracy_without(far)
     assert "more than on all" in tell_accuracy_without(better)
     assert "nothing is known" in tell_accuracy_without({**whole, "n_without_duplicates": 0})
     few = {**whole, "n_without_duplicates": 12, "accuracy_without_duplicates": compute_proportion(12, 12)}
-    assert "This interval holds the first figure" in tell_accuracy_without(few)
+    assert "The first figure lies within this interval" in tell_accuracy_without(few)
