@@ -54,7 +54,7 @@ def tell_paper(paper: Paper, differences: Sequence[str], file: str) -> Sentence:
 def tell_measured(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sentence]:
     """Returns the sentences on what a run makes of the claims; their fields have names of their own."""
     counts = Counter(one.verdict for one in judged if one.by_run or one.verdict in (NOT_COMPARABLE, NOT_TESTED))
-    values = {"n": (counts.total(), f"{JUDGED_CLAIMS}: records that a run may decide")}
+    values: dict[str, tuple[Any, str]] = {"n": (counts.total(), f"{JUDGED_CLAIMS}: records that a run may decide")}
     parts = []
     for number, verdict in enumerate(verdict for verdict in VERDICTS if counts[verdict]):
         values[f"v{number}"] = (say_number(counts[verdict]), f"{JUDGED_CLAIMS}: records whose verdict is {verdict}")
