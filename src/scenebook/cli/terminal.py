@@ -79,6 +79,9 @@ class TerminalListener:
             if not {*self._tasks} - {_ALL}:
                 self._stop()
         memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
+        if outcome.status == StageStatus.NOT_RUN:
+            self._console.print(Text(f"{title} {outcome.reason}: it is run again"))
+            return
         mark = outcome.status if outcome.status == StageStatus.DONE else outcome.status.upper()
         self._console.print(Text(f"{title}: {mark} in {outcome.seconds:.1f} s{memory}"))
 

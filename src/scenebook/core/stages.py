@@ -98,7 +98,7 @@ _ROWS = (
     Stage(
         name="trust",
         notebook="appendix-trust",
-        needs=("evaluation",),
+        needs=("evaluation", "samples"),
         elsewhere=OF_TRUST,
         text_columns=("path", "label", "split", "predicted", "suggested", "nearest"),
         bundled=OF_TRUST,

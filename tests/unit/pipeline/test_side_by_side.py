@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,8 +64,9 @@ class Heard:
             return
         for _ in range(300):  # until both kernels have started what they wait for
             self.kernels = psutil.Process().children(recursive=True)
-            if sum("time.sleep(60)" in " ".join(kernel.cmdline()) for kernel in self.kernels) == 2:
-                raise KeyboardInterrupt
+            with suppress(psutil.Error):  # of an earlier stage, one has just ended
+                if sum("time.sleep(60)" in " ".join(kernel.cmdline()) for kernel in self.kernels) == 2:
+                    raise KeyboardInterrupt
             time.sleep(0.1)
 
 
@@ -108,8 +110,8 @@ def test_what_two_wrote_at_the_same_time_is_each_ones_own(run_dir: RunDirectory,
     folder = make_notebooks(
         evaluation="meet('e', 's'); run_dir.write_json('figures/e.json', 1); meet('e2', 's2')",
         samples="meet('s', 'e'); run_dir.write_json('figures/s.json', 1); meet('s2', 'e2')",
-        trust="meet('t', 'a'); run_dir.write_json('samples/map_checks.json', 1); meet('t2', 'a2')",
         ablations="meet('a', 't'); meet('a2', 't2')",
+        trust="meet('t', 'a'); run_dir.write_json('samples/map_checks.json', 1); meet('t2', 'a2')",
     )
     run(run_dir, folder)
     manifest = load_manifest(run_dir)
@@ -207,7 +209,7 @@ def test_variants_are_trained_with_nothing_beside_them(run_dir: RunDirectory) ->
 @pytest.mark.usefixtures("two_cores")
 def test_the_time_left_is_the_longest_way_through_what_waits(run_dir: RunDirectory) -> None:
     schedule = make_schedule(run_dir, memory=1.0)
-    # Evaluation, trust and conclusion wait for one another; samples and ablations run beside them.
+    # Trust and conclusion wait for evaluation and samples; ablations run beside them.
     assert schedule.estimate_seconds() == pytest.approx(30)
     content = Manifest(run_dir, "sample")
     assert Schedule(make_settings({}), content, [*STAGES]).estimate_seconds() is None
