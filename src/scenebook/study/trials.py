@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -117,7 +118,9 @@ def make_folds(splits: pd.DataFrame, count: int, *, seed: int) -> list[Fold]:
     groups = splits["group"].to_numpy() if "group" in splits else np.full(len(splits), -1)
     units = np.where(groups < 0, -1 - np.arange(len(splits)), groups)[train]
     labels = splits["label"].to_numpy()[train]
-    parts = min(max(2, round(len(train) / max(1, len(validation)))), len(set(units.tolist())))
+    wanted = max(2, round(len(train) / max(1, len(validation))))
+    # No more parts than the largest class has images: with one image a class there is the run's own division alone.
+    parts = min(wanted, len(set(units.tolist())), max(Counter(labels.tolist()).values()))
     while len(folds) < count and parts > 1:
         divider = StratifiedGroupKFold(parts, shuffle=True, random_state=(seed + len(folds)) % 2**32)
         with warnings.catch_warnings():

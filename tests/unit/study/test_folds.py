@@ -68,3 +68,9 @@ def test_the_digest_changes_with_a_label() -> None:
     splits = make_splits()
     changed = splits.assign(label=["c1", *splits["label"][1:]])
     assert make_folds(splits, 1, seed=0)[0].digest != make_folds(changed, 1, seed=0)[0].digest
+
+
+def test_with_one_training_image_a_class_there_is_the_runs_own_division_alone() -> None:
+    (only,) = make_folds(make_splits(per_class=3, validation=1), 3, seed=0)
+    assert (len(only.train), len(only.validation)) == (3, 3)
+    assert len(make_folds(make_splits(per_class=4, validation=1), 3, seed=0)) == 3
