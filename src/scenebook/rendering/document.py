@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from scenebook.rendering.records import BarItem
 
 LONGEST_TABLE = 30
 """Rows of a table in the running text of the PDF."""
+HIGH_TABLE = 14
 APPENDIX, SUPPLEMENT = "appendix", "supplement"
 LETTERED = (APPENDIX, SUPPLEMENT)
 """The sections of these names come last. They have no number, and their parts have letters."""
@@ -162,6 +164,14 @@ class Table:
     def is_long(self) -> bool:
         """True when the PDF moves it behind the text."""
         return len(self.rows) > LONGEST_TABLE
+
+    @property
+    def halves(self) -> list[Table]:
+        """A high table of two columns in two parts, which the PDF sets side by side; nothing for any other."""
+        if self.wide or self.is_long or len(self.header) != 2 or len(self.rows) < HIGH_TABLE:
+            return []
+        half = -(-len(self.rows) // 2)
+        return [dataclasses.replace(self, rows=rows) for rows in (self.rows[:half], self.rows[half:])]
 
 
 @dataclass

@@ -21,7 +21,7 @@ from scenebook.study.summaries import NOT_RUN, Summary
 
 MOST_PANELS = 36
 """Of more variants, the first are drawn."""
-_TITLE_SIZE, _NOTE_SIZE = 6.5, 6.0  # points
+_TITLE_SIZE, _NOTE_SIZE = 7.5, 7.1  # points
 _PALE_LINE, _PALE_MARK = "#9a9a9a", "#a8a8a8"
 _LONG = 1.5
 _LABEL_WIDTH = 1.75  # inches

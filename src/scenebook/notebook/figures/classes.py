@@ -85,7 +85,7 @@ class ClassCountsDisplay(style.Display):
             self._draw_side_by_side(ax, rows)
         else:
             self._draw_stacked(ax, rows)
-        size = style.SMALL_SIZE if self._is_side_by_side else 6.0
+        size = style.SMALL_SIZE if self._is_side_by_side else style.SMALLEST_SIZE
         ax.set_yticks(rows, shorten_all(list(self.shown.index), _LABEL_CHARACTERS), size=size)
         ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
         ax.tick_params(axis="y", length=0)
@@ -93,7 +93,15 @@ class ClassCountsDisplay(style.Display):
             hidden = self.counts.sum(axis=1).sort_values().iloc[MOST_ROWS // 2 : -MOST_ROWS // 2]
             note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} images"
             middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
-            ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=style.GREY)
+            ax.text(
+                0.02,
+                middle,
+                note,
+                transform=ax.get_yaxis_transform(),
+                va="center",
+                fontsize=style.SMALLEST_SIZE,
+                color=style.GREY,
+            )
         longest = float(counts.max() if self._is_side_by_side else counts.sum(axis=1).max())
         ax.set_xlim(0, max(1.0, 1.18 * longest))
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
@@ -112,7 +120,7 @@ class ClassCountsDisplay(style.Display):
         for number, (split, color) in enumerate(self._split_colors().items()):
             offset = (number + 0.5) * height - 0.4
             bars = ax.barh(rows + offset, self.shown[split], height, color=color, label=printable(split))
-            ax.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=6)
+            ax.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=style.SMALLEST_SIZE)
 
     def _draw_stacked(self, ax: Axes, rows: np.ndarray) -> None:
         before = np.zeros(len(rows))
@@ -120,7 +128,7 @@ class ClassCountsDisplay(style.Display):
             counts = self.shown[split].to_numpy(dtype=float)
             bars = ax.barh(rows, counts, 0.75, left=before, color=color, label=printable(split))
             before += counts
-        ax.bar_label(bars, [f"{total:,.0f}" for total in before], padding=2, fontsize=6)
+        ax.bar_label(bars, [f"{total:,.0f}" for total in before], padding=2, fontsize=style.SMALLEST_SIZE)
 
     def _split_colors(self) -> dict[str, str]:
         spare = iter([style.RED, style.GREY, "#56b4e9", "#949494"] * len(self.shown.columns))

@@ -137,7 +137,7 @@ def _arrange(class_names: Sequence[str], width: float) -> _Layout:
     """Divides the width of a figure between labels, cells and the bar that explains the shades."""
     num_classes = len(class_names)
     room = width - _LABEL_LIMIT - _BAR
-    size = float(np.clip(room / num_classes * 72 * 0.9, 5, style.SMALL_SIZE))
+    size = float(np.clip(room / num_classes * 72 * 0.9, style.SMALLEST_SIZE, style.SMALL_SIZE))
     labels = shorten_all(class_names, int(_LABEL_LIMIT * 72 / (0.6 * size)))
     longest = max(style.text_width(label, size) for label in labels)
     across = (width - longest - 0.1 - _BAR) / num_classes

@@ -15,12 +15,12 @@ from scenebook.notebook.figures import style
 
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {FROZEN: "frozen", PARTLY: "partly trained", TRAINED: "trained", PLAIN: "no parameters"}
-_BOX, _PITCH, _TOP, _LEGEND = 0.3, 0.39, 0.3, 0.3  # inches
-_CHAIN, _GAP = 3.0, 0.45
-_SIDE, _LANE = 1.5, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
+_BOX, _PITCH, _TOP, _LEGEND = 0.29, 0.345, 0.26, 0.25  # inches
+_CHAIN, _GAP = 2.85, 0.4
+_SIDE, _LANE = 1.7, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
 _MOST_LAYERS = 14
-_TITLE, _DETAIL = 7.2, 6.5  # points
+_TITLE, _DETAIL = 7.5, 7.1  # points
 
 
 _Lines = tuple[tuple[str, str], tuple[str, str]]
@@ -205,8 +205,8 @@ def _draw_box(ax: Axes, left: float, top: float, width: float, color: str, lines
     if not any(lower):
         _write_pair(ax, left, width, top + _BOX / 2, upper, _TITLE)
         return
-    _write_pair(ax, left, width, top + 0.10, upper, _TITLE)
-    _write_pair(ax, left, width, top + 0.215, lower, _DETAIL)
+    _write_pair(ax, left, width, top + 0.092, upper, _TITLE)
+    _write_pair(ax, left, width, top + 0.208, lower, _DETAIL)
 
 
 def _write_pair(ax: Axes, left: float, width: float, y: float, texts: tuple[str, str], size: float) -> None:

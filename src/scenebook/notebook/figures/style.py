@@ -27,14 +27,14 @@ from matplotlib.text import Text
 
 from scenebook.core.wording import shorten
 
-COLUMN_WIDTH = 3.4
-"""Width of a column in inches."""
-WIDE_WIDTH = 7.0
+COLUMN_WIDTH = 3.34
+"""Width of a column in inches: what is wider would be made smaller, and its text with it."""
+WIDE_WIDTH = 6.9
 """Width of both columns in inches."""
 FONT_SIZE = 8.0
-SMALL_SIZE = 7.0
-SMALLEST_SIZE = 4.5
-"""Points. Below the last one nobody reads a number in print."""
+SMALL_SIZE = 7.2
+SMALLEST_SIZE = 7.0
+"""Points, as printed. Below the last one nothing is written."""
 
 _COLORS = sns.color_palette("colorblind").as_hex()
 BLUE, ORANGE, GREEN, RED = _COLORS[0], _COLORS[1], _COLORS[2], _COLORS[3]

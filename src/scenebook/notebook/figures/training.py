@@ -17,7 +17,7 @@ from scenebook.notebook.figures import style
 from scenebook.notebook.figures.network import FROZEN, TRAINED, add_box, draw_arrow
 
 _HEIGHT, _TOP, _BOX, _WIDTH, _CUT = 1.12, 0.2, 0.5, 1.22, 1.7  # inches
-_SIZE = 6.5  # points
+_SIZE = 7.1  # points
 _TENSORS = 2
 """So many tensors are written out; of more, their number."""
 

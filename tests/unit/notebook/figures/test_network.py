@@ -106,7 +106,7 @@ def test_network_without_a_residual_block_is_a_chain_as_wide_as_a_column() -> No
     x = keras.layers.MaxPooling2D(name="half")(x)
     display = draw(keras.Model(inputs, keras.layers.Conv2D(4, 3, padding="same")(x), name="plain"))
     assert not display.wide
-    assert display.figure_.get_figwidth() == pytest.approx(3.4)
+    assert display.figure_.get_figwidth() == pytest.approx(style.COLUMN_WIDTH)
     assert {"plain", "stage 1", "stage 2", "16 × 16 × 4", "8 × 8 × 4"} <= texts_of(display)
 
 
