@@ -7,6 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from scenebook.network.architecture import describe_network
 from scenebook.network.backbones import build_backbone
+from scenebook.notebook.figures import style
 from scenebook.notebook.figures.network import FROZEN, PARTLY, TRAINED, NetworkDisplay
 from scenebook.notebook.figures.style import Display
 from tests.models import build_classifier
