@@ -138,15 +138,16 @@ def _mean_log_loss(model: Pipeline, points: np.ndarray, labels: np.ndarray) -> f
     return float(-np.log(of_label.clip(1e-12)).mean()) if len(of_label) else 0.0
 
 
-def score_baselines(baselines: Baselines, predictions: pd.DataFrame) -> dict[str, Any]:
+def score_baselines(baselines: Baselines, predictions: pd.DataFrame, *, is_linear: bool = False) -> dict[str, Any]:
     """Returns the content of `evaluation/baselines.json`.
 
     That is the accuracy of each classifier by its key in `NAMES`; by its key in `COMPARISONS` each difference, with the
-    p-value as `<key>_p` and the whole comparison in `tests`; `n`, `strengths` and `random_kind`.
+    p-value as `<key>_p` and the whole comparison in `tests`; `n`, `strengths`, `random_kind` and `is_linear`.
 
     Args:
         baselines: From `predict_baselines`.
         predictions: path, predicted: what the network says of the same images, in any order.
+        is_linear: Whether the network is itself a linear classifier on frozen features.
 
     Raises:
         ScenebookError: The images are others: they were split anew since notebook 02.
@@ -173,6 +174,7 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame) -> dict[str
         "tests": tests,
         "strengths": baselines.strengths,
         "random_kind": baselines.random_kind,
+        "is_linear": is_linear,
     }
 
 

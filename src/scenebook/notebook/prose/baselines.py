@@ -74,6 +74,11 @@ def _tell_network(results: Mapping[str, Any]) -> str:
     """Returns the sentence on what training the network adds to a linear classifier."""
     if "network_gain" not in results:
         return "The network is right for {network:.1%}."
+    if results.get("is_linear"):
+        return (
+            "The network is right for {network:.1%}: it is such a linear head itself, and differs from the one in the "
+            "table in how strongly it is regularised."
+        )
     start = (
         "The network is right for {network:.1%}; the difference from the linear classifier on pretrained features is "
         f"{_difference(results, 'network_gain')}"

@@ -21,6 +21,7 @@ from scenebook.core.wording import as_typed, count_noun, join_names
 from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.verdicts import concerns_run
+from scenebook.evaluation.fit import read_fit
 from scenebook.evaluation.metrics.classification import list_confusions
 from scenebook.notebook.display import as_code
 
@@ -45,7 +46,8 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     classes = run_dir.read_json(run_files.CLASSES)
     recipe, summary = run_dir.read_json(run_files.RECIPE), run_dir.read_json(run_files.SUMMARY)
     counts = run_dir.read_csv(run_files.SPLITS)["split"].value_counts()
-    history = run_dir.read_csv(run_files.HISTORY).iloc[-1]
+    fit = read_fit(run_dir)
+    linear = bool(recipe.get("head_start") == "linear")
     matrix = run_dir.read_matrix(run_files.CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
     backbone = name_backbone(summary["backbone"], recipe["weights"], summary.get("weights_sha256"))
@@ -57,11 +59,13 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         "kind": (classes["kind"], f"{run_files.CLASSES}: kind"),
         "k": (len(classes["classes"]), f"{run_files.CLASSES}: number of classes"),
         "backbone": (backbone, f"{run_files.SUMMARY}: backbone, weights"),
-        "epochs": (count_noun(int(history["epoch"]), "epoch"), f"{run_files.HISTORY}: epoch in the last row"),
+        "epochs": (count_noun(fit["last_epoch"][0], "epoch"), fit["last_epoch"][1]),
+        "head": ("linear classifier" if linear else "new head", f"{run_files.RECIPE}: head_start"),
+        "phases": (len(summary["phases"]), f"{run_files.SUMMARY}: number of phases"),
         "base_layers": (base_layers, f"{run_files.SUMMARY}: trainable_base_layers"),
         **{split: (count, f"{run_files.SPLITS}: rows whose split is {split}") for split, count in splits.items()},
         "confusion": (tell_commonest_error(matrix), f"{run_files.CONFUSION_MATRIX}: largest cell off the diagonal"),
-        "train_accuracy": (float(history["accuracy"]), f"{run_files.HISTORY}: accuracy in the last row"),
+        "train_accuracy": fit["train_accuracy"],
         "how": (
             "on top of" if recipe["weights"] == RANDOM else "by transfer learning from",
             f"{run_files.RECIPE}: weights",
@@ -86,9 +90,13 @@ def name_recipe(run_dir: RunDirectory, paper: Paper, recipe: Mapping[str, Any]) 
 
 def tell_method(facts: Mapping[str, Any]) -> str:
     """Returns the sentence on what is trained, and on how many images."""
-    if facts["base_layers"] == "0 layers":
-        return "A new head on {backbone} is trained on {train:,} images for {epochs} {views}."
-    return "A new head and the last {base_layers} of {backbone} are trained on {train:,} images for {epochs} {views}."
+    if facts["epochs"] == "0 epochs":
+        return "A linear classifier on the frozen features of {backbone} is fitted to {train:,} images."
+    also = "" if facts["base_layers"] == "0 layers" else " and the last {base_layers}"
+    be = "are" if also else "is"
+    how = " in {phases} phases" if facts["phases"] > 1 else ""
+    of = " of {backbone}" if also else " on {backbone}"
+    return f"A {{head}}{also}{of} {be} trained{how} on {{train:,}} images for {{epochs}} {{views}}."
 
 
 def tell_next(run_dir: RunDirectory, what: str, change: Mapping[str, Any]) -> str:

@@ -61,11 +61,21 @@ def _list(texts: Iterable[str]) -> str:
     return "; ".join(texts[:_MOST_LISTED] + rest)
 
 
+_UNEQUAL = 3
+"""Classes whose sizes differ by more than this factor are remarked on."""
+
+
 def tell_imbalance(counts: pd.DataFrame) -> str:
     """Returns the sentence on class sizes, for `say` with `ratio`."""
     if counts["train"].nunique() == 1:
         return "All classes have equally many training images."
-    return "The largest class has {ratio:.2f} times as many training images as the smallest."
+    told = "The largest class has {ratio:.2f} times as many training images as the smallest."
+    if counts["train"].max() > _UNEQUAL * counts["train"].min():
+        told += (
+            " Rare classes then count little in the accuracy and in the loss: look at the recall of each class as "
+            "well. With class_weights set to balanced, an image counts the more in training the rarer its class is."
+        )
+    return told
 
 
 _ORIGINS = {

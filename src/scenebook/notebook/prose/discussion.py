@@ -16,18 +16,22 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced, escape
 from scenebook.core.wording import count_noun, join_names, signed
+from scenebook.evaluation.fit import read_fit
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 _STRONG_ROTATION = 45
 """Degrees from which a rotation shows images as they hardly occur among test images."""
 _LABEL_ISSUES = "evaluation/label_issues.csv"
 _BASELINE_PREDICTIONS = "evaluation/baseline_predictions.csv"
-BETTER, WORSE, OPEN, ALONE = "better", "worse", "open", "alone"
-"""How a network compares with the linear classifier; `ALONE` where a run has none on pretrained features."""
+BETTER, WORSE, OPEN, ALONE, LINEAR = "better", "worse", "open", "alone", "linear"
+"""How a network compares with the linear classifier; `ALONE` where a run has none on pretrained features,
+`LINEAR` where the network is one."""
 
 
 def judge_network(results: Mapping[str, Any]) -> str:
-    """Returns `BETTER`, `WORSE`, `OPEN` or `ALONE`: the network against a linear classifier on the frozen features."""
+    """Returns `BETTER`, `WORSE`, `OPEN`, `ALONE` or `LINEAR`: the network against a linear classifier on features."""
+    if results.get("is_linear"):
+        return LINEAR
     if "network_gain" not in results:
         return ALONE
     if results["network_gain_p"] >= SIGNIFICANT:
@@ -38,14 +42,11 @@ def judge_network(results: Mapping[str, Any]) -> str:
 def collect_discussion_facts(run_dir: RunDirectory, results: Mapping[str, Any]) -> Sourced:
     """Returns what the discussion says of a run beside its scores: the fit, its errors, and true or false findings."""
     summary, recipe = run_dir.read_json(run_files.SUMMARY), run_dir.read_json(run_files.RECIPE)
-    history = run_dir.read_csv(run_files.HISTORY)
-    best, last = history.iloc[int(history["val_loss"].argmin())], history.iloc[-1]
+    fit = read_fit(run_dir)
     judged = judge_network(results)
     learned = "transfer" in results and results["transfer_p"] < SIGNIFICANT and results["transfer"]["value"] > 0
     facts: dict[str, tuple[Any, str]] = {
-        "val_accuracy": (float(last["val_accuracy"]), f"{run_files.HISTORY}: val_accuracy in the last row"),
-        "best_epoch": (int(best["epoch"]), f"{run_files.HISTORY}: epoch of the lowest val_loss"),
-        "last_epoch": (int(last["epoch"]), f"{run_files.HISTORY}: epoch in the last row"),
+        **{name: fit[name] for name in ("val_accuracy", "best_epoch", "last_epoch", "kept_epoch")},
         "trainable_params": (summary["trainable_params"], f"{run_files.SUMMARY}: trainable_params"),
         "rotation_range": (recipe["rotation_range"], f"{run_files.RECIPE}: rotation_range"),
         "learning_rate": (recipe["learning_rate"], f"{run_files.RECIPE}: learning_rate"),
@@ -106,6 +107,11 @@ def tell_outcome(results: Mapping[str, Any]) -> str:
     judged = judge_network(results)
     if judged == ALONE:
         return "The backbone starts from random weights, so that there are no pretrained features to compare with."
+    if judged == LINEAR:
+        return (
+            "The network of this run is itself a linear classifier on the frozen features: what training more of it "
+            "would add has not been tried."
+        )
     difference = (
         "{network_gain_points} percentage points (95% interval {network_gain_points.low} to {network_gain_points.high})"
     )
@@ -131,6 +137,8 @@ def tell_verdict(results: Mapping[str, Any]) -> str:
         "{backbone} is right more often, and is fitted in seconds.",
         OPEN: "For these images, a linear classifier on the frozen features of {backbone} is as good a choice as "
         "{recipe}, as far as {test:,} test images can tell, and it is fitted in seconds.",
+        LINEAR: "For these images, a linear classifier on the frozen features of {backbone} is right for "
+        "{accuracy:.1%}, and is fitted in seconds.",
         ALONE: "Trained from random weights, the network is right for {accuracy:.1%} of the test images.",
     }[judge_network(results)]
     if "transfer" in results and results["transfer_p"] < SIGNIFICANT:
@@ -179,7 +187,7 @@ def tell_causes(
             "also use where a feature occurs, and adapt the layers that are not frozen."
         )
     told.append(_tell_fit(judged, facts, results))
-    if judged != BETTER:
+    if judged not in (BETTER, LINEAR):
         if recipe.get("head_pooling") == "flatten" and not recipe.get("edited"):
             told.append(
                 "The head flattens the features, so that every place of the image has weights of its own: "
@@ -199,12 +207,15 @@ def tell_causes(
 
 
 def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    fit = "{train_accuracy:.1%} of the training images are classified correctly in the last epoch"
-    fit += ", although augmentation makes them harder," if facts["augmented"] else ""
+    fit = "{train_accuracy:.1%} of the training images are classified correctly"
+    if judged != LINEAR:
+        is_last = facts["kept_epoch"] == facts["last_epoch"]
+        fit += " in the last epoch" if is_last else " in epoch {kept_epoch}, whose weights are kept"
+        fit += ", although augmentation makes them harder," if facts["augmented"] else ""
     fit += " and {network:.1%} of the test images"
     if _over_fits(facts, results):
         return f"The network over-fits: {fit}."
-    if judged in (BETTER, ALONE):
+    if judged in (BETTER, ALONE, LINEAR):
         return f"There is no clear sign of over-fitting: {fit}."
     told = f"Over-fitting is not the likely cause: {fit}."
     if facts["train_accuracy"] < results["pretrained_features"]["value"]:
@@ -306,6 +317,9 @@ def choose_next(
             return "a weaker rotation", {"rotation_range": 15}
         if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
             return "a longer training", {"epochs": 2 * int(facts["last_epoch"])}
+    if judge_network(results) == LINEAR:
+        steps = {"optimizer": "adamw", "schedule": "cosine", "fine_tune_learning_rate": 0.0003, "fine_tune_epochs": 8}
+        return "a phase that trains the last layers of the backbone too", steps
     if not len(study):
         return "one change of the recipe at a time", {}
     return "other seeds, to learn how far the result depends on chance", {"seeds": 3}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS, find_backbone
-from scenebook.core.sentences import escape
-from scenebook.core.settings import COLOURS, Settings
+from scenebook.core.run_files import HISTORY, SUMMARY
+from scenebook.core.sentences import Sourced, escape
+from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun, join_names
 
 if TYPE_CHECKING:
@@ -89,100 +90,37 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
     return told
 
 
-def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
-    """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
-
-    What the model and its training are comes from the objects that ran, the augmentation from the settings.
+def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str, Sourced, Sourced]:
+    """Returns the sentences on the last epoch, the best one and the one that was kept, and their values, for `say`.
 
     Args:
+        history: A row an epoch, at least one.
         summary: The run's `training/summary.json`.
-        settings: The settings of augmentation and training.
     """
-    zoom = settings.zoom_range
-    height, width, _ = summary["input_shape"]
-    rows = [
-        ("backbone", summary["backbone"]),
-        ("its weights", summary["weights"]),
-        ("input", f"{height} × {width} pixels"),
-        ("preprocessing", _name_preprocessing(summary["preprocessing"])),
-        ("head", ", ".join(summary["head"])),
-        ("trained layers of the backbone", f"{summary['trainable_base_layers']:,} of {summary['base_layers']:,}"),
-        ("Keras layers", f"{summary['layers']:,}"),
-        ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
-        ("total parameters", f"{summary['total_params']:,}"),
-        ("trainable parameters", f"{summary['trainable_params']:,}"),
-        ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
-    ]
-    if "augment" in summary["edited"]:
-        rows.append(("augmentation", "as this notebook's `augment` does it"))
+    epochs = history.to_dict("records")
+    last, best = epochs[-1], min(epochs, key=lambda row: row["val_loss"])
+    told = (
+        "In the last of {passes} ([@fig:histories]) the loss was {loss:.3f} on training and {val_loss:.3f} on "
+        "validation images, the accuracy {accuracy:.1%} and {val_accuracy:.1%}."
+    )
+    if best["epoch"] == last["epoch"]:
+        told += " The validation loss was lowest in the last epoch: more epochs might lower it further."
     else:
-        rows += [
-            ("rotation", f"±{settings.rotation_range:g} degrees"),
-            ("width shift", f"±{settings.width_shift_range:g} of the width"),
-            ("height shift", f"±{settings.height_shift_range:g} of the height"),
-            ("shear", f"±{settings.shear_range:g} degrees"),
-            ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-            ("horizontal flip", str(settings.horizontal_flip)),
-        ]
-        more = [
-            ("vertical flip", settings.vertical_flip, "True"),
-            ("random crop", settings.random_crop, f"at most {settings.random_crop:.0%} of the area"),
-            *((name, share, f"±{share:.0%}") for name in COLOURS if (share := getattr(settings, name))),
-        ]
-        rows += [(name, shown) for name, is_on, shown in more if is_on]
-    if settings.views:
-        rows.append(("views of each image", f"{settings.views:,}"))
-    for number, phase in enumerate(summary["phases"], start=1):
-        of = f", phase {number}" if len(summary["phases"]) > 1 else ""
-        rows += [
-            (f"optimizer{of}", phase["optimizer"]),
-            (
-                f"loss{of}",
-                phase["loss"].replace("_", " ").replace("categorical crossentropy", "categorical cross-entropy"),
-            ),
-            *((f"{name.replace('_', ' ')}{of}", f"{value:g}") for name, value in phase["rates"].items()),
-            (f"epochs{of}", f"{phase['epochs']:,}"),
-        ]
-        if number > 1:
-            rows.append((f"trainable parameters{of}", f"{phase['trainable_params']:,}"))
-    rows += [("batch size", f"{settings.batch_size:,}"), ("seed", f"{settings.seed}")]
-    return pd.DataFrame(rows, columns=["item", "value"])
-
-
-def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the sentences on what was made smaller, and by what, for `say`.
-
-    Args:
-        phases: Of the run's `training/summary.json`.
-    """
-    losses, optimizers = ({str(phase[name]) for phase in phases} for name in ("loss", "optimizer"))
-    if losses != {"categorical_crossentropy"} or optimizers != {"SGD"}:
-        names = [escape(name.replace("_", " ")) for name in (*sorted(losses), *sorted(optimizers))]
-        return f"The loss and the optimizer of this run are, by Keras' names, {join_names(names)}."
-    told = "The loss is the categorical cross-entropy. Stochastic gradient descent "
-    told += "with momentum makes it smaller" if phases[0]["rates"].get("momentum") else "makes it smaller"
-    if not phases[0]["rates"].get("decay"):
-        return f"{told}."
-    return (
-        f"{told}; at step $t$ its learning rate is\n\n$$\\eta_t = \\frac{{{{\\eta_0}}}}{{{{1 + d\\,t}}}} ,$$\n\n"
-        "where $d$ is the decay. Keras 3 writes this as `InverseTimeDecay` with one decay step a batch."
-    )
-
-
-def _name_preprocessing(name: str) -> str:
-    if name.endswith(".rescale"):
-        return "0 to 1"
-    return "the backbone's own" if name.endswith(".preprocess_input") else "as this notebook's `prepare` does it"
-
-
-def tell_history(*, best_epoch: int, epochs: int) -> str:
-    """Returns the sentence on the validation loss, for `say`: whether it was still falling at the end."""
-    if best_epoch == epochs:
-        return "The validation loss was lowest in the last epoch: more epochs might lower it further."
-    return (
-        "The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
-        "over-fitting or chance, one run cannot tell."
-    )
+        told += (
+            " The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
+            "over-fitting or chance, one run cannot tell."
+        )
+    if summary["kept_epoch"] != last["epoch"]:
+        told += (
+            " With early stopping, the network has the weights of epoch {kept_epoch}: of the epochs of its phase, the "
+            "one with the lowest validation loss."
+        )
+    values: dict[str, Any] = {"best_epoch": int(best["epoch"]), "best_loss": float(best["val_loss"])}
+    origins = dict.fromkeys(values, f"{HISTORY}, row of the lowest val_loss")
+    values |= {"kept_epoch": summary["kept_epoch"], "passes": count_noun(len(history), "epoch")}
+    origins |= {"kept_epoch": f"{SUMMARY}: kept_epoch", "passes": f"{HISTORY}: number of rows"}
+    of_last = Sourced({str(name): value for name, value in last.items()}, f"{HISTORY}, last row")
+    return told, of_last, Sourced(values, origins=origins)
 
 
 def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str, Any]]:

@@ -24,6 +24,9 @@ FACTS: dict[str, Any] = {
     "backbone": "a network",
     "train": 20,
     "epochs": "2 epochs",
+    "head": "new head",
+    "phases": 1,
+    "kept_epoch": 2,
     "views": "with augmentation",
     "test": 10,
     "base_layers": "1 layer",
@@ -209,7 +212,10 @@ def test_errors_are_counted_from_the_predictions(run_dir: RunDirectory) -> None:
     paths, labels = list("abcd"), ["x", "x", "y", "y"]
     table = pd.DataFrame({"path": paths, "label": labels, "predicted": ["y", "y", "x", "y"]})
     run_dir.write_csv("training/test_predictions.csv", table)
-    run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1, 2], "val_loss": [1, 2], "val_accuracy": 0.5}))
+    run_dir.write_csv(
+        "training/history.csv",
+        pd.DataFrame({"epoch": [1, 2], "val_loss": [1, 2], "accuracy": 0.5, "val_accuracy": 0.5}),
+    )
     run_dir.write_json("training/recipe.json", {"rotation_range": 0.0, "learning_rate": 0.1})
     run_dir.write_json("training/summary.json", {"trainable_params": 5})
     simple = pd.DataFrame({"path": paths, "label": labels, "pretrained_features": ["y", "x", "y", "x"]})

@@ -1,0 +1,172 @@
+"""What notebook 02 says of the recipe as it ran: its table, its optimizer, and what each part is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from scenebook.core.sentences import escape
+from scenebook.core.settings import COLOURS, Settings
+from scenebook.core.wording import count_noun, join_names
+
+_OPTIMIZERS = {"SGD": "Stochastic gradient descent", "Adam": "Adam", "AdamW": "AdamW"}
+"""Keras' names of optimizers, and what a sentence calls them."""
+
+
+_SCHEDULES = {"CosineDecay": "cosine", "constant": "constant"}
+"""The same of schedules; of others, the table has their rates."""
+
+
+def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
+    """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
+
+    What the model and its training are comes from the objects that ran, the augmentation from the settings.
+
+    Args:
+        summary: The run's `training/summary.json`.
+        settings: The settings of augmentation and training.
+    """
+    zoom, phases, is_linear = settings.zoom_range, summary["phases"], settings.head_start == "linear"
+    height, width, _ = summary["input_shape"]
+    rows = [
+        ("backbone", summary["backbone"]),
+        ("its weights", summary["weights"]),
+        ("input", f"{height} × {width} pixels"),
+        ("preprocessing", _name_preprocessing(summary["preprocessing"])),
+        ("head", ", ".join(summary["head"])),
+        ("trained layers of the backbone", f"{summary['trainable_base_layers']:,} of {summary['base_layers']:,}"),
+        ("Keras layers", f"{summary['layers']:,}"),
+        ("layers with weights, on the main path", f"{summary['weight_layers']:,}"),
+        ("total parameters", f"{summary['total_params']:,}"),
+        ("trainable parameters", f"{summary['trainable_params']:,}"),
+        ("non-trainable parameters", f"{summary['non_trainable_params']:,}"),
+    ]
+    if not phases:
+        rows.append(("augmentation", "none: nothing is trained in epochs"))
+    elif "augment" in summary["edited"]:
+        rows.append(("augmentation", "as this notebook's `augment` does it"))
+    else:
+        rows += [
+            ("rotation", f"±{settings.rotation_range:g} degrees"),
+            ("width shift", f"±{settings.width_shift_range:g} of the width"),
+            ("height shift", f"±{settings.height_shift_range:g} of the height"),
+            ("shear", f"±{settings.shear_range:g} degrees"),
+            ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
+            ("horizontal flip", str(settings.horizontal_flip)),
+        ]
+        more = [
+            ("vertical flip", settings.vertical_flip, "True"),
+            ("random crop", settings.random_crop, f"at most {settings.random_crop:.0%} of the area"),
+            *((name, share, f"±{share:.0%}") for name in COLOURS if (share := getattr(settings, name))),
+        ]
+        rows += [(name, shown) for name, is_on, shown in more if is_on]
+    if phases and settings.views:
+        rows.append(("views of each image", f"{settings.views:,}"))
+    rows += [("start of the head", "as a linear classifier on frozen features")] if is_linear else []
+    for number, phase in enumerate(phases, start=1):
+        of = f", phase {number}" if len(phases) > 1 else ""
+        rows += [(f"{name}{of}", shown) for name, shown in _list_phase(phase)]
+        if number > 1:
+            rows.append((f"trainable parameters{of}", f"{phase['trainable_params']:,}"))
+    if phases and settings.class_weights != "none":
+        rows.append(("class weights", settings.class_weights))
+    if phases and settings.early_stopping:
+        rows.append(("early stopping", f"after {count_noun(settings.early_stopping, 'epoch')} without improvement"))
+    rows += [("test-time flip", "True")] if summary["test_time_flip"] else []
+    rows += [("batch size", f"{settings.batch_size:,}"), ("seed", f"{settings.seed}")]
+    return pd.DataFrame(rows, columns=["item", "value"])
+
+
+def _list_phase(phase: Mapping[str, Any]) -> list[tuple[str, str]]:
+    loss = phase["loss"].replace("_", " ").replace("categorical crossentropy", "categorical cross-entropy")
+    smoothing, epochs = phase["label_smoothing"], f"{phase['epochs']:,}"
+    if phase["kept_epoch"] != phase["first_epoch"] + phase["epochs"]:
+        epochs += f", weights of epoch {phase['kept_epoch']:,}"
+    return [
+        ("optimizer", phase["optimizer"]),
+        ("loss", loss),
+        *([("label smoothing", f"{smoothing:g}")] if smoothing else []),
+        *((name.replace("_", " "), f"{value:g}") for name, value in phase["rates"].items()),
+        *([("schedule", _SCHEDULES[phase["schedule"]])] if phase["schedule"] in _SCHEDULES else []),
+        ("epochs", epochs),
+    ]
+
+
+def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the sentences on what was made smaller, and by what, for `say`.
+
+    Args:
+        phases: Of the run's `training/summary.json`.
+    """
+    if not phases:
+        return (
+            "The network of this run is trained in no phase: its head is the linear classifier on the frozen features, "
+            "whose weights are folded into one dense layer."
+        )
+    losses, optimizers, schedules = (
+        {str(phase[name]) for phase in phases} for name in ("loss", "optimizer", "schedule")
+    )
+    if losses != {"categorical_crossentropy"} or not optimizers <= set(_OPTIMIZERS):
+        names = [escape(name.replace("_", " ")) for name in (*sorted(losses), *sorted(optimizers))]
+        return f"The loss and the optimizer of this run are, by Keras' names, {join_names(names)}."
+    momentum = " with momentum" if optimizers == {"SGD"} and phases[0]["rates"].get("momentum") else ""
+    told = "The loss is the categorical cross-entropy"
+    if any(phase["label_smoothing"] for phase in phases):
+        told += ", of labels a part of which is spread evenly over all classes"
+    told += f". {join_names([_OPTIMIZERS[name] for name in sorted(optimizers)])}{momentum} makes it smaller"
+    if schedules == {"CosineDecay"}:
+        warmup = " after a warm-up" if phases[0]["rates"].get("warmup_steps") else ""
+        return f"{told}; its learning rate falls along a cosine{warmup}, down to 0 at the end of each phase."
+    if schedules != {"InverseTimeDecay"} or not phases[0]["rates"].get("decay"):
+        return f"{told}."
+    return (
+        f"{told}; at step $t$ its learning rate is\n\n$$\\eta_t = \\frac{{{{\\eta_0}}}}{{{{1 + d\\,t}}}} ,$$\n\n"
+        "where $d$ is the decay. Keras 3 writes this as `InverseTimeDecay` with one decay step a batch."
+    )
+
+
+def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
+    """Returns the parts of the recipe that ran, and what each is for, a row each; those that are off are left out.
+
+    Args:
+        summary: The run's `training/summary.json`.
+        settings: The settings of augmentation and training.
+    """
+    phases = summary["phases"]
+    optimizers, schedules = ({phase[name] for phase in phases} for name in ("optimizer", "schedule"))
+    is_trained, fine_tunes = bool(phases), settings.fine_tune_epochs > 0
+    rows = [
+        (settings.head_start == "linear", "start of the head", "a linear classifier on frozen features",
+         "It takes seconds, and leaves no large gradients that would undo what the backbone has learned."),
+        (is_trained and settings.is_augmented, "augmentation", "changed views of the training images",
+         "The network cannot memorise single images."),
+        (is_trained and settings.views > 0, "views", f"{settings.views:,} of each image, in turn",
+         "The frozen layers run once for each view, and not once an epoch."),
+        (fine_tunes, "fine-tuning", f"the last {settings.fine_tune_layers:,} layers of the backbone",
+         "They are the most specialised layers; for the others there are too few images here."),
+        (fine_tunes, "batch normalisation", "stored statistics in fine-tuning",
+         "The statistics of a small batch depend on chance."),
+        ("AdamW" in optimizers, "optimizer", "AdamW",
+         "Each weight has a step size of its own, and weights that are not needed shrink."),
+        ("CosineDecay" in schedules, "schedule", "cosine, down to 0",
+         "Large steps come first; small ones at the end make the last epoch the best one."),
+        (is_trained and settings.label_smoothing > 0, "label smoothing", f"{settings.label_smoothing:g}",
+         "Probabilities do not run to 0 and 1, and a wrong label does less harm."),
+        (is_trained and settings.dropout > 0, "dropout", f"{settings.dropout:g}",
+         "The last layer cannot rely on a few features."),
+        (is_trained and settings.class_weights != "none", "class weights", settings.class_weights,
+         "Rare classes count as much as frequent ones."),
+        (is_trained and settings.early_stopping > 0, "early stopping", f"patience {settings.early_stopping:,}",
+         "The weights are those of the epoch that suits the validation images best."),
+        (summary["test_time_flip"], "test-time flip", "mean of two predictions",
+         "What depends on the side from which an image is seen averages out."),
+    ]  # fmt: skip
+    return pd.DataFrame([row[1:] for row in rows if row[0]], columns=["part", "here", "why"])
+
+
+def _name_preprocessing(name: str) -> str:
+    if name.endswith(".rescale"):
+        return "0 to 1"
+    return "the backbone's own" if name.endswith(".preprocess_input") else "as this notebook's `prepare` does it"
