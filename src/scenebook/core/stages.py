@@ -83,6 +83,7 @@ _ROWS = (
                 "random_untouched",
                 "random_renormalised",
                 "random_features",
+                "pretrained_few",
                 "pretrained_features",
             ),
         ),

@@ -207,6 +207,12 @@ class SplitImages:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, places: np.ndarray) -> SplitImages:
+        """Returns those of the images that stand at these places, int `(m,)`, in their order."""
+        digests = [self.digests[place] for place in places] if self.digests else ()
+        paths = [self.paths[place] for place in places]
+        return SplitImages(self.stored, self.rows[places], self.labels[places], paths, digests)
+
 
 def load_split(run_dir: RunDirectory, split: str, class_names: Sequence[str]) -> SplitImages:
     """Returns the images of `train`, `validation` or `test`, as notebook 01 left them."""

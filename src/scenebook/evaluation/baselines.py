@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,13 @@ NAMES = {
     "majority": "the most frequent class, always",
     "pixels": f"linear classifier on {_SIDE} × {_SIDE} pixels",
     "random_features": "linear classifier on random features",
+    "pretrained_few": "linear classifier on pretrained features",
     "pretrained_features": "linear classifier on pretrained features",
     "network": "the network",
 }
-"""What each classifier is called in the report; the order is that of its tables."""
+"""What each classifier is called in the report; the order is that of its tables. `pretrained_few` is fitted and asked
+about the images of which there are random features, where these are not all."""
+OF_FEW = ("random_features", "pretrained_few")
 COMPARISONS = {
     "transfer": ("pretrained_features", "random_features"),
     "network_gain": ("network", "pretrained_features"),
@@ -51,21 +54,25 @@ class Baselines:
     """What the simple classifiers say.
 
     Attributes:
-        predictions: A row a test image: path, label, and the predicted class of each classifier but the network.
+        predictions: A row a test image: path, label, and the predicted class of each classifier but the network; empty
+            where a classifier was not asked.
         strengths: The inverse strength of regularisation that each logistic regression was given.
         random_kind: Which of `RANDOM_KINDS` the column `random_features` is: the one that suited the validation
             images better, so that random weights are given their best chance. `None` where there was no choice.
+        few: How many training and test images have random features, by the names of the splits; empty: all have.
     """
 
     predictions: pd.DataFrame
     strengths: dict[str, float]
     random_kind: str | None = None
+    few: dict[str, int] = field(default_factory=dict)
 
 
 def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.ndarray]:
     """Returns what each logistic regression learns from, float32 `(n, d)`, a row a row of `splits`.
 
-    The features of a run whose weights are random are `random_features`; there are no others then.
+    The features of a run whose weights are random are `random_features`; there are no others then. Features of random
+    weights are NaN where there are none.
     """
     stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
     inputs = {"pixels": shrink(stored, splits["row"].to_numpy())}
@@ -73,8 +80,12 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
     if run_dir.read_json(SUMMARY)["weights"] == RANDOM:
         return inputs | {"random_features": features}
     for kind, file in zip(RANDOM_KINDS, (RANDOM_FEATURES, RENORMALISED_FEATURES), strict=True):
-        inputs[kind] = load_features(run_dir, file).align(splits["row"])
-    return inputs | {"pretrained_features": features}
+        inputs[kind] = load_features(run_dir, file).spread(splits["row"])
+    inputs["pretrained_features"] = features
+    known = ~np.isnan(inputs[RANDOM_KINDS[0]]).any(axis=1)
+    if not known.all():
+        inputs["pretrained_few"] = np.where(known[:, None], features, np.float32(np.nan))
+    return inputs
 
 
 def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -102,20 +113,27 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
     labels = splits["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
     predictions = splits.loc[parts["test"], ["path", "label"]].reset_index(drop=True)
     predictions["majority"] = names[np.bincount(labels[parts["train"]]).argmax()]
-    strengths, losses = {}, {}
+    strengths, losses, few = {}, {}, {}
     for name, points in inputs.items():
-        train, validation = ((points[parts[split]], labels[parts[split]]) for split in ("train", "validation"))
+        known = ~np.isnan(points).any(axis=1)
+        if not known.all():
+            few = {split: int((known & parts[split]).sum()) for split in ("train", "test")}
+        train, validation = (
+            (points[known & parts[split]], labels[known & parts[split]]) for split in ("train", "validation")
+        )
+        asked = known[parts["test"]]
         # One thread: with two, matrices so small are rounded differently from time to time.
         with threadpool_limits(1):
             model = fit_linear(*train, *validation)
-            predictions[name] = names[model.predict(points[parts["test"]])]
+            predictions[name] = ""
+            predictions.loc[asked, name] = names[model.predict(points[known & parts["test"]])]
             losses[name] = _mean_log_loss(model, *validation)
         strengths[name] = float(model[-1].C)
     kinds = [kind for kind in RANDOM_KINDS if kind in inputs]
     best = min(kinds, key=lambda kind: losses[kind]) if kinds else None
     if best:
         predictions["random_features"] = predictions[best]
-    return Baselines(predictions, strengths, best)
+    return Baselines(predictions, strengths, best, few)
 
 
 def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, val_labels: np.ndarray) -> Pipeline:
@@ -160,15 +178,18 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame, *, is_linea
             f"predictions={len(predictions)}. Run notebook 02 again."
         )
     said = {name: table[name] for name in (*NAMES, *RANDOM_KINDS) if name in table} | {"network": network}
+    asked = {name: column.to_numpy() != "" for name, column in said.items()}
     right = {name: table["label"].to_numpy() == column.to_numpy() for name, column in said.items()}
-    tests = {
-        name: compare_paired(right[first], right[second])
-        for name, (first, second) in COMPARISONS.items()
-        if first in right and second in right
-    }
+    tests = {}
+    for name in COMPARISONS:
+        first, second = list_compared(name, said)
+        if first in said and second in said:
+            both = asked[first] & asked[second]
+            tests[name] = compare_paired(right[first][both], right[second][both])
     return {
         "n": len(table),
-        **{name: compute_proportion(int(ones.sum()), len(ones)) for name, ones in right.items()},
+        **{f"few_{split}": count for split, count in baselines.few.items()},
+        **{name: compute_proportion(int(ones.sum()), int(asked[name].sum())) for name, ones in right.items()},
         **{name: test["difference"] for name, test in tests.items()},
         **{f"{name}_p": test["p"] for name, test in tests.items()},
         "tests": tests,
@@ -178,9 +199,21 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame, *, is_linea
     }
 
 
+def list_compared(comparison: str, results: Collection[str]) -> tuple[str, str]:
+    """Returns which two classifiers a comparison is of: with random features of few images, both learned from these."""
+    first, second = COMPARISONS[comparison]
+    return ("pretrained_few" if comparison == "transfer" and "pretrained_few" in results else first), second
+
+
+def is_few(results: Mapping[str, Any]) -> bool:
+    """Tells whether random features are those of some of the images, and compared with pretrained ones of the same."""
+    return "pretrained_few" in results
+
+
 def tabulate_scores(results: Mapping[str, Any]) -> pd.DataFrame:
     """Returns the accuracy of each classifier with its interval, a row each, for the report."""
-    known = [(text, results[name]) for name, text in NAMES.items() if name in results]
+    few = f" ({results['few_train']:,} training images, {results['few_test']:,} test images)" if is_few(results) else ""
+    known = [(text + few * (name in OF_FEW), results[name]) for name, text in NAMES.items() if name in results]
     rows = [(text, score["value"], f"{score['low']:.3f} to {score['high']:.3f}") for text, score in known]
     return pd.DataFrame(rows, columns=["classifier", "accuracy", "95% interval"])
 
@@ -191,7 +224,8 @@ def tabulate_tests(results: Mapping[str, Any]) -> pd.DataFrame:
     for name, test in results["tests"].items():
         value, low, high = (signed(test["difference"][key], 3) for key in ("value", "low", "high"))
         p = "below 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}"
-        names = (NAMES[key] for key in COMPARISONS[name])
+        few = f" ({results['few_train']:,} training images)" if is_few(results) else ""
+        names = (NAMES[key] + few * (key in OF_FEW) for key in list_compared(name, results))
         rows.append((*names, test["only_first"], test["only_second"], value, f"{low} to {high}", p, test["method"]))
     columns = ["first", "second", "only first right", "only second right", "difference", "95% interval", "p", "test"]
     return pd.DataFrame(rows, columns=columns)

@@ -11,6 +11,10 @@ import pandas as pd
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import FEATURES, PRETRAINED, SPLITS
+from scenebook.data.splitting import SplitImages
+
+FEW = {"train": 400, "validation": 100, "test": 300}
+"""Most images of each split whose features are computed with random weights too."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,20 @@ class Features:
         """Returns the vectors of a split, float32 `(m, d)`."""
         return self.vectors[self.splits == split]
 
+    def spread(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
+        """Returns the vectors of these rows, in their order, float32 `(m, d)`; NaN where a row has none.
+
+        Raises:
+            ScenebookError: Vectors are of other rows: the images were split anew since.
+        """
+        places = pd.Index(self.rows).get_indexer(pd.Index(rows))
+        if (places >= 0).sum() < len(self.rows):
+            raise ScenebookError(
+                f"Expected features of images in {SPLITS}. Received: features={len(self.rows)}, "
+                f"of these images={(places >= 0).sum()}. Run notebook 02 again."
+            )
+        return np.where(places[:, None] < 0, np.float32(np.nan), self.vectors[places])
+
     def align(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
         """Returns the vectors of these rows, in their order, float32 `(m, d)`.
 
@@ -44,6 +62,15 @@ class Features:
                 f"features={len(self.rows)}. Run notebook 02 again."
             )
         return self.vectors[places]
+
+
+def draw_few(splits: Mapping[str, SplitImages], seed: int) -> dict[str, SplitImages]:
+    """Returns of each split at most as many images as `FEW` says, drawn at random by a seed, in their order."""
+    drawn = {
+        split: np.sort(np.random.default_rng(seed).permutation(len(images))[: FEW[split]])
+        for split, images in splits.items()
+    }
+    return {split: images.take(drawn[split]) for split, images in splits.items()}
 
 
 def save_features(

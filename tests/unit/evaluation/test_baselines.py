@@ -14,6 +14,7 @@ from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import RANDOM_FEATURES, RENORMALISED_FEATURES
 from scenebook.core.sentences import fill, without_marks
+from scenebook.data.splitting import SplitImages
 from scenebook.evaluation.baselines import (
     COMPARISONS,
     NAMES,
@@ -26,7 +27,7 @@ from scenebook.evaluation.baselines import (
     tabulate_scores,
     tabulate_tests,
 )
-from scenebook.network.features import save_features
+from scenebook.network.features import FEW, draw_few, save_features
 from scenebook.notebook.prose.baselines import collect_baseline_points, tell_comparison, tell_strengths
 
 CLASS_NAMES = ["<b>", "NA", "🌊 sea"]
@@ -51,8 +52,11 @@ def make_points(splits: pd.DataFrame, distance: float, d: int = 5, seed: int = 0
     return noise.astype(np.float32)
 
 
-def save_run(run_dir: RunDirectory, splits: pd.DataFrame, weights: str = "imagenet") -> None:
-    """Writes what notebooks 01 and 02 leave: class by colour, telling features, and random ones that tell nothing."""
+def save_run(run_dir: RunDirectory, splits: pd.DataFrame, weights: str = "imagenet", every: int = 1) -> None:
+    """Writes what notebooks 01 and 02 leave: class by colour, telling features, and random ones that tell nothing.
+
+    There are random features of `every` so many images.
+    """
     images = np.zeros((len(splits), 32, 32, 3), dtype=np.uint8)
     colours = {name: 60 * (index + 1) for index, name in enumerate(CLASS_NAMES)}
     images[splits["row"]] = splits["label"].map(colours).to_numpy()[:, None, None, None]
@@ -62,8 +66,9 @@ def save_run(run_dir: RunDirectory, splits: pd.DataFrame, weights: str = "imagen
     rows = {split: splits["row"][splits["split"] == split].to_numpy() for split in ("train", "validation", "test")}
     for distance, file in ((8.0, "training/features.npz"), (0.0, RANDOM_FEATURES), (1.0, RENORMALISED_FEATURES)):
         points = make_points(splits, distance)
-        vectors = {split: points[(splits["split"] == split).to_numpy()] for split in rows}
-        save_features(run_dir, vectors, rows, file)
+        step = 1 if file == "training/features.npz" else every
+        vectors = {split: points[(splits["split"] == split).to_numpy()][::step] for split in rows}
+        save_features(run_dir, vectors, {split: some[::step] for split, some in rows.items()}, file)
 
 
 def make_results(said: dict[str, list[str]], labels: list[str], names: list[str] = CLASS_NAMES) -> dict[str, Any]:
@@ -106,6 +111,44 @@ def test_a_run_is_learned_from_and_stored_tables_come_back(run_dir: RunDirectory
     run_dir.write_json("evaluation/baselines.json", results)
     sentence, values = tell_strengths(run_dir.read_json("evaluation/baselines.json"))
     assert "decide for random features (batch normalisation estimated)" in fill(sentence, [values]).markdown
+
+
+def test_with_random_features_of_some_images_pretrained_ones_of_the_same_are_compared(run_dir: RunDirectory) -> None:
+    splits = make_splits()
+    save_run(run_dir, splits, every=2)
+    inputs = load_inputs(run_dir, splits)
+    found = predict_baselines(splits, inputs, CLASS_NAMES)
+    network = found.predictions[["path"]].assign(predicted=found.predictions["label"])
+    results = score_baselines(found, network)
+    assert (results["few_train"], results["few_test"], results["n"]) == (30, 15, 30)
+    asked = (found.predictions["random_features"] != "").to_numpy()
+    assert asked.sum() == 15
+    few = ~np.isnan(inputs["random_untouched"][:, 0])
+    np.testing.assert_array_equal(inputs["pretrained_few"][few], inputs["pretrained_features"][few])
+    assert np.isnan(inputs["pretrained_few"][~few]).all()
+    right = (found.predictions["pretrained_few"] == found.predictions["label"]).to_numpy()[asked]
+    assert results["pretrained_few"]["value"] == right.mean()
+    assert results["transfer"]["value"] == pytest.approx(
+        results["pretrained_few"]["value"] - results["random_features"]["value"]
+    )
+    told = tell(results)
+    assert "30 training images and 15 test images" in told
+    assert "(30 training images, 15 test images)" in "".join(tabulate_scores(results)["classifier"])
+    run_dir.write_csv("evaluation/baseline_predictions.csv", found.predictions)
+    stored = run_dir.read_csv("evaluation/baseline_predictions.csv")
+    pd.testing.assert_frame_equal(stored, found.predictions, check_dtype=False)
+
+
+def test_of_many_images_some_are_drawn_by_the_seed_and_few_are_all_taken() -> None:
+    stored, rows = np.zeros((2000, 1, 1, 3), np.uint8), np.arange(1000)
+    images = SplitImages(stored, rows, rows % 3, [f"{row}.png" for row in rows], [f"{row:064x}" for row in rows])
+    few = draw_few({"train": images, "validation": images.take(np.arange(7))}, seed=1)
+    assert {split: len(part) for split, part in few.items()} == {"train": FEW["train"], "validation": 7}
+    assert (np.diff(few["train"].rows) > 0).all()
+    assert few["train"].paths == [f"{row}.png" for row in few["train"].rows]
+    assert list(few["train"].labels) == [row % 3 for row in few["train"].rows]
+    others = draw_few({"train": images}, seed=2)["train"].rows
+    assert set(others) != set(few["train"].rows)
 
 
 def test_random_weights_leave_nothing_to_compare_whatever_an_earlier_run_left(run_dir: RunDirectory) -> None:
@@ -257,7 +300,8 @@ def test_values_in_sentences_know_their_file() -> None:
 
 
 def test_the_tables_hold_each_classifier_and_each_comparison() -> None:
-    results = make_results({name: make_said(50 + index) for index, name in enumerate(NAMES)}, ["a"] * 100)
+    names = [name for name in NAMES if name != "pretrained_few"]
+    results = make_results({name: make_said(50 + index) for index, name in enumerate(names)}, ["a"] * 100)
     scores = tabulate_scores(results)
     assert scores["accuracy"].tolist() == pytest.approx([0.50, 0.51, 0.52, 0.53, 0.54])
     tests = tabulate_tests(results)

@@ -13,7 +13,7 @@ from scipy import stats
 from scenebook.core.run_files import BASELINES
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, signed
-from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS
+from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS, is_few
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 _INPUTS = {
@@ -21,6 +21,7 @@ _INPUTS = {
     "random_features": "random features",
     "random_untouched": "random features (batch normalisation as it came)",
     "random_renormalised": "random features (batch normalisation estimated)",
+    "pretrained_few": "pretrained features of as many images",
     "pretrained_features": "pretrained features",
 }
 
@@ -57,10 +58,18 @@ def _tell_transfer(results: Mapping[str, Any]) -> str:
         "On pretrained features, the linear classifier is right for {pretrained_features:.1%} of the test images, on "
         "random ones for {random_features:.1%} ([@tbl:baselines])"
     )
+    tested = "{n:,}"
+    if is_few(results):
+        tested = "{few_test:,}"
+        start = (
+            "Random features were computed of {few_train:,} training images and {few_test:,} test images, which were "
+            "drawn at random. With these images alone, the linear classifier is right for {pretrained_few:.1%} on "
+            "pretrained features, for {random_features:.1%} on random ones ([@tbl:baselines])"
+        )
     if results["transfer_p"] >= SIGNIFICANT:
         return (
             f"{start}. That difference of {_difference(results, 'transfer')} may be due to chance: "
-            "these {n:,} images do not show that transfer learning adds anything."
+            f"these {tested} images do not show that transfer learning adds anything."
         )
     if results["transfer"]["value"] > 0:
         return f"{start}: transfer learning adds **{_difference(results, 'transfer', '**')}."
@@ -98,8 +107,9 @@ def _tell_simple(results: Mapping[str, Any]) -> str:
     )
     if "transfer" in results and results["pixels"]["value"] > results["random_features"]["value"]:
         # What random weights lose is no merit of the transfer: the harder comparison is told too.
+        more = ", which is more than with random features" if not is_few(results) else ""
         start += (
-            ", which is more than with random features. The difference between the pretrained features and these tiny "
+            f"{more}. The difference between the pretrained features and these tiny "
             f"images is {_difference(results, 'features_gain')}"
         )
         return start + _judge(results, "features_gain", "pretrained features hold")

@@ -16,6 +16,7 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced, escape
 from scenebook.core.wording import count_noun, join_names, signed
+from scenebook.evaluation.baselines import is_few
 from scenebook.evaluation.fit import read_fit
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
@@ -160,6 +161,11 @@ def tell_transfer(results: Mapping[str, Any]) -> str:
         "The same linear classifier is right for {random_features:.1%} on the features of the backbone with random "
         "weights"
     )
+    if is_few(results):
+        start = (
+            "Learned from {few_train:,} training images, a linear classifier is right for {pretrained_few:.1%} of "
+            "{few_test:,} test images, on features of the backbone with random weights for {random_features:.1%}"
+        )
     difference = "{transfer_points} percentage points (95% interval {transfer_points.low} to {transfer_points.high})"
     if results["transfer_p"] >= SIGNIFICANT:
         return f"{start}. That difference, {difference}, may be due to chance: transfer learning is not shown to help."
