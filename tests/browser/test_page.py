@@ -121,15 +121,31 @@ def test_contents_stay_beside_the_text_on_wide_screens(name: str, open_page: Ope
 
 
 @pytest.mark.parametrize("name", [page for page in PAGES if page != "hostile"])
-def test_figures_keep_a_light_card_in_the_dark(name: str, open_page: OpenPage) -> None:
+def test_drawings_turn_dark_in_the_dark_and_images_keep_a_light_card(name: str, open_page: OpenPage) -> None:
     page = open_page(name, 1440, "dark")
     cards = page.locator("main figure .card").all()
     assert cards
     for card in cards:
         card.scroll_into_view_if_needed()
-        assert min(pixel(card.screenshot(), 4, 4)) > 240
+        picture = card.screenshot()
+        if "drawing" in (card.get_attribute("class") or ""):
+            assert max(pixel(picture, 4, 4)) < 60
+            assert max(pixel(picture, 20, 20)) < 60, "the drawing's own paper"
+        else:
+            assert min(pixel(picture, 4, 4)) > 240
     assert max(pixel(page.screenshot(), 4, 4)) < 60
     assert min(pixel(open_page(name, 1440, "light").screenshot(), 4, 4)) > 240
+
+
+def test_one_switch_shows_all_code_and_hides_it_again(open_page: OpenPage) -> None:
+    page = open_page("whole-run", 1440)
+    code = page.locator("main details pre")
+    assert code.count() > 3
+    assert not any(code.nth(number).is_visible() for number in range(code.count()))
+    page.get_by_label("Show all code").check()
+    assert all(code.nth(number).is_visible() for number in range(code.count()))
+    page.get_by_label("Show all code").uncheck()
+    assert not code.first.is_visible()
 
 
 def pixel(png: bytes, x: int, y: int) -> tuple[int, int, int]:

@@ -69,8 +69,13 @@ class ScenebookHTMLExporter(ReportExporter):
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()
-        filters = {"breakable": breakable, "data_uri": data_uri, "python": highlight_python, "shown_width": shown_width}
-        environment.filters.update(filters)
+        environment.filters.update(
+            breakable=breakable,
+            data_uri=data_uri,
+            is_drawing=is_drawing,
+            python=highlight_python,
+            shown_width=shown_width,
+        )
         return environment
 
     def from_report(self, report: Report, targets: dict[str, Target]) -> str:
@@ -99,6 +104,11 @@ def match_code(report: Report) -> dict[str, Code]:
     last = {block.origin: block.anchor for block in report.blocks() if isinstance(block, (Figure, Table))}
     cells = [block for block in report.blocks() if isinstance(block, Code) and not block.name]
     return {last[block.origin]: block for block in cells if block.origin in last}
+
+
+def is_drawing(image: ReportImage) -> bool:
+    """True for lines and letters, whose light and dark the dark theme may swap; not for what holds a photograph."""
+    return image.suffix == "svg" and b"<image" not in image.content
 
 
 def shown_width(image: ReportImage) -> int | None:
