@@ -80,6 +80,12 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
         },
         **{name: (say_number(gap.count(way)), of_gap) for way, name in ((-1, "smaller"), (1, "larger"))},
     }
+    if len(compared) == 1:
+        told = {-1: "lower", 1: "higher"}.get(accuracy[0])
+        text = (
+            f"The accuracy is {told} than the base's beyond chance." if told else "The difference may be due to chance."
+        )
+        return text, Sourced({})
     text = (
         "Of {compared}, the accuracy is lower than the base's beyond chance for {lower} and higher for {higher}; for "
         "{undecided} the difference may be due to chance. The over-fitting gap is larger beyond chance for {larger} "

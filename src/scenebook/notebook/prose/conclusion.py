@@ -160,7 +160,7 @@ def write_command(run_dir: RunDirectory, **others: Any) -> str:
         words.append("WEIGHTS=file")
     changed |= {name: kind for name, kind in _PATHS.items() if changed.get(name)}
     if others:
-        changed = {name: value for name, value in changed.items() if name != "ablations"} | others
+        changed = {name: value for name, value in changed.items() if not name.startswith("ablation")} | others
     if changed:
         words.append('SET="' + " ".join(f"{name}={as_typed(value)}" for name, value in changed.items()) + '"')
     if others:

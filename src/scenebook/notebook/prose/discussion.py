@@ -243,6 +243,10 @@ def _tell_study(study: pd.DataFrame) -> str:
         return "None of this has been tested by changing one setting at a time."
     shown = study[study["p"] < SIGNIFICANT]
     better, worse = (shown[shown["difference"] * way > 0] for way in (1, -1))
+    if len(study) == 1:
+        row = _name_variant(study["title"].iloc[0], study["difference"].iloc[0])
+        chance = "may be due to chance" if not len(shown) else "is beyond chance"
+        return f"One variant was trained ([@tbl:ablations]; {row}); its difference on validation images {chance}."
     told = [f"Of {count_noun(len(study), 'variant')} that change one setting each ([@tbl:ablations]),"]
     for rows, word in ((better, "better"), (worse, "worse")):
         if len(rows):
@@ -317,8 +321,9 @@ def choose_next(
     The arguments are those of `tell_causes`. What may explain a poor result is tried first.
     """
     if judge_network(results) in (WORSE, OPEN):
-        if recipe.get("head_pooling") == "flatten":
-            return "a head on averaged features, as the linear classifier has them", {"head_pooling": "average"}
+        if recipe.get("head_start") != "linear":
+            change = {"head_pooling": "average", "head_units": 0, "head_start": "linear"}
+            return "a head that starts from the linear classifier", change
         if facts["rotation_range"] >= _STRONG_ROTATION:
             return "a weaker rotation", {"rotation_range": 15}
         if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from scenebook.core.backbones import name_weights
 from scenebook.core.sentences import escape
 from scenebook.core.settings import COLOURS, Settings
 from scenebook.core.wording import count_noun, join_names
 
-_OPTIMIZERS = {"SGD": "Stochastic gradient descent", "Adam": "Adam", "AdamW": "AdamW"}
+_OPTIMIZERS = {"SGD": "stochastic gradient descent", "Adam": "Adam", "AdamW": "AdamW"}
 """Keras' names of optimizers, and what a sentence calls them."""
 
 
@@ -32,7 +33,7 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
     height, width, _ = summary["input_shape"]
     rows = [
         ("backbone", summary["backbone"]),
-        ("its weights", summary["weights"]),
+        ("its weights", name_weights(summary["weights"], summary.get("weights_sha256"))),
         ("input", f"{height} × {width} pixels"),
         ("preprocessing", _name_preprocessing(summary["preprocessing"])),
         ("head", ", ".join(summary["head"])),
@@ -102,20 +103,20 @@ def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
     """
     if not phases:
         return (
-            "The network of this run is trained in no phase: its head is the linear classifier on the frozen features, "
-            "whose weights are folded into one dense layer."
+            "No layer is trained by gradient descent in this run: the head is the linear classifier on the frozen "
+            "features, as one dense layer."
         )
     losses, optimizers, schedules = (
         {str(phase[name]) for phase in phases} for name in ("loss", "optimizer", "schedule")
     )
     if losses != {"categorical_crossentropy"} or not optimizers <= set(_OPTIMIZERS):
         names = [escape(name.replace("_", " ")) for name in (*sorted(losses), *sorted(optimizers))]
-        return f"The loss and the optimizer of this run are, by Keras' names, {join_names(names)}."
+        return f"The loss and the optimizer of this run are, in Keras' terms, {join_names(names)}."
     momentum = " with momentum" if optimizers == {"SGD"} and phases[0]["rates"].get("momentum") else ""
     told = "The loss is the categorical cross-entropy"
     if any(phase["label_smoothing"] for phase in phases):
-        told += ", of labels a part of which is spread evenly over all classes"
-    told += f". {join_names([_OPTIMIZERS[name] for name in sorted(optimizers)])}{momentum} makes it smaller"
+        told += " with label smoothing"
+    told += f". It is minimised by {join_names([_OPTIMIZERS[name] for name in sorted(optimizers)])}{momentum}"
     if schedules == {"CosineDecay"}:
         warmup = " after a warm-up" if phases[0]["rates"].get("warmup_steps") else ""
         return f"{told}; its learning rate falls along a cosine{warmup}, down to 0 at the end of each phase."
@@ -123,7 +124,7 @@ def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
         return f"{told}."
     return (
         f"{told}; at step $t$ its learning rate is\n\n$$\\eta_t = \\frac{{{{\\eta_0}}}}{{{{1 + d\\,t}}}} ,$$\n\n"
-        "where $d$ is the decay. Keras 3 writes this as `InverseTimeDecay` with one decay step a batch."
+        "where $d$ is the decay."
     )
 
 
@@ -139,29 +140,29 @@ def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataF
     is_trained, fine_tunes = bool(phases), settings.fine_tune_epochs > 0
     rows = [
         (settings.head_start == "linear", "start of the head", "a linear classifier on frozen features",
-         "It takes seconds, and leaves no large gradients that would undo what the backbone has learned."),
-        (is_trained and settings.is_augmented, "augmentation", "changed views of the training images",
+         "It takes seconds, and avoids large gradients that would destroy pretrained weights."),
+        (is_trained and settings.is_augmented, "augmentation", "random changes of the training images",
          "The network cannot memorise single images."),
         (is_trained and settings.views > 0, "views", f"{settings.views:,} of each image, in turn",
-         "The frozen layers run once for each view, and not once an epoch."),
+         "The frozen layers run once for each view, not in each epoch."),
         (fine_tunes, "fine-tuning", f"the last {settings.fine_tune_layers:,} layers of the backbone",
-         "They are the most specialised layers; for the others there are too few images here."),
+         "These layers are the most specialised; for the others there are too few images."),
         (fine_tunes, "batch normalisation", "stored statistics in fine-tuning",
          "The statistics of a small batch depend on chance."),
         ("AdamW" in optimizers, "optimizer", "AdamW",
-         "Each weight has a step size of its own, and weights that are not needed shrink."),
+         "Each weight has its own step size, and unneeded weights shrink."),
         ("CosineDecay" in schedules, "schedule", "cosine, down to 0",
-         "Large steps come first; small ones at the end make the last epoch the best one."),
+         "Large steps come first; small steps at the end let the training settle."),
         (is_trained and settings.label_smoothing > 0, "label smoothing", f"{settings.label_smoothing:g}",
-         "Probabilities do not run to 0 and 1, and a wrong label does less harm."),
+         "Probabilities do not run to 0 and 1, and wrong labels do less harm."),
         (is_trained and settings.dropout > 0, "dropout", f"{settings.dropout:g}",
          "The last layer cannot rely on a few features."),
         (is_trained and settings.class_weights != "none", "class weights", settings.class_weights,
          "Rare classes count as much as frequent ones."),
         (is_trained and settings.early_stopping > 0, "early stopping", f"patience {settings.early_stopping:,}",
-         "The weights are those of the epoch that suits the validation images best."),
+         "The weights are those of the epoch with the lowest validation loss."),
         (summary["test_time_flip"], "test-time flip", "mean of two predictions",
-         "What depends on the side from which an image is seen averages out."),
+         "Differences between an image and its mirror image average out."),
     ]  # fmt: skip
     return pd.DataFrame([row[1:] for row in rows if row[0]], columns=["part", "here", "why"])
 

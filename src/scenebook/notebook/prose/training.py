@@ -27,23 +27,23 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
         published: Whether `augment` does what they say.
     """
     if not settings.epochs and not settings.fine_tune_epochs:
-        return "Of this run's settings none asks for an epoch of training, so that no image is augmented."
+        return "This run has no epoch of training, so that no image is augmented."
     if not published:
         return (
-            "[@fig:augmentation] shows what `augment` does to one image. In this run it is this notebook's own, and "
-            "may leave the settings of the augmentation aside."
+            "[@fig:augmentation] shows what `augment` does to one image. In this run the function was edited, and may "
+            "ignore the settings of the augmentation."
         )
     if not settings.is_augmented:
         told = "Augmentation is off in this run: in every epoch the network is shown the images as they are."
         return f"{told} The setting `views` has no effect without it." if settings.views else told
     moved = [
         (settings.random_crop, "cropped at random to no less than {least:.0%} of its area"),
-        (settings.rotation_range, "turned by up to {rotation_range:g}&nbsp;degrees either way"),
+        (settings.rotation_range, "rotated by up to {rotation_range:g}&nbsp;degrees either way"),
         (settings.width_shift_range, "shifted by up to {width_shift_range:.0%} of its width"),
         (settings.height_shift_range, "shifted by up to {height_shift_range:.0%} of its height"),
         (settings.zoom_range, "zoomed by factors between {near:g} and {far:g}"),
         (settings.horizontal_flip, "mirrored at random"),
-        (settings.vertical_flip, "turned upside down at random"),
+        (settings.vertical_flip, "flipped upside down at random"),
         (settings.brightness, "made up to {brightness:.0%} brighter or darker"),
         (settings.contrast, "changed in contrast by up to {contrast:.0%}"),
         (settings.saturation, "changed in saturation by up to {saturation:.0%}"),
@@ -53,8 +53,8 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
     told += f": it is {join_names(names)}." if names else "."
     if settings.shear_range:
         told += (
-            " The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels against "
-            "the bottom row."
+            " The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels relative "
+            "to the bottom row."
         )
     return f"{told} Each image has {{views:,}} views, shown in turn, one in each epoch." if settings.views else told
 
@@ -65,8 +65,8 @@ def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
         return ""
     be = "is" if len(names) == 1 else "are"
     return (
-        f"In this run {escape(join_names(names))} of {where} {be} not what the published notebook has there: what this "
-        "report says was made with the edited cells."
+        f"In this run, {escape(join_names(names))} of {where} {be} not as in the published notebook: this report was "
+        "made with the edited cells."
     )
 
 
@@ -83,7 +83,7 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
         "{total_params:,} parameters. [@tbl:recipe] lists the model and the settings of its training."
     )
     if network.block:
-        told += " Each residual block adds its input to what its layers make of it [@he2016]."
+        told += " Each residual block adds its input to the output of its layers [@he2016]."
     if summary["weights"] in NAMED_WEIGHTS and summary["backbone"] in BACKBONES:
         named = find_backbone(summary["backbone"]).find_weights(summary["weights"])
         told += f" {named.note}" if named and named.note else ""
@@ -100,20 +100,20 @@ def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str
     epochs = history.to_dict("records")
     last, best = epochs[-1], min(epochs, key=lambda row: row["val_loss"])
     told = (
-        "In the last of {passes} ([@fig:histories]) the loss was {loss:.3f} on training and {val_loss:.3f} on "
-        "validation images, the accuracy {accuracy:.1%} and {val_accuracy:.1%}."
+        "In the last of {passes} ([@fig:histories]), the loss is {loss:.3f} on training and {val_loss:.3f} on "
+        "validation images, and the accuracy {accuracy:.1%} and {val_accuracy:.1%}."
     )
     if best["epoch"] == last["epoch"]:
         told += " The validation loss was lowest in the last epoch: more epochs might lower it further."
     else:
         told += (
-            " The validation loss was lowest in epoch {best_epoch}, {best_loss:.3f}. Whether what came after is "
-            "over-fitting or chance, one run cannot tell."
+            " The validation loss was lowest in epoch {best_epoch} ({best_loss:.3f}); whether its later rise is "
+            "over-fitting or chance, a single run cannot tell."
         )
     if summary["kept_epoch"] != last["epoch"]:
         told += (
-            " With early stopping, the network has the weights of epoch {kept_epoch}: of the epochs of its phase, the "
-            "one with the lowest validation loss."
+            " Because of early stopping, the network has the weights of epoch {kept_epoch}, the one with the lowest "
+            "validation loss of its phase."
         )
     values: dict[str, Any] = {"best_epoch": int(best["epoch"]), "best_loss": float(best["val_loss"])}
     origins = dict.fromkeys(values, f"{HISTORY}, row of the lowest val_loss")
@@ -132,20 +132,20 @@ def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str,
         kept: Whether a feature cache keeps the tensors.
     """
     if not accelerated:
-        return "This run was trained by plain `fit`: nothing was cut off.", {}
+        return "This run was trained by plain `fit`, without acceleration.", {}
     if not cut.frozen[0]:
-        return "With these settings nothing is frozen in front of what learns: the whole network is trained.", {}
+        return "With these settings no layer is frozen: the whole network is trained.", {}
     told = (
         f"[@fig:cut] shows the cut: {{tensors}} {'goes' if len(cut.shapes) == 1 else 'go'} from the frozen layers to "
-        "the trainable layers, {numbers:,} numbers an image."
+        "the trainable layers, {numbers:,} numbers per image."
     )
     if kept:
-        told += " They are kept in a cache, for later runs that train on the same views."
+        told += " They are cached for later runs that train on the same augmented images."
     told += " The frozen layers run in {runtime}."
     if cut.stochastic:
         told += (
-            " Of the frozen layers, {stochastic} would drop numbers at random in Keras' own `fit`; run by themselves, "
-            "nothing is dropped."
+            " Of the frozen layers, {stochastic} would drop activations at random in Keras' own `fit`; run separately, "
+            "they do not."
         )
     return told, {
         "tensors": count_noun(len(cut.shapes), "tensor"),

@@ -174,6 +174,7 @@ def test_ablations_are_evidence() -> None:
     assert "1 is better than the recipe on validation images (no augmentation, +10.0 points)" in told
     assert "None of this" not in told
     assert "by more than chance" in tell_causes({}, STUDY.assign(p=0.5))
+    assert "no augmentation, +10.0 points); its difference on validation images is beyond" in tell_causes({}, STUDY[:1])
 
 
 def test_a_network_that_is_better_needs_no_excuse() -> None:
@@ -185,9 +186,9 @@ def test_a_network_that_is_better_needs_no_excuse() -> None:
 @pytest.mark.parametrize(
     ("gain", "facts", "recipe", "study", "change"),
     [
-        (-0.1, {}, {}, STUDY, {"head_pooling": "average"}),
-        (-0.1, {}, {"head_pooling": "average"}, STUDY, {"rotation_range": 15}),
-        (-0.1, {"rotation_range": 0, "best_epoch": 2}, {"head_pooling": "average"}, STUDY, {"epochs": 4}),
+        (-0.1, {}, {}, STUDY, {"head_pooling": "average", "head_units": 0, "head_start": "linear"}),
+        (-0.1, {}, {"head_start": "linear"}, STUDY, {"rotation_range": 15}),
+        (-0.1, {"rotation_range": 0, "best_epoch": 2}, {"head_start": "linear"}, STUDY, {"epochs": 4}),
         (0.1, {}, {}, NOTHING_TRAINED, {}),
         (0.1, {}, {}, STUDY, {"seeds": 3}),
     ],

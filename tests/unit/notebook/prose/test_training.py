@@ -36,6 +36,7 @@ def test_only_the_operations_that_are_on_are_told_of() -> None:
 
 def test_the_optimizer_is_the_one_that_ran() -> None:
     paper = {"loss": "categorical_crossentropy", "optimizer": "SGD", "rates": {"decay": 1e-7, "momentum": 0.9}}
+    paper |= {"schedule": "InverseTimeDecay", "label_smoothing": 0}
     told = fill(tell_optimizer([paper]), []).markdown
     assert r"\frac{\eta_0}{1 + d\,t}" in told
     adam = tell_optimizer([{**paper, "optimizer": "Adam", "rates": {}}])
