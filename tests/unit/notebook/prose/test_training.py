@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from scenebook.core.sentences import fill
 from scenebook.core.settings import NO_AUGMENTATION, Settings
 from scenebook.network.recipe.finishing import Cut
@@ -35,7 +37,11 @@ def test_only_the_operations_that_are_on_are_told_of() -> None:
 
 
 def test_the_optimizer_is_the_one_that_ran() -> None:
-    paper = {"loss": "categorical_crossentropy", "optimizer": "SGD", "rates": {"decay": 1e-7, "momentum": 0.9}}
+    paper: dict[str, Any] = {
+        "loss": "categorical_crossentropy",
+        "optimizer": "SGD",
+        "rates": {"decay": 1e-7, "momentum": 0.9},
+    }
     paper |= {"schedule": "InverseTimeDecay", "label_smoothing": 0}
     told = fill(tell_optimizer([paper]), []).markdown
     assert r"\frac{\eta_0}{1 + d\,t}" in told
