@@ -49,3 +49,7 @@ def test_the_optimizer_is_the_one_that_ran() -> None:
     assert "Adam" in adam
     assert "gradient descent" not in adam
     assert "decay" not in tell_optimizer([{**paper, "rates": {"momentum": 0.9}}])
+    cosine = tell_optimizer([{**paper, "optimizer": "AdamW", "schedule": "CosineDecay", "rates": {}}])
+    assert "AdamW" in cosine
+    assert "cosine" in cosine
+    assert "linear classifier" in tell_optimizer([])
