@@ -86,7 +86,7 @@ browser: setup-dev ## look at the page in Chromium; skips where there is none
 	@$(PY) -m pytest tests/browser --numprocesses=0
 hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
-whole: setup-dev ## make whole runs (the sample report, by hand, odd names, the appendix), and trainings as Keras makes them
+whole: setup-dev ## make whole runs (the sample report, by hand, odd names), and trainings as Keras makes them
 	@$(PY) -m pytest -m slow tests/whole
 scale: setup-dev ## time the data notebook on 100,000 images of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py

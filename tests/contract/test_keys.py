@@ -13,7 +13,7 @@ data.storing
 network.augmentation
 network.backbones
 network.classifier
-network.embedded
+network.efficientnet_lite
 network.feature_cache.cache
 network.feature_cache.shard
 network.feature_cache.space
@@ -35,6 +35,7 @@ network.recipe.predicting
 network.recipe.running
 network.recipe.surroundings
 network.recipe.tracing
+network.torch_files
 network.training
 network.weight_files
 """
@@ -43,15 +44,15 @@ network.weight_files
 def test_the_key_of_a_training_lists_what_can_change_its_numbers() -> None:
     """A module that is new here throws away trainings with each change of its code. If it cannot change a number, it
     belongs to `WITHOUT_EFFECT`, with the reason."""
-    listed = [name.removeprefix("scenebook.") for name in digest_training_code("embedded")]
+    listed = [name.removeprefix("scenebook.") for name in digest_training_code("efficientnet-lite0")]
     print("The key of a training lists:", *listed, sep="\n  ")
     assert listed == TRAINING.split()
 
 
 def test_the_key_of_a_training_lists_the_module_of_its_own_backbone_alone() -> None:
-    keras, embedded = (set(digest_training_code(backbone)) for backbone in ("ResNet50", "embedded"))
-    assert keras - embedded == {"scenebook.network.keras_models"}
-    assert embedded - keras == {"scenebook.network.embedded"}
+    keras, lite = (set(digest_training_code(backbone)) for backbone in ("ResNet50", "efficientnet-lite0"))
+    assert keras - lite == {"scenebook.network.keras_models"}
+    assert lite - keras == {"scenebook.network.efficientnet_lite", "scenebook.network.torch_files"}
 
 
 def test_what_is_left_out_is_there_and_is_imported() -> None:

@@ -142,7 +142,7 @@ def test_a_command_that_computes_nothing_imports_nothing_slow(modules: str, slow
 
 
 def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
-    """But for two entry points, and for what the registry of backbones calls by one name."""
+    """But for two entry points, and for the builders of networks, which the registry calls by one name."""
     homes: dict[str, list[str]] = {}
     for path in list_modules():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -156,4 +156,4 @@ def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
             for name in defined:
                 homes.setdefault(name, []).append(name_of(path))
     twice = {name: found for name, found in homes.items() if len(found) > 1 and not name.startswith("_")}
-    assert set(twice) <= {"main", "build", "preprocess_input"}, twice
+    assert set(twice) <= {"main", "build"}, twice

@@ -18,7 +18,6 @@ from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import read_parameters
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
-OF_THE_REPORT = [path for path in NOTEBOOKS if path.stem in {stage.notebook for stage in STAGES.values()}]
 TAGS = {"parameters", "notebook-only", "hide-input", "recipe", "appendix", "supplement", "if-shown"}
 WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion")
 
@@ -77,27 +76,19 @@ def test_cells_have_at_most_15_lines(path: Path) -> None:
     assert {name: lines for name, lines in long.items() if lines > 15} == {}
 
 
-def skip_unless_of_the_report(path: Path) -> None:
-    if path not in OF_THE_REPORT:
-        pytest.skip(f"{path.name} is no stage of the report")
-
-
 def test_a_line_of_code_has_5_to_15_words_of_prose(path: Path) -> None:
     """Imports, parameters and blank lines do not count."""
-    skip_unless_of_the_report(path)
     words = sum(len(cell.source.split()) for cell in load(path).cells if cell.cell_type == "markdown")
     code = [re.sub(r"\n\s*(?=\n)", "", cell.source) for cell in code_cells(path) if not is_parameters(cell)]
     assert 5 <= words / sum(map(count_lines, code)) <= 15
 
 
 def test_no_more_than_two_cells_of_code_stand_without_prose(path: Path) -> None:
-    skip_unless_of_the_report(path)
     kinds = "".join(cell.cell_type[0] for cell in load(path).cells if not is_parameters(cell))
     assert "ccc" not in kinds
 
 
 def test_it_ends_with_edits_to_try_and_three_questions(path: Path) -> None:
-    skip_unless_of_the_report(path)
     last = load(path).cells[-1]
     assert last.cell_type == "markdown"
     assert "notebook-only" in last.metadata.tags
@@ -130,8 +121,6 @@ def test_every_parameter_has_a_help_comment(path: Path) -> None:
 
 
 def test_its_parameters_are_the_sample_profiles(path: Path) -> None:
-    if path not in OF_THE_REPORT:
-        pytest.skip(f"{path.name} is no stage of the report: its parameters are its own")
     parameters = read_parameters(path)
     assert parameters.pop("run") == BY_HAND
     for name, value in parameters.items():
@@ -180,13 +169,11 @@ def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:
     assert path.stem not in WITHOUT_TENSORFLOW or not heavy
 
 
-def test_it_is_a_stage_or_an_appendix(path: Path) -> None:
-    assert path in OF_THE_REPORT or path.stem.startswith("appendix-")
+def test_it_is_a_stage_of_the_report(path: Path) -> None:
+    assert path.stem in {stage.notebook for stage in STAGES.values()}
 
 
 def test_its_prose_does_not_name_what_a_run_may_not_have(path: Path) -> None:
-    if path not in OF_THE_REPORT:
-        pytest.skip(f"{path.name} is not part of the report")
     prose = "\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
     prose = prose.replace("Use of Transfer Learning to Classify Nature Images Through ResNet50 CNN", "")
     assert not re.search(r"(?i)\bnature\b|\bsix classes\b|ResNet50", prose)

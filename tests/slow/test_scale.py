@@ -15,12 +15,11 @@ import pytest
 from PIL import Image
 
 from scenebook.core.run_directory import RunDirectory, project_root
-from scenebook.data.fractals import make_fractals
+from scenebook.data.scenes.drawing import CLASS_NAMES, draw_scene
 from scenebook.pipeline.execution import execute_notebook
 from scenebook.pipeline.scheduling import PeakMemory
 
 COUNT = int(os.environ.get("SCENEBOOK_SCALE_COUNT") or 100_000)
-CLASSES = 10
 SIDE = 180
 MOST_SECONDS = 600 * COUNT / 100_000 + 60
 MOST_MEGABYTES = 2000
@@ -29,13 +28,13 @@ pytestmark = pytest.mark.slow
 
 
 def write_many(folder: Path, count: int) -> None:
-    """Writes small JPEG files of many sizes: blends of fractals, cut out, coloured and with noise."""
-    fractals, _ = make_fractals(CLASSES, 60, size=SIDE, seed=1)
-    bases = np.asarray(fractals, dtype=np.float32)
+    """Writes small JPEG files of many sizes: blends of drawn scenes, cut out, coloured and with noise."""
+    scenes = [draw_scene(name, seed=1, index=index, size=SIDE) for name in CLASS_NAMES for index in range(100)]
+    bases = np.asarray(scenes, dtype=np.float32)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 1, (400, 400, 3)).astype(np.float32)
-    for label in range(CLASSES):
-        (folder / f"class {label}").mkdir(parents=True)
+    for name in CLASS_NAMES:
+        (folder / name).mkdir(parents=True)
     for number in range(count):
         first, second = rng.integers(len(bases), size=2)
         height, width = rng.integers(64, 151, size=2)
@@ -46,7 +45,7 @@ def write_many(folder: Path, count: int) -> None:
         y, x = rng.integers(0, 400 - 150, size=2)
         image = image * rng.uniform(0.6, 1.3, 3) + rng.uniform(-30, 30)
         image += rng.uniform(2, 12) * noise[y : y + height, x : x + width]
-        target = folder / f"class {first * CLASSES // len(bases)}" / f"{number:06d}.jpg"
+        target = folder / CLASS_NAMES[first // 100] / f"{number:06d}.jpg"
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(target, quality=int(rng.integers(75, 95)))
 
 

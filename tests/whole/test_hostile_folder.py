@@ -84,7 +84,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
 def test_wrong_input_found_by_a_notebook_exits_2_and_leaves_a_report_that_says_what_is_missing(
     hostile_folder: Path, tmp_path: Path
 ) -> None:
-    broken = build_backbone("embedded", image_size=32, weights="random")
+    broken = build_backbone("efficientnet-lite0", image_size=32, weights="random")
     broken.set_weights([weights * np.nan for weights in broken.get_weights()])
     broken.save_weights(tmp_path / "broken.weights.h5")
     done = run_command(

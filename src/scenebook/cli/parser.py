@@ -15,7 +15,7 @@ _SETTINGS = {
     "those of the run that --run names, if it is there; else sample, or recommended with --dataset",
     "--dataset FOLDER": "a folder of class folders, or of train and test folders of them, or a CSV file of "
     "path,label; also: scenes, intel",
-    "--weights FILE": "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, embedded, random",
+    "--weights FILE": "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, random",
     "--set NAME=VALUE": "change one setting; may be given more than once (`params` lists them)",
     "--run NAME": "name of the run; default: the profile's name, or the data folder's",
     "--force STAGES": f"run these although nothing has changed: any of {', '.join(STAGES)}; all",

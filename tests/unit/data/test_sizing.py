@@ -79,13 +79,12 @@ def test_the_size_is_the_median_shorter_side_but_no_more_than_the_backbones_own(
     sizes = [(150, 200), (160, 150), (140, 300), (150, 150)]
     found = find_images(save(tmp_path / "small", sizes))
     assert choose_size("auto", "efficientnet-lite0", found).pixels == 150
-    assert choose_size("auto", "embedded", found).pixels == 96
     assert choose_size(64, "efficientnet-lite0", found) == (64, 224, None)
     large = find_images(save(tmp_path / "large", [(400, 300), (500, 600)] * 2))
     assert choose_size("auto", "efficientnet-lite0", large).pixels == 224
     tiny = find_images(save(tmp_path / "tiny", [(20, 30), (28, 28)] * 2))
     assert choose_size("auto", "InceptionV3", tiny) == (75, 299, 24)
-    assert (find_largest("auto", "embedded"), find_largest(150, "embedded")) == (96, 150)
+    assert (find_largest("auto", "efficientnet-lite0"), find_largest(150, "efficientnet-lite0")) == (224, 150)
 
 
 def test_test_images_and_what_cannot_be_read_do_not_decide_the_size(tmp_path: Path) -> None:
@@ -102,9 +101,9 @@ def test_the_size_is_the_same_before_and_after_the_images_are_known(tmp_path: Pa
     exif[0x0112] = 6
     Image.fromarray(gradient(90, 61)).save(root / "cat" / "turned.jpg", exif=exif)
     found = find_images(root)
-    before = choose_size("auto", "embedded", found)
+    before = choose_size("auto", "efficientnet-lite0", found)
     decode_images(found, run_dir, image_size=before.pixels)
-    assert choose_size("auto", "embedded", found) == before
+    assert choose_size("auto", "efficientnet-lite0", found) == before
     assert read_size(root / "cat" / "turned.jpg") == (90, 61)
 
 
@@ -123,6 +122,6 @@ def test_a_warning_is_given_where_shapes_cost_much(tmp_path: Path, run_dir: RunD
     assert "3 images" in read(tell_shapes(found["squash"]))
     square = measure_shapes(table[table["width"] == 45], "crop")
     assert not read(tell_shapes({"images": 2, "shapes": square}))
-    assert not read(tell_size(choose_size(96, "embedded", find_images(tmp_path / "wide")), square))
-    chosen = choose_size("auto", "embedded", find_images(tmp_path / "wide"))
+    assert not read(tell_size(choose_size(96, "efficientnet-lite0", find_images(tmp_path / "wide")), square))
+    chosen = choose_size("auto", "efficientnet-lite0", find_images(tmp_path / "wide"))
     assert "45" in read(tell_size(chosen, square))

@@ -13,12 +13,12 @@ from keras import layers
 from scenebook.core.backbones import BACKBONES, NAMED_WEIGHTS
 from scenebook.core.errors import SettingsError, WeightsError
 from scenebook.core.provenance import sha256_file
-from scenebook.network import embedded
 from scenebook.network.backbones import (
     build_backbone,
     preprocessing,
     weights_digest,
 )
+from scenebook.network.efficientnet_lite import build_efficientnet_lite0
 from scenebook.network.graph import count_layers, count_weight_layers
 
 
@@ -29,14 +29,7 @@ def resnet50() -> Iterator[keras.Model]:
     keras.backend.clear_session()
 
 
-def test_the_embedded_backbone_comes_with_its_weights() -> None:
-    pretrained = build_backbone("embedded", image_size=32, weights="embedded")
-    untrained = build_backbone("embedded", image_size=32, weights="random")
-    assert not np.array_equal(pretrained.get_weights()[0], untrained.get_weights()[0])
-    assert weights_digest("embedded", "embedded") == embedded.read_embedded_record()["sha256"]
-
-
-@pytest.mark.parametrize("backbone", ["embedded", "MobileNet"])
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "MobileNet"])
 def test_random_weights_depend_on_the_seed_alone(backbone: str) -> None:
     first, again, other = (
         build_backbone(backbone, image_size=32, weights="random", seed=seed).get_weights()[0] for seed in (1, 1, 2)
@@ -56,28 +49,27 @@ def test_a_weights_file_of_the_backbone_loads(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_backbone_are_refused_by_layer_and_shape(tmp_path: Path) -> None:
-    embedded.build_embedded(32).save_weights(tmp_path / "other.weights.h5")
-    expected = r"fit is conv1: the model's shapes are 3x3x3x32, the file's are 3x3x3x32 and 32"
+    build_efficientnet_lite0(32).save_weights(tmp_path / "other.weights.h5")
+    expected = r"fit is conv_pw_1: the model's shapes are 1x1x32x64, the file's are 1x1x32x16"
     with pytest.raises(WeightsError, match=expected):
         build_backbone("MobileNet", image_size=32, weights=str(tmp_path / "other.weights.h5"))
 
 
 @pytest.mark.parametrize(
     "typed, meant",
-    [("resnet50", "ResNet50"), ("Resnet 50", "ResNet50"), ("mobilenetv2", "MobileNetV2"), ("embeded", "embedded")],
+    [
+        ("resnet50", "ResNet50"),
+        ("Resnet 50", "ResNet50"),
+        ("mobilenetv2", "MobileNetV2"),
+        ("EfficientNet Lite0", "efficientnet-lite0"),
+    ],
 )
 def test_an_unknown_backbone_is_answered_with_near_names(typed: str, meant: str) -> None:
     with pytest.raises(SettingsError, match=f"Received: backbone='{typed}'. Did you mean .*{meant}"):
         build_backbone(typed, image_size=32, weights="random")
 
 
-@pytest.mark.parametrize("backbone, weights", [("embedded", "imagenet"), ("ResNet50", "embedded")])
-def test_weights_made_for_another_backbone_are_refused(backbone: str, weights: str) -> None:
-    with pytest.raises(WeightsError, match=f"for this backbone.*backbone='{backbone}', weights='{weights}'"):
-        build_backbone(backbone, image_size=96, weights=weights)
-
-
-@pytest.mark.parametrize("backbone, minimum", [("embedded", 32), ("Xception", 71)])
+@pytest.mark.parametrize("backbone, minimum", [("efficientnet-lite0", 32), ("Xception", 71)])
 def test_too_small_an_image_size_names_the_minimum(backbone: str, minimum: int) -> None:
     expected = f"at least {minimum} for the backbone {backbone}. Received: image_size={minimum - 1}"
     with pytest.raises(SettingsError, match=expected):
@@ -106,7 +98,7 @@ def test_every_backbone_has_an_importable_preprocessing(backbone: str) -> None:
         ("ResNet50V2", "keras.applications.resnet_v2.preprocess_input"),
         ("MobileNetV3Small", "keras.applications.mobilenet_v3.preprocess_input"),
         ("EfficientNetV2B0", "keras.applications.efficientnet_v2.preprocess_input"),
-        ("embedded", "scenebook.network.embedded.preprocess_input"),
+        ("efficientnet-lite0", "scenebook.network.efficientnet_lite.preprocess_input"),
     ],
 )
 def test_preprocessing_is_the_backbones_own(backbone: str, name: str) -> None:
@@ -144,6 +136,7 @@ def test_every_backbone_has_a_builder_and_weights_with_a_name(backbone: str) -> 
         assert weights.name in NAMED_WEIGHTS
         file = weights.find_file()
         assert file.is_file() if file else not weights.package
+        assert not file or weights_digest(weights.name, backbone) == weights.sha256
 
 
 def test_resnet50_has_175_layers_and_178_with_the_papers_head(resnet50: keras.Model) -> None:
@@ -169,18 +162,8 @@ def test_vgg16_has_16_weight_layers() -> None:
     assert count_weight_layers(top) == 16
 
 
-@pytest.mark.parametrize("block", ["conv2_block1", "conv2_block2", "conv4_block1"])
-def test_the_embedded_blocks_are_those_of_resnet50(block: str, resnet50: keras.Model) -> None:
-    ours, theirs = (
-        [(layer.name, type(layer).__name__) for layer in model.layers if layer.name.startswith(f"{block}_")]
-        for model in (embedded.build_embedded(32), resnet50)
-    )
-    # ReLU is a layer of its own here, and an Activation there.
-    assert ours == [(name, kind.replace("Activation", "ReLU")) for name, kind in theirs]
-
-
 def test_weight_layers_of_a_nested_model_count() -> None:
-    base_model = embedded.build_embedded(32)
+    base_model = build_efficientnet_lite0(32)
     model = keras.Sequential([keras.Input((32, 32, 3)), base_model, layers.Flatten(), layers.Dense(2), layers.Dense(2)])
     assert count_weight_layers(model) == count_weight_layers(base_model) + 2
 

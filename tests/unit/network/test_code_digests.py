@@ -80,26 +80,26 @@ def count_lost_rows(view: int | None) -> int:
 def test_texts_for_people_and_drawn_scenes_are_in_no_key_of_a_number(
     edit: Edit, module: str, old: str, new: str
 ) -> None:
-    training = digest_training_code("embedded")
+    training = digest_training_code("efficientnet-lite0")
     assert count_lost_rows(0) == 2
     edit(module, old, new)
-    assert digest_training_code("embedded") == training
+    assert digest_training_code("efficientnet-lite0") == training
     assert count_lost_rows(0) == 0
 
 
 def test_a_constant_of_the_augmentation_is_in_the_keys_of_trainings_and_of_views(edit: Edit) -> None:
-    training = digest_training_code("embedded")
+    training = digest_training_code("efficientnet-lite0")
     assert (count_lost_rows(0), count_lost_rows(None)) == (2, 2)
     edit("network.augmentation", "2.0 * draws - 1.0", "2.0 * draws - 0.9")
-    assert digest_training_code("embedded") != training
+    assert digest_training_code("efficientnet-lite0") != training
     assert count_lost_rows(0) == 2
 
 
 def test_how_images_are_decoded_is_in_the_keys_of_trainings_and_of_all_rows(edit: Edit) -> None:
-    training = digest_training_code("embedded")
+    training = digest_training_code("efficientnet-lite0")
     assert count_lost_rows(None) == 2
     edit("data.decoding", "BILINEAR", "BICUBIC")
-    assert digest_training_code("embedded") != training
+    assert digest_training_code("efficientnet-lite0") != training
     assert count_lost_rows(None) == 2
 
 

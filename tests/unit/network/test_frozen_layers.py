@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("clean_keras")
 RUNTIMES = pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
 
 
-def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: int = 32) -> keras.Sequential:
+def build_frozen(backbone: str = "efficientnet-lite0", *, trained: int = 3, image_size: int = 32) -> keras.Sequential:
     """A classifier whose base model has lived: its batch normalisations have seen something."""
     base_model = build_backbone(backbone, image_size=image_size, weights="random")
     rng = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def build_frozen(backbone: str = "embedded", *, trained: int = 3, image_size: in
             layer.set_weights([rng.uniform(0.5, 2, array.shape) for array in layer.get_weights()])
     for layer in base_model.layers[: max(0, len(base_model.layers) - trained)]:
         layer.trainable = False
-    return build_classifier(base_model, num_classes=3, head_units=4)
+    return build_classifier(base_model, num_classes=3, head_units=16)
 
 
 def make_images(count: int = 4, side: int = 32) -> np.ndarray:
@@ -40,7 +40,7 @@ def make_images(count: int = 4, side: int = 32) -> np.ndarray:
 
 @functools.cache
 def a_base() -> keras.Model:
-    """The frozen layers of the embedded network, for tests that only compute with it."""
+    """The frozen layers of EfficientNet-Lite0, for tests that only compute with it."""
     return split_frozen(build_frozen()).base
 
 
@@ -68,7 +68,7 @@ def test_the_papers_network_is_cut_in_front_of_the_last_normalisation_and_of_its
 
 @pytest.mark.parametrize(
     ("backbone", "trained"),
-    [("embedded", 0), ("embedded", 3), ("embedded", 20), ("MobileNetV2", 20)],
+    [("efficientnet-lite0", 0), ("efficientnet-lite0", 3), ("efficientnet-lite0", 20), ("MobileNetV2", 20)],
 )
 @RUNTIMES
 def test_frozen_layers_and_tail_compute_what_the_model_does(runtime: str, backbone: str, trained: int) -> None:
@@ -243,7 +243,7 @@ def test_the_digest_is_that_of_structure_and_weights_not_of_names() -> None:
     model = build_frozen()
     first = describe_frozen_layers(split_frozen(model).base)
     assert describe_frozen_layers(split_frozen(model).base) == first  # its new tensors have other names
-    layer = model.layers[0].get_layer("conv1_conv")
+    layer = model.layers[0].get_layer("stem_conv")
     layer.set_weights([array + 1e-3 for array in layer.get_weights()])
     assert describe_frozen_layers(split_frozen(model).base)["digest"] != first["digest"]
     assert describe_frozen_layers(split_frozen(build_frozen(trained=20)).base)["digest"] != first["digest"]

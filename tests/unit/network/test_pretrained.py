@@ -23,13 +23,13 @@ IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, SIZE, SIZE, 3)).astype(np.f
 
 def build_sequential() -> keras.Model:
     return build_classifier(
-        build_backbone("embedded", image_size=SIZE, weights="embedded"), num_classes=3, head_units=4
+        build_backbone("efficientnet-lite0", image_size=SIZE, weights="imagenet"), num_classes=3, head_units=4
     )
 
 
 def build_functional() -> keras.Model:
     """As Keras' guide on transfer learning has it."""
-    base_model = build_backbone("embedded", image_size=SIZE, weights="embedded")
+    base_model = build_backbone("efficientnet-lite0", image_size=SIZE, weights="imagenet")
     images = keras.Input((SIZE, SIZE, 3))
     x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(base_model(images, training=False)))
     return keras.Model(images, layers.Dense(3, activation="softmax")(x))

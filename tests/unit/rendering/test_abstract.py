@@ -27,7 +27,9 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     """A run with the artifacts that an abstract can name."""
     run_dir.write_json("evaluation/metrics.json", {"n": 1350, "accuracy": {"value": 0.88, "low": 0.86, "high": 0.9}})
     run_dir.write_json("training/recipe.json", make_settings({}).model_dump())
-    run_dir.write_json("training/summary.json", {"backbone": "embedded", "trainable_base_layers": 3, "edited": []})
+    run_dir.write_json(
+        "training/summary.json", {"backbone": "efficientnet-lite0", "trainable_base_layers": 3, "edited": []}
+    )
     run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "images", "classes": ["a", "b"]})
     splits = ["train"] * 20 + ["test"] * 1350
     run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))
@@ -53,7 +55,7 @@ def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedRe
 
 def test_fields_are_filled_from_the_run_in_both_files(run: RunDirectory) -> None:
     rendered = render(run, GIVEN.replace("\\\\", "\\"))
-    said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 images; a rate of 0.001, a small residual network"
+    said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 images; a rate of 0.001, EfficientNet-Lite0"
     abstract = part_of(page_of(rendered), ".abstract")
     assert said in " ".join(abstract.get_text().split())
     assert abstract.find("mfrac")

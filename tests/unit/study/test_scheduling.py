@@ -96,7 +96,7 @@ def test_without_a_feature_cache_nothing_is_filled_in() -> None:
 
 
 def test_random_weights_share_nothing_between_seeds() -> None:
-    trials = make_trials(make_base(2), backbone="embedded", weights="random")
+    trials = make_trials(make_base(2), backbone="efficientnet-lite0", weights="random")
     (one,) = plan_rounds(trials, {network_of(trial): SPEED for trial in trials}, feature_cache_gb=8)
     assert len(one.fillings) == 2
 

@@ -1,9 +1,9 @@
 """Drawn scenes: six classes of small naive landscapes, from a seed and nothing else.
 
-They are the embedded default: with them a whole report can be made without any photograph. An image is painted from
-one number, which its class draws evenly from a range of its own (see `RANGES`); light, colours, shapes and what stands
-in the foreground are drawn alike for all classes of a painter. Two pairs of classes share a painter, and their ranges
-overlap:
+They are the sample profile's images: with them a whole report can be made without any photograph. An image is painted
+from one number, which its class draws evenly from a range of its own (see `RANGES`); light, colours, shapes and what
+stands in the foreground are drawn alike for all classes of a painter. Two pairs of classes share a painter, and their
+ranges overlap:
 
 - glacier and mountain are the same land, under more or less ice;
 - buildings and street are the same street, closed by a front of houses that is near or far.

@@ -172,7 +172,7 @@ def test_other_first_weights_are_another_training(
     """The recipe and the name of the weights are the same; the file has changed."""
     file = tmp_path / "own.weights.h5"
     for seed in (0, 1):
-        build_backbone("embedded", image_size=SIDE, weights="random", seed=seed).save_weights(file)
+        build_backbone("efficientnet-lite0", image_size=SIDE, weights="random", seed=seed).save_weights(file)
         assert fit_in(run_dir, weights=str(file))[1] == [0, 1]
         assert fit_in(run_dir, weights=str(file))[1] == []
     assert "the finished training is not used: first weights: " in capsys.readouterr().err
@@ -320,7 +320,7 @@ def test_the_preprocessing_is_named_when_it_has_a_name() -> None:
     settings, model = make_settings(), build_seeded(load_recipe().build_model, make_settings(), CLASSES)
     own = load_recipe(("preprocess_input(tf.cast(images, tf.float32))", "tf.cast(images, tf.float32) / 100"))
     found = [describe_model(recipe.prepare, settings, model, TRAIN)["preprocessing"] for recipe in (load_recipe(), own)]
-    assert found == ["scenebook.network.embedded.preprocess_input", "notebook"]
+    assert found == ["scenebook.network.efficientnet_lite.preprocess_input", "notebook"]
 
 
 def test_a_training_without_its_arguments_is_an_input_error(run_dir: RunDirectory) -> None:

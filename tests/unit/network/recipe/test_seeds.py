@@ -10,7 +10,7 @@ import pytest
 
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
-from scenebook.network.embedded import preprocess_input
+from scenebook.network.efficientnet_lite import preprocess_input
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.seeds import SEED_COLUMNS, add_first_seed, repeat_training, summarize_seeds
 from tests.recipes import load_recipe

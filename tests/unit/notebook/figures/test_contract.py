@@ -39,7 +39,7 @@ EXAMPLES: dict[type[Display], Callable[[], Display]] = {
     CutDisplay: lambda: CutDisplay.from_parts((172, 23_000), (1, 6_300), [(5, 5, 2048)]),
     HistoryDisplay: lambda: HistoryDisplay.from_history(HISTORY),
     HistoriesDisplay: lambda: HistoriesDisplay.from_history(HISTORY.assign(accuracy=[0.5, 0.7])),
-    NetworkDisplay: lambda: draw(build_backbone("embedded", weights="random", image_size=64)),
+    NetworkDisplay: lambda: draw(build_backbone("efficientnet-lite0", weights="random", image_size=64)),
     ProjectionDisplay: make_display,
     ReliabilityDisplay: lambda: ReliabilityDisplay.from_bins(make_bins(), make_bins(30)),
 }

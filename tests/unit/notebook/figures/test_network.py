@@ -78,12 +78,15 @@ def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
 
 
 @pytest.mark.usefixtures("clean_keras")
-def test_embedded_network_is_drawn_with_its_own_layers_and_shapes() -> None:
-    base_model = freeze(build_backbone("embedded", image_size=96, weights="random"), 0)
+def test_efficientnet_lite0_is_drawn_by_resolution_with_its_last_block_that_adds() -> None:
+    base_model = freeze(build_backbone("efficientnet-lite0", image_size=96, weights="random"), 0)
     display = draw(base_model)
-    last = [layer.name for layer in base_model.layers if layer.name.endswith("_add")][-1].removesuffix("_add")
-    assert_block_is_drawn(display, base_model, last)
-    assert {"embedded", "stem", "conv2_x", "conv3_x", "conv4_x", "96 × 96 × 3"} <= texts_of(display)
+    assert {"efficientnet-lite0", *(f"stage {number}" for number in range(1, 6)), "96 × 96 × 3"} <= texts_of(display)
+    # The one block of the stage after it changes the number of channels, and adds nothing.
+    block = [layer for layer in base_model.layers if layer.name.startswith("block6d_")]
+    assert {"residual block block6d", "identity", *(layer.name for layer in block)} <= texts_of(display)
+    assert "depthwise convolution 5×5" in texts_of(display)
+    assert "6 blocks, 18 convolutions" in texts_of(display)
     assert PARTLY not in box_colors(display)
 
 
@@ -125,7 +128,7 @@ def test_long_paths_and_names_are_shortened_to_fit() -> None:
 
 @pytest.mark.usefixtures("clean_keras")
 def test_texts_of_a_box_do_not_run_into_each_other() -> None:
-    display = draw(freeze(build_backbone("embedded", image_size=96, weights="random"), 3))
+    display = draw(freeze(build_backbone("efficientnet-lite0", image_size=96, weights="random"), 3))
     display.figure_.canvas.draw()
     boxes = [text.get_window_extent() for text in display.ax_.texts if text.get_text()]
     assert not [

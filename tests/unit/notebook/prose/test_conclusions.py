@@ -286,7 +286,7 @@ def test_an_error_is_the_commonest_only_where_no_other_is_as_frequent(counts: li
 
 
 def test_the_settings_of_a_run_are_those_of_training_and_what_else_is_known(run_dir: RunDirectory) -> None:
-    run_dir.write_json("training/recipe.json", {"epochs": 3, "backbone": "embedded"})
+    run_dir.write_json("training/recipe.json", {"epochs": 3, "backbone": "efficientnet-lite0"})
     run_dir.write_json("training/summary.json", {"backbone": "mine"})
     assert collect_recipe(run_dir, dataset="scenes") == {
         "epochs": 3,
