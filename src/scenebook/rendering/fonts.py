@@ -2,21 +2,93 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 import matplotlib
 import typst
+from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font, LoadFlags
 
 _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+FOLDER = "fonts"
+SYSTEM_FONTS = "system"
+_ENDINGS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
+_EXAMPLES = {
+    "CJK": ("Chinese", "Noto Sans CJK SC"),
+    "HIRAGANA": ("Japanese", "Noto Sans CJK JP"),
+    "KATAKANA": ("Japanese", "Noto Sans CJK JP"),
+    "HANGUL": ("Korean", "Noto Sans CJK KR"),
+}
 
 
-@cache
-def fonts() -> typst.Fonts:
-    """Returns the fonts that Typst may use, those of wheels: those of a system would change the pages."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(_FONTS)])
+@lru_cache(maxsize=4)
+def fonts(root: Path | None = None) -> typst.Fonts:
+    """Returns the fonts that Typst may use: those of wheels, and those that `gather_fonts` put into a folder."""
+    more = [] if root is None else [str(root / FOLDER)]
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(_FONTS), *more])
+
+
+def more_families(root: Path) -> list[str]:
+    """Returns the names of the fonts that `gather_fonts` put into a folder."""
+    return sorted(set(fonts(root).families()) - set(fonts().families()))
+
+
+def gather_fonts(text: str, places: Sequence[Path | str], root: Path) -> str:
+    """Copies fonts into `root` that show what those of wheels do not. Returns the characters that none of them has.
+
+    `places` are folders, or `system`. Their fonts are only used for what else would be a box: a report whose letters
+    are in the fonts of wheels looks the same everywhere.
+    """
+    wanted = set(unknown_glyphs(text))
+    for place in places if wanted else ():
+        signs = {path: wanted & _characters_of(path) for path in _list_fonts(place)}
+        while wanted and signs:
+            best = max(signs, key=lambda path: (len(signs[path]), "Regular" in path.stem, -len(path.stem)))
+            found = signs.pop(best) & wanted
+            if not found:
+                break
+            (root / FOLDER).mkdir(exist_ok=True)
+            shutil.copyfile(best, root / FOLDER / best.name)
+            wanted -= found
+            signs = {path: has & wanted for path, has in signs.items()}
+    return "".join(sorted(wanted))
+
+
+def _list_fonts(place: Path | str) -> list[Path]:
+    found = Path(place).rglob("*") if isinstance(place, Path) else map(Path, font_manager.findSystemFonts())
+    return sorted(path for path in found if path.suffix.lower() in _ENDINGS)
+
+
+def _characters_of(path: Path) -> set[str]:
+    try:
+        return set(map(chr, FT2Font(str(path)).get_charmap()))
+    except (OSError, RuntimeError, ValueError):
+        return set()
+
+
+def advise_fonts(missing: str) -> str:
+    """Returns a sentence on the characters that no font has, and which font would have them."""
+    named = ", ".join(f"{sign} (U+{ord(sign):04X})" for sign in missing[:10])
+    examples = dict.fromkeys(_find_script(sign) for sign in missing)
+    scripts = ", ".join(f"{font} for {script}" for script, font in examples)
+    return (
+        f"no font has a glyph for {named}; a box stands there. Install a font that has one, or put it into a folder "
+        f"that `fonts` in the front matter names: {scripts}."
+    )
+
+
+def _find_script(sign: str) -> tuple[str, str]:
+    """Returns what a character belongs to, and a font that has it."""
+    script = unicodedata.name(sign, "?").split()[0]
+    if script in _EXAMPLES:
+        return _EXAMPLES[script]
+    if unicodedata.category(sign)[0] != "L":
+        return "emoji and signs", "Noto Emoji"
+    return script.title(), f"Noto Sans {script.title()}"
 
 
 def unknown_glyphs(text: str) -> str:

@@ -15,6 +15,7 @@ from scenebook.core.run_files import FIELDS, RECIPE
 from scenebook.core.sentences import Filled, Sourced, clean_text, fill, has_fields
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
+from scenebook.rendering.fonts import SYSTEM_FONTS
 
 KEY = "abstract"
 PLACEHOLDERS = {
@@ -38,6 +39,22 @@ def _find_beside(name: object, info: ValidationInfo) -> Path:
         found = False
     if not found:
         raise ValueError(f"no file {name!r} beside the front matter")
+    return path
+
+
+def _find_fonts(name: object, info: ValidationInfo) -> Path | str:
+    """Returns the folder that an entry names, as a file is; or `system`."""
+    if name == SYSTEM_FONTS:
+        return SYSTEM_FONTS
+    if not isinstance(name, str):
+        raise ValueError("the name of a folder is text")
+    try:
+        path = (info.context or Path()) / Path(name).expanduser()
+        found = path.is_dir()
+    except (OSError, RuntimeError):
+        found = False
+    if not found:
+        raise ValueError(f"no folder {name!r} beside the front matter")
     return path
 
 
@@ -77,6 +94,7 @@ class FrontMatter(_Strict):
         length: `short` is the main text with the appendix, `full` has the supplement too; the page always has all.
         layout: `ieee` is two columns with roman section numbers, `article` one column with arabic ones.
         paper: Size of the PDF's pages.
+        fonts: Where to look for letters that the fonts of the PDF do not have, in this order: folders, and `system`.
     """
 
     title: Line
@@ -91,6 +109,7 @@ class FrontMatter(_Strict):
     length: Literal["short", "full"] = "short"
     layout: Literal["ieee", "article"] = "ieee"
     paper: Literal["a4", "letter"] = "a4"
+    fonts: list[Annotated[Path | str, BeforeValidator(_find_fonts, json_schema_input_type=str)]] = [SYSTEM_FONTS]
 
     def list_placeholders(self) -> list[str]:
         """Names the keys whose values are still those that the project came with."""

@@ -19,7 +19,7 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.columns import column_widths
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
-from scenebook.rendering.fonts import fonts, unknown_glyphs
+from scenebook.rendering.fonts import advise_fonts, fonts, gather_fonts, more_families
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
@@ -73,9 +73,8 @@ class ScenebookPDFExporter(ReportExporter):
             root = Path(folder)
             write_images(report, root)
             shutil.copyfile(template_folder() / "typst" / "scenebook.typ", root / "scenebook.typ")
-            if boxes := unknown_glyphs(source):
-                named = ", ".join(f"{character} (U+{ord(character):04X})" for character in boxes[:10])
-                report.warnings.append(f"PDF: no font has a glyph for {named}; a box stands there.")
+            if missing := gather_fonts(source, report.front.fonts, root):
+                report.warnings.append(f"PDF: {advise_fonts(missing)}")
             try:
                 return self._compile_tagged(source, root, report)
             except typst.TypstError as error:
@@ -115,7 +114,7 @@ class ScenebookPDFExporter(ReportExporter):
         for tex, _ in sorted(bad):
             report.warnings.append(f"PDF: the equation {tex!r} cannot be set, so its source is shown.")
         missing = set()
-        for origin, image in _images_of(report):
+        for origin, image in images_of(report):
             name = file_name(image)
             if name not in missing and _find_fault(f'#image({typst_literal(name)}, alt: "x")', root):
                 missing.add(name)
@@ -126,7 +125,8 @@ class ScenebookPDFExporter(ReportExporter):
         return self._source(report, frozenset(missing))
 
 
-def _images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
+def images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
+    """Yields every image of a report, with where it comes from."""
     for block in report.blocks():
         if isinstance(block, Figure):
             yield from ((block.origin, image) for image in block.images)
@@ -135,7 +135,7 @@ def _images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
 
 def write_images(report: Report, root: Path) -> None:
     """Writes every image of a report into the folder that Typst reads from."""
-    for _, image in _images_of(report):
+    for _, image in images_of(report):
         (root / file_name(image)).write_bytes(image.content)
 
 
@@ -154,7 +154,8 @@ def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes
 
 
 def _compiler(main: Path, room: int = 0) -> typst.Compiler:
-    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(), sys_inputs={"room-below": str(room)})
+    inputs = {"room-below": str(room), "more-fonts": "\n".join(more_families(main.parent))}
+    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(main.parent), sys_inputs=inputs)
 
 
 def _find_room_below(root: Path) -> int:

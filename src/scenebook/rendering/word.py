@@ -14,9 +14,10 @@ from scenebook.rendering import pandoc
 from scenebook.rendering.columns import share_width
 from scenebook.rendering.document import Block, Figure, Fragment, Heading, Output, Prose, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, template_folder
-from scenebook.rendering.fonts import fonts
+from scenebook.rendering.fonts import fonts, gather_fonts
 from scenebook.rendering.numbering import NO_BREAK, Target
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, map_lists, string
+from scenebook.rendering.pdf import images_of
 from scenebook.rendering.typst_source import CODE_LINES, file_name, typst_literal, wrap_lines
 
 TEXT_WIDTH = 6.3
@@ -38,6 +39,8 @@ def write_word(report: Report, targets: dict[str, Target]) -> bytes:
     """Returns a numbered report as a `.docx` file, the same bytes for the same report."""
     with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
         root = Path(folder)
+        drawings = [image.content.decode("utf-8") for _, image in images_of(report) if image.suffix == "svg"]
+        gather_fonts("".join(drawings), report.front.fonts, root)
         document = _Document(report, targets, root)
         _write_template(root / "reference.docx", report.front.paper)
         return pandoc.write_docx(document.meta(), document.blocks(), root)
@@ -93,7 +96,7 @@ def _draw(image: ReportImage, folder: Path) -> tuple[bytes, float]:
     source = f"#set page(width: auto, height: auto, margin: 0pt)\n#image({typst_literal(file_name(image))})"
     (folder / "drawing.typ").write_text(source, encoding="utf-8")
     try:
-        compiler = typst.Compiler(str(folder / "drawing.typ"), root=str(folder), font_paths=fonts())
+        compiler = typst.Compiler(str(folder / "drawing.typ"), root=str(folder), font_paths=fonts(folder))
         png = cast(bytes, compiler.compile(format="png", ppi=_PIXELS_AN_INCH))
     except typst.TypstError:
         return b"", 0.0

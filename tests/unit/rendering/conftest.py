@@ -22,6 +22,7 @@ FRONT = """\
 title: "A title & <its> #sign"
 authors: [{name: "Ada"}]
 repository: https://git.example.test/scenebook
+fonts: []
 """
 
 Render = Callable[..., RenderedReport]

@@ -176,7 +176,7 @@ def render_texts(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = write_notebook(folder, names, monkeypatch, extra)
-    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\n", encoding="utf-8")
+    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\nfonts: []\n", encoding="utf-8")
     return render_report(
         folder,
         stages=[StageNotebook("hostile", path, "done")],
