@@ -14,7 +14,7 @@ from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font, LoadFlags
 
 _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-FOLDER = "fonts"
+_FOLDER = "fonts"
 SYSTEM_FONTS = "system"
 _ENDINGS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _EXAMPLES = {
@@ -28,7 +28,7 @@ _EXAMPLES = {
 @lru_cache(maxsize=4)
 def fonts(root: Path | None = None) -> typst.Fonts:
     """Returns the fonts that Typst may use: those of wheels, and those that `gather_fonts` put into a folder."""
-    more = [] if root is None else [str(root / FOLDER)]
+    more = [] if root is None else [str(root / _FOLDER)]
     return typst.Fonts(include_system_fonts=False, font_paths=[str(_FONTS), *more])
 
 
@@ -51,8 +51,8 @@ def gather_fonts(text: str, places: Sequence[Path | str], root: Path) -> str:
             found = signs.pop(best) & wanted
             if not found:
                 break
-            (root / FOLDER).mkdir(exist_ok=True)
-            shutil.copyfile(best, root / FOLDER / best.name)
+            (root / _FOLDER).mkdir(exist_ok=True)
+            shutil.copyfile(best, root / _FOLDER / best.name)
             wanted -= found
             signs = {path: has & wanted for path, has in signs.items()}
     return "".join(sorted(wanted))
