@@ -87,7 +87,7 @@ def test_the_report_shows_what_came_out(study: Finished) -> None:
     assert "<b>more</b> layers than there are" in text
     captions = [caption.get_text(" ", strip=True) for caption in page.find_all(["figcaption", "caption"])]
     assert any("The variants:" in caption for caption in captions)
-    assert any("Accuracy by epoch of each variant" in caption for caption in captions)
+    assert any("Accuracy of each variant by epoch" in caption for caption in captions)
     judged = {claim["id"]: claim for claim in study.run_dir.read_json("conclusion/claims.json")}
     verdicts = study.run_dir.read_json("ablations/verdicts.json")
     assert judged["learning-rate"]["verdict"] == verdicts["learning-rate"]["verdict"]

@@ -142,7 +142,7 @@ def _check_not_by_hand(arguments: argparse.Namespace) -> None:
 def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
     kept = find_kept_run(arguments)
     if kept:
-        console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS make it anew"))
+        console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS start it anew"))
     return collect_settings(arguments, Path.cwd())
 
 
@@ -183,7 +183,7 @@ def _report(arguments: argparse.Namespace, console: Console, made: _Made, force:
         _render(run_dir, console, arguments.formats)
         return error.exit_code
     except KeyboardInterrupt:
-        console.print(Text("Stopped. The report of what there is is rendered; once more Ctrl-C leaves that out."))
+        console.print(Text("Stopped. The report of what is finished is rendered; press Ctrl-C again to skip that."))
         with suppress(ScenebookError, OSError):
             _render(run_dir, console, arguments.formats)
         raise
@@ -195,7 +195,9 @@ def _report(arguments: argparse.Namespace, console: Console, made: _Made, force:
     try:
         _render(run_dir, console, arguments.formats)
     except ReportError:
-        console.print(Text(f"All stages are done. Mend what is named below, then: make render RUN={run_dir.name}"))
+        console.print(
+            Text(f"All stages are done. Correct what is named below, then run: make render RUN={run_dir.name}")
+        )
         raise
     return 0
 

@@ -50,7 +50,7 @@ class TerminalListener:
     def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
         title = self._titles[stage] = f"[{number}/{total}] {stage}"
         if reason != FIRST:
-            self._console.print(Text(f"{title} is run: {reason}"))
+            self._console.print(Text(f"{title} runs: {reason}"))
         if self._console.is_interactive:
             if self._progress is None:
                 last = _LastColumn(table_column=Column(no_wrap=True, ratio=1))
@@ -80,7 +80,7 @@ class TerminalListener:
                 self._stop()
         memory = f", {outcome.memory_mb:,.0f} MB" if outcome.memory_mb else ""
         if outcome.status == StageStatus.NOT_RUN:
-            self._console.print(Text(f"{title} {outcome.reason}: it is run again"))
+            self._console.print(Text(f"{title} {outcome.reason}: it runs again"))
             return
         mark = outcome.status if outcome.status == StageStatus.DONE else outcome.status.upper()
         self._console.print(Text(f"{title}: {mark} in {outcome.seconds:.1f} s{memory}"))

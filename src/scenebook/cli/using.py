@@ -97,18 +97,15 @@ def _list_warnings(summary: PredictionSummary) -> list[str]:
     if summary.set_aside:
         warnings.append(f"{count_noun(summary.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
     if summary.unlike is None:
-        warnings.append(
-            "The run was made before features were kept with a run: make it again, to be told which images look "
-            "unlike its training images."
-        )
+        warnings.append("The run has no features: make it again to learn which images look unlike its training images.")
     elif summary.unlike:
         warnings.append(
             f"{summary.unlike:,} of {count_noun(summary.images, 'image')} "
             f"({summary.unlike / summary.images:.1%}) look unlike the training images: their mean distance to the "
             f"10 nearest of them is above {summary.threshold:.4f}, as it is for 1% of the run's "
-            f"{summary.validation:,} validation images. What is predicted for these may well be meaningless, however "
-            "sure the network is."
-            + (" So few of them draw that line only roughly." if summary.validation < 100 else "")
+            f"{summary.validation:,} validation images. Predictions for these images may be meaningless, however "
+            "confident the network is."
+            + (" With so few validation images, this limit is approximate." if summary.validation < 100 else "")
         )
     return warnings
 
@@ -136,14 +133,14 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
     try:
         with TerminalListener(console) as listener:
-            console.print(Text(f"run {run_dir.name}: made again in a fresh folder, from its {SETTINGS}"))
+            console.print(Text(f"run {run_dir.name}: repeated in a fresh folder from its {SETTINGS}"))
             verification = verify_run(
                 run_dir, trust=arguments.trust, listener=listener, workspace=workspace, changes=changes
             )
         # Damaged files of the run itself are no reason to keep what they are compared with.
         keep = bool(verification.failure or verification.failed_rows)
         if keep:
-            console.print(Text(f"The repetition is kept, to look into it: {verification.repetition}"))
+            console.print(Text(f"The repetition is kept for inspection: {verification.repetition}"))
     finally:
         if not keep:
             shutil.rmtree(workspace, ignore_errors=True)

@@ -18,7 +18,11 @@ from scenebook.data.images import check_folder
 _COLUMNS = ["path", "label"]
 KINDS = ("right and sure", "right and unsure", "wrong and sure")
 """The kinds of cases, in the order in which they are shown."""
-_HEADINGS = ("Right and sure", "Right but unsure", "Wrong, the largest losses first")
+_HEADINGS = (
+    "Correct, with the highest confidence",
+    "Correct, with the lowest confidence",
+    "Misclassified, largest loss first",
+)
 
 
 def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> pd.DataFrame:

@@ -57,7 +57,8 @@ def test_cases_are_the_surest_the_least_sure_and_the_largest_losses() -> None:
     }
     assert cases["loss"].tolist()[-2:] == pytest.approx([-np.log(0.01), -np.log(0.05)])
     assert count_rows(cases) == [
-        ("Right and sure", 2), ("Right but unsure", 2), ("Wrong, the largest losses first", 2),
+        ("Correct, with the highest confidence", 2), ("Correct, with the lowest confidence", 2),
+        ("Misclassified, largest loss first", 2),
     ]  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def _list_bins(bins: pd.DataFrame) -> str:
 
 @dataclass(eq=False)
 class CoverageDisplay(style.Display):
-    """The accuracy on the images that a network is surest of, by how many these are, with its interval.
+    """The accuracy on the images with the highest confidence, by their share of all images, with its interval.
 
     The first few images say next to nothing and are left out; of many points some are drawn.
 
@@ -132,7 +132,7 @@ class CoverageDisplay(style.Display):
         found = np.searchsorted(self.curve["coverage"].to_numpy(), np.array(_DESCRIBED) - 1e-9)
         rows = self.curve.iloc[list(dict.fromkeys(found.tolist()))]
         points = "; ".join(f"{row['accuracy']:.1%} at {row['coverage']:.0%}" for _, row in rows.iterrows())
-        return f"Accuracy on the surest images, by the share that is answered: {points}."
+        return f"Accuracy on the images with the highest confidence, by their share of all images: {points}."
 
     def _size(self) -> tuple[float, float]:
         return style.COLUMN_WIDTH, 2.1
@@ -144,10 +144,10 @@ class CoverageDisplay(style.Display):
         (line,) = ax.plot(curve["coverage"], curve["accuracy"], color=style.BLUE, marker=marker)
         whole = float(curve["accuracy"].iloc[-1])
         level = ax.axhline(whole, linestyle=":", color=style.GREY, linewidth=1)
-        ax.set(xlim=(0, 1.02), xlabel="share of images answered", ylabel="accuracy")
+        ax.set(xlim=(0, 1.02), xlabel="share of all images", ylabel="accuracy")
         ax.set_ylim(bottom=max(0.0, min(curve["low"].min(), whole) - 0.03), top=1.01)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.grid(axis="y")
-        entries = [(band, line), level], ["surest answers, 95% interval", "all answers"]
+        entries = [(band, line), level], ["highest confidence, 95% interval", "all images"]
         style.put_legend_on_top(ax, *entries, columns=2, columnspacing=1.2, handlelength=1.8)

@@ -78,12 +78,12 @@ class ConfusionDisplay(style.Display):
 
     def describe(self) -> str:
         errors = "; ".join(
-            f"{true} classified as {predicted} {count} times"
+            f"{true} misclassified as {predicted} {count} times"
             for true, predicted, count in list_confusions(pd.DataFrame(self.matrix, columns=self.class_names))
         )
         return (
             f"Confusion matrix of {len(self.matrix)} classes and {self.matrix.sum()} images; {self.matrix.trace()} of "
-            f"them on the diagonal. Commonest errors: {errors or 'none'}."
+            f"them on the diagonal. Most frequent errors: {errors or 'none'}."
         )
 
     def plot(self, ax: Axes | None = None, *, colorbar: bool = True) -> Self:

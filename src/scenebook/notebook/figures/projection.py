@@ -85,7 +85,7 @@ class ProjectionDisplay(style.Display):
         ]
         return (
             f"Map of {len(self.points):,} images as points. On average, {'; '.join(places)}. "
-            f"Crosses mark the {int(self.wrong.sum()):,} that are given another class."
+            f"Crosses mark the {int(self.wrong.sum()):,} misclassified ones."
         )
 
     def _name_colored(self) -> tuple[list[str], int]:

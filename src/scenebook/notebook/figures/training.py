@@ -43,7 +43,7 @@ class CutDisplay(style.Display):
         return cls(base, tail, list(shapes))
 
     def describe(self) -> str:
-        return "Diagram: numbers go from frozen to trainable layers; the gradient of the loss comes back to the cut."
+        return "Diagram: numbers pass from frozen to trainable layers; the gradient returns to the cut."
 
     def _size(self) -> tuple[float, float]:
         return style.COLUMN_WIDTH, _HEIGHT

@@ -85,7 +85,7 @@ def name_recipe(run_dir: RunDirectory, paper: Paper, recipe: Mapping[str, Any]) 
     follows = paper.recipe and all(recipe.get(name) == value for name, value in paper.recipe.items())
     own = recipe["edited"] or not follows or not concerns_run(paper, run_dir, dict(recipe))
     name = "the trained network" if own else "the paper's recipe"
-    return Sourced({"recipe": name}, origins={"recipe": f"{run_files.RECIPE}, compared with the claims file"})
+    return Sourced({"recipe": name}, origins={"recipe": f"{run_files.RECIPE}: compared with the claims file"})
 
 
 def tell_method(facts: Mapping[str, Any]) -> str:

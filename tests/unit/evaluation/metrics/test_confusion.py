@@ -26,32 +26,35 @@ def test_the_sentence_on_errors_gives_each_kind_the_interval_of_its_share() -> N
     said = read(matrix_of(PAPER, NAMES))
     low, high = compute_wilson_interval(242, 1330)
     assert "Of 7,301 test images, 861 are off the diagonal" in said
-    assert f"Glacier classified as Mountain (242 of 1,330, 18.2%, interval {low:.1%} to {high:.1%})" in said
-    assert said.count("classified as") == 3
+    assert f"Glacier misclassified as Mountain (242 of 1,330, 18.2%, interval {low:.1%} to {high:.1%})" in said
+    assert said.count("misclassified as") == 3
 
 
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
         ([[5, 0], [0, 5]], "every image is on the diagonal"),
-        ([[5, 0], [1, 4]], "1 is off the diagonal of [@fig:confusion]. All errors are of one kind: b classified as a"),
-        ([[4, 1], [1, 4]], "No two are of the same kind: a classified as b"),
-        ([[0, 5], [4, 0]], "The kinds of error, most frequent first: a classified as b (5 of 5, 100%"),
-        ([[2, 1, 1], [1, 2, 1], [1, 1, 2]], "No two are of the same kind; some of them: a classified as b"),
+        (
+            [[5, 0], [1, 4]],
+            "1 is off the diagonal of [@fig:confusion]. All errors are of one kind: b misclassified as a",
+        ),
+        ([[4, 1], [1, 4]], "No two errors are of the same kind: a misclassified as b"),
+        ([[0, 5], [4, 0]], "The kinds of error are, most frequent first, a misclassified as b (5 of 5, 100%"),
+        ([[2, 1, 1], [1, 2, 1], [1, 1, 2]], "No two errors are of the same kind; some of them: a misclassified as b"),
         ([[2, 3, 1], [1, 2, 1], [1, 1, 2]], "3 other kinds of error are as frequent as the last of these"),
         ([[2, 5, 4], [3, 2, 3], [1, 1, 2]], "Another kind of error is as frequent as the last of these"),
-        ([[2, 5, 4], [3, 2, 2], [1, 1, 2]], "Most frequent: a classified as b (5 of 11"),
+        ([[2, 5, 4], [3, 2, 2], [1, 1, 2]], "The most frequent errors are a misclassified as b (5 of 11"),
     ],
 )
 def test_the_sentence_on_errors_fits_how_many_there_are(counts: list[list[int]], expected: str) -> None:
     said = read(matrix_of(counts, list("abc")[: len(counts)]))
     assert expected in said
-    assert ("[@fig:confused]" in said) == ("classified as" in said)
+    assert ("[@fig:confused]" in said) == ("misclassified as" in said)
 
 
 def test_class_names_that_are_markup_stay_text() -> None:
     said = read(matrix_of(np.ones((6, 6), dtype=int), HOSTILE))
-    assert '\\<b\\>bold\\</b\\> classified as said \\"so\\"' in said
+    assert '\\<b\\>bold\\</b\\> misclassified as said \\"so\\"' in said
 
 
 def test_the_images_of_a_kind_of_error_are_those_that_the_network_was_surest_of() -> None:
@@ -67,4 +70,4 @@ def test_the_images_of_a_kind_of_error_are_those_that_the_network_was_surest_of(
 
 def test_the_caption_of_an_error_names_the_file_and_both_classes() -> None:
     row = {"path": f"test/sea/{'long' * 20}.jpg", "label": "sea", "predicted": "<b>", "confidence": 0.998}
-    assert tell_error(row) == "longlonglong…onglong.jpg: sea classified as <b> (>99%)"
+    assert tell_error(row) == "longlonglong…onglong.jpg: sea misclassified as <b> (>99%)"

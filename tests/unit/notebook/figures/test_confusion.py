@@ -149,7 +149,7 @@ def test_names_show_as_text(name: str) -> None:
 def test_the_description_tells_the_size_the_diagonal_and_the_commonest_errors() -> None:
     text = ConfusionDisplay.from_matrix(np.array([[5, 3, 1], [0, 7, 0], [0, 0, 2]]), ["a", "b", "c"]).describe()
     assert "3 classes and 18 images; 14 of them on the diagonal" in text
-    assert text.endswith("a classified as b 3 times; a classified as c 1 times.")
+    assert text.endswith("a misclassified as b 3 times; a misclassified as c 1 times.")
     assert ConfusionDisplay.from_matrix(diagonal(2), ["a", "b"]).describe().endswith("none.")
 
 
