@@ -57,7 +57,7 @@ def test_only_a_few_images_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest
         os.link(tmp_path / "0.png", tmp_path / f"{number}.png")
     decoded = []
 
-    def decode(path: Path, size: tuple[int, int]) -> np.ndarray:
+    def decode(path: Path, size: tuple[int, int], fit: str) -> np.ndarray:
         decoded.append(path)
         return np.zeros((*size, 3), dtype=np.uint8)
 

@@ -127,7 +127,7 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
         origin, paper_holds = PAPER_MEASURES[claim.paper_measure].origin, rounds_to(value, claim)
         own = show_value(claim, value)
         if not paper_holds:
-            why = claim.note or f"By {origin} it is another value."
+            why = claim.note or f"According to {origin}, it is another value."
             return Judged(claim, CONTRADICTED, why, own=own, paper_holds=False)
         if claim.measure == NO_MEASURE:
             why = claim.note or f"It follows from {origin}."
@@ -169,7 +169,7 @@ def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str
     if others:
         name, in_paper = others[0]
         why = f"In this run {name} is {show_setting(run.get(name))}, in the paper {in_paper}."
-        return why, "a setting on which such a claim depends is another in this run"
+        return why, "a setting on which the claim depends differs in this run"
     clause = _other_data(wanted, paper, run)
     return (f"{clause[:1].upper()}{clause[1:]}.", clause) if clause else None
 
@@ -188,7 +188,7 @@ def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
     if wanted.same_classes and run["dataset"] == DRAWN_SCENES:
         return "the images of this run are drawn by the program"
     if wanted.samples_given and run["samples_dir"] is None:
-        return "the sample images of this run are others, taken at random from the test images"
+        return "the sample images of this run are other ones, drawn at random from the test images"
     return ""
 
 

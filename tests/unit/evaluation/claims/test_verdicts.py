@@ -154,7 +154,7 @@ def test_a_text_that_was_measured_is_no_number() -> None:
         ({"head_units": 512}, "total-parameters", "head_units is 512"),
         ({"weights": "random"}, "accuracy", "random weights"),
         ({"dataset": "scenes"}, "f1-sea", "drawn by the program"),
-        ({}, "wrong-sample", "taken at random from the test images"),
+        ({}, "wrong-sample", "drawn at random from the test images"),
     ],
 )
 def test_a_run_that_differs_is_not_comparable(

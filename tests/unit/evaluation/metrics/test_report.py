@@ -95,7 +95,7 @@ def test_the_widest_interval_is_named_and_that_others_are_as_wide() -> None:
     sentence, values = tell_intervals(scores)
     said = without_marks(fill(sentence, [values]).markdown)
     assert "is 0.34 to 1.00, that of the precision of b and of others." in said
-    assert "Where a cell is empty" in said
+    assert "Empty cells" in said
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_widest_interval_is_named_and_that_others_are_as_wide() -> None:
         ([[5, 0, 0], [0, 5, 0], [0, 0, 5]], "The 3 classes in [@tbl:report] have the same F1 (1.00)."),
         ([[0, 5, 0], [0, 0, 5], [5, 0, 0]], "The 3 classes in [@tbl:report] have the same F1 (0.00)."),
         ([[5, 0, 0], [0, 0, 0], [0, 0, 0]], "Only a has test images; its F1 in [@tbl:report] is 1.00."),
-        ([[5, 0, 0], [4, 0, 0], [0, 0, 5]], "Never predicted, and so without a precision: b."),
+        ([[5, 0, 0], [4, 0, 0], [0, 0, 5]], "Never predicted, and therefore without a precision: b."),
     ],
 )
 def test_the_sentence_on_the_best_and_the_worst_class_knows_ties(counts: list[list[int]], expected: str) -> None:

@@ -99,10 +99,11 @@ def test_the_same_curve_is_the_same_bytes() -> None:
 def test_the_description_says_what_some_shares_gain() -> None:
     text = CoverageDisplay.from_curve(make_curve(100)).describe()
     assert text == (
-        "Accuracy on the surest images, by the share that is answered: 80.0% at 100%; 82.0% at 90%; 84.0% at 80%; "
+        "Accuracy on the images with the highest confidence, by their share of all images: "
+        "80.0% at 100%; 82.0% at 90%; 84.0% at 80%; "
         "86.0% at 70%; 88.0% at 60%; 90.0% at 50%."
     )
-    assert CoverageDisplay.from_curve(make_curve(3)).describe().endswith("answered: 80.0% at 100%.")
+    assert CoverageDisplay.from_curve(make_curve(3)).describe().endswith("of all images: 80.0% at 100%.")
 
 
 @pytest.mark.parametrize("curve", [make_curve(5).iloc[:0], make_curve(5).drop(columns="low")])
