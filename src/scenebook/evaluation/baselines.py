@@ -5,16 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from scenebook.core.backbones import RANDOM
 from scenebook.core.errors import ScenebookError
@@ -24,6 +19,9 @@ from scenebook.core.wording import signed
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.network.features import load_features
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _SIDE = 12
 """Height and width of the images whose pixels are learned from."""
@@ -108,6 +106,8 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
         inputs: From `load_inputs`.
         class_names: The classes.
     """
+    from threadpoolctl import threadpool_limits
+
     parts = {split: (splits["split"] == split).to_numpy() for split in ("train", "validation", "test")}
     names = np.array(class_names, dtype=object)
     labels = splits["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
@@ -141,6 +141,12 @@ def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, v
 
     Points are float `(n, d)`, labels int `(n,)`; at least two of the training labels differ.
     """
+    # Imported here: sentences on the results need none of it, and it takes a second.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     models = []
     for strength in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):  # inverse, the strongest first
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3))

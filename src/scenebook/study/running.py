@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -18,8 +18,6 @@ from scenebook.core.progress import describe_seconds, print_progress
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun
-from scenebook.study.cluster import Cluster, open_cluster
-from scenebook.study.fan_out import TaskResult, run_tasks
 from scenebook.study.records import Record, read_records, remove_others, write_record
 from scenebook.study.scheduling import (
     StudyProgress,
@@ -30,6 +28,10 @@ from scenebook.study.scheduling import (
     plan_rounds,
 )
 from scenebook.study.trials import Trial
+
+if TYPE_CHECKING:
+    from scenebook.study.cluster import Cluster
+    from scenebook.study.fan_out import TaskResult
 
 _WORKER_GB = 1.5
 _BYTES_A_WEIGHT = 24
@@ -100,6 +102,9 @@ def run_study(
     """
     if not trials:
         return
+    # Without a training to do, nobody waits for dask, which takes a second to import.
+    from scenebook.study.cluster import open_cluster
+
     must_see = [run_dir.root, *([] if settings.weights in NAMED_WEIGHTS else [Path(settings.weights)])]
     task_gb = _WORKER_GB + _BYTES_A_WEIGHT * trainable_params / 1e9
     with open_cluster(scheduler, tasks=len(trials), task_gb=task_gb, must_see=must_see) as cluster:
@@ -148,6 +153,8 @@ def _run(
     """Calls a function of `variants` with each task, and yields each with its outcome; errors are told."""
     told = {"on_started": progress.started, "on_waiting": progress.tick} if progress else {}
     function = partial(call_on_worker, what, run_dir.root)
+    from scenebook.study.fan_out import run_tasks
+
     for outcome in run_tasks(cluster, function, tasks, names=[task.name for task in tasks], **told):
         task = tasks[outcome.position]
         if progress:

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.run_files import STUDY_RECORDS
@@ -112,6 +111,8 @@ def make_folds(splits: pd.DataFrame, count: int, *, seed: int) -> list[Fold]:
     class, becomes validation, and all the rest is trained on; copies of an image stay together. No image is validation
     twice, unless more folds are asked for than there are parts.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     split = splits["split"].to_numpy()
     train, validation = np.flatnonzero(split == "train"), np.flatnonzero(split == "validation")
     folds = [_make_fold(splits, train, validation)]

@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.calibration import compute_calibration_error, compute_log_losses
 from scenebook.evaluation.metrics.intervals import (
     AVERAGES,
     SCORES,
@@ -56,6 +53,9 @@ def compute_scores(predictions: pd.DataFrame, class_names: Sequence[str], *, see
     These are accuracy, top2_accuracy (of more than two classes), macro and weighted precision, recall and f1,
     log_loss, and ece, the expected calibration error.
     """
+    # Imported here, as in the other functions: who only reads results would wait a second for it.
+    from scenebook.evaluation.metrics.calibration import compute_calibration_error, compute_log_losses
+
     right = (predictions["label"] == predictions["predicted"]).to_numpy()
     matrix = compute_confusion(predictions, class_names).to_numpy()
     probs, positions = as_arrays(predictions, class_names)
@@ -93,6 +93,8 @@ def compute_report(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.
     without test images. The macro average is over the classes that have test images, and counts a missing precision
     as 0. The accuracy row has its value in the column f1, as in scikit-learn's printed report.
     """
+    from sklearn.metrics import precision_recall_fscore_support
+
     names = list(class_names)
     # Positions instead of names: a class may be called "accuracy".
     positions = {name: index for index, name in enumerate(names)}
@@ -166,6 +168,8 @@ def compute_extremes_p(best: Sequence[Score], worst: Sequence[Score], k: int) ->
         worst: The same of the worst.
         k: How many classes there are.
     """
+    from scipy import special, stats
+
     distance = min(score["value"] for score in best) - max(score["value"] for score in worst)
     below = max(score["value"] - score["low"] for score in best)
     above = max(score["high"] - score["value"] for score in worst)
@@ -187,6 +191,8 @@ def find_unlike_shares(counts: pd.DataFrame, split: str) -> list[str]:
 
 def compute_confusion(predictions: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
     """Returns the confusion matrix: int counts, a row a true class, a column a predicted class."""
+    from sklearn.metrics import confusion_matrix
+
     matrix = confusion_matrix(predictions["label"], predictions["predicted"], labels=list(class_names))
     names = list(class_names)
     return pd.DataFrame(matrix, index=pd.Index(names, name="label"), columns=names)

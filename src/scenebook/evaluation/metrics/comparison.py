@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special, stats
 
 from scenebook.evaluation.metrics.intervals import Score
 
@@ -46,6 +45,8 @@ def compute_mcnemar(only_first: int, only_second: int) -> tuple[float, str]:
     second's: a binomial with a half, summed exactly for fewer than 25 such images, else by chi-squared
     with a continuity correction.
     """
+    from scipy import stats  # takes most of a second, which who only reads results need not wait
+
     both = only_first + only_second
     if both < _EXACT_BELOW:
         return (float(stats.binomtest(only_first, both).pvalue) if both else 1.0), "exact"
@@ -59,6 +60,8 @@ def compute_difference(only_first: int, only_second: int, n: int) -> Score:
     It holds the differences that a score test would not reject (Tango, 1998, Statistics in Medicine 17, 891-908), as
     Wilson's does for one proportion: it stays inside [-1, 1], and is not empty where the two never differ.
     """
+    from scipy import optimize, special
+
     value, z = (only_first - only_second) / n, special.ndtri(0.975)
 
     def excess(difference: float, bound: float) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
-from scipy import special
 
 RESAMPLES = 10_000
 _AT_ONCE = 100_000
@@ -38,6 +37,8 @@ def compute_wilson_interval(successes: int, n: int, confidence: float = 0.95) ->
     Returns:
         The lower and the upper bound, in `[0, 1]`.
     """
+    from scipy import special
+
     z = float(special.ndtri((1 + confidence) / 2))  # 1.96 for 95%
     p = successes / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)

@@ -9,7 +9,6 @@ from typing import Any, Self
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from scenebook.core.errors import InputError
@@ -98,6 +97,8 @@ class ConfusionDisplay(style.Display):
         return self._layout().figure
 
     def _draw(self) -> None:
+        import seaborn as sns  # takes most of a second
+
         ax, layout = self.ax_, self._layout()
         annotations, size = _fit_counts(self.matrix, layout.cell)
         sns.heatmap(

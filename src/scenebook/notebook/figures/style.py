@@ -18,7 +18,6 @@ from typing import Any, ClassVar, Self
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -36,7 +35,8 @@ SMALL_SIZE = 7.2
 SMALLEST_SIZE = 7.0
 """Points, as printed. Below the last one nothing is written."""
 
-_COLORS = sns.color_palette("colorblind").as_hex()
+# seaborn's palette `colorblind`. It is not asked for: a notebook without a heat map need not import it.
+_COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9")
 BLUE, ORANGE, GREEN, RED = _COLORS[0], _COLORS[1], _COLORS[2], _COLORS[3]
 GREY = "#6b6b6b"
 INK = "#1a1a1a"

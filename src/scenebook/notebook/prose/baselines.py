@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scipy import stats
-
 from scenebook.core.run_files import BASELINES
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, signed
@@ -172,6 +170,8 @@ def tell_projection(facts: Mapping[str, Any]) -> str:
         return f"{told}.{shown}"
     told += ", and {right_share:.0%} of the {right:,} others"
     table = [[facts[f"{kind}_astray"], facts[kind] - facts[f"{kind}_astray"]] for kind in ("wrong", "right")]
+    from scipy import stats
+
     more = "errors are more frequent where the classes meet in the pretrained features"
     if stats.fisher_exact(table, alternative="greater").pvalue < 0.05:
         return f"{told}: {more}.{shown}"
