@@ -97,9 +97,9 @@ def show(sentence: str, results: dict[str, Any], *sources: Any) -> str:
 @pytest.mark.parametrize(
     ("gain", "p", "numbers", "said"),
     [
-        (0.1, 0.001, "for 70.0% (difference +10.0", "worth more than the linear classifier"),
+        (0.1, 0.001, "for 70.0% (difference +10.0", "does better than the linear classifier"),
         (-0.1, 0.001, "for 90.0% (difference −10.0", "does worse than the linear classifier"),
-        (-0.1, 0.3, "for 90.0% (difference −10.0", "is not shown"),
+        (-0.1, 0.3, "for 90.0% (difference −10.0", "it is not shown"),
     ],
 )
 def test_the_finding_is_the_network_beside_the_linear_classifier(
