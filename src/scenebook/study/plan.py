@@ -61,7 +61,8 @@ class Variant:
             SettingsError: A value is wrong.
         """
         known = {name: value for name, value in self.change.items() if not (name == LAYERS and value in LAST)}
-        return settings.updated(known)
+        # How often a variant is trained is said by its own `seeds`.
+        return settings.updated({"seeds": 1, **known})
 
 
 _NAMES = (*CHANGEABLE, ALL_OF_IT)
