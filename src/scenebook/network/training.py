@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import DivergedError, InputError
-from scenebook.core.progress import CountProgress, print_progress
+from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import HISTORY, MODEL
 from scenebook.network.graph import open_layers
@@ -108,20 +108,6 @@ class ProgressLines(keras.callbacks.Callback):
     def _print(self, what: str, logs: dict[str, Any] | None) -> None:
         scores = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
         print_progress(f"epoch {self._epoch + 1}/{self.params.get('epochs')}: {scores} ({what})")
-
-
-class PredictionProgress(keras.callbacks.Callback):
-    """Prints now and then, to the error stream, how many of all images `predict` has done."""
-
-    def __init__(self, what: str, total: int) -> None:
-        super().__init__()
-        self._report = CountProgress(what)
-        self._total = total
-        self._done = 0
-
-    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._done += len((logs or {})["outputs"])
-        self._report(self._done, self._total)
 
 
 def save_model(run_dir: RunDirectory, model: keras.Model, file: str = MODEL) -> None:
