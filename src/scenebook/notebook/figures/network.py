@@ -16,8 +16,8 @@ from scenebook.notebook.figures import style
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {FROZEN: "frozen", PARTLY: "partly trained", TRAINED: "trained", PLAIN: "no parameters"}
 _BOX, _PITCH, _TOP, _LEGEND = 0.29, 0.345, 0.26, 0.25  # inches
-_CHAIN, _GAP = 2.85, 0.4
-_SIDE, _LANE = 1.7, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
+_CHAIN, _GAP = 3.0, 0.35
+_SIDE, _LANE = 1.65, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
 _MOST_LAYERS = 14
 _TITLE, _DETAIL = 7.5, 7.1  # points
