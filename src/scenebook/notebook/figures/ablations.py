@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -64,7 +65,7 @@ class AblationHistoriesDisplay(style.Display):
     @property
     def is_logarithmic(self) -> bool:
         """Whether some variants train so much longer than others that epochs need a logarithmic scale."""
-        epochs = [len(panel.done[0].history) for panel in self.panels if panel.done]
+        epochs = [max(1, *(len(record.history) for record in panel.done)) for panel in self.panels if panel.done]
         return max(epochs) > _LONG * min(epochs)
 
     def describe(self) -> str:
@@ -115,7 +116,7 @@ class AblationHistoriesDisplay(style.Display):
     def _set_axes(self, axes: Sequence[Axes], columns: int) -> None:
         curves = [curve for panel in self.panels if panel.done for curve in _read_curves(panel)]
         last = max(curve.shape[1] for curve in curves)
-        lowest = min(float(curve.min()) for curve in curves)
+        lowest = min(float(np.nanmin(curve)) for curve in curves)
         if self.is_logarithmic:
             axes[0].set_xscale("log", base=2)
             axes[0].set_xlim(0.93, last * 1.08)
@@ -148,16 +149,21 @@ class AblationHistoriesDisplay(style.Display):
 
 
 def _read_curves(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the accuracies on training and validation images, each float64 `(seeds, epochs)`, of one that is done."""
-    training, validation = (
-        np.array([record.history[column].to_numpy(float) for record in summary.done])
-        for column in ("accuracy", "val_accuracy")
-    )
-    return training, validation
+    """Returns the accuracies on training and validation images, each float64 `(seeds, epochs)`, of one that is done.
+
+    What has ended before others is NaN from there on; what is trained in no epochs has one point.
+    """
+    training = [_list_points(record.history, "accuracy", record.train_right) for record in summary.done]
+    validation = [_list_points(record.history, "val_accuracy", record.val_right) for record in summary.done]
+    return pd.DataFrame(training).to_numpy(), pd.DataFrame(validation).to_numpy()
+
+
+def _list_points(history: pd.DataFrame, column: str, right: np.ndarray) -> pd.Series:
+    return pd.Series(history[column].to_numpy(float) if len(history) else [right.mean()])
 
 
 def _draw_mean(ax: Axes, panel: Summary, training: str, validation: str, width: float) -> None:
-    means = [curves.mean(axis=0) for curves in _read_curves(panel)]
+    means = [np.nanmean(curves, axis=0) for curves in _read_curves(panel)]
     epochs = np.arange(1, len(means[0]) + 1)
     marker = "." if len(epochs) == 1 else ""
     ax.plot(epochs, means[0], "--", color=training, linewidth=width, marker=marker)
@@ -168,7 +174,7 @@ def _describe_panel(panel: Summary) -> str:
     title = printable(panel.title)
     if not panel.done:
         return f"{title}: {panel.note}"
-    means = [curves.mean(axis=0) for curves in _read_curves(panel)]
+    means = [np.nanmean(curves, axis=0) for curves in _read_curves(panel)]
     training, validation = (f"{curve[0]:.0%} to {curve[-1]:.0%}" for curve in means)
     note = f", {panel.note}" if panel.note else ""
     return f"{title}{note}: over {len(means[0])} epochs validation {validation}, training {training}"

@@ -48,6 +48,21 @@ def test_a_panel_holds_means_seeds_and_the_base() -> None:
     assert training.get_linestyle() != validation.get_linestyle()
 
 
+def test_seeds_that_stop_at_different_epochs_and_linear_classifiers_have_their_curves() -> None:
+    stopped, linear = make_variant("stopped", seeds=2), make_variant("linear", seeds=1)
+    history = make_history(0.9, 0.5)
+    records = [
+        make_record("stopped", 0, history=history),
+        make_record("stopped", 1, history=history[:1]),
+        make_record("linear", 0, history=history[:0], validation=0.8),
+    ]
+    display = AblationHistoriesDisplay.from_summaries(summarize_variants([stopped, linear], records)).plot()
+    *_, validation = display.ax_[0].get_lines()
+    np.testing.assert_allclose(np.asarray(validation.get_ydata()), history["val_accuracy"])
+    assert np.asarray(display.ax_[1].get_lines()[-1].get_ydata()) == pytest.approx([0.8])
+    assert "over 1 epochs validation 80% to 80%" in display.describe()
+
+
 def test_all_panels_have_the_same_axes() -> None:
     axes = AblationHistoriesDisplay.from_summaries([*make_panels(5), *make_panels(1, epochs=10)]).plot().ax_
     assert len({(ax.get_xlim(), ax.get_ylim()) for ax in axes}) == 1
