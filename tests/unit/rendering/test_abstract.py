@@ -28,12 +28,15 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     run_dir.write_json("evaluation/metrics.json", {"n": 1350, "accuracy": {"value": 0.88, "low": 0.86, "high": 0.9}})
     run_dir.write_json("training/recipe.json", make_settings({}).model_dump())
     run_dir.write_json(
-        "training/summary.json", {"backbone": "efficientnet-lite0", "trainable_base_layers": 3, "edited": []}
+        "training/summary.json",
+        {"backbone": "efficientnet-lite0", "trainable_base_layers": 3, "edited": [], "phases": [{}]},
     )
     run_dir.write_json("data/classes.json", {"name": "*b*", "kind": "images", "classes": ["a", "b"]})
     splits = ["train"] * 20 + ["test"] * 1350
     run_dir.write_csv("data/splits.csv", pd.DataFrame({"path": "x", "label": "a", "split": splits}))
-    run_dir.write_csv("training/history.csv", pd.DataFrame({"epoch": [1], "accuracy": [0.9]}))
+    run_dir.write_csv(
+        "training/history.csv", pd.DataFrame({"epoch": [1], "accuracy": 0.9, "val_accuracy": 0.8, "val_loss": 1.0})
+    )
     run_dir.write_matrix("evaluation/confusion_matrix.csv", pd.DataFrame([[9, 1], [0, 8]], ["a", "b"], ["a", "b"]))
     scores = Sourced(run_dir.read_json("evaluation/metrics.json"), "evaluation/metrics.json")
     write_fields(run_dir, collect_fields([scores, collect_facts(run_dir)], {}))
@@ -74,15 +77,15 @@ def test_another_front_matter_is_filled_from_the_same_run(run: RunDirectory) -> 
     [
         (
             "abstract: |\n  First.\n  {acuracy:.1%}\n",
-            r"file='front-matter\.yaml', key='abstract', line=6, field='acuracy'",
+            r"file='front-matter\.yaml', key='abstract', line=7, field='acuracy'",
         ),
         (
             "abstract: '{acuracy}'\n",
-            r"line=4.*Known: ablation_plan, ablations, accelerate, accuracy, .*augmented, .*learning_rate.*majority",
+            r"line=5.*Known: ablation_plan, ablations, accelerate, accuracy, .*augmented, .*learning_rate.*majority",
         ),
-        ("abstract: '{accuracy.mean}'\n", r"line=4, field='accuracy\.mean'"),
-        ("abstract: '{name:.1%}'\n", r"a format that fits.*line=4, field='name'"),
-        ("abstract: '{k'\n", r"opened and closed.*key='abstract', line=4.*written \{\{"),
+        ("abstract: '{accuracy.mean}'\n", r"line=5, field='accuracy\.mean'"),
+        ("abstract: '{name:.1%}'\n", r"a format that fits.*line=5, field='name'"),
+        ("abstract: '{k'\n", r"opened and closed.*key='abstract', line=5.*written \{\{"),
         ("abstract: 'costs $\\frac{1}{2}$'\n", r"field='1'"),
     ],
 )
