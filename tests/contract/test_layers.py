@@ -141,6 +141,18 @@ def test_a_command_that_computes_nothing_imports_nothing_slow(modules: str, slow
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
+def test_a_command_that_reads_notebooks_builds_no_grammar_for_what_they_do_not_hold() -> None:
+    """It takes longer than everything else that rendering imports."""
+    code = """
+import sys
+from scenebook.cli import main
+main(["params"])
+import nbformat
+sys.exit("lark" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
 def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
     """But for two entry points, and for the builders of networks, which the registry calls by one name."""
     homes: dict[str, list[str]] = {}

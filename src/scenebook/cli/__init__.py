@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
+from types import FrameType, ModuleType
+from typing import cast
 
 from rich.console import Console
 from rich.text import Text
@@ -52,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
+    # jsonschema, which nbformat imports, would spend a second on a grammar for one format that no notebook has; without
+    # it, it does without that format.
+    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
     # Imported late: what they need takes longer than a page of help may take.
     from scenebook.cli import making, using
 
