@@ -182,7 +182,7 @@ def find_backbone(name: str) -> Backbone:
     """
     if name not in BACKBONES:
         known = {row.lower(): row for row in BACKBONES}
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.3)
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
         raise SettingsError(
             "Expected backbone to be efficientnet-lite0 or the name of a model in keras.applications.",
             received={"backbone": name},

@@ -115,7 +115,7 @@ class Settings(BaseModel):
     )
 
     epochs: int = Field(
-        16, ge=0, le=10000, description="passes over the training images in the first phase; 0: it is left out"
+        8, ge=0, le=10000, description="passes over the training images in the first phase; 0: it is left out"
     )
     batch_size: int = Field(32, ge=1, le=4096, description="images in one step of the optimizer")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="what changes the weights in each step")

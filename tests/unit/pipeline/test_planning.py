@@ -137,7 +137,7 @@ def test_an_unchanged_run_runs_nothing_and_writes_nothing(made: Made) -> None:
 def test_a_setting_runs_the_stages_that_read_it_and_says_both_values(made: Made) -> None:
     asked = made.ask(make_settings({"epochs": 5}))
     assert list(asked) == ["training", "evaluation"]
-    assert asked["training"] == ("epochs: 16 -> 5",)
+    assert asked["training"] == ("epochs: 8 -> 5",)
     assert asked["evaluation"] == ("reads what training writes, which runs before it",)
 
 

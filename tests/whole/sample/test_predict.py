@@ -136,7 +136,7 @@ def test_wrong_input_exits_2_and_says_what_is_wrong(
 def test_features_are_kept_of_every_image_of_every_split(sample: Finished) -> None:
     splits = sample.run_dir.read_csv("data/splits.csv")
     features = load_features(sample.run_dir)
-    assert features.align(splits["row"]).shape == (len(splits), 256)
+    assert features.align(splits["row"]).shape == (len(splits), 1280)
     order = pd.Series(features.splits, index=features.rows)
     assert (order.loc[splits["row"]].to_numpy() == splits["split"].to_numpy()).all()
     assert {"training/features.npz", "evaluation/label_issues.csv"} <= set(

@@ -86,7 +86,7 @@ def test_each_stage_waits_for_those_whose_files_its_notebook_reads_and_for_no_ot
 def test_its_accuracy_is_neither_chance_nor_perfect(sample: Finished) -> None:
     metrics = sample.run_dir.read_json("evaluation/metrics.json")
     assert metrics["n"] == 300
-    assert 0.75 <= metrics["accuracy"]["value"] <= 0.97
+    assert 0.80 <= metrics["accuracy"]["value"] <= 0.98
     assert metrics["accuracy"]["low"] < metrics["accuracy"]["value"] < metrics["accuracy"]["high"]
 
 
@@ -116,8 +116,8 @@ def test_the_history_has_a_row_an_epoch_and_the_decayed_learning_rate(sample: Fi
     assert list(history.columns) == [
         "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds",
     ]  # fmt: skip
-    assert list(history["epoch"]) == list(range(1, 17))
-    steps = 12 * 16  # 378 training images in batches of 32
+    assert list(history["epoch"]) == list(range(1, 9))
+    steps = 12 * 8  # 378 training images in batches of 32
     assert history["learning_rate"].iloc[-1] == pytest.approx(0.001 / (1 + 1e-7 * steps), rel=1e-6)
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
 
