@@ -113,7 +113,8 @@ def _list_warnings(summary: PredictionSummary) -> list[str]:
 def params(arguments: argparse.Namespace, console: Console) -> int:
     """Lists all settings."""
     rows = describe_settings()
-    table = Table(*(Column(name, overflow="fold") for name in rows[0]), box=None, pad_edge=False)
+    columns = (Column(name, overflow="fold", no_wrap=name in ("name", "default")) for name in rows[0])
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row.values()))
     console.soft_wrap = False
