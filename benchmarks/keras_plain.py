@@ -62,8 +62,9 @@ def build_classifier(settings: Settings, num_classes: int) -> keras.Model:
 
 def build_generator(settings: Settings) -> Any:
     """Builds the legacy class with these settings' ranges; it does the preprocessing, too, image by image."""
+    # Operations that the class lacks are errors where they are on.
     return ImageDataGenerator(
-        **settings.augmentation,
+        **{name: value for name, value in settings.augmentation.items() if value},
         preprocessing_function=preprocessing(settings.backbone, settings.preprocessing).function,
     )
 
