@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shutil
 import zipfile
@@ -144,6 +145,20 @@ def test_both_files_hold_the_report(sample: Finished) -> None:
     assert outside == set()
 
 
+def test_the_short_report_has_the_length_of_an_assignment_and_letters_that_can_be_read(sample: Finished) -> None:
+    pages = PdfReader(sample.build_dir / "report.pdf").pages
+    assert len(pages) <= 8, "four to six of text, an appendix of one or two with the references"
+    sizes: list[float] = []
+
+    def note(text: str, cm: list[float], tm: list[float], font: object, size: float) -> None:
+        if text.strip() and font is not None:
+            sizes.append(size * math.hypot(tm[0], tm[1]) * math.hypot(cm[0], cm[1]))
+
+    for page in pages:
+        page.extract_text(visitor_text=note)
+    assert min(sizes) >= 6.95, "points, in figures as well"
+
+
 def test_both_files_list_the_works_that_the_notebooks_cite(sample: Finished) -> None:
     page = (sample.build_dir / "report.html").read_text(encoding="utf-8")
     listed = pdf_text(sample).split("References")[-1]
@@ -180,8 +195,12 @@ def test_the_page_is_small_and_shows_each_result_with_its_origin(sample: Finishe
         assert {"none, all as in the profile sample", digest} <= {tag.get_text() for tag in box.select("dd")}
 
 
-def test_the_repository_section_names_weights_and_images_with_their_digests(sample: Finished) -> None:
-    text = "".join(pdf_text(sample).split())
+def test_the_page_names_weights_and_images_with_their_digests_and_the_short_pdf_where_they_are(
+    sample: Finished,
+) -> None:
+    page = (sample.build_dir / "report.html").read_text(encoding="utf-8")
+    text = "".join(BeautifulSoup(page, "html.parser").get_text().split())
+    assert "of the supplement" in " ".join(pdf_text(sample).split())
     selection = sample.run_dir.read_csv("samples/selection.csv")
     assert len(selection) == 6
     for name in ("training/model.keras", *selection["image"]):
