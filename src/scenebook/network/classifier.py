@@ -39,11 +39,12 @@ def summarize(model: keras.Model) -> dict[str, Any]:
         `base_model` (its name), `layers` (Keras layers, nested models opened), `weight_layers` (convolutions and dense
         layers on the main path of the classifier), `backbone_weight_layers` (the same of the base model with the one
         dense layer of its own top, which is how networks are named: 50 for ResNet50), `base_layers` and
-        `trainable_base_layers` (all of the base model, and those that are trained), `input_shape` and the parameter
-        counts; `head` (a phrase for each layer beside the base model). A model without another one in it is its own
-        base model.
+        `trainable_base_layers` (all of the base model, and those that are trained), `last_base_layers` (how many there
+        are from the first of these on), `input_shape` and the parameter counts; `head` (a phrase for each layer beside
+        the base model). A model without another one in it is its own base model.
     """
     base_model = find_base_model(model) or model
+    trained = [bool(layer.trainable) for layer in base_model.layers]
     return {
         "base_model": base_model.name,
         "input_shape": list(model.input_shape[1:]),
@@ -52,7 +53,8 @@ def summarize(model: keras.Model) -> dict[str, Any]:
         "backbone_weight_layers": count_weight_layers(base_model) + 1,
         "base_layers": len(base_model.layers),
         "head": [_describe(layer) for layer in model.layers if layer is not base_model and not _is_input(layer)],
-        "trainable_base_layers": sum(layer.trainable for layer in base_model.layers),
+        "trainable_base_layers": sum(trained),
+        "last_base_layers": len(trained) - trained.index(True) if any(trained) else 0,
         **count_parameters(model),
     }
 

@@ -51,7 +51,8 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     matrix = run_dir.read_matrix(run_files.CONFUSION_MATRIX)
     splits = {split: int(counts.get(split, 0)) for split in ("train", "validation", "test")}
     backbone = name_backbone(summary["backbone"], recipe["weights"], summary.get("weights_sha256"))
-    base_layers = count_noun(summary["trainable_base_layers"], "layer")
+    # Among the last layers, batch normalisation may stay as it is.
+    base_layers = count_noun(summary.get("last_base_layers", summary["trainable_base_layers"]), "layer")
     augmented = make_settings(recipe).is_augmented or "augment" in summary["edited"]
     majority = float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum())
     facts = {
@@ -61,8 +62,8 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         "backbone": (backbone, f"{run_files.SUMMARY}: backbone, weights"),
         "epochs": (count_noun(fit["last_epoch"][0], "epoch"), fit["last_epoch"][1]),
         "head": ("linear classifier" if linear else "new head", f"{run_files.RECIPE}: head_start"),
-        "phases": (len(summary["phases"]), f"{run_files.SUMMARY}: number of phases"),
-        "base_layers": (base_layers, f"{run_files.SUMMARY}: trainable_base_layers"),
+        "phases": (len(summary.get("phases", [])), f"{run_files.SUMMARY}: number of phases"),
+        "base_layers": (base_layers, f"{run_files.SUMMARY}: last_base_layers"),
         **{split: (count, f"{run_files.SPLITS}: rows whose split is {split}") for split, count in splits.items()},
         "confusion": (tell_commonest_error(matrix), f"{run_files.CONFUSION_MATRIX}: largest cell off the diagonal"),
         "train_accuracy": fit["train_accuracy"],

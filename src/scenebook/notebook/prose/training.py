@@ -77,9 +77,11 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
         summary: From `finishing.describe_model`.
         network: From `describe_network`.
     """
+    some = summary["trainable_base_layers"] < summary["last_base_layers"]
+    last = "{trainable_base_layers} of the last {last_base_layers}" if some else "the last {trainable_base_layers}"
     told = (
-        "[@fig:network] shows the model as it was built: {layers} Keras layers, of which the last "
-        "{trainable_base_layers} of the backbone's {base_layers} and the head are trained: {trainable_params:,} of "
+        f"[@fig:network] shows the model as it was built: {{layers}} Keras layers, of which {last} "
+        "of the backbone's {base_layers} and the head are trained: {trainable_params:,} of "
         "{total_params:,} parameters. [@tbl:recipe] lists the model and the settings of its training."
     )
     if network.block:
