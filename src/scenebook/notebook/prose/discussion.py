@@ -15,7 +15,7 @@ from scenebook.core import run_files
 from scenebook.core.errors import MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced, escape
-from scenebook.core.wording import count_noun, join_names, signed
+from scenebook.core.wording import count_noun, join_names, say_number, signed
 from scenebook.evaluation.baselines import is_few
 from scenebook.evaluation.fit import read_fit
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
@@ -271,28 +271,34 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on which errors are the network's own, and which of them may be wrong labels."""
     if not facts["errors"]:
         return "The network makes no error on the test images."
+    number = {name: _say_field(name, facts) for name in facts if name.endswith(("errors", "_pair"))}
     told = [
-        "Of the {test:,} test images, {errors:,} "
-        + ("is" if facts["errors"] == 1 else "are")
-        + " misclassified, {pair_errors:,} of them between {pair}, in one direction or the other."
+        f"Of the {{test:,}} test images, {number['errors']} {'is' if facts['errors'] == 1 else 'are'} misclassified, "
+        f"{number['pair_errors']} of them between {{pair}}, in one direction or the other."
     ]
     if "shared_errors" in facts:
+        too = f"The linear classifier also misclassifies {number['shared_errors']} of these"
+        too += ", which points to images that are difficult or mislabelled" if facts["shared_errors"] else ""
         told.append(
-            "The linear classifier misclassifies {shared_errors:,} of the {errors:,} too, which points to images that "
-            "are difficult or mislabelled; {own_errors:,} are errors of the network alone, and {linear_errors:,} "
-            "others of the linear classifier alone."
+            f"{too}; the network alone misclassifies {number['own_errors']}, and the linear classifier alone "
+            f"{number['linear_errors']}."
         )
     if facts.get("suspicious_errors"):
         told.append(
-            "Of the misclassified images, {suspicious_errors:,} "
+            f"Of the misclassified images, {number['suspicious_errors']} "
             + ("has a label" if facts["suspicious_errors"] == 1 else "have labels")
             + " that a second model finds suspicious ([@fig:label-issues])"
-            + (", {suspicious_pair:,} of them between {pair}" if facts["suspicious_pair"] else "")
+            + (f", {number['suspicious_pair']} of them between {{pair}}" if facts["suspicious_pair"] else "")
             + ": some of these errors may be errors of the data."
         )
     elif "suspicious_errors" in facts:
         told.append("None of the misclassified images has a label that a second model finds suspicious.")
     return " ".join(told)
+
+
+def _say_field(name: str, facts: Mapping[str, Any]) -> str:
+    """Returns the field of a count, or the count in words: 'none', 'one', '{errors:,}'."""
+    return say_number(facts[name]) if facts[name] in (0, 1) else f"{{{name}:,}}"
 
 
 def tell_unknown(*, seeds: int, drawn: bool) -> str:
