@@ -1,7 +1,7 @@
 """The sentences of the discussion: what may explain a result, which errors are whose, what is open, what to try next.
 
-They have fields for `collect_discussion_facts` and what `prose.conclusion` and `prose.baselines` collect, and stand in
-notebook 06 under their names, as `{causes}`.
+They have fields for `evaluation.findings.collect_discussion_facts` and what `prose.conclusion` and `prose.baselines`
+collect, and stand in notebook 06 under their names, as `{causes}`.
 """
 
 from __future__ import annotations
@@ -11,96 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from scenebook.core import run_files
-from scenebook.core.errors import MissingArtifactError
-from scenebook.core.run_directory import RunDirectory
-from scenebook.core.sentences import Sourced, escape
-from scenebook.core.wording import count_noun, join_names, say_number, signed
+from scenebook.core.sentences import escape
+from scenebook.core.wording import count_noun, say_number, signed
 from scenebook.evaluation.baselines import is_few
-from scenebook.evaluation.fit import read_fit
+from scenebook.evaluation.findings import ALONE, BETTER, LINEAR, OPEN, WORSE, judge_network
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 _STRONG_ROTATION = 45
 """Degrees from which a rotation shows images as they hardly occur among test images."""
-_LABEL_ISSUES = "evaluation/label_issues.csv"
-_BASELINE_PREDICTIONS = "evaluation/baseline_predictions.csv"
-BETTER, WORSE, OPEN, ALONE, LINEAR = "better", "worse", "open", "alone", "linear"
-"""How a network compares with the linear classifier; `ALONE` where a run has none on pretrained features,
-`LINEAR` where the network is one."""
-
-
-def judge_network(results: Mapping[str, Any]) -> str:
-    """Returns `BETTER`, `WORSE`, `OPEN`, `ALONE` or `LINEAR`: the network against a linear classifier on features."""
-    if results.get("is_linear"):
-        return LINEAR
-    if "network_gain" not in results:
-        return ALONE
-    if results["network_gain_p"] >= SIGNIFICANT:
-        return OPEN
-    return BETTER if results["network_gain"]["value"] > 0 else WORSE
-
-
-def collect_discussion_facts(run_dir: RunDirectory, results: Mapping[str, Any]) -> Sourced:
-    """Returns what the discussion says of a run beside its scores: the fit, its errors, and true or false findings."""
-    summary, recipe = run_dir.read_json(run_files.SUMMARY), run_dir.read_json(run_files.RECIPE)
-    fit = read_fit(run_dir)
-    judged = judge_network(results)
-    learned = "transfer" in results and results["transfer_p"] < SIGNIFICANT and results["transfer"]["value"] > 0
-    facts: dict[str, tuple[Any, str]] = {
-        **{name: fit[name] for name in ("val_accuracy", "best_epoch", "last_epoch", "kept_epoch")},
-        "trainable_params": (summary["trainable_params"], f"{run_files.SUMMARY}: trainable_params"),
-        "rotation_range": (recipe["rotation_range"], f"{run_files.RECIPE}: rotation_range"),
-        "learning_rate": (recipe["learning_rate"], f"{run_files.RECIPE}: learning_rate"),
-        "better_than_baseline": (judged == BETTER, f"{run_files.BASELINES}: network_gain above 0, network_gain_p"),
-        "worse_than_baseline": (judged == WORSE, f"{run_files.BASELINES}: network_gain below 0, network_gain_p"),
-        "transfer_helps": (learned, f"{run_files.BASELINES}: transfer above 0, transfer_p"),
-    }
-    return Sourced.from_pairs(facts | _count_errors(run_dir))
-
-
-def _count_errors(run_dir: RunDirectory) -> dict[str, tuple[Any, str]]:
-    """Returns how many errors there are: in all, in one pair of classes, shared, and with suspicious labels."""
-    predictions = run_dir.read_csv(run_files.TEST_PREDICTIONS)
-    errors = predictions[predictions["label"] != predictions["predicted"]]
-    of = run_files.TEST_PREDICTIONS
-    facts: dict[str, tuple[Any, str]] = {"errors": (len(errors), f"{of}: rows with another class than the label")}
-    if len(errors):
-        pairs = [join_names(sorted(pair)) for pair in errors[["label", "predicted"]].to_numpy().tolist()]
-        counts = pd.Series(pairs).value_counts()
-        in_pair = pd.Series(pairs, errors.index) == counts.index[0]
-        facts["pair"] = (counts.index[0], f"{of}: the two classes that are confused most often")
-        facts["pair_errors"] = (int(counts.iloc[0]), f"{of}: errors between these two classes")
-        suspicious = errors["path"].isin(_read_paths(run_dir, _LABEL_ISSUES))
-        if _has(run_dir, _LABEL_ISSUES):
-            facts["suspicious_errors"] = (int(suspicious.sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
-            facts["suspicious_pair"] = (int((suspicious & in_pair).sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
-    if _has(run_dir, _BASELINE_PREDICTIONS):
-        simple = run_dir.read_csv(_BASELINE_PREDICTIONS)
-        if "pretrained_features" in simple:
-            wrong = set(simple.loc[simple["pretrained_features"] != simple["label"], "path"])
-            origin = f"{of} and {_BASELINE_PREDICTIONS}: errors of both"
-            facts["shared_errors"] = (int(errors["path"].isin(wrong).sum()), origin)
-            facts["own_errors"] = (int((~errors["path"].isin(wrong)).sum()), f"{of}: errors of the network alone")
-            alone = len(wrong - set(errors["path"]))
-            facts["linear_errors"] = (alone, f"{_BASELINE_PREDICTIONS}: errors of the linear classifier alone")
-    return facts
-
-
-def _has(run_dir: RunDirectory, file: str) -> bool:
-    return run_dir.path(file).is_file()
-
-
-def _read_paths(run_dir: RunDirectory, file: str) -> list[str]:
-    return list(run_dir.read_csv(file)["path"]) if _has(run_dir, file) else []
-
-
-def read_study(run_dir: RunDirectory) -> pd.DataFrame:
-    """Returns the variants of `ablations/results.csv` that were compared with the base; none where none was trained."""
-    try:
-        study = run_dir.read_csv(run_files.STUDY_RESULTS)
-    except MissingArtifactError:
-        return pd.DataFrame(columns=["variant", "title", "difference", "difference_low", "difference_high", "p"])
-    return study[study["difference"].notna()] if "difference" in study else study.iloc[:0]
 
 
 def tell_outcome(results: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import yaml
 from scenebook.core.run_directory import RunDirectory, project_root
 from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
+from scenebook.evaluation import findings
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.prose import conclusion, discussion
 from scenebook.notebook.prose.baselines import collect_baseline_points
@@ -73,8 +74,8 @@ def make_results(gain: float = 0.0, transfer: float = 0.2, p: float = 0.001) -> 
 def read_page() -> list[Any]:
     """Returns the cells of notebook 06 that write the finding."""
     cells = nbformat.read(project_root() / "notebooks" / "06-conclusion.ipynb", as_version=4).cells
-    wanted = [cell for cell in cells if cell.cell_type == "code" and "finding" in cell.source.split("=")[0]]
-    wanted += [cell for cell in cells if cell.cell_type == "code" and cell.source.startswith("verdicts = ")]
+    begins = ("finding = ", "verdicts = ")
+    wanted = [cell for cell in cells if cell.cell_type == "code" and cell.source.startswith(begins)]
     return [compile(cell.source, cell.id, "exec") for cell in wanted]
 
 
@@ -82,7 +83,7 @@ PAGE = read_page()
 
 
 def tell_finding(results: dict[str, Any], **scores: Any) -> str:
-    names = {"discussion": discussion, "conclusion": conclusion, "results": results}
+    names = {"discussion": discussion, "findings": findings, "conclusion": conclusion, "results": results}
     names["scores"] = {"accuracy": SCORE, **scores}
     for cell in PAGE:
         exec(cell, names)
@@ -222,7 +223,7 @@ def test_errors_are_counted_from_the_predictions(run_dir: RunDirectory) -> None:
     simple = pd.DataFrame({"path": paths, "label": labels, "pretrained_features": ["y", "x", "y", "x"]})
     run_dir.write_csv("evaluation/baseline_predictions.csv", simple)
     run_dir.write_csv("evaluation/label_issues.csv", pd.DataFrame({"path": ["b", "d"]}))
-    found = discussion.collect_discussion_facts(run_dir, make_results(-0.1))
+    found = findings.collect_discussion_facts(run_dir, make_results(-0.1))
     counted = {name: found[name] for name in ("errors", "pair", "pair_errors", "shared_errors", "own_errors")}
     assert counted == {"errors": 3, "pair": "x and y", "pair_errors": 3, "shared_errors": 1, "own_errors": 2}
     assert (found["linear_errors"], found["suspicious_errors"], found["best_epoch"]) == (1, 1, 1)
