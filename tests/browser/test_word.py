@@ -1,4 +1,4 @@
-"""The Word file in a program that did not write it. Without LibreOffice this skips: on Debian, libreoffice-writer-nogui."""
+"""The Word file in a program that did not write it: Debian's libreoffice-writer-nogui; without it this skips."""
 
 from __future__ import annotations
 
