@@ -40,7 +40,7 @@ def test_a_list_names_images_and_their_labels(root: Path) -> None:
     ]
     assert found.root == root
     said = [text.format(**values) for text, values in tell_found(found)]
-    assert said == ["Which images there are, and their classes, was read from the list labels.csv."]
+    assert len(said) == 1 and "labels.csv" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_a_class_map_merges_renames_and_leaves_out(make_folder: MakeFolder, text
     assert found.merged == {"pet": ["cat", "dog"]}
     assert found.left_out == {"emu": 1}
     said = " ".join(line.format(**values) for line, values in tell_found(found))
-    assert "makes one class of several: pet (from cat and dog)." in said
-    assert said.endswith("The class map leaves out: emu (1 image).")
+    assert "pet (from cat and dog)" in said
+    assert "leaves out: emu (1 image)" in said
     check_unchanged(found)
 
 
@@ -241,7 +241,7 @@ def test_the_command_line_takes_a_list_and_a_class_map(
     arguments = build_parser().parse_args(["report", "--dataset", "my labels.csv", "--set", "class_map=map.yaml"])
     settings, profile, run_dir = collect_settings(arguments, root)
     assert (settings.dataset, settings.class_map) == (str(root / "my labels.csv"), str(root / "map.yaml"))
-    assert (profile, run_dir.name) == ("paper", "my-labels")
+    assert (profile, run_dir.name) == ("recommended", "my-labels")
     write_list(root, "brak: dog\n", "map.yaml")
     with pytest.raises(DatasetError, match=r"line=1, name='brak'\. Did you mean bark\?"):
         collect_settings(arguments, root)
