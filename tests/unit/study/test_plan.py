@@ -47,7 +47,7 @@ def test_the_projects_plan_tests_the_papers_four_claims_both_ways_and_each_opera
     assert by_name["learning-rate-x10"].change == {"learning_rate": 0.01}
     assert by_name["learning-rate-d10"].change == {"learning_rate": 0.0001}
     assert by_name["learning-rate-d10"].direction == "opposite"
-    assert by_name["epochs-x3"].change == {"epochs": 48}
+    assert by_name["epochs-x3"].change == {"epochs": 3 * run.epochs}
     assert by_name["last-stage"].change == {"trainable_base_layers": "last stage"}
     assert not by_name["no-augmentation"].apply_to(run).is_augmented
     assert [len(by_name[name].change) for name in ("no-rotation", "no-zoom", "no-flip", "rescaled-input")] == [1] * 4

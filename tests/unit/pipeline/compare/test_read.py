@@ -75,7 +75,7 @@ def test_weights_without_code_need_no_trust_but_have_to_be_there(run: RunDirecto
         ("a: [x]", "whose values are text, numbers"),
         ("? 0x" + "f" * 20_000 + "\n: 1", "whose values are text, numbers"),
         ("1: 2", "whose values are text, numbers"),
-        ("epochs: 0", "valid value for the setting epochs"),
+        ("epochs: -1", "valid value for the setting epochs"),
         ("epochs: true", "valid value for the setting epochs"),
         ("epoch: 3", r"Did you mean epochs\?"),
         ("dataset: ~nobody-of-this-name/x", "paths can be looked up"),
