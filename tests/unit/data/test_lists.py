@@ -40,7 +40,8 @@ def test_a_list_names_images_and_their_labels(root: Path) -> None:
     ]
     assert found.root == root
     said = [text.format(**values) for text, values in tell_found(found)]
-    assert len(said) == 1 and "labels.csv" in said[0]
+    assert len(said) == 1
+    assert "labels.csv" in said[0]
 
 
 @pytest.mark.parametrize(
