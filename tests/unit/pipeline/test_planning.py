@@ -266,7 +266,7 @@ def test_a_damaged_or_missing_artifact_is_made_again(made: Made, file: str, what
     path.unlink() if what == "missing" else path.write_text("[7, 7]", encoding="utf-8")
     assert made.ask()["training"][0].startswith(f"{file}: {what}")
     assert made.run().ran == ["training"]
-    assert made.run_dir.read_json("training/value.json") == [0, Settings().epochs]
+    assert made.run_dir.read_json("training/value.json") == [0, make_settings({}).epochs]
 
 
 def test_a_file_that_was_looked_for_and_is_there_now_counts(made: Made) -> None:
@@ -305,7 +305,7 @@ def test_a_failure_leaves_later_results_as_stale_and_what_was_made_is_not_lost(m
     assert [outcome.status for outcome in outcomes.values()] == ["done", "failed", *["stale"] * (len(STAGES) - 2)]
     assert outcomes["evaluation"].note.startswith("made 20")
     assert "before stage training was started again" in outcomes["evaluation"].note
-    assert made.run_dir.read_json("training/value.json") == [0, Settings().epochs]
+    assert made.run_dir.read_json("training/value.json") == [0, make_settings({}).epochs]
     # Mended and with the old setting, only what failed is run: the rest is as it was.
     write_notebooks(made.notebooks.with_name("mended"))
     made.notebooks = made.notebooks.with_name("mended")
