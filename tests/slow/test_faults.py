@@ -180,7 +180,7 @@ def test_a_read_only_run_folder(project: Project, whole: Project) -> None:
 
 def test_two_commands_on_one_run(project: Project, whole: Project) -> None:
     first = project.start("report", "--run", "sample", "--set", TINY, "--force", "training")
-    lines = wait_for(first, "training is run")
+    lines = wait_for(first, "training runs:")
     second = project.report()
     note("two commands, one run", "`report` while `report` runs", second)
     assert second.code == 1

@@ -46,9 +46,9 @@ def test_a_run_goes_on_with_its_own_settings_when_only_its_name_is_given(kept: R
 @pytest.mark.parametrize(
     ("words", "dataset", "epochs"),
     [
-        (["--run", "real", "--profile", "sample"], "scenes", 16),
-        (["--run", "other"], "scenes", 16),
-        ([], "scenes", 16),
+        (["--run", "real", "--profile", "sample"], "scenes", 8),
+        (["--run", "other"], "scenes", 8),
+        ([], "scenes", 8),
         (["--run", "real", "--dataset", "intel"], "intel", 0),
     ],
 )

@@ -73,7 +73,7 @@ def count_lost_rows(view: int | None) -> int:
         ("core.progress", "» ", "> "),
         ("core.settings", 'description="', 'description="a '),
         ("network.augmentation", '"""', '""" '),
-        ("network.recipe.keeping", "the checkpoint is damaged", "what was kept is damaged"),
+        ("network.recipe.checkpoints", "the checkpoint is damaged", "what was kept is damaged"),
         ("data.scenes.sea_and_forest", "0.", "1."),
     ],
 )
