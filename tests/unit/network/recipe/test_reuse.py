@@ -39,28 +39,31 @@ def test_frozen_layers_with_code_of_their_own_are_not_kept(cache: Any, capsys: p
     assert not list(cache.rglob("*.rows"))
 
 
-FIT = "part.fit(train_ds, validation_data=val_ds, **data.resume(part, epochs))"
+FIT = (
+    "rest = data.resume(part, epochs, make_callbacks(settings))\n"
+    "        part.fit(train_ds, validation_data=val_ds, class_weight=weights, **rest)"
+)
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (f"for _ in (0, 1):\n                {FIT}".replace(FIT, "part.fit(train_ds, **given)"), "anew for each `fit`"),
+        ("for _ in (0, 1):\n            part.fit(train_ds, **given)", "anew for each `fit`"),
         ("part.fit(train_ds, **{**given, 'callbacks': [*given['callbacks'], stop]})", "callbacks="),
-        ("compile_model(part, 0.5, settings)\n            part.fit(train_ds, **given)", "Compile it first"),
+        ("compile_model(part, 0.5, settings)\n        part.fit(train_ds, **given)", "Compile it first"),
         ("data.resume(keras.Sequential([keras.Input((2,)), layers.Dense(2)]), 1)", "is compiled"),
     ],
 )
 def test_a_training_whose_state_would_be_another_is_refused(run_dir: RunDirectory, call: str, said: str) -> None:
     stop = "stop = keras.callbacks.EarlyStopping()"
-    given = f"{stop}\n            given = data.resume(part, epochs)\n            {call}"
+    given = f"{stop}\n        given = data.resume(part, epochs)\n        {call}"
     with pytest.raises(InputError) as raised:
         fit_in(run_dir, load_recipe((FIT, given)), epochs=1)
     assert said in str(raised.value)
 
 
 def test_what_follows_fit_is_not_done_twice_to_a_training_that_is_loaded(run_dir: RunDirectory) -> None:
-    doubled = (FIT, f"history = {FIT}.history\n            part.set_weights([2 * w for w in part.get_weights()])")
+    doubled = (FIT, f"{FIT}\n        part.set_weights([2 * w for w in part.get_weights()])")
     first, _ = fit_in(run_dir, load_recipe(doubled), epochs=1)
     again, started = fit_in(run_dir, load_recipe(doubled), epochs=1)
     assert started == []

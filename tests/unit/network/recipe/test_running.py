@@ -325,7 +325,7 @@ def test_the_preprocessing_is_named_when_it_has_a_name() -> None:
 
 def test_a_training_without_its_arguments_is_an_input_error(run_dir: RunDirectory) -> None:
     with pytest.raises(InputError, match="resume"):
-        fit_in(run_dir, load_recipe(("**data.resume(part, epochs)", "epochs=epochs, shuffle=False, verbose=0")))
+        fit_in(run_dir, load_recipe(("**rest", "epochs=epochs, shuffle=False, verbose=0")))
     with pytest.raises(SettingsError, match="trainable_base_layers=5000"):
         fit(trainable_base_layers=5000)
 
