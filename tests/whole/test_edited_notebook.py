@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import keras
@@ -57,8 +58,9 @@ def test_an_edited_augmentation_is_trained_on_and_poisons_no_other_run(project: 
     before, black, after = (read_history(project, name) for name in ("before", "black", "after"))
     pd.testing.assert_frame_equal(before, after)
     assert not np.allclose(before["loss"], black["loss"])
-    assert "augment of this notebook is not what the published notebook has there" in project.page("black")
-    assert "published notebook has there" not in project.page("after")
+    edited = re.compile(r"\baugment of .{1,40} not as in the published notebook")
+    assert edited.search(project.page("black"))
+    assert not edited.search(project.page("after"))
 
 
 def test_seeds_and_ablations_train_the_network_of_the_page(project: Project, tmp_path: Path) -> None:
