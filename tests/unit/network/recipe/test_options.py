@@ -18,7 +18,6 @@ from scenebook.core.run_files import HISTORY
 from scenebook.network.linear_head import set_linear_weights
 from scenebook.network.recipe.running import run_recipe
 from tests.recipes import load_recipe
-from tests.unit.network.recipe.test_running import Killed, KilledInEpoch
 from tests.unit.network.recipe.trainings import (
     CLASSES,
     NUMBERS,
@@ -37,10 +36,6 @@ ALONE: dict[str, Any] = {**LINEAR, "epochs": 0}
 FINE_TUNED: dict[str, Any] = {
     **ALONE, "fine_tune_epochs": 2, "fine_tune_layers": 3, "fine_tune_learning_rate": 1e-4, "optimizer": "adamw",
     "weight_decay": 0.05, "schedule": "cosine", "warmup_epochs": 0.5, "label_smoothing": 0.1,
-}  # fmt: skip
-STOPPED: dict[str, Any] = {
-    **LINEAR, "dropout": 0.2, "epochs": 6, "trainable_base_layers": 0, "learning_rate": 0.3, "optimizer": "adamw",
-    "early_stopping": 1, "fine_tune_epochs": 3, "fine_tune_layers": 3, "fine_tune_learning_rate": 0.003,
 }  # fmt: skip
 
 
@@ -95,28 +90,6 @@ def test_fine_tuning_from_the_linear_classifier_is_the_same_with_and_without_acc
     # Three batches an epoch: 2 steps of warm-up (1.5, rounded to even), then down to 0.
     assert phase.rates == pytest.approx({"learning_rate": 1e-4, "weight_decay": 0.05, "warmup_steps": 2})
     assert fast.history["learning_rate"].tolist() == pytest.approx([1e-4 * (1 + np.cos(np.pi / 4)) / 2, 0], abs=1e-8)
-
-
-def test_early_stopping_keeps_the_best_epoch_and_goes_on_after_any_interruption(run_dir: RunDirectory) -> None:
-    whole = run_recipe(load_recipe(), make_settings(**STOPPED), TRAIN, VALIDATION, num_classes=CLASSES, predict=True)
-    first, second = whole.phases
-    assert first.epochs < 6
-    assert second.first_epoch == first.epochs
-    losses = whole.history["val_loss"]
-    assert second.kept_epoch == first.epochs + int(losses[first.epochs :].to_numpy().argmin()) + 1
-    assert whole.val_probs is not None
-    of_label = whole.val_probs[np.arange(len(VALIDATION)), VALIDATION.labels]
-    assert -np.log(of_label).mean() == pytest.approx(losses[second.kept_epoch - 1], rel=1e-3)
-    for killed in (1, first.epochs, len(losses) - 1):  # within a phase, after one that was stopped, in the last epoch
-        with pytest.raises(Killed):
-            fit_in(run_dir, callbacks=[KilledInEpoch(killed)], **STOPPED)
-    for expected in ([len(losses) - 1], []):  # the second time all of it is loaded
-        resumed, started = fit_in(run_dir, **STOPPED)
-        assert started == expected
-        assert resumed.phases == whole.phases
-        np.testing.assert_array_equal(resumed.history[NUMBERS], whole.history[NUMBERS])
-        for mine, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
 
 
 def test_balanced_class_weights_change_the_loss_of_unequal_classes_alone() -> None:

@@ -79,7 +79,7 @@ def test_a_run_that_gives_the_same_again_passes_and_one_changed_number_is_found(
     notebooks = make_notebooks(run)
     options = {"trust": False, "listener": heard, "notebooks_dir": notebooks}
     verification = verify_run(run, workspace=tmp_path / "work", **options)  # type: ignore[arg-type]
-    assert heard.ended == list(STAGES)
+    assert sorted(heard.ended) == sorted(STAGES)  # some run side by side
     assert (verification.problems, verification.failed_rows, verification.failure) == ({}, [], "")
     assert not verification.machine
     assert verification.passed
