@@ -12,7 +12,6 @@ Mathematics and code are left alone, and a brace that is doubled is text.
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import FIELDS
 from scenebook.core.sentences import Filled, Sourced, fill, format_field, look_up
+from scenebook.core.wording import tell_nearest
 
 _TOKEN = re.compile(
     r"(?P<kept>^ {0,3}(?P<fence>`{3,}|~{3,}).*?(?:^ {0,3}(?P=fence)|\Z)"
@@ -126,12 +126,10 @@ def _double(text: str) -> str:
 def _check_name(name: str, fields: Fields) -> None:
     known = sorted({*fields.values, *fields.sentences})
     if name.partition(".")[0] not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         raise InputError(
             "Expected a field that this run knows.",
             received={"field": name},
-            advice=(f"Did you mean {near[0]}? " if near else "")
-            + f"A brace that is text is doubled. Known: {', '.join(known)}.",
+            advice=f"{tell_nearest(name, known)}A brace that is text is doubled. Known: {', '.join(known)}.",
         )
 
 

@@ -45,9 +45,6 @@ BASELINES = "evaluation/baselines.json"
 SAMPLES = "samples/rows.csv"
 SELECTION = "samples/selection.csv"
 ERROR_MAPS = "samples/error_maps.npz"
-MAPS = "samples/maps.npz"
-MAP_CHECKS = "samples/map_checks.json"
-"""Whether the network misses what maps point at, and of which kind the report shows them."""
 
 OF_TRUST = (
     "evaluation/calibration.json",
