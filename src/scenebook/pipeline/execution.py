@@ -22,6 +22,7 @@ from scenebook.core.progress import MARK
 from scenebook.core.run_directory import TOUCHED, list_touched
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import is_executed, read_notebook
+from scenebook.pipeline.prewarming import PrewarmedKernels, become_kernel
 
 _INPUT_ERRORS = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
@@ -79,6 +80,7 @@ def execute_notebook(
     runs_dir: Path,
     time_limit: int | None = None,
     kernel: Kernel | None = None,
+    prewarmed: PrewarmedKernels | None = None,
 ) -> None:
     """Executes one notebook in a kernel of its own; keeps the result, whole or partial, as `target`.
 
@@ -95,6 +97,7 @@ def execute_notebook(
         runs_dir: The folder of all runs.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
         kernel: Is told of the kernel, so that another thread may watch and stop it.
+        prewarmed: Where a process may wait that becomes the kernel.
 
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
@@ -117,13 +120,9 @@ def execute_notebook(
         touched = Path(folder) / "touched"
         # Without a path of its own, Jupyter puts the sockets of every run into the current folder, under one name.
         transport = {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
-        environment = {
-            **compute_environment(),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "SCENEBOOK_RUNS": str(runs_dir),
-            TOUCHED: str(touched),
-        }
+        environment = make_kernel_environment(runs_dir)
         try:
+            source = read_notebook(notebook)
             papermill.execute_notebook(
                 # papermill reads braces in a path as fields of a template.
                 nbformat.read(notebook, as_version=4),
@@ -136,7 +135,13 @@ def execute_notebook(
                 stderr_file=written,
                 execution_timeout=time_limit,
                 config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
-                kernel_manager_class=_make_kernel_manager(written, environment, notebook.parent, kernel),
+                kernel_manager_class=_make_kernel_manager(
+                    written,
+                    {**environment, TOUCHED: str(touched)},
+                    notebook.parent,
+                    kernel,
+                    take_waiting=lambda: prewarmed.take(stage, source, environment) if prewarmed else None,
+                ),
             )
         except PapermillExecutionError as error:
             written.write("\n" + "\n".join(error.traceback) + "\n")
@@ -197,18 +202,33 @@ def explain_os_error(error: OSError) -> str:
     return f"{what}{where}.{advice}"
 
 
-def _make_kernel_manager(log: _Log, environment: Mapping[str, str], folder: Path, kernel: Kernel) -> type:
-    """Returns a kernel manager whose kernels start in a folder, with these variables and ours, and write to the log.
+def make_kernel_environment(runs_dir: Path) -> dict[str, str]:
+    """Returns the environment of all kernels of a run; `runs_dir` is the folder of all runs."""
+    own = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "SCENEBOOK_RUNS": str(runs_dir)}
+    return {**os.environ, **compute_environment(), **own}
+
+
+def _make_kernel_manager(
+    log: _Log,
+    environment: Mapping[str, str],
+    folder: Path,
+    kernel: Kernel,
+    *,
+    take_waiting: Callable[[], Popen[bytes] | None],
+) -> type:
+    """Returns a kernel manager whose kernels start in a folder, with this environment, and write to the log.
+
+    Where `take_waiting` finds a process, that becomes the kernel.
 
     TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
     The folder is not papermill's to set: it would change that of this process, which other threads share.
     """
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
     class LoggingKernelManager(AsyncKernelManager):
         async def _async_start_kernel(self, **options: Any) -> None:
-            env = {**os.environ, **environment}
-            options |= {"stdout": log.file, "stderr": log.file, "env": env, "cwd": str(folder)}
+            options |= {"stdout": log.file, "stderr": log.file, "env": dict(environment), "cwd": str(folder)}
             await super()._async_start_kernel(**options)
             loop = asyncio.get_running_loop()
 
@@ -217,7 +237,17 @@ def _make_kernel_manager(log: _Log, environment: Mapping[str, str], folder: Path
 
             kernel.started(getattr(self.provisioner, "process", None), shut_down)
 
-        start_kernel = _async_start_kernel
+        async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+            waiting = take_waiting()
+            if waiting is None or not become_kernel(waiting, kernel_cmd, **options):
+                await super()._async_launch_kernel(kernel_cmd, **options)
+                return
+            assert isinstance(self.provisioner, LocalProvisioner)
+            self.provisioner.process = waiting
+            self.provisioner.pid = self.provisioner.pgid = waiting.pid
+            self._reconcile_connection_info(self.provisioner.connection_info)
+
+        start_kernel, _launch_kernel = _async_start_kernel, _async_launch_kernel
 
     return LoggingKernelManager
 

@@ -20,11 +20,12 @@ from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
-from scenebook.pipeline.execution import Kernel, execute_notebook, explain_os_error
+from scenebook.pipeline.execution import Kernel, execute_notebook, explain_os_error, make_kernel_environment
 from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
 from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons
+from scenebook.pipeline.prewarming import PrewarmedKernels
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.scheduling import PeakMemory, Schedule
 
@@ -115,6 +116,7 @@ class _Runner:
     _begun: bool = False
     _running: dict[str, _Execution] = field(default_factory=dict)
     _ended: queue.SimpleQueue[_Execution] = field(default_factory=queue.SimpleQueue)
+    _prewarmed: PrewarmedKernels = field(default_factory=PrewarmedKernels)
 
     def pass_all(self, decisions: dict[str, Decision]) -> None:
         """Runs or skips every stage, unless one fails; `decisions` are those that are known."""
@@ -126,6 +128,7 @@ class _Runner:
                 if not self._running:
                     break
                 self.listener.time_left(self.schedule.estimate_seconds())
+                self._prewarm(decisions)
                 ended = self._wait()
                 decisions.pop(ended.stage)
                 if early := self.schedule.find_beside(ended.stage, ended.kernel.touched, ended.beside):
@@ -135,6 +138,8 @@ class _Runner:
         except BaseException:
             self._interrupt()
             raise
+        finally:
+            self._prewarmed.close()
         for stage in STAGES:
             if stage in failures:
                 raise failures[stage]
@@ -153,6 +158,12 @@ class _Runner:
                 self._start(decision)
                 return True
         return False
+
+    def _prewarm(self, decisions: dict[str, Decision]) -> None:
+        """Has kernels wait for the next stages that will run, as far as that is known."""
+        expected = [stage for stage in self.schedule.waiting if stage not in decisions or decisions[stage].run]
+        notebooks = {stage: self.planner.notebook_of(stage) for stage in expected}
+        self._prewarmed.prepare(notebooks, make_kernel_environment(self.run_dir.root.parent))
 
     def _wait(self) -> _Execution:
         while True:
@@ -217,6 +228,7 @@ class _Runner:
                     runs_dir=self.run_dir.root.parent,
                     time_limit=self.time_limit,
                     kernel=one.kernel,
+                    prewarmed=self._prewarmed,
                 )
         except OSError as caught:
             one.error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)

@@ -1,0 +1,167 @@
+"""Kernels that import a notebook's libraries while the stages before it still run: TensorFlow alone takes seconds."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+from typing import Any
+
+import psutil
+
+from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
+
+_LIBRARIES = frozenset({"keras", "numpy", "pandas", "scipy", "sklearn", "tensorflow"})
+"""What may be imported before the kernel is one. Not matplotlib, which asks at its import where it is."""
+_MOST = 2
+"""How many wait at a time."""
+_LEAST_FREE_MB = 4000
+"""Memory that has to be free before another is started; each takes about 500 MB."""
+
+
+def list_libraries(notebook: NotebookFile) -> list[str]:
+    """Returns the modules of known libraries that a notebook imports before it does anything else.
+
+    Whatever stands before an import may change what the import does: a variable of the environment, say. So this ends
+    at the first statement that is no import, but for the parameters.
+    """
+    names: list[str] = []
+    for cell in notebook.code_cells:
+        try:
+            statements = ast.parse(source_of(cell)).body
+        except SyntaxError:
+            return names
+        for statement in statements:
+            if isinstance(statement, ast.Import):
+                names += [alias.name for alias in statement.names]
+            elif isinstance(statement, ast.ImportFrom):
+                names.append(statement.module or "")
+            elif not (PARAMETERS in tags_of(cell) and _is_plain(statement)):
+                return _choose(names)
+    return _choose(names)
+
+
+def _is_plain(statement: ast.stmt) -> bool:
+    """Tells whether a statement gives a name a value that is written there."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    with suppress(ValueError):
+        ast.literal_eval(statement.value)
+        return all(isinstance(target, ast.Name) for target in statement.targets)
+    return False
+
+
+def _choose(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.split(".")[0] in _LIBRARIES]
+
+
+@dataclass
+class _Waiting:
+    """A process that waits to become a kernel."""
+
+    process: Popen[bytes]
+    libraries: list[str]
+    environment: dict[str, str]
+
+
+@dataclass
+class PrewarmedKernels:
+    """The processes that wait to become kernels.
+
+    Each starts in the environment of its kernel, so that the libraries find in it what they would find there.
+    """
+
+    _waiting: dict[str, _Waiting] = field(default_factory=dict)
+
+    def prepare(self, notebooks: Mapping[str, NotebookFile], environment: Mapping[str, str]) -> None:
+        """Starts a process for each of the next stages, as far as there is room.
+
+        Args:
+            notebooks: The notebooks of the stages that come next, in their order.
+            environment: Of their kernels.
+        """
+        for stage, notebook in notebooks.items():
+            if os.name != "posix" or stage in self._waiting or len(self._waiting) >= _MOST:
+                continue
+            libraries = list_libraries(notebook)
+            if libraries and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:
+                self._waiting[stage] = _Waiting(
+                    _start(libraries, environment, notebook.path.parent), libraries, dict(environment)
+                )
+
+    def take(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> Popen[bytes] | None:
+        """Returns the process that waits for a stage, if its notebook and environment are as they were.
+
+        Args:
+            stage: The stage.
+            notebook: Its notebook as it is executed now.
+            environment: Of its kernel.
+        """
+        one = self._waiting.pop(stage, None)
+        if one is None:
+            return None
+        same = one.libraries == list_libraries(notebook) and one.environment == dict(environment)
+        if same and one.process.poll() is None:
+            return one.process
+        _end(one.process)
+        return None
+
+    def close(self) -> None:
+        """Ends all that still wait."""
+        while self._waiting:
+            _end(self._waiting.popitem()[1].process)
+
+
+def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -> Popen[bytes]:
+    return Popen(
+        [sys.executable, "-m", "scenebook.pipeline.prewarmed_kernel", *libraries],
+        stdin=PIPE,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        env=dict(environment),
+        cwd=folder,
+        # As Jupyter does it: an interrupt of the command is not meant for its kernels.
+        start_new_session=True,
+    )
+
+
+def _end(process: Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def become_kernel(process: Popen[bytes], arguments: list[str], **options: Any) -> bool:
+    """Makes a waiting process a kernel.
+
+    Args:
+        process: From `PrewarmedKernels.take`.
+        arguments: What would start the kernel: interpreter, `-m`, module, and its arguments.
+        options: What `Popen` would be given: `env`, `cwd`, and `stdout`, a file that has a name.
+
+    Returns:
+        Whether it has taken the order; if not, it has ended.
+    """
+    order = {
+        "arguments": arguments[2:],
+        # What Jupyter gives the kernels that it starts, so that they end when this process does.
+        "environment": {**options["env"], "JPY_PARENT_PID": str(os.getpid())},
+        "folder": options["cwd"],
+        "log": options["stdout"].name,
+    }
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.close()
+    except OSError:
+        process.kill()
+        process.wait()
+        return False
+    return True
