@@ -30,7 +30,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-test lint types check format publish sample lock clean
+.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,8 +94,13 @@ faults: setup-dev ## break runs in every way, kill a training 20 times, and see 
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py
 cluster: setup-dev ## try a whole study, and a dask scheduler and workers that were started as commands of their own
 	@$(PY) -m pytest -o addopts="" -q -m slow tests/slow/test_study.py tests/slow/test_cluster.py
-bench: setup ## measure training side by side with plain Keras, and write benchmarks/results.json (minutes)
+bench: setup ## measure whole jobs and trainings side by side with plain Keras, and write benchmarks/results.json (minutes)
 	@$(PY) -m benchmarks
+bench-sizes: setup ## time the stages of a report with 250 to 4,000 images, and write benchmarks/sizes.json (minutes)
+	@$(PY) -m benchmarks.sizes
+bench-peers: ## train with fastai on the images of DATA: PEERS_PYTHON=interpreter where fastai is installed
+	@test -n "$(DATA)" -a -n "$(PEERS_PYTHON)" || { echo "Expected DATA=folder and PEERS_PYTHON=interpreter."; exit 2; }
+	@"$(PEERS_PYTHON)" benchmarks/peers.py "$(DATA)"
 bench-test: setup-dev ## try the benchmark's command on a few images
 	@$(PY) -m pytest -o addopts="" -q -m slow tests/unit/test_benchmarks.py
 lint: setup-dev ## check style and formatting

@@ -28,6 +28,7 @@ from scenebook.pipeline.checks import resolve_paths
 
 PAPERS_BACKBONE = "ResNet50"
 _BUSY = 0.1
+_BATCHES = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dataset", default=_environment("DATA"), metavar="FOLDER", help="the images; default: the profile's")
     add("--weights", default=_environment("WEIGHTS"), metavar="FILE", help="the backbone's; default: the profile's")
     add("--set", action="append", default=None, metavar="NAME=VALUE", help="change one setting of the profile")
-    add("--images", type=int, metavar="N", help="training images; default: 3 batches with ResNet50, else 10")
+    add("--images", type=int, metavar="N", help="training images; default: 20 batches")
     add("--repeats", type=int, default=3, metavar="N", help="how often everything is repeated; default: 3")
     add("--only", default="", metavar="NAME,...", help="these measurements only")
     add("--results", default=str(project_root() / "benchmarks" / "results.json"), metavar="FILE",
@@ -90,7 +91,10 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         console.print(Text(text, style="yellow"))
     with TemporaryDirectory(prefix="scenebook-benchmark-") as folder:
         large = settings.backbone == PAPERS_BACKBONE
-        images = arguments.images or (3 if large else 10) * settings.batch_size
+        if large and not arguments.only:
+            measurements = [measurement for measurement in measurements if "seconds" not in measurement.quantities]
+            console.print(Text(f"note: whole jobs take long with {PAPERS_BACKBONE}; --only measures them, too."))
+        images = arguments.images or _BATCHES * settings.batch_size
         job = make_job(settings, Path(folder), images=images, epochs=1 if large else 2)
         count, size = len(job.load_train()), settings.image_size
         text = f"{settings.backbone}, {size} by {size} pixels, batches of {settings.batch_size}: {count:,} images"

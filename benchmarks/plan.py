@@ -11,15 +11,16 @@ from scenebook.core.errors import InputError
 
 @dataclass(frozen=True)
 class Measurement:
-    """Something that is measured in a process of its own, in images a second and, of trainings, in GB of memory.
+    """Something that is measured in a process of its own.
 
     Attributes:
         name: Its name on the command line.
         title: What is measured, for people to read.
         function: `module:function` in this package; the function takes a `Job` and returns a number a quantity.
-        quantities: The numbers that it yields: `rate`, and `memory` of trainings.
+        quantities: The numbers that it yields: `rate`, and `memory` of trainings; `WHOLE` of whole jobs.
         ours: Whether its process has the environment of a notebook's kernel; plain Keras has not.
         needs: A measurement that goes before it, once, and leaves it the feature cache.
+        after: A measurement that goes before it in each repeat.
         once: Whether it goes before others, once, instead of being repeated.
         package: An optional package that it takes.
         one_core: Whether it may use one core only.
@@ -31,15 +32,23 @@ class Measurement:
     quantities: tuple[str, ...] = ("rate",)
     ours: bool = True
     needs: str = ""
+    after: str = ""
     once: bool = False
     package: str = ""
     one_core: bool = False
 
 
 TRAINING = ("rate", "memory")
-UNITS = {"rate": "images/s", "memory": "GB"}
+WHOLE = ("seconds", "accuracy", "memory")
+OURS = (*WHOLE, "report")
+UNITS = {"rate": "images/s", "memory": "GB", "seconds": "s", "accuracy": "", "report": "s"}
 
 MEASUREMENTS = (
+    Measurement("cold", "whole job, ours, nothing cached", "whole:measure_cold", OURS),
+    Measurement("cached", "whole job, ours, with the feature cache", "whole:measure_warm", OURS, after="cold"),
+    Measurement("unaccelerated", "whole job, ours, accelerate=false", "whole:measure_unaccelerated", OURS),
+    Measurement("recipe", "whole job, the recipe in plain Keras", "whole:measure_recipe", WHOLE, ours=False),
+    Measurement("guide", "whole job, Keras' guide", "whole:measure_guide", WHOLE, ours=False, after="cold"),
     Measurement("plain", "plain Keras", "keras_plain:measure", TRAINING, ours=False),
     Measurement("streaming-tensorflow", "ours, streaming, TensorFlow", "ours:measure_streaming_tensorflow", TRAINING),
     Measurement(
@@ -57,6 +66,14 @@ MEASUREMENTS = (
 )
 
 RATIOS = {
+    "cold-recipe": ("time of the recipe in plain Keras; ours, nothing cached = 1", "recipe.seconds", "cold.seconds"),
+    "cold-guide": ("time of Keras' guide; ours, nothing cached = 1", "guide.seconds", "cold.seconds"),
+    "cold-unaccelerated": (
+        "time of accelerate=false; ours, nothing cached = 1",
+        "unaccelerated.seconds",
+        "cold.seconds",
+    ),
+    "cold-cached": ("time with nothing cached; with the feature cache = 1", "cold.seconds", "cached.seconds"),
     "streaming-tensorflow": ("streaming, TensorFlow; plain Keras = 1", "streaming-tensorflow.rate", "plain.rate"),
     "streaming-openvino": ("streaming, OpenVINO; plain Keras = 1", "streaming-openvino.rate", "plain.rate"),
     "warm": ("warm feature cache; plain Keras = 1", "warm.rate", "plain.rate"),
@@ -91,5 +108,10 @@ def select_measurements(names: Sequence[str]) -> list[Measurement]:
         InputError: There is no measurement of a name.
     """
     chosen = {find_measurement(name).name for name in names} or {measurement.name for measurement in MEASUREMENTS}
-    needed = {measurement.needs for measurement in MEASUREMENTS if measurement.name in chosen}
+    needed = {
+        name
+        for measurement in MEASUREMENTS
+        if measurement.name in chosen
+        for name in (measurement.needs, measurement.after)
+    }
     return [measurement for measurement in MEASUREMENTS if measurement.name in chosen | needed]

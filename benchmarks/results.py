@@ -13,6 +13,8 @@ from rich.text import Text
 from benchmarks.plan import MEASUREMENTS, RATIOS, UNITS
 from benchmarks.running import Outcomes
 
+_TITLES = {"memory": ": memory peak", "accuracy": ": accuracy", "report": ": until the report"}
+
 Values = list[float | None]
 """A number a repeat; `None` where there is none."""
 
@@ -42,7 +44,7 @@ def tabulate_measurements(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
         outcome = outcomes[measurement.name]
         for name in measurement.quantities:
             values = [None if numbers is None else numbers[name] for numbers in outcome.numbers]
-            title = f"{measurement.title}: memory peak" if name == "memory" else measurement.title
+            title = f"{measurement.title}{_TITLES.get(name, '')}"
             row = {"title": title, "unit": UNITS[name], **summarize(values)}
             reasons = {"error": outcome.error, "left_out": outcome.left_out}
             rows[f"{measurement.name}.{name}"] = row | {name: reason for name, reason in reasons.items() if reason}

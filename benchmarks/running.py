@@ -82,6 +82,8 @@ def _find_obstacle(measurement: Measurement, outcomes: Outcomes) -> str:
         return f"{measurement.package} is not installed"
     if measurement.needs and not any(outcomes[measurement.needs].numbers):
         return f"{measurement.needs} failed"
+    if measurement.after and not outcomes[measurement.after].numbers[-1]:
+        return f"{measurement.after} failed"
     return ""
 
 

@@ -20,6 +20,7 @@ from benchmarks.clocks import measure_rate, read_memory_peak
 from benchmarks.job import Job
 from benchmarks.results import divide, format_number, print_results, summarize, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcome, run_measurements
+from benchmarks.sizes import find_exponent
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import make_settings
@@ -119,6 +120,20 @@ def test_a_failed_repeat_is_no_number_and_keeps_its_error() -> None:
     assert measured["plain.rate"]["error"] == "it failed"
     assert "error" not in measured["warm.rate"]
     assert tabulate_ratios(measured)["warm"]["values"] == [None, None]
+
+
+def test_a_whole_job_needs_the_one_whose_accuracy_it_has_to_reach(tmp_path: Path) -> None:
+    assert [measurement.name for measurement in plan.select_measurements(["guide"])] == ["cold", "guide"]
+    outcomes, _ = run_two(plan.select_measurements(["guide"]), Job(make_settings({}), [], tmp_path))
+    assert outcomes["guide"].left_out == "cold failed"
+
+
+@pytest.mark.parametrize("power", [0.7, 1.0, 1.6])
+def test_the_exponent_is_found_whatever_a_stage_costs_without_images(power: float) -> None:
+    assert find_exponent({n: 3.0 + 0.01 * n**power for n in (250, 500, 1000, 2000, 4000)}) == pytest.approx(
+        power, abs=0.01
+    )
+    assert find_exponent({250: 1.0, 500: 1.0, 1000: 1.0}) is None
 
 
 def run_two(measurements: list[plan.Measurement], job: Job) -> tuple[dict[str, Outcome], list[str]]:
