@@ -124,10 +124,12 @@ OpenPage = Callable[..., "Page"]
 
 @pytest.fixture
 def open_page(browser: Browser, report_of: Callable[[str], Path]) -> Iterator[OpenPage]:
-    """Opens one of `PAGES` as a file, in a context of its own."""
+    """Opens one of `PAGES` as a file, in a context of its own, with its folded parts open unless they are to stay."""
     contexts = []
 
-    def open_page(name: str, width: int = 1440, scheme: str = "light", *, bypass_csp: bool = False) -> Page:
+    def open_page(
+        name: str, width: int = 1440, scheme: str = "light", *, bypass_csp: bool = False, unfold: bool = True
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": HEIGHT},
             color_scheme="dark" if scheme == "dark" else "light",
@@ -136,6 +138,8 @@ def open_page(browser: Browser, report_of: Callable[[str], Path]) -> Iterator[Op
         contexts.append(context)
         page: Page = context.new_page()
         page.goto(report_of(name).as_uri())
+        if unfold:
+            page.evaluate("document.querySelectorAll('.folded').forEach(it => it.open = true)")
         return page
 
     yield open_page

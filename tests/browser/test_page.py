@@ -148,6 +148,18 @@ def test_one_switch_shows_all_code_and_hides_it_again(open_page: OpenPage) -> No
     assert not code.first.is_visible()
 
 
+def test_the_supplement_is_folded_until_a_link_leads_into_it(open_page: OpenPage) -> None:
+    page = open_page("supplement.ipynb", unfold=False)
+    inside = page.locator(".supplement figure").first
+    assert page.locator(".supplement h2").is_visible()
+    assert not inside.is_visible()
+    page.locator(f"main > section:not(.supplement) a[href='#{inside.get_attribute('id')}']").first.click()
+    assert inside.is_visible()
+    assert 0 <= box_of(inside)["y"] < HEIGHT
+    page.locator(".supplement summary").first.click()
+    assert not inside.is_visible()
+
+
 def pixel(png: bytes, x: int, y: int) -> tuple[int, int, int]:
     red, green, blue = Image.open(io.BytesIO(png)).convert("RGB").getpixel((x, y))  # type: ignore[misc]
     return red, green, blue

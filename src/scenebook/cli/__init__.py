@@ -53,10 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
-    # jsonschema, which nbformat imports, would spend a second on a grammar for one format that no notebook has; without
-    # it, it does without that format.
+def _skip_grammar() -> None:
+    """Has jsonschema, which nbformat imports, do without the one format whose grammar takes a second to build.
+
+    The format is that of internationalised addresses, which no schema of notebooks has. jsonschema checks it only where
+    `rfc3987_syntax` can be imported, as an optional package: `None` among the modules says that it cannot.
+    """
     sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
+
+
+def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
+    _skip_grammar()
     # Imported late: what they need takes longer than a page of help may take.
     from scenebook.cli import making, using
 

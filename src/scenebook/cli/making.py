@@ -123,7 +123,7 @@ def _check_no_options(arguments: argparse.Namespace) -> None:
     given |= {"SET": changes} if changes else {}
     if given:
         raise InputError(
-            f"Expected RUN={BY_HAND} alone: its notebooks are not run by this command, and its settings stand in their "
+            f"Expected RUN={BY_HAND} alone: its notebooks are not run by this command, and its settings are in their "
             "parameters cells.",
             received=given,
             advice="Change them there and run the notebooks, or choose another RUN.",

@@ -6,12 +6,12 @@ row names; `network.keras_models` is that of all models of `keras.applications`.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.wording import tell_nearest
 
 RANDOM = "random"
 
@@ -181,12 +181,10 @@ def find_backbone(name: str) -> Backbone:
         SettingsError: There is none of this name; the error has the nearest one.
     """
     if name not in BACKBONES:
-        known = {row.lower(): row for row in BACKBONES}
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
         raise SettingsError(
             "Expected backbone to be efficientnet-lite0 or the name of a model in keras.applications.",
             received={"backbone": name},
-            advice=f"Did you mean {known[near[0]]}?" if near else "",
+            advice=tell_nearest(name, BACKBONES).strip(),
         )
     return BACKBONES[name]
 

@@ -115,8 +115,8 @@ class RunHeldError(ScenebookError):
 
     def __str__(self) -> str:
         return (
-            f"Expected a run that nobody else is making. Received: run={self.run!r}, held by process {self.pid} since "
-            f"{self.since}. Wait until that has ended, or choose another RUN."
+            f"Expected a run that no other command is using. Received: run={self.run!r}, held by process {self.pid} "
+            f"since {self.since}. Wait until that has ended, or choose another RUN."
         )
 
 

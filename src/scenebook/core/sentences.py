@@ -157,12 +157,18 @@ def format_field(name: str, spec: str, sources: Sequence[Mapping[str, Any]]) -> 
     """
     value = look_up(name, sources)
     try:
-        return as_utf8(format(value, spec))
+        return show_minus(value, as_utf8(format(value, spec)))
     except (ValueError, TypeError) as error:
         raise InputError(
             f"Expected a format that fits the value of the field: {error}.",
             received={"field": name, "format": spec, "value": value},
         ) from None
+
+
+def show_minus(value: Any, text: str) -> str:
+    """Returns the text of a value; that of a negative number with a real minus in place of the hyphen."""
+    is_negative = isinstance(value, int | float) and text.startswith("-")
+    return f"\N{MINUS SIGN}{text[1:]}" if is_negative else text
 
 
 def look_up(field_name: str, sources: Sequence[Mapping[str, Any]]) -> Any:

@@ -24,10 +24,14 @@ def say_number(count: int) -> str:
     return {0: "none", 1: "one"}.get(count, f"{count:,}")
 
 
-def tell_nearest(name: object, known: Iterable[str]) -> str:
-    """Returns 'Did you mean epochs? ' with the known name nearest to a wrong one; nothing where none is near."""
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}? " if near else ""
+def tell_nearest(name: object, known: Iterable[str], shown: str = "{}") -> str:
+    """Returns 'Did you mean epochs? ' with the known name nearest to a wrong one; nothing where none is near.
+
+    Upper and lower case count as the same. `shown` is how a name is written, as `[@{}]`.
+    """
+    names = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(str(name).casefold(), names, n=1, cutoff=0.5)
+    return f"Did you mean {shown.format(names[near[0]])}? " if near else ""
 
 
 def shorten(text: str, limit: int) -> str:

@@ -141,7 +141,7 @@ def _split_folders(root: Path) -> dict[str, str]:
             raise DatasetError(
                 f"Expected one folder for {split}.",
                 received={"dataset": str(root), "found": with_classes},
-                advice="Put their images together, or name one of them otherwise.",
+                advice="Merge the folders, or rename one of them.",
             )
         if with_classes:
             folders[split] = with_classes[0]

@@ -12,7 +12,7 @@ from scenebook.data.user_tables import Row, has_escapes, read_rows
 
 SPLIT_WORDS = {word: split for split, names in SPLIT_FOLDERS.items() for word in (split, *names)}
 NO_UTF8 = "Expected a CSV file in UTF-8."
-ADVICE_UTF8 = "The line holds bytes that are none. A spreadsheet writes it as “CSV UTF-8”."
+ADVICE_UTF8 = "This line has bytes that are not UTF-8. In a spreadsheet, save the file as “CSV UTF-8”."
 
 
 def read_list(file: Path) -> FoundImages:

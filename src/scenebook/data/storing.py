@@ -103,9 +103,9 @@ def decode_images(
             needed, free = total * image_size * image_size * 3, shutil.disk_usage(file.parent).free
             if needed > free:
                 raise DatasetError(
-                    f"Expected room for the pixels of {total:,} images: {needed / 1e9:.1f} GB.",
+                    f"Expected disk space for the pixels of {total:,} images: {needed / 1e9:.1f} GB.",
                     received={"free GB": round(free / 1e9, 1), "image_size": image_size},
-                    advice="Free some, lower image_size, or draw a subset with max_per_class.",
+                    advice="Free some space, lower image_size, or draw a subset with max_per_class.",
                 )
             with replacing(file) as temporary, temporary.open("wb") as output:
                 header = write_header(output, 0, image_size)
@@ -185,7 +185,7 @@ def _decode_all(
                 decoded = iter(future.result())
             except BrokenProcessPool:
                 raise DatasetError(
-                    "Expected the processes that decode images to live.",
+                    "Expected the processes that decode images to keep running.",
                     advice="One was ended from outside, probably because the machine ran out of memory. "
                     "Lower max_megapixels, or close other programs.",
                 ) from None

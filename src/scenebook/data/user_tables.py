@@ -6,7 +6,6 @@ A class map tells which class a folder's name stands for. Several folders may be
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from scenebook.core.errors import DatasetError
+from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import read_yaml
 
 DELIMITERS = ",;\t"
@@ -59,7 +59,7 @@ def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = 
                 Row(path, reader.line_num, {}).reject(
                     f"Expected {len(header)} cells in every row, as in the header.",
                     {"cells": len(cells)},
-                    advice='A text that holds the delimiter or a line break stands in quotes: "a, b".',
+                    advice='Put a text that contains the delimiter or a line break in quotes: "a, b".',
                 )
             else:
                 row = dict(zip(header, cells, strict=True))
@@ -149,12 +149,11 @@ class ClassMap:
         """Raises `DatasetError` where the map names what is not among `names`."""
         for name, row in self.rows.items():
             if name != THE_REST and name not in names:
-                near = difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.5)
                 known = ", ".join(sorted(names)[:10])
                 row.reject(
                     "Expected the class map to name folders, or labels, of the data set.",
                     {"name": name},
-                    advice=f"Did you mean {' or '.join(near)}?" if near else f"There are: {known}.",
+                    advice=tell_nearest(name, sorted(names)).strip() or f"There are: {known}.",
                 )
 
 

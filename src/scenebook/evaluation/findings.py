@@ -48,11 +48,14 @@ def collect_discussion_facts(run_dir: RunDirectory, results: Mapping[str, Any]) 
         "worse_than_baseline": (judged == WORSE, f"{run_files.BASELINES}: network_gain below 0, network_gain_p"),
         "transfer_helps": (learned, f"{run_files.BASELINES}: transfer above 0, transfer_p"),
     }
-    return Sourced.from_pairs(facts | _count_errors(run_dir))
+    return Sourced.from_pairs(facts | _count_errors(run_dir, is_linear=judged == LINEAR))
 
 
-def _count_errors(run_dir: RunDirectory) -> dict[str, tuple[Any, str]]:
-    """Returns how many errors there are: in all, in one pair of classes, shared, and with suspicious labels."""
+def _count_errors(run_dir: RunDirectory, *, is_linear: bool) -> dict[str, tuple[Any, str]]:
+    """Returns how many errors there are: in all, in one pair of classes, with suspicious labels, and shared.
+
+    A network that is a linear classifier itself shares none with another one.
+    """
     predictions = run_dir.read_csv(run_files.TEST_PREDICTIONS)
     errors = predictions[predictions["label"] != predictions["predicted"]]
     of = run_files.TEST_PREDICTIONS
@@ -67,7 +70,7 @@ def _count_errors(run_dir: RunDirectory) -> dict[str, tuple[Any, str]]:
         if _has(run_dir, _LABEL_ISSUES):
             facts["suspicious_errors"] = (int(suspicious.sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
             facts["suspicious_pair"] = (int((suspicious & in_pair).sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
-    if _has(run_dir, _BASELINE_PREDICTIONS):
+    if not is_linear and _has(run_dir, _BASELINE_PREDICTIONS):
         simple = run_dir.read_csv(_BASELINE_PREDICTIONS)
         if "pretrained_features" in simple:
             wrong = set(simple.loc[simple["pretrained_features"] != simple["label"], "path"])

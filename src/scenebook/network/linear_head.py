@@ -19,7 +19,7 @@ def check_linear_head(layer: keras.Layer, features: int) -> None:
     kernel = getattr(layer, "kernel", None)
     if not isinstance(layer, keras.layers.Dense) or kernel is None or kernel.shape[0] != features:
         raise InputError(
-            "Expected a head whose one dense layer follows on features that are averaged over all places.",
+            "Expected a head of one dense layer on features that are averaged over all places.",
             received={"layer": layer.name, "features": features},
             advice="Set head_pooling to average and head_units to 0, or head_start to random.",
         )

@@ -49,7 +49,7 @@ def _check_finite(base_model: keras.Model, path: Path) -> None:
             raise WeightsError(
                 "Expected weights that are finite numbers.",
                 received={"weights": str(path), "variable": variable.path},
-                advice="The file is damaged, or comes from a training whose loss was no number.",
+                advice="The file is damaged, or comes from a training whose loss was not a number.",
             )
 
 

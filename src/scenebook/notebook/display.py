@@ -23,7 +23,7 @@ from PIL import Image
 
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_run, write_bytes
-from scenebook.core.sentences import Sourced, as_utf8, escape, fill, without_marks
+from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
 from scenebook.notebook import grids
 from scenebook.notebook.figures import style
@@ -209,9 +209,9 @@ def _format_cell(value: Any, digits: int) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
-        return f"{value:,}"
+        return show_minus(int(value), f"{value:,}")
     if isinstance(value, (float, np.floating)):
-        return f"{value:.{digits}f}"
+        return show_minus(float(value), f"{value:.{digits}f}")
     return as_utf8(str(value))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from scenebook.core.errors import ReportError
 from scenebook.core.run_directory import project_root
+from scenebook.core.wording import tell_nearest
 from scenebook.rendering import pandoc
 from scenebook.rendering.bibliography import Bibliography, meta_string, read_bibliography, text_of
 from scenebook.rendering.document import Fragment, Origin, Report, Work
@@ -57,11 +57,10 @@ def check_work(key: str, bibliography: Bibliography | None, where: dict[str, Any
             advice=rf"Add `bibliography: references.bib` to it, or write \[@{key}\] where this is no citation.",
         )
     if key not in bibliography.entries:
-        near = difflib.get_close_matches(key, bibliography.lines, n=1, cutoff=0.5)
         raise ReportError(
             "Expected a citation of a work that is in the bibliography.",
             received={**received, "bibliography": bibliography.name},
-            advice=f"Did you mean [@{near[0]}]?" if near else "Add an entry of this key to it.",
+            advice=tell_nearest(key, bibliography.lines, "[@{}]").strip() or "Add an entry of this key to it.",
         )
     entry, lines = bibliography.entries[key], bibliography.lines.get(key, ["unknown"])
     received = {"file": bibliography.name, "key": key, "line": lines[0]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from scenebook.core.errors import ReportError
 from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS, VALUE_ENDS, without_marks
+from scenebook.core.wording import tell_nearest
 from scenebook.rendering.document import Figure, Fragment, Heading, Origin, Prose, Report, Table
 from scenebook.rendering.pandoc import each_node, string
 
@@ -178,11 +178,10 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
     for fragment, node in report.nodes("Reference"):
         for label in node["c"]["labels"]:
             if label not in targets:
-                near = difflib.get_close_matches(label, targets, n=1, cutoff=0.5)
                 raise ReportError(
                     "Expected a reference to a figure, table, equation or section of the report.",
                     received={"reference": f"[@{label}]", **fragment.origin.received()},
-                    advice=f"Did you mean [@{near[0]}]?" if near else "Give its target this label.",
+                    advice=tell_nearest(label, targets, "[@{}]").strip() or "Give its target this label.",
                 )
 
 

@@ -98,7 +98,7 @@ def test_missing_images_are_set_aside_with_their_line_and_repeated_rows_count_on
         ("cat/000.png,a\ncat/001.png,\n", r"a label in every row.*line=3, path='cat/001\.png'"),
         (",a\n", r"an image's path.*line=2"),
         ("cat/000.png,a\ncat/000.png,b\n", r"one label for each image.*line=3.*label='b', label on line 2='a'"),
-        ("cat/000.png,a,b\n", r"Expected 2 cells in every row.*line=2, cells=3.*stands in quotes"),
+        ("cat/000.png,a,b\n", r"Expected 2 cells in every row.*line=2, cells=3.*in quotes"),
         ('"cat/000.png,a\n', r"comma-separated values.*line=2"),
         ("gone.png,a\n", r"images that are there.*rows=1, first='gone\.png'"),
         ("", r"images that are there.*rows=0"),

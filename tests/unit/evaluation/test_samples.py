@@ -92,8 +92,8 @@ def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:
 
 def test_a_caption_says_whether_a_sample_is_right() -> None:
     row = {"label": "sea", "predicted": "mountain", "confidence": 0.514}
-    assert tell_prediction(row) == "true sea, predicted mountain ✗ 51%"
-    assert tell_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea ✓ 51%"
+    assert tell_prediction(row) == "true sea, predicted mountain (51%)"
+    assert tell_prediction({**row, "predicted": "sea"}) == "true sea, predicted sea (51%)"
 
 
 def test_some_images_of_each_class_are_drawn_and_tiled() -> None:

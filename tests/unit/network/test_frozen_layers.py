@@ -180,7 +180,7 @@ def test_a_network_that_is_trained_as_a_whole_has_no_frozen_layers() -> None:
 def test_a_network_that_is_frozen_as_a_whole_is_an_error() -> None:
     model = build_frozen()
     model.trainable = False
-    with pytest.raises(InputError, match=r"a layer that learns. Received: model='?classifier"):
+    with pytest.raises(InputError, match=r"a trainable layer. Received: model='?classifier"):
         split_frozen(model)
 
 

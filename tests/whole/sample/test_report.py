@@ -192,7 +192,7 @@ def test_the_page_is_small_and_shows_each_result_with_its_origin(sample: Finishe
     assert len(text.encode()) < 5_000_000
     page = BeautifulSoup(text, "html.parser")
     digest = sample.run_dir.read_json("data/classes.json")["digest"][:12]
-    boxes = [figure.select("details.made") for figure in page.select("main > section > figure[id]")]
+    boxes = [figure.select("details.made") for figure in page.select("main > section figure[id]")]
     assert all(len(box) == 1 for box in boxes[:-1]), "one each, but for the table of sources"
     for (box,) in boxes[:-1]:
         assert {"none, all as in the profile sample", digest} <= {tag.get_text() for tag in box.select("dd")}

@@ -124,7 +124,8 @@ def tabulate_checks(checks: dict[str, Any], kinds: Mapping[str, str]) -> pd.Data
         strongest, weakest, loss, agreement = (
             checks[f"{key}_{name}"] for name in ("strongest", "weakest", "loss", "agreement")
         )
-        rows.append((name, strongest, weakest, loss["value"], "{low:z.3f} to {high:z.3f}".format(**loss), agreement))
+        interval = "{low:z.3f} to {high:z.3f}".format(**loss).replace("-", "\N{MINUS SIGN}")
+        rows.append((name, strongest, weakest, loss["value"], interval, agreement))
     columns = ["map", "strongest blurred", "weakest blurred", "difference", "95% interval", "agreement"]
     return pd.DataFrame(rows, columns=columns)
 

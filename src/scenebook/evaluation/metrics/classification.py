@@ -31,7 +31,7 @@ def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> 
     columns = [name for name in predictions.columns if name.startswith("p_")]
     if columns != expected:
         raise ScenebookError(
-            f"Expected a probability column a class. Received: columns={columns}. Run notebook 02 again."
+            f"Expected a column of probabilities for each class. Received: columns={columns}. Run notebook 02 again."
         )
     probs = predictions[expected].to_numpy(dtype=float)
     if not len(probs) or not np.allclose(probs.sum(axis=1), 1, atol=1e-4) or (probs < 0).any():

@@ -65,7 +65,7 @@ def split_frozen(model: keras.Model) -> Split:
     output = run_graph(model, images, call)
     if not border:
         raise InputError(
-            "Expected a model with a layer that learns.",
+            "Expected a model with a trainable layer.",
             received={"model": model.name},
             advice="Set `trainable` of its last layers to True.",
         )

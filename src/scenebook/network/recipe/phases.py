@@ -103,14 +103,14 @@ def check_part(part: keras.Model, network: keras.Model | None) -> None:
         raise InputError(
             "Expected a model that is compiled before `data.resume`.",
             received={"model": part.name},
-            advice="Call `compile` of what `data.accelerate` has returned first.",
+            advice="First call `compile` on the model that `data.accelerate` has returned.",
         )
     own = {id(variable) for variable in network.trainable_variables}
     if not {id(variable) for variable in part.trainable_variables} <= own:
         raise InputError(
             "Expected layers of the model that `data.accelerate` was given.",
             received={"model": part.name},
-            advice="Fit what `data.accelerate` has returned: copies of its layers would leave the model untrained.",
+            advice="Fit the model that `data.accelerate` has returned: training copies of its layers does not train it.",
         )
 
 

@@ -116,8 +116,8 @@ def load_prepare(run_dir: RunDirectory, *, trust: bool) -> Callable[[Any], Any]:
         return lambda images: recipe.prepare(images, np.zeros((len(images), 2), np.int64), settings, False)
     if name == OF_THE_NOTEBOOK:
         raise InputError(
-            "Expected a run whose images are prepared as a backbone has it. This one's are prepared by code of its "
-            "notebook.",
+            "Expected a run whose images are prepared by a backbone's own function. Those of this run are prepared by "
+            "code in its notebook.",
             received={"run": run_dir.name},
             advice=f"If you know who made {RECIPE_SOURCE}, say so with --trust.",
         )

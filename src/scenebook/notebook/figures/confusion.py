@@ -60,7 +60,7 @@ class ConfusionDisplay(style.Display):
         counts = np.asarray(matrix)
         if counts.shape != (len(class_names),) * 2 or not len(class_names) or (counts < 0).any():
             raise InputError(
-                "Expected a square matrix of counts with a name a row.",
+                "Expected a square matrix of counts with a name for each row.",
                 received={"shape": counts.shape, "names": len(class_names)},
             )
         return cls(counts.astype(np.int64), [printable(name) for name in class_names])

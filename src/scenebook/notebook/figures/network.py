@@ -16,7 +16,7 @@ from scenebook.notebook.figures import style
 FROZEN, TRAINED, PARTLY, PLAIN = "#cfe0ee", "#f5bd78", "#fbe8cf", "#f4f4f4"
 _LABELS = {FROZEN: "frozen", PARTLY: "partly trained", TRAINED: "trained", PLAIN: "no parameters"}
 _BOX, _PITCH, _TOP, _LEGEND = 0.29, 0.345, 0.26, 0.25  # inches
-_CHAIN, _GAP = 3.0, 0.35
+_CHAIN, _GAP = 3.15, 0.3
 _SIDE, _LANE = 1.65, 0.5  # room beside the main path: for the shortcut's layers, for its line alone
 _RING = 0.1
 _MOST_LAYERS = 14

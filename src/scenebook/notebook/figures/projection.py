@@ -54,7 +54,7 @@ class ProjectionDisplay(style.Display):
             InputError: There is no image.
         """
         if table.empty:
-            raise InputError("Expected a point for each of at least one image.", received={"images": 0})
+            raise InputError("Expected at least one image to draw.", received={"images": 0})
         labels = table["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
         wrong = (table["label"] != table["predicted"]).to_numpy()
         shown = np.arange(len(table))

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from scenebook.core.run_files import STUDY_RECORDS, STUDY_RESULTS
+from scenebook.core.run_files import STUDY_RECORDS, STUDY_RESULTS, STUDY_VERDICTS
 from scenebook.core.sentences import Sentence, Sourced, format_field
 from scenebook.core.wording import count_noun, join_names, say_number
 from scenebook.evaluation.claims.schema import Claim, StudyExpectation
-from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, REPRODUCED
+from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, REPRODUCED, VERDICTS
 from scenebook.study.plan import BASE
 from scenebook.study.records import FAILED
 from scenebook.study.results import collect_study_values, in_points, show_gap
@@ -49,21 +49,25 @@ def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
         "held_out": (held_out, f"{STUDY_RECORDS}: validation images of all seeds"),
     }
     text = (
-        "The recipe of this run, the *base*, and {variants} of it were trained {trainings} in all. Over all seeds, "
-        "{held_out:,} images are held out; with each seed, the same ones for every variant."
+        "The recipe of this run (the *base*) and {variants} of it were trained {trainings} in all. The seeds together "
+        "hold out {held_out:,} images, each seed the same ones for every variant."
     )
     return " ".join([text, *_tell_missing(summaries, stale)]), Sourced.from_pairs(values)
 
 
 def _tell_missing(summaries: Sequence[Summary], stale: int) -> list[str]:
-    count = {status: sum(one.status == status for one in summaries) for status in (NOT_RUN, INCOMPLETE, FAILED)}
     sentences = {
-        NOT_RUN: "Not run yet: {n} of the plan; `make ablations` goes on.",
-        INCOMPLETE: "Without some of the seeds: {n}.",
-        FAILED: "Failed: {n}.",
+        NOT_RUN: ("variant of the plan has", "variants of the plan have", "not been trained."),
+        INCOMPLETE: ("variant lacks", "variants lack", "some of the seeds."),
+        FAILED: ("variant", "variants", "failed."),
     }
-    told = [text.format(n=count_noun(count[status], "variant")) for status, text in sentences.items() if count[status]]
-    return [*told, f"Left out: {count_noun(stale, 'result')} of other settings."] if stale else told
+    told = []
+    for status, (one, many, rest) in sentences.items():
+        if count := sum(summary.status == status for summary in summaries):
+            told.append(f"{count_noun(count, one, many)} {rest}")
+    if stale:
+        told.append(f"{count_noun(stale, 'result of other settings is', 'results of other settings are')} left out.")
+    return told
 
 
 def tell_differences(summaries: Sequence[Summary]) -> Sentence:
@@ -74,24 +78,26 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
     of_gap = f"{STUDY_RESULTS}: gap_difference_low, gap_difference_high"
     values = {
         "compared": (count_noun(len(compared), "variant"), f"{STUDY_RESULTS}: rows with a difference"),
-        **{
-            name: (say_number(accuracy.count(way)), of_accuracy)
-            for way, name in ((-1, "lower"), (1, "higher"), (0, "undecided"))
-        },
+        **{name: (say_number(accuracy.count(way)), of_accuracy) for way, name in ((-1, "lower"), (1, "higher"))},
         **{name: (say_number(gap.count(way)), of_gap) for way, name in ((-1, "smaller"), (1, "larger"))},
     }
     if len(compared) == 1:
         told = {-1: "lower", 1: "higher"}.get(accuracy[0])
         text = (
-            f"The accuracy is {told} than the base's beyond chance." if told else "The difference may be due to chance."
+            f"The accuracy is significantly {told} than that of the base."
+            if told
+            else "The difference in accuracy may be due to chance."
         )
         return text, Sourced({})
-    text = (
-        "Of {compared}, the accuracy is lower than the base's beyond chance for {lower} and higher for {higher}; for "
-        "{undecided} the difference may be due to chance. The over-fitting gap is larger beyond chance for {larger} "
-        "and smaller for {smaller}."
-    )
+    of = _tell_ways("accuracy", accuracy, "lower", "higher"), _tell_ways("over-fitting gap", gap, "smaller", "larger")
+    text = f"Of {{compared}} compared with the base, {join_names(of)}. All other differences may be due to chance."
     return text, Sourced.from_pairs(values)
+
+
+def _tell_ways(what: str, ways: Sequence[int], less: str, more: str) -> str:
+    """Returns 'the accuracy is significantly lower for 2'; of the directions -1, 0 and 1, 0 is no difference."""
+    told = [f"{word} for {{{word}}}" for word, way in ((less, -1), (more, 1)) if way in ways]
+    return f"the {what} " + (f"is significantly {join_names(told)}" if told else "differs significantly for none")
 
 
 def tell_gaps(summaries: Sequence[Summary]) -> Sentence:
@@ -121,19 +127,17 @@ def tell_limits(summaries: Sequence[Summary]) -> Sentence:
         halves = [50 * (one.accuracy["high"] - one.accuracy["low"]) for one in compared if len(one.gaps) == seeds]
         origin = f"{STUDY_RESULTS}: median of half of difference_high less difference_low"
         values[f"reach{seeds}"] = (float(np.median(halves)), origin)
-        reaches.append(f"{{reach{seeds}:.1f}} with {count_noun(seeds, 'seed')}")
-    sentences = [
-        "Half the width of the interval of a difference in accuracy, in points, is at the median "
-        f"{join_names(reaches)}: smaller differences cannot be detected."
-    ]
+        reaches.append(f"{{reach{seeds}:.1f}} points with {count_noun(seeds, 'seed')}")
+    sentences = [f"A difference in accuracy has to exceed about {join_names(reaches)} to be detected."]
     if single:
-        sentences.append("Of {compared}, {single} rest on one seed: another may give another result.")
+        rest = "rests" if single == 1 else "rest"
+        sentences.append(f"Of {{compared}}, {{single}} {rest} on one seed: another may give another result.")
     sentences.append(
-        "The intervals describe the effect of other images, not of further trainings, which only the spread between "
-        "the seeds shows. What two changes do together was not tried."
+        "The intervals describe the effect of other images; that of another training shows only in the spread between "
+        "the seeds. No two changes were combined."
     )
     if 2 * len(compared) >= _MANY_INTERVALS:
-        sentences.append("There are {intervals} intervals: of so many, one in twenty misses by chance.")
+        sentences.append("Of {intervals} such intervals, one in twenty is expected to miss the true value by chance.")
     return " ".join(sentences), Sourced.from_pairs(values)
 
 
@@ -157,6 +161,18 @@ def tell_study_verdicts(summaries: Sequence[Summary], claims: Sequence[Claim]) -
         for one in judge_claims(summaries, claims)
         if any(summary.status != NOT_RUN for summary in summaries)
     }
+
+
+def tell_study_outcome(summaries: Sequence[Summary], claims: Sequence[Claim]) -> Sentence:
+    """Returns what becomes of the claims that the variants test, without numbers; no text where none was compared."""
+    judged = [one for one in judge_claims(summaries, claims) if any(summary.comparison for summary in one.forward)]
+    told, values = [], {}
+    for number, verdict in enumerate(VERDICTS):
+        if which := [one.claim.statement for one in judged if one.verdict == verdict]:
+            told.append(f"{_capital(verdict)}: {{claims{number}}}.")
+            values[f"claims{number}"] = ("; ".join(which), f"{STUDY_VERDICTS}: claims whose verdict is {verdict}")
+    text = " ".join(["The variants test what a paper claims of such changes.", *told]) if told else ""
+    return text, Sourced.from_pairs(values)
 
 
 def tell_study_claims(summaries: Sequence[Summary], claims: Sequence[Claim]) -> list[Sentence]:
@@ -189,7 +205,7 @@ def _measure_in_short(one: Judgement) -> str:
 
 def _tell_forward(one: Judgement, *, with_base: bool) -> str:
     if not with_base:
-        return "The base has no result, so that there is nothing to compare with."
+        return "The base has no result, so there is nothing to compare with."
     sentences: list[str] = []
     for summary in one.forward:
         found = summary.comparison
@@ -217,7 +233,7 @@ def _tell_trouble(summary: Summary) -> str:
     if summary.failed and summary.diverged == len(summary.failed):
         rest = "the numbers are those of the others" if summary.done else "there is no accuracy and no gap to judge"
         return (
-            "With “{title}”, training did not finish in {failed} of {planned} seeds, because the loss was no finite "
+            "With “{title}”, training did not finish in {failed} of {planned} seeds, because the loss was not a finite "
             f"number; {rest}."
         )
     if summary.failed:
@@ -241,7 +257,7 @@ def _tell_outcome(expected: StudyExpectation, summary: Summary, found: Compariso
     if "accuracy" not in expected.directions:
         way = found.accuracy_direction
         if way:
-            yield f"The accuracy, of which the claim does not speak, is {_WORDS['accuracy', way]}."
+            yield f"The accuracy, which the claim does not mention, is {_WORDS['accuracy', way]}."
         else:
             yield "Whether the accuracy changes is undecided."
 
@@ -252,7 +268,7 @@ def _tell_agreement(one: Judgement) -> str:
     if len(alone) < 2:
         return ""
     if REPRODUCED in alone and NOT_REPRODUCED in alone:
-        return "The variants disagree, so that the claim as a whole is undecided."
+        return "The variants disagree, so the claim as a whole is undecided."
     if REPRODUCED in alone:
         return "All of them show it." if len(set(alone)) == 1 else "One that shows it is enough; none contradicts it."
     return "None of them shows it." if NOT_REPRODUCED in alone else ""

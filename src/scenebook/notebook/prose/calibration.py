@@ -67,7 +67,7 @@ def tell_abstention(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on what abstaining gains."""
     if facts["errors"] in (0, facts["n"]):
         which = "Every" if facts["errors"] else "No"
-        return f"{which} test image is misclassified, so that there is nothing to gain by abstaining."
+        return f"{which} test image is misclassified, so there is nothing to gain by abstaining."
     if facts["refused"] is None:
         return "So many test images have the same confidence that the network cannot choose which to pass on."
     sentence = (

@@ -21,7 +21,7 @@ _WORDS = {NOT_TESTED: "not tested"}
 def tell_unlike(paper: Paper) -> Sentence:
     """Returns the sentence of a run that has other images or another backbone than the paper."""
     text = (
-        f"The images or the backbone of this run are not those of *{{title}}*{_cite([paper.source])}, so that the "
+        f"The images or the backbone of this run are not those of *{{title}}*{_cite([paper.source])}, so the "
         "claims of that paper are not compared with it."
     )
     return text, Sourced({"title": paper.title}, origins={"title": "claims file: paper.title"})
@@ -42,7 +42,7 @@ def tell_paper(paper: Paper, differences: Sequence[str], file: str) -> Sentence:
     if differences:
         text += " This run differs from the paper's in {number}: {changed}."
     elif paper.recipe:
-        text += " In no setting that is known of the paper's recipe does this run differ."
+        text += " This run differs from the paper's recipe in no setting that is known."
     values = {
         "title": (paper.title, f"{file}: paper.title"),
         "number": (count_noun(len(differences), "respect"), f"{RECIPE} and {SPLITS}, compared with {file}: paper"),
@@ -68,11 +68,11 @@ def tell_measured(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sen
     if scores and paper.remark:
         told.append(("{remark}", Sourced.from_pairs({"remark": (paper.remark, f"{file}: paper.remark")})))
     if scores >= _MANY_INTERVALS:
-        text = "{scores} scores were compared: of so many 95% intervals, one in twenty misses by chance."
+        text = "Of the 95% intervals of the {scores} scores compared, one in twenty is expected to miss by chance."
         origin = f"{JUDGED_CLAIMS}: records with an interval that were compared"
         told.append((text, Sourced.from_pairs({"scores": (scores, origin)})))
     if len(tabulate_measured(judged)) == MOST_MEASURED:
-        told.append(("[@tbl:all-claims] has those that the table leaves out.", Sourced({})))
+        told.append(("[@tbl:all-claims] has the claims that the table leaves out.", Sourced({})))
     return told
 
 
@@ -82,7 +82,7 @@ def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     origin = f"{file}: claims that name a paper_measure"
     told: list[Sentence] = []
     if wrong or right:
-        text = "Apart from any run, {checked} of the paper's numbers can be computed from its other numbers: "
+        text = "Without any run, {checked} of the paper's numbers can be computed from its other numbers: "
         parts = [f"{{right}} {'agrees' if right == 1 else 'agree'}"] if right else []
         parts += ["{wrong} " + ("does not" if len(wrong) == 1 else "do not")] if wrong else []
         values = {"checked": (right + len(wrong), origin), "right": (right, origin), "wrong": (len(wrong), origin)}

@@ -92,7 +92,7 @@ def name_recipe(run_dir: RunDirectory, paper: Paper, recipe: Mapping[str, Any]) 
 def tell_method(facts: Mapping[str, Any]) -> str:
     """Returns the sentence on what is trained, and on how many images."""
     if facts["epochs"] == "0 epochs":
-        return "A linear classifier on the frozen features of {backbone} is fitted to {train:,} images."
+        return "The features are those of {backbone}, and the classifier is fitted to {train:,} images."
     also = "" if facts["base_layers"] == "0 layers" else " and the last {base_layers}"
     be = "are" if also else "is"
     how = " in {phases} phases" if facts["phases"] > 1 else ""
@@ -180,11 +180,11 @@ def tell_duplicates_in_test(scores: Mapping[str, Any]) -> list[str]:
         return []
     if "accuracy_without_duplicates" not in scores:
         return [
-            "**But every test image has a duplicate among the training or validation images**, so that nothing "
-            "is known about new images."
+            "**But every test image has a duplicate among the training or validation images**, so nothing is known "
+            "about new images."
         ]
     return [
-        "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation images it "
-        "is {accuracy_without_duplicates:.1%} ({accuracy_without_duplicates.low:.1%} to "
+        "On the {n_without_duplicates:,} of them that have no duplicate among the training or validation images, the "
+        "accuracy is {accuracy_without_duplicates:.1%} ({accuracy_without_duplicates.low:.1%} to "
         "{accuracy_without_duplicates.high:.1%})."
     ]

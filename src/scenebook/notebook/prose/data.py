@@ -72,8 +72,8 @@ def tell_imbalance(counts: pd.DataFrame) -> str:
     told = "The largest class has {ratio:.2f} times as many training images as the smallest."
     if counts["train"].max() > _UNEQUAL * counts["train"].min():
         told += (
-            " Rare classes then count little in the accuracy and in the loss: look at the recall of each class as "
-            "well. With class_weights set to balanced, an image counts the more in training the rarer its class is."
+            " Rare classes count little in the accuracy and in the loss, so look at the recall of each class as well. "
+            "With class_weights set to balanced, the images of rare classes count more in training."
         )
     return told
 
@@ -84,7 +84,7 @@ _ORIGINS = {
     INTEL: "The images are photographs of landscapes and towns around the world, which Intel published for a "
     "competition in image classification, and which are available from Kaggle.",
 }
-_UNKNOWN = "Nothing is known of the origin of the images."
+_UNKNOWN = "Nothing is known about the origin of the images."
 
 
 def name_dataset(dataset: str, source: Path) -> tuple[str, str]:
@@ -101,11 +101,11 @@ def tell_origin(dataset: str, table: pd.DataFrame) -> tuple[str, dict[str, Any]]
     sizes = table.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
     width, height = (int(number) for number in sizes.index[0])
     if len(sizes) == 1:
-        size = "All have {width} by {height}&nbsp;pixels."
+        size = "All are {width} by {height}&nbsp;pixels in size."
     elif sizes.iloc[0] > len(table) / 2:
-        size = "Most have {width} by {height}&nbsp;pixels."
+        size = "Most are {width} by {height}&nbsp;pixels in size."
     else:
-        size = "Their longer sides have from {least} to {most}&nbsp;pixels."
+        size = "Their longer sides measure {least} to {most}&nbsp;pixels."
     longer = table[["width", "height"]].max(axis=1)
     values = {"width": width, "height": height, "least": int(longer.min()), "most": int(longer.max())}
     return f"{_ORIGINS.get(dataset, _UNKNOWN)} {size}", values
@@ -116,9 +116,9 @@ def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
     groups = findings["duplicate_groups"]
     if not groups:
         text = (
-            "No image occurs twice: each was compared with every other one and its mirror image, and copies that were "
+            "No image occurs twice: each was compared with every other image and its mirror image, in a way that also "
         )
-        yield text + "resaved, scaled or cropped would have been found.", {}
+        yield text + "finds copies that were resaved, scaled or cropped.", {}
         return
     exact = sum(group["exact"] for group in groups)
     text = "{images} of {all:,} occur more than once, in {groups}: {exact} of identical files, {near} of images that "
@@ -134,8 +134,8 @@ def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
     )
     conflicts = sum(bool(group["across_classes"]) for group in groups)
     if conflicts:
-        text = "{conflicts} more than one class, so that at least one of the labels is "
-        yield text + "wrong.", {"conflicts": count_noun(conflicts, "group holds", "groups hold")}
+        text = "{conflicts} more than one class, so at least one of the labels is wrong."
+        yield text, {"conflicts": count_noun(conflicts, "group holds", "groups hold")}
     yield _tell_splits(findings)
     large = [len(group["paths"]) for group in groups if group["large"]]
     if large:
@@ -151,7 +151,7 @@ def _tell_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     straddling = sum(group["across_splits"] for group in findings["duplicate_groups"])
     seen = len(findings["seen_in_training"])
     if not straddling:
-        return "Every group was kept in one split, so that no test image has a copy among the training images.", {}
+        return "Every group was kept in one split, so no test image has a copy among the training images.", {}
     if not seen:
         groups = count_noun(straddling, "group straddles", "groups straddle")
         return "{groups} training and validation, which raises the validation accuracy.", {"groups": groups}
@@ -198,7 +198,7 @@ def tell_odd_images(findings: dict[str, Any]) -> _Sentences:
     found = {name: record["images"] for name, record in findings["odd_images"].items() if record["images"]}
     if findings["common_traits"]:
         traits = join_names([_TRAITS[name][0] for name in findings["common_traits"]])
-        yield "Most images are {traits}: this is typical of these data, and does not count as odd.", {"traits": traits}
+        yield "Most images are {traits}; this is typical of these data and does not count as odd.", {"traits": traits}
     if found:
         counted = [f"{count:,} {_TRAITS[name][0]} ({_TRAITS[name][1]})" for name, count in found.items()]
         yield (
@@ -215,14 +215,14 @@ def tell_giveaways(findings: dict[str, Any]) -> _Sentences:
     told = {"colour": "The average colour of an image", "size": "The width and height of a file"}
     for giveaway in sorted(findings["giveaways"], key=lambda one: not one["classes"]):
         values = {"accuracy": giveaway["balanced_accuracy"], "chance": giveaway["chance"]}
-        right = "right for {accuracy:.0%} of the images of a class, on average (guessing: {chance:.0%})."
+        right = "recognises {accuracy:.0%} of the images of a class, on average (guessing: {chance:.0%})."
         if not giveaway["classes"]:
-            text = " alone does not identify a class: a classifier that uses nothing else is "
+            text = " alone does not identify any class: a classifier that uses nothing else "
             yield told[giveaway["feature"]] + text + right, values
             continue
         text = (
             " is enough to recognise {classes}, and the network may learn no more than that (in parentheses: how often "
-            "it ranks an image of the class above one of another). A classifier that uses nothing else is "
+            "it ranks an image of the class above one of another class). A classifier that uses nothing else "
         )
         named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
         rest = [f"{len(named) - _MOST_LISTED:,} more"] if len(named) > _MOST_LISTED else []
@@ -248,14 +248,14 @@ def tell_label_issues(facts: Mapping[str, Any]) -> str:
     elif not facts["found"]:
         sentence = (
             "The model agrees with {agreement:.0%} of the labels, averaged over the classes, and none of the "
-            "{judged:,} labels that were judged looks wrong."
+            "{judged:,} labels judged looks wrong."
         )
     else:
         sentence = (
-            "The model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels that "
-            "were judged, {found:,} look wrong, {in_test:,} of them in the test split; [@fig:label-issues] shows the "
-            "most suspicious, and `evaluation/label_issues.csv` lists all. Some of them will be right and the image "
-            "only difficult, so that no label was changed."
+            "The model agrees with {agreement:.0%} of the labels, averaged over the classes. Of {judged:,} labels, "
+            "{found:,} look wrong, {in_test:,} of them in the test split; [@fig:label-issues] shows the most "
+            "suspicious, and `evaluation/label_issues.csv` lists them all. Some will be correct labels of difficult "
+            "images, so no label was changed."
         )
     if facts["judged"] and facts["left_out"]:
         sentence += f" Not judged, because they have fewer than {FOLDS} training images: {{too_small}}."

@@ -25,24 +25,24 @@ def tell_outcome(results: Mapping[str, Any]) -> str:
     """Returns the sentence on how the network compares with the linear classifier, with the counts behind it."""
     judged = judge_network(results)
     if judged == ALONE:
-        return "The backbone starts from random weights, so that there are no pretrained features to compare with."
+        return "The backbone starts from random weights, so there are no pretrained features to compare with."
     if judged == LINEAR:
         return (
-            "The network of this run is itself a linear classifier on the frozen features: what training more of it "
-            "would add has not been tried."
+            "The network of this run is a linear classifier on the frozen features; whether training more of its "
+            "layers would be better has not been tried."
         )
     difference = (
         "{network_gain_points} percentage points (95% interval {network_gain_points.low} to {network_gain_points.high})"
     )
     start = (
-        f"Compared with the linear classifier on the frozen features, {{recipe}} changes the accuracy by {difference}"
+        f"The accuracy of {{recipe}} differs from that of the linear classifier on the frozen features by {difference}"
     )
     return (
         start
         + {
-            BETTER: ": training adds something that those features do not hold.",
-            WORSE: ": training loses something that those features hold.",
-            OPEN: ", so that these {test:,} test images do not tell which of the two is better.",
+            BETTER: ": training adds something that those features do not contain.",
+            WORSE: ": training loses something that those features contain.",
+            OPEN: ", so these {test:,} test images cannot tell which of the two is better.",
         }[judged]
     )
 
@@ -50,23 +50,23 @@ def tell_outcome(results: Mapping[str, Any]) -> str:
 def tell_verdict(results: Mapping[str, Any]) -> str:
     """Returns the conclusion: what to use for these images, and what the result rests on."""
     told = {
-        BETTER: "For these images, training pays: with {accuracy:.1%}, {recipe} is right more often than a linear "
-        "classifier on the frozen features of {backbone}.",
+        BETTER: "For these images, training is worthwhile: with an accuracy of {accuracy:.1%}, {recipe} does better "
+        "than a linear classifier on the frozen features of {backbone}.",
         WORSE: "For these images, {recipe} is not worth its training: a linear classifier on the frozen features of "
-        "{backbone} is right more often, and is fitted in seconds.",
+        "{backbone} is more accurate, and is fitted in seconds.",
         OPEN: "For these images, a linear classifier on the frozen features of {backbone} is as good a choice as "
         "{recipe}, as far as {test:,} test images can tell, and it is fitted in seconds.",
-        LINEAR: "For these images, a linear classifier on the frozen features of {backbone} is right for "
+        LINEAR: "For these images, a linear classifier on the frozen features of {backbone} has an accuracy of "
         "{accuracy:.1%}, and is fitted in seconds.",
-        ALONE: "Trained from random weights, the network is right for {accuracy:.1%} of the test images.",
+        ALONE: "Trained from random weights, the network classifies {accuracy:.1%} of the test images correctly.",
     }[judge_network(results)]
     if "transfer" in results and results["transfer_p"] < SIGNIFICANT:
         helps = results["transfer"]["value"] > 0
         told += (
-            " The pretraining of the backbone matters: compared with random weights, a linear classifier gains "
-            "{transfer_points} percentage points from it."
+            " The pretraining of the backbone matters: it gives a linear classifier {transfer_points} percentage "
+            "points more than random weights do."
             if helps
-            else " The pretraining of the backbone does not help with them."
+            else " The pretraining of the backbone does not help."
         )
     return told
 
@@ -76,17 +76,17 @@ def tell_transfer(results: Mapping[str, Any]) -> str:
     if "transfer" not in results:
         return ""
     start = (
-        "The same linear classifier is right for {random_features:.1%} on the features of the backbone with random "
-        "weights"
+        "On the features of the backbone with random weights, a linear classifier has an accuracy of "
+        "{random_features:.1%}"
     )
     if is_few(results):
         start = (
-            "Learned from {few_train:,} training images, a linear classifier is right for {pretrained_few:.1%} of "
-            "{few_test:,} test images, on features of the backbone with random weights for {random_features:.1%}"
+            "Fitted to {few_train:,} training images, a linear classifier classifies {pretrained_few:.1%} of "
+            "{few_test:,} test images correctly, and {random_features:.1%} if the weights of the backbone are random"
         )
     difference = "{transfer_points} percentage points (95% interval {transfer_points.low} to {transfer_points.high})"
     if results["transfer_p"] >= SIGNIFICANT:
-        return f"{start}. That difference, {difference}, may be due to chance: transfer learning is not shown to help."
+        return f"{start}. The difference, {difference}, may be due to chance: transfer learning is not shown to help."
     if results["transfer"]["value"] > 0:
         return f"{start}: the pretraining is worth {difference}."
     return f"{start}: the pretraining makes the features worse for these images, by {difference}."
@@ -107,27 +107,29 @@ def tell_causes(
     told = []
     if judged == BETTER:
         told.append(
-            "The linear classifier is given each feature averaged over all places of an image; the trained layers can "
-            "also use where a feature occurs, and adapt the layers that are not frozen."
+            "The linear classifier is given each feature averaged over all places of an image; the trained network can "
+            "also use where a feature occurs, and adapts the layers that are not frozen."
         )
     told.append(_tell_fit(judged, facts, results))
     if judged not in (BETTER, LINEAR):
         if recipe.get("head_pooling") == "flatten" and not recipe.get("edited"):
             told.append(
-                "The head flattens the features, so that every place of the image has weights of its own: "
+                "The head flattens the features, which gives every place of the image weights of its own: "
                 "{trainable_params:,} trainable parameters for {train:,} training images."
             )
         if facts["rotation_range"] >= _STRONG_ROTATION and "augment" not in recipe.get("edited", []):
             told.append(
-                "The augmentation rotates training images by up to {rotation_range:g} degrees either way; test images "
-                "are upright."
+                "The augmentation rotates training images by up to {rotation_range:g} degrees in either direction, "
+                "while test images are upright."
             )
         if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
             told.append(
                 "The validation loss was lowest in the last of {last_epoch} epochs (learning rate {learning_rate:g}): "
                 "the training may have ended too early."
             )
-    return " ".join([*told, _tell_study(study)])
+    if len(study) or judged != LINEAR:
+        told.append(_tell_study(study))
+    return " ".join(told)
 
 
 def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
@@ -135,7 +137,7 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
     if judged != LINEAR:
         is_last = facts["kept_epoch"] == facts["last_epoch"]
         fit += " in the last epoch" if is_last else " in epoch {kept_epoch}, whose weights are kept"
-        fit += ", although augmentation makes them harder," if facts["augmented"] else ""
+        fit += ", although augmentation makes them harder," if facts["augmented"] else ","
     fit += " and {network:.1%} of the test images"
     if _over_fits(facts, results):
         return f"The network over-fits: {fit}."
@@ -144,8 +146,8 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
     told = f"Over-fitting is not the likely cause: {fit}."
     if facts["train_accuracy"] < results["pretrained_features"]["value"]:
         told += (
-            " The network fits its training images no better than the linear classifier recognises new ones: it rather "
-            "learns too little."
+            " The network fits its training images no better than the linear classifier recognises new ones: it learns "
+            "too little rather than too much."
         )
     return told
 
@@ -158,23 +160,23 @@ def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
 def _tell_study(study: pd.DataFrame) -> str:
     """Returns the sentences on what the ablations show of the causes."""
     if not len(study):
-        return "None of this has been tested by changing one setting at a time."
+        return "None of these explanations has been tested by changing one setting at a time."
     shown = study[study["p"] < SIGNIFICANT]
     better, worse = (shown[shown["difference"] * way > 0] for way in (1, -1))
     if len(study) == 1:
         row = _name_variant(study["title"].iloc[0], study["difference"].iloc[0])
-        chance = "may be due to chance" if not len(shown) else "is beyond chance"
-        return f"One variant was trained ([@tbl:ablations]; {row}); its difference on validation images {chance}."
+        chance = "may be due to chance" if not len(shown) else "is significant"
+        return f"One variant was trained ([@tbl:ablations]; {row}); its difference on the validation images {chance}."
     told = [f"Of {count_noun(len(study), 'variant')} that change one setting each ([@tbl:ablations]),"]
     for rows, word in ((better, "better"), (worse, "worse")):
         if len(rows):
             told.append(
-                f"{count_noun(len(rows), 'is', 'are')} {word} than the recipe on validation images "
-                f"({', '.join(map(_name_variant, rows['title'], rows['difference']))}),"
+                f"{say_number(len(rows))} {'is' if len(rows) == 1 else 'are'} {word} than the recipe on the validation "
+                f"images ({', '.join(map(_name_variant, rows['title'], rows['difference']))}),"
             )
     undecided = len(study) - len(shown)
     if not len(shown):
-        return f"{told[0]} none differs from the recipe by more than chance on the validation images."
+        return f"{told[0]} none differs significantly from the recipe on the validation images."
     if undecided:
         told.append(f"and for the other {undecided} the difference may be due to chance,")
     return " ".join(told).rstrip(",") + "."
@@ -192,11 +194,11 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     number = {name: _say_field(name, facts) for name in facts if name.endswith(("errors", "_pair"))}
     told = [
         f"Of the {{test:,}} test images, {number['errors']} {'is' if facts['errors'] == 1 else 'are'} misclassified, "
-        f"{number['pair_errors']} of them between {{pair}}, in one direction or the other."
+        f"{number['pair_errors']} of them by confusing {{pair}}."
     ]
     if "shared_errors" in facts:
-        too = f"The linear classifier also misclassifies {number['shared_errors']} of these"
-        too += ", which points to images that are difficult or mislabelled" if facts["shared_errors"] else ""
+        too = f"The linear classifier misclassifies {number['shared_errors']} of these too"
+        too += ", which points to difficult or mislabelled images" if facts["shared_errors"] else ""
         told.append(
             f"{too}; the network alone misclassifies {number['own_errors']}, and the linear classifier alone "
             f"{number['linear_errors']}."
@@ -207,7 +209,7 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
             + ("has a label" if facts["suspicious_errors"] == 1 else "have labels")
             + " that a second model finds suspicious ([@fig:label-issues])"
             + (f", {number['suspicious_pair']} of them between {{pair}}" if facts["suspicious_pair"] else "")
-            + ": some of these errors may be errors of the data."
+            + ": some of these may be errors in the data rather than of the network."
         )
     elif "suspicious_errors" in facts:
         told.append("None of the misclassified images has a label that a second model finds suspicious.")
@@ -226,13 +228,13 @@ def tell_unknown(*, seeds: int, drawn: bool) -> str:
         seeds: From how many seeds the recipe was trained.
         drawn: Whether the program drew the images.
     """
-    told = ["The intervals tell how far other test images of the same kind may move these numbers."]
+    told = ["The intervals say how far these numbers may move with other test images of the same kind."]
     if seeds == 1:
-        told.append("The network was trained once: how much another seed would change the result is not known.")
+        told.append("The network was trained once; how much another seed would change the result is not known.")
     told.append(
-        "The images are drawn, so that nothing is shown for photographs."
+        "Since the images are drawn, nothing is shown about photographs."
         if drawn
-        else "Whether the same holds for other images, of another origin or another camera, is not shown."
+        else "Whether the same holds for images of another origin, or from another camera, is not shown."
     )
     return " ".join(told)
 
@@ -240,7 +242,7 @@ def tell_unknown(*, seeds: int, drawn: bool) -> str:
 def choose_next(
     results: Mapping[str, Any], facts: Mapping[str, Any], study: pd.DataFrame, recipe: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Returns the next experiment, as a clause behind 'try', and the settings that it changes; none: the ablations.
+    """Returns the next experiment, as in 'The next experiment is', and the settings it changes; none: the ablations.
 
     The arguments are those of `tell_causes`. What may explain a poor result is tried first.
     """
@@ -254,7 +256,7 @@ def choose_next(
             return "a longer training", {"epochs": 2 * int(facts["last_epoch"])}
     if judge_network(results) == LINEAR:
         steps = {"optimizer": "adamw", "schedule": "cosine", "fine_tune_learning_rate": 0.0003, "fine_tune_epochs": 8}
-        return "a phase that trains the last layers of the backbone too", steps
+        return "a phase that also trains the last layers of the backbone", steps
     if not len(study):
-        return "one change of the recipe at a time", {}
-    return "other seeds, to learn how far the result depends on chance", {"seeds": 3}
+        return "to change one part of the recipe at a time", {}
+    return "to train from other seeds, which shows how far the result depends on chance", {"seeds": 3}

@@ -56,7 +56,7 @@ def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
     """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`, how many."""
     sentence = "Of these test images {seen:,} have a duplicate among the training or validation images. "
     if "accuracy_without_duplicates" not in scores:
-        return sentence + "As all of them have, nothing is known about the accuracy on new images."
+        return sentence + "Since all of them have one, nothing is known about the accuracy on new images."
     sentence += (
         "On the {n_without_duplicates:,} others the accuracy is **{accuracy_without_duplicates:.1%}** "
         "({accuracy_without_duplicates.low:.1%} to {accuracy_without_duplicates.high:.1%})"
@@ -94,8 +94,8 @@ def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
             yield sentence, Sourced(values, origins=dict.fromkeys(values, origin))
     missing = list(counts.index[counts["test"] == 0])
     if missing:
-        sentence = "Without test images: {missing}. Nothing is known of how well these are recognised, and the "
-        yield sentence + "averages leave them out.", Sourced({"missing": _name_few_classes(missing)})
+        sentence = "Without test images: {missing}. How well these are recognised is not known, and the averages "
+        yield sentence + "leave them out.", Sourced({"missing": _name_few_classes(missing)})
     few = counts["test"][counts["test"].between(1, _FEW - 1)].sort_values(kind="stable")
     if len(few):
         yield _tell_few(few, is_all=len(few) == len(counts))
@@ -110,8 +110,8 @@ def _tell_few(few: pd.Series, *, is_all: bool) -> Sentence:
     which = "Each class has" if is_all else "{few} {have}"
     values["few"], values["have"] = _name_few_classes(list(few.index)), "has" if len(few) == 1 else "have"
     sentence = (
-        f"{which} only {sized} test {images}. With fewer than {{limit}} a class, one image more or less that is "
-        "right moves its scores by several points: rely on the intervals, not on the scores."
+        f"{which} only {sized} test {images}. With fewer than {{limit}} a class, a single image moves its scores by "
+        "several points: rely on the intervals, not on the scores."
     )
     return sentence, Sourced(values, origins=origins)
 
@@ -160,9 +160,7 @@ def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
         return "All errors are of one kind:"
     if listed[0][2] == 1:
         return f"No two errors are of the same kind{'; some of them' if len(listed) > MOST_KINDS else ''}:"
-    return (
-        "The most frequent errors are" if len(listed) > MOST_KINDS else "The kinds of error are, most frequent first,"
-    )
+    return "The most frequent errors are" if len(listed) > MOST_KINDS else "The errors, most frequent first, are"
 
 
 def tell_error(row: Mapping[str, Any]) -> str:
@@ -182,7 +180,7 @@ def tell_intervals(class_scores: _ClassScores) -> Sentence:
         f"{'F1' if kind == 'f1' else kind} of {{name}}{' and of others' if tied else ''}."
     )
     if any(score is None for of in class_scores.values() for score in of.values()):
-        sentence += " Empty cells: no image has the class, or was assigned it."
+        sentence += " A cell is empty where no image has the class, or none was assigned to it."
     origins = {"widest": f"{PER_CLASS}: {kind} of that class"}
     return sentence, Sourced({"name": name, "widest": widest}, origins=origins)
 
@@ -212,10 +210,10 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
             [score for name in classes["class"] if (score := class_scores[name]["f1"])] for classes in (best, worst)
         )
         sentence += (
-            "That difference is hardly due to the choice of test images."
+            "That difference is unlikely to be due to the choice of test images."
             if compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
-            else "Chance alone may cause such a difference between the best and the worst of {k} classes: with other "
-            "test images, their order may be another."
+            else "Chance alone may cause such a difference between the best and the worst of {k} classes: other test "
+            "images may put them in another order."
         )
     if never:
         sentence += " Never predicted, and therefore without a precision: {never}. The averages count this as 0."

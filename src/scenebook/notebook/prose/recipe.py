@@ -55,10 +55,10 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
             ("height shift", f"±{settings.height_shift_range:g} of the height"),
             ("shear", f"±{settings.shear_range:g} degrees"),
             ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-            ("horizontal flip", str(settings.horizontal_flip)),
+            ("horizontal flip", "yes" if settings.horizontal_flip else "no"),
         ]
         more = [
-            ("vertical flip", settings.vertical_flip, "True"),
+            ("vertical flip", settings.vertical_flip, "yes"),
             ("random crop", settings.random_crop, f"at most {settings.random_crop:.0%} of the area"),
             *((name, share, f"±{share:.0%}") for name in COLOURS if (share := getattr(settings, name))),
         ]
@@ -75,7 +75,7 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
         rows.append(("class weights", settings.class_weights))
     if phases and settings.early_stopping:
         rows.append(("early stopping", f"after {count_noun(settings.early_stopping, 'epoch')} without improvement"))
-    rows += [("test-time flip", "True")] if summary["test_time_flip"] else []
+    rows += [("test-time flip", "yes")] if summary["test_time_flip"] else []
     rows += [("batch size", f"{settings.batch_size:,}"), ("seed", f"{settings.seed}")]
     return pd.DataFrame(rows, columns=["item", "value"])
 

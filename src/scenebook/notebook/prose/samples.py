@@ -46,10 +46,10 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
     text = "The maps have {rows} × {columns} places."
     if len(spread):
         values["spread"] = float(np.median(spread))
-        text += " In a typical map (the median), {spread:.0%} of the places hold half of the evidence."
+        text += " Half of the evidence typically lies in {spread:.0%} of the places (median over the maps)."
     if empty:
         values["be"] = "is" if empty == 1 else "are"
-        text += " Of the maps, {empty} {be} empty: no place speaks for the class."
+        text += " Of the maps, {empty} {be} empty: no place is evidence for the class."
     places = [name_place(heatmap) for heatmap in maps]
     wrong = [list(rows.index) for _, rows in explained.groupby("image") if len(rows) > 1]
     if len(wrong) == 1:
@@ -80,7 +80,7 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
     first = f"The first {shown} of {n} images. " if shown < n else ""
     if explained["image"].duplicated().any():
         return f"{first}Where the network is wrong, the true class comes first, then the predicted one."
-    return f"{first}Each is for the predicted class, which is the true one."
+    return f"{first}Each map is for the predicted class, which is the true one."
 
 
 def tell_map_choice(checks: Mapping[str, Any]) -> str:
@@ -88,21 +88,21 @@ def tell_map_choice(checks: Mapping[str, Any]) -> str:
     title = MAP_TITLES[checks["chosen"]]
     if checks["n"] < FEWEST_CHECKED:
         return (
-            f"The maps are those of {title}; too few test images could be checked to tell whether they can be trusted."
+            f"The maps are those of {title}; too few test images could be checked to say whether they can be trusted."
         )
     told = [
-        f"The maps are those of {title}, which pass a check better than those of "
+        f"The maps shown are those of {title}, which do better in a check than those of "
         + join_names([name for kind, name in MAP_TITLES.items() if kind != checks["chosen"]])
-        + ": blurring the quarter of an image in which its map is strongest, instead of the quarter in which it is "
+        + ": blurring the quarter of an image in which the map is strongest, instead of the quarter in which it is "
         "weakest, lowers the probability of the predicted class by "
         + " against ".join(f"{{{kind}_loss:z.3f}}" for kind in _order(checks))
         + " on average ({n} test images, [@tbl:map-checks])."
     ]
     if checks["gain"]["low"] > 0:
-        told.append("As maps of other images do worse, these point at what the network uses.")
+        told.append("Maps of other images do worse, so these point at what the network uses.")
     else:
         told.append(
-            "As maps of other images do as well, **it is not shown that these point at what the network uses**."
+            "Maps of other images do as well, so **it is not shown that these point at what the network uses**."
         )
     return " ".join(told)
 
@@ -115,13 +115,13 @@ def tell_map_checks(checks: Mapping[str, Any]) -> str:
     """Returns the sentences on the checks of maps, for `say` with `checks`."""
     if checks["n"] < FEWEST_CHECKED:
         images = "image was" if checks["n"] == 1 else "images were"
-        return f"Only {{n}} test {images} checked: too few to conclude anything from [@tbl:map-checks]."
+        return f"Only {{n}} test {images} checked, too few to conclude anything from [@tbl:map-checks]."
     if checks["gain"]["low"] > 0:
         verdict = "is above zero: the maps point at what this network uses."
     elif checks["gain"]["high"] < 0:
         verdict = "is below zero: maps of other images do better, and these should not be trusted."
     else:
-        verdict = "cannot be told from zero: that the maps point at what this network uses is not shown."
+        verdict = "cannot be told from zero: it is not shown that the maps point at what this network uses."
     return (
         f"On {{n}} test images, blurring the quarter in which {MAP_TITLES[checks['chosen']]} is strongest lowers the "
         f"probability of the predicted class by {{{checks['chosen']}_loss:z.3f}} more than blurring the quarter in "
@@ -133,11 +133,11 @@ def tell_map_checks(checks: Mapping[str, Any]) -> str:
 
 def _tell_random(agreement: float | None) -> str:
     if agreement is None:
-        return "With random weights, no map varies, so that there is nothing to compare."
+        return "With random weights no map varies, so there is nothing to compare."
     if agreement < _ALIKE:
         return (
             "With random weights the maps change (rank correlation {random_agreement:z.2f}): they show what was "
-            "learned, and not only the outlines of the image."
+            "learned, not only the outlines of the image."
         )
     return (
         "With random weights the maps stay much the same (rank correlation {random_agreement:z.2f}): they show the "
@@ -199,23 +199,20 @@ def _tell_right(sure: int, unsure: pd.DataFrame, values: Mapping[str, Any]) -> s
             "probability of {unsure_low}."
         )
     surely, barely = _range("sure", values), _range("unsure", values)
-    return (
-        f"Where the network is right and most confident, it gives the class a probability of {surely}; where it is "
-        f"right and least confident, {barely}."
-    )
+    return f"The most confident correct predictions have probabilities of {surely}, the least confident ones {barely}."
 
 
 def _tell_wrong(values: Mapping[str, Any]) -> str:
     if not values["errors"]:
-        return "No test image is misclassified, so that there is no third row."
+        return "No test image is misclassified, so there is no third row."
     if values["errors"] == 1:
         return (
-            "The one error is an image of {label}, classified as {predicted} with a probability of {share}; its own "
+            "The one error is an image of {label}, classified as {predicted} with a probability of {share}; its true "
             "class is given {own}."
         )
     return (
-        f"The {{errors}} errors with the largest loss have probabilities of {_range('wrong', values)}: the worst is an "
-        "image of {label}, classified as {predicted} with {share}; its own class is given {own}."
+        f"The {{errors}} errors with the largest loss have probabilities of {_range('wrong', values)}. The worst is an "
+        "image of {label}, classified as {predicted} with {share}; its true class is given {own}."
     )
 
 
@@ -228,10 +225,14 @@ def _range(name: str, values: Mapping[str, Any]) -> str:
     return f"at most {{{name}_high}}" if low.startswith("less") else f"{{{name}_low}} to {{{name}_high}}"
 
 
+def mark_prediction(row: dict[str, Any]) -> str:
+    """Returns the caption of a sample that has bars: its class, and whether that is what was predicted."""
+    return f"{row['label']} {'✓' if row['label'] == row['predicted'] else '✗'}"
+
+
 def tell_prediction(row: dict[str, Any]) -> str:
-    """Returns the caption of a sample: its class, and what was predicted with which probability."""
-    mark = "✓" if row["label"] == row["predicted"] else "✗"
-    return f"true {row['label']}, predicted {row['predicted']} {mark} {format_share(row['confidence'])}"
+    """Returns what a sample shows: its class, and what was predicted with which probability."""
+    return f"true {row['label']}, predicted {row['predicted']} ({format_share(row['confidence'])})"
 
 
 def tell_wrong_samples(selection: pd.DataFrame) -> str:

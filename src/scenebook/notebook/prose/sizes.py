@@ -22,12 +22,12 @@ def tell_size(size: ImageSize, shapes: Mapping[str, Any]) -> _Sentences:
         shapes: From `measure_shapes`.
     """
     if size.shorter is not None:
-        why = "no size suits its weights better" if size.pixels == size.own else "it cannot take smaller ones"
+        why = "no other size suits its weights better" if size.pixels == size.own else "it cannot take smaller images"
         if size.pixels == size.shorter:
-            why = "more pixels would show no more"
+            why = "more pixels would show nothing more"
         text = (
-            "The program chose {pixels:,}&nbsp;pixels: the backbone was trained on images of {own:,} by "
-            "{own:,}&nbsp;pixels, the median shorter side of these images is {shorter:,}, and {why}."
+            "The size was chosen by the program: the backbone was pretrained on images of {own:,} by "
+            "{own:,}&nbsp;pixels, the median shorter side of these images is {shorter:,}&nbsp;pixels, and {why}."
         )
         yield text, {**size._asdict(), "why": why}
     if not shapes["not_square"]:
@@ -47,19 +47,19 @@ def tell_shapes(findings: Mapping[str, Any]) -> _Sentences:
     lost = 1 - shapes["median"]
     if shapes["fit"] == "crop" and lost > _MUCH:
         text = (
-            "**Warning:** cropping cuts {lost:.0%} of its area off the median image, and perhaps what the image is "
-            "about. With `fit: pad` or `fit: squash` all of it is kept."
+            "**Warning:** cropping removes {lost:.0%} of the area of the median image, perhaps including its subject. "
+            "`fit: pad` and `fit: squash` keep all of it."
         )
         yield text, {"lost": lost}
     elif shapes["fit"] == "pad" and lost > _MUCH:
         text = (
-            "**Warning:** of the square that the median image is brought to, {lost:.0%} is black. With `fit: crop` all "
-            "of the network's pixels are used, with `fit: squash` too."
+            "**Warning:** {lost:.0%} of the padded median image is black. With `fit: crop` or `fit: squash`, all "
+            "pixels show something."
         )
         yield text, {"lost": lost}
     elif shapes["fit"] == "squash" and shapes["oblong"] > _MANY * findings["images"]:
         text = (
-            "**Warning:** {oblong} more than {ratio:g} times as long one way as the other. Squashed to a square, what "
-            "they show is distorted; `fit: crop` and `fit: pad` keep its shape."
+            "**Warning:** {oblong} more than {ratio:g} times as long in one direction as in the other. Squashing them "
+            "to a square distorts what they show; `fit: crop` and `fit: pad` do not."
         )
         yield text, {"oblong": count_noun(shapes["oblong"], "image is", "images are"), "ratio": OBLONG}

@@ -27,18 +27,18 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
         published: Whether `augment` does what they say.
     """
     if not settings.epochs and not settings.fine_tune_epochs:
-        return "This run has no epoch of training, so that no image is augmented."
+        return "This run has no epoch of training, so no image is augmented."
     if not published:
         return (
             "[@fig:augmentation] shows what `augment` does to one image. In this run the function was edited, and may "
             "ignore the settings of the augmentation."
         )
     if not settings.is_augmented:
-        told = "Augmentation is off in this run: in every epoch the network is shown the images as they are."
+        told = "Augmentation is off in this run: in every epoch, the network is shown the images as they are."
         return f"{told} The setting `views` has no effect without it." if settings.views else told
     moved = [
         (settings.random_crop, "cropped at random to no less than {least:.0%} of its area"),
-        (settings.rotation_range, "rotated by up to {rotation_range:g}&nbsp;degrees either way"),
+        (settings.rotation_range, "rotated by up to {rotation_range:g}&nbsp;degrees in either direction"),
         (settings.width_shift_range, "shifted by up to {width_shift_range:.0%} of its width"),
         (settings.height_shift_range, "shifted by up to {height_shift_range:.0%} of its height"),
         (settings.zoom_range, "zoomed by factors between {near:g} and {far:g}"),
@@ -56,7 +56,8 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
             " The shear of at most {shear_range:g}&nbsp;degrees moves the top row by {pixels:.1f}&nbsp;pixels relative "
             "to the bottom row."
         )
-    return f"{told} Each image has {{views:,}} views, shown in turn, one in each epoch." if settings.views else told
+    more = " Each image has {views:,} augmented versions, which are shown in turn, one in each epoch."
+    return f"{told}{more}" if settings.views else told
 
 
 def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
@@ -65,8 +66,8 @@ def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
         return ""
     be = "is" if len(names) == 1 else "are"
     return (
-        f"In this run, {escape(join_names(names))} of {where} {be} not as in the published notebook: this report was "
-        "made with the edited cells."
+        f"In this run, {escape(join_names(names))} of {where} {be} not as published: this report was made with the "
+        "edited cells."
     )
 
 
@@ -109,8 +110,8 @@ def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str
         told += " The validation loss was lowest in the last epoch: more epochs might lower it further."
     else:
         told += (
-            " The validation loss was lowest in epoch {best_epoch} ({best_loss:.3f}); whether its later rise is "
-            "over-fitting or chance, a single run cannot tell."
+            " The validation loss was lowest in epoch {best_epoch} ({best_loss:.3f}); a single run cannot tell whether "
+            "its later rise is over-fitting or chance."
         )
     if summary["kept_epoch"] != last["epoch"]:
         told += (
@@ -146,8 +147,8 @@ def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str,
     told += " The frozen layers run in {runtime}."
     if cut.stochastic:
         told += (
-            " Of the frozen layers, {stochastic} would drop activations at random in Keras' own `fit`; run separately, "
-            "they do not."
+            " Of the frozen layers, {stochastic} would drop activations at random in Keras' own `fit`; here they do "
+            "not."
         )
     return told, {
         "tensors": count_noun(len(cut.shapes), "tensor"),

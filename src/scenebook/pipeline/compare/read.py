@@ -103,7 +103,7 @@ def check_settings(run_dir: RunDirectory, trust: bool, changes: Mapping[str, Any
 def _check_trust(weights: str, trust: bool) -> None:
     if weights.lower().endswith(".keras") and not trust:
         raise InputError(
-            "Expected weights that are no .keras file: such a file describes a whole model, and can hold code that "
+            "Expected weights that are not a .keras file: such a file describes a whole model, and can hold code that "
             "runs when it is loaded. Keras' safe mode, which refuses such code, is used in any case.",
             received={"weights": weights},
             advice="If you know who made this file, say so with --trust.",
@@ -121,7 +121,7 @@ def load_tested(run_dir: RunDirectory) -> pd.DataFrame:
         raise InputError(
             f"Expected in {PREDICTIONS} the test images of {SPLITS}, each once.",
             received={"run": run_dir.name, "predictions": len(predictions), "test images": len(tested)},
-            advice="Make the run again: its stages are of different data.",
+            advice="Make the run again: its stages come from different data.",
         )
     return table
 

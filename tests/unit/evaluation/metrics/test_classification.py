@@ -65,7 +65,7 @@ def test_one_test_image_a_class_gives_numbers(counts: np.ndarray) -> None:
 
 def test_predictions_that_do_not_fit_the_classes_are_refused() -> None:
     predictions = predictions_of(np.eye(2, dtype=int), ["a", "b"])
-    with pytest.raises(ScenebookError, match="a probability column a class"):
+    with pytest.raises(ScenebookError, match="probabilities for each class"):
         check_predictions(predictions, ["a", "c"])
     with pytest.raises(ScenebookError, match="probabilities sum to 1"):
         check_predictions(predictions.assign(p_a=0.9), ["a", "b"])

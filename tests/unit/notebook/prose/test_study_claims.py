@@ -11,7 +11,7 @@ from scenebook.core.sentences import Sentence, fill, without_marks
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.evaluation.claims.measures import measure_run
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
-from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_verdicts
+from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_outcome, tell_study_verdicts
 from scenebook.study.plan import Variant
 from scenebook.study.records import Record
 from scenebook.study.summaries import summarize_variants
@@ -65,14 +65,14 @@ def test_epochs_have_a_word_on_the_accuracy_beside_the_verdict() -> None:
     assert "More epochs over-fit: reproduced.**" in told
     assert told.endswith("The gap is larger, as the paper says. Whether the accuracy changes is undecided.")
     worse = tell([variant], *make_records("long", train=1.0, validation=0.7))
-    assert worse.endswith("The accuracy, of which the claim does not speak, is lower.")
+    assert worse.endswith("The accuracy, which the claim does not mention, is lower.")
 
 
 def test_variants_that_disagree_are_said_to() -> None:
     plan = [make_variant("block", "more-layers"), make_variant("stage", "more-layers")]
     told = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.7))
     assert "Training more layers would be better: undecided.**" in told
-    assert told.endswith("The variants disagree, so that the claim as a whole is undecided.")
+    assert told.endswith("The variants disagree, so the claim as a whole is undecided.")
     both = tell(plan, *make_records("block", validation=0.95), *make_records("stage", validation=0.95))
     assert both.endswith("All of them show it.")
     one = tell(plan, *make_records("block", validation=0.95), *make_records("stage"))
@@ -91,10 +91,10 @@ def test_a_training_that_diverged_is_told_as_evidence() -> None:
     variant = make_variant("fast", "learning-rate")
     told = tell([variant], *(make_failed("fast", seed) for seed in range(3)))
     assert "over-fits: not tested in this run.**" in told
-    assert "training did not finish in 3 of 3 seeds, because the loss was no finite number; there is no acc" in told
+    assert "training did not finish in 3 of 3 seeds, because the loss was not a finite number; there is no acc" in told
     rest = tell([variant], make_failed("fast", 0), *(make_record("fast", seed, validation=0.7) for seed in (1, 2)))
     assert "Over 2 of 3 seeds with 300 validation images" in rest
-    assert "did not finish in 1 of 3 seeds, because the loss was no finite number; the numbers are those of" in rest
+    assert "did not finish in 1 of 3 seeds, because the loss was not a finite number; the numbers are those of" in rest
 
 
 def test_other_failures_and_missing_results_are_told() -> None:
@@ -104,6 +104,15 @@ def test_other_failures_and_missing_results_are_told() -> None:
     assert "The base has no result" in tell(plan, *make_records("block"), base=False)
     alone = summarize_variants([BASE, *plan], [make_record("base", 1), make_record("block", 0)])
     assert "“block” has no seed in common with the base." in show(tell_study_claims(alone, CLAIMS)[0])
+
+
+def test_the_text_names_the_verdicts_and_leaves_the_numbers_to_the_supplement() -> None:
+    plan = [BASE, make_variant("fast", "learning-rate"), make_variant("bare", "no-augmentation")]
+    records = [*make_records("base"), *make_records("bare", validation=0.7)]
+    told = show(tell_study_outcome(summarize_variants(plan, records), CLAIMS))
+    assert told.endswith("Reproduced: training without augmentation is worse.")
+    assert "learning rate" not in told
+    assert tell_study_outcome(summarize_variants(plan, []), CLAIMS)[0] == ""
 
 
 def test_titles_are_text_whatever_they_hold() -> None:
