@@ -110,7 +110,7 @@ def check_part(part: keras.Model, network: keras.Model | None) -> None:
         raise InputError(
             "Expected layers of the model that `data.accelerate` was given.",
             received={"model": part.name},
-            advice="Fit the model that `data.accelerate` has returned: training copies of its layers does not train it.",
+            advice="Fit the model that `data.accelerate` has returned: copies of its layers leave it untrained.",
         )
 
 
