@@ -263,7 +263,7 @@ def test_predictions_of_other_images_are_an_error(paths: list[str]) -> None:
             88,
             99,
             40,
-            ["these 100 images do not show that transfer learning adds", "training the network pays here"],
+            ["these 100 images do not show that transfer learning adds", "training the network is worthwhile"],
         ),
         (90, 50, 60, 70, ["the linear classifier alone is better", "more than with random features"]),
         (70, 50, 70, 69, ["it is not shown that pretrained features hold more than colours"]),

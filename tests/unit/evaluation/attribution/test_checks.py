@@ -119,7 +119,7 @@ def test_the_kind_that_the_network_misses_most_is_shown_and_said_to_be() -> None
     assert checks["chosen"] == "grad_cam"
     assert (checks["grad_cam_agreement"], checks["other_loss"]) == (1, checks["grad_cam_loss"])
     said = plain(tell_map_choice(checks), checks)
-    assert said.startswith("The maps are those of Grad-CAM, which pass a check better than those of HiResCAM")
+    assert said.startswith("The maps shown are those of Grad-CAM, which do better in a check than those of HiResCAM")
     assert "it is not shown that these point at what the network uses" in said
     few = check(wrong[:3], random=wrong[:3], grad_cam=right[:3])
     assert few["chosen"] == "hirescam"
@@ -141,7 +141,7 @@ def test_one_image_and_maps_without_evidence_are_checked_without_a_warning() -> 
     checks = check(np.zeros((1, 4, 4), np.float32), random=np.zeros((1, 4, 4), np.float32))
     assert checks["random_agreement"] is None
     said = plain(tell_map_checks(checks), checks)
-    assert said.startswith("Only 1 test image was checked: too few")
+    assert said.startswith("Only 1 test image was checked, too few")
     said = plain(tell_map_checks({**checks, "n": 10}), {**checks, "n": 10})
     assert "no map varies" in said
     table = tabulate_checks(checks, {"hirescam": "HiResCAM"})
@@ -181,7 +181,7 @@ def test_a_wrong_image_is_explained_for_both_classes_the_true_one_first() -> Non
     assert table["class"].tolist() == ["sea", "{a}", "*b*"]
     assert table["caption"].tolist() == ["for sea", "for {a} (true)", "for *b* (predicted)"]
     assert tell_choice(table, 3).startswith("The first 2 of 3 images. Where the network is wrong")
-    assert tell_choice(table[:1], 1) == "Each is for the predicted class, which is the true one."
+    assert tell_choice(table[:1], 1) == "Each map is for the predicted class, which is the true one."
 
 
 def test_maps_are_described_to_readers_who_cannot_see_them() -> None:
@@ -199,7 +199,7 @@ def read(maps: np.ndarray, *pairs: tuple[str, str]) -> str:
 def test_the_sentence_on_maps_says_how_coarse_and_how_narrow_they_are() -> None:
     said = read(np.stack([spot(0, 0), spot(1, 1)]), ("sea", "sea"), ("b", "b"))
     assert "5 × 5 places" in said
-    assert "2% of the places hold half" in said
+    assert "lies in 2% of the places" in said
     assert "wrongly" not in said
 
 
@@ -215,4 +215,4 @@ def test_maps_without_any_evidence_are_counted() -> None:
     assert "1 is empty" in read(np.stack([spot(0, 0), spot(0, 0) * 0]), ("a", "a"), ("b", "b"))
     said = read(np.zeros((2, 5, 5), np.float32), ("a", "a"), ("b", "b"))
     assert "2 are empty" in said
-    assert "hold half" not in said
+    assert "Half of the" not in said

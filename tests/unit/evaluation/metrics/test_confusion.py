@@ -39,7 +39,7 @@ def test_the_sentence_on_errors_gives_each_kind_the_interval_of_its_share() -> N
             "1 is off the diagonal of [@fig:confusion]. All errors are of one kind: b misclassified as a",
         ),
         ([[4, 1], [1, 4]], "No two errors are of the same kind: a misclassified as b"),
-        ([[0, 5], [4, 0]], "The kinds of error are, most frequent first, a misclassified as b (5 of 5, 100%"),
+        ([[0, 5], [4, 0]], "The errors, most frequent first, are a misclassified as b (5 of 5, 100%"),
         ([[2, 1, 1], [1, 2, 1], [1, 1, 2]], "No two errors are of the same kind; some of them: a misclassified as b"),
         ([[2, 3, 1], [1, 2, 1], [1, 1, 2]], "3 other kinds of error are as frequent as the last of these"),
         ([[2, 5, 4], [3, 2, 3], [1, 1, 2]], "Another kind of error is as frequent as the last of these"),

@@ -34,7 +34,7 @@ def told(dataset: str, sizes: list[tuple[int, int]]) -> str:
     [
         ("scenes", "drawn by the program"),
         ("intel", "photographs of landscapes and towns"),
-        ("my images", "Nothing is known of the origin"),
+        ("my images", "Nothing is known about the origin"),
     ],
 )
 def test_what_is_known_of_the_origin_is_said(dataset: str, said: str) -> None:
@@ -44,9 +44,9 @@ def test_what_is_known_of_the_origin_is_said(dataset: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ([(150, 100)] * 3, "All have 150 by 100 pixels."),
-        ([(150, 150)] * 3 + [(10, 20)], "Most have 150 by 150 pixels."),
-        ([(40, 30), (30, 50), (640, 480)], "Their longer sides have from 40 to 640 pixels."),
+        ([(150, 100)] * 3, "All are 150 by 100 pixels in size."),
+        ([(150, 150)] * 3 + [(10, 20)], "Most are 150 by 150 pixels in size."),
+        ([(40, 30), (30, 50), (640, 480)], "Their longer sides measure 40 to 640 pixels."),
     ],
 )
 def test_sizes_are_told_as_they_are(sizes: list[tuple[int, int]], said: str) -> None:
@@ -128,7 +128,7 @@ def test_a_giveaway_is_a_warning_and_none_is_a_plain_sentence() -> None:
     (warning, plain) = tell_giveaways({"giveaways": [colour, size]})
     assert warning[0].startswith("**Warning:** The width and height of a file is enough")
     assert warning[1]["classes"] == "cat (0.98)"
-    assert "does not identify a class" in plain[0]
+    assert "does not identify any class" in plain[0]
     assert not list(tell_giveaways({"giveaways": []}))
 
 
