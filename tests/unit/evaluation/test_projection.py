@@ -136,7 +136,7 @@ def test_sentences_follow_the_numbers() -> None:
     assert "errors are more frequent where the classes meet" in tell(facts)
     assert "61%" in tell(facts)
     assert "It is not shown that errors" in tell({**facts, "wrong_astray": 6, "wrong_share": 0.3})
-    assert "all of these images correctly" in tell({**facts, "wrong": 0, "right": 40, "wrong_astray": 0, "wrong_share": None})
+    assert "these images correctly" in tell({**facts, "wrong": 0, "right": 40, "wrong_astray": 0, "wrong_share": None})
     assert tell({**facts, "wrong": 40, "right": 0, "right_share": None, "share": None}).endswith("of their own.")
     assert "8 of 40, chosen at random, are left out" in tell_projection_caption(facts, left_out=8)
     assert "most errors are coloured" in tell_projection_caption(facts, others=52)
