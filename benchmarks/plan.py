@@ -57,6 +57,9 @@ MEASUREMENTS = (
     ),
     Measurement("fill", "ours, filling the feature cache", "ours:fill_feature_cache", once=True),
     Measurement("warm", "ours, warm feature cache", "ours:measure_warm", TRAINING, needs="fill"),
+    Measurement("frozen-limit", "frozen layers, the machine's limit", "frozen:measure_limit"),
+    Measurement("frozen-tensorflow", "frozen layers, TensorFlow", "frozen:measure_tensorflow"),
+    Measurement(*("frozen-openvino", "frozen layers, OpenVINO", "frozen:measure_openvino"), package="openvino"),
     Measurement(
         *("augmentation-legacy", "augmentation, legacy class", "augmentation:measure_legacy"),
         ours=False,
@@ -77,6 +80,8 @@ RATIOS = {
     "streaming-tensorflow": ("streaming, TensorFlow; plain Keras = 1", "streaming-tensorflow.rate", "plain.rate"),
     "streaming-openvino": ("streaming, OpenVINO; plain Keras = 1", "streaming-openvino.rate", "plain.rate"),
     "warm": ("warm feature cache; plain Keras = 1", "warm.rate", "plain.rate"),
+    "frozen-tensorflow": ("frozen layers in TensorFlow; the limit = 1", "frozen-tensorflow.rate", "frozen-limit.rate"),
+    "frozen-openvino": ("frozen layers in OpenVINO; the limit = 1", "frozen-openvino.rate", "frozen-limit.rate"),
     "augmentation": ("augmentation; legacy class = 1", "augmentation.rate", "augmentation-legacy.rate"),
     "memory": ("memory, streaming; plain Keras = 1", "streaming-tensorflow.memory", "plain.memory"),
     "memory-warm": ("memory, warm feature cache; plain Keras = 1", "warm.memory", "plain.memory"),

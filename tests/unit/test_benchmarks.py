@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.console import Console
 from benchmarks import plan
 from benchmarks.__main__ import main
 from benchmarks.clocks import measure_rate, read_memory_peak
+from benchmarks.frozen import list_costs
 from benchmarks.job import Job
 from benchmarks.results import divide, format_number, print_results, summarize, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcome, run_measurements
@@ -134,6 +136,15 @@ def test_the_exponent_is_found_whatever_a_stage_costs_without_images(power: floa
         power, abs=0.01
     )
     assert find_exponent({250: 1.0, 500: 1.0, 1000: 1.0}) is None
+
+
+def test_what_a_convolution_costs_is_counted_by_hand() -> None:
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(inputs)
+    x = keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)(x)
+    costs = list(list_costs(keras.Model(inputs, x)))
+    assert costs[0] == (2 * 8 * 8 * 3 * 3 * 3 * 4, 4 * (8 * 8 * 3 + 8 * 8 * 4), 4 * 3 * 3 * 3 * 4)
+    assert costs[1] == (2 * 4 * 4 * 3 * 3 * 4, 4 * (8 * 8 * 4 + 4 * 4 * 4), 4 * 3 * 3 * 4)
 
 
 def run_two(measurements: list[plan.Measurement], job: Job) -> tuple[dict[str, Outcome], list[str]]:
