@@ -21,16 +21,17 @@ export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
 export SCENEBOOK_FORCE := $(value FORCE)
 export SCENEBOOK_TIME_LIMIT := $(value TIME_LIMIT)
 export SCENEBOOK_TRUST := $(value TRUST)
+export SCENEBOOK_PORT := $(value PORT)
 export SCENEBOOK_A := $(value A)
 export SCENEBOOK_B := $(value B)
-unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE TIME_LIMIT TRUST A B
+unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE TIME_LIMIT TRUST PORT A B
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 
-.PHONY: help setup setup-dev setup-openvino report run ablations explain verify diff render bundle predict params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
+.PHONY: help setup setup-dev setup-openvino setup-onnx report run ablations explain verify diff render bundle predict export serve params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,8 @@ setup: $(VENV)/.installed ## make .venv with the pinned packages (the other targ
 setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
 setup-openvino: $(VENV)/.installed ## add OpenVINO, in which the frozen layers run faster on a CPU
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-openvino.txt
+setup-onnx: $(VENV)/.installed ## add what `make export FORMATS=onnx` needs
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-onnx.txt
 
 report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
 	@$(PY) -m scenebook report
@@ -67,10 +70,14 @@ diff: setup ## show the runs A and B side by side: settings, data, code, scores
 	@$(PY) -m scenebook diff
 render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
-bundle: setup ## zip the report of RUN with its weights, sample images and settings
+bundle: setup ## zip the report of RUN with its weights, model card, sample images and settings
 	@$(PY) -m scenebook bundle
 predict: setup ## classify the unlabelled images of the folder IMAGES with the finished run RUN
 	@$(PY) -m scenebook predict
+export: setup ## write the network of RUN for other programs: FORMATS="onnx tflite openvino savedmodel keras"
+	@$(PY) -m scenebook export
+serve: setup ## show a page, on this machine only, on which RUN classifies the images that are dropped on it
+	@$(PY) -m scenebook serve
 params: setup ## list all settings with default, bounds and meaning
 	@$(PY) -m scenebook params
 lab: setup ## open the notebooks in JupyterLab
@@ -121,8 +128,9 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
-	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['openvino'])" \
-		| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-openvino.txt
+	@for extra in openvino onnx; do \
+		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
+			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
 clean: ## remove all runs and rendered reports (not .venv)
 	rm -rf runs report/build
 

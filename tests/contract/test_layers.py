@@ -26,7 +26,7 @@ ROOMS = [
 ]
 """A room imports from those below it."""
 
-WITH_TENSORFLOW = {"network", "evaluation.attribution.gradcam", "study.variants", "inference.model"}
+WITH_TENSORFLOW = {"network", "evaluation.attribution.gradcam", "study.variants", "inference.model", "inference.export"}
 
 # Each heavy library has one home, so that a change of it is a change of one place.
 HOMES = {
@@ -34,7 +34,8 @@ HOMES = {
     "dask": {"study"},
     "distributed": {"study"},
     "openvino": {"network.frozen"},
-    "matplotlib": {"notebook", "inference.contact_sheet", "rendering.fonts"},
+    "matplotlib": {"notebook", "evaluation.attribution.overlays", "inference.contact_sheet", "rendering.fonts"},
+    "tornado": {"inference.serving"},
     "seaborn": {"notebook"},
     "IPython": {"notebook"},
     "papermill": {"pipeline"},

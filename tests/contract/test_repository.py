@@ -19,7 +19,9 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / name).read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-openvino.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-openvino.txt", "requirements-onnx.txt"]
+)
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for block in re.split(r"(?m)^(?=[\w.-]+==)", text)[1:]:
@@ -30,7 +32,8 @@ def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
 def test_both_lock_files_agree_and_hold_every_dependency() -> None:
     run, develop = pinned("requirements.txt"), pinned("requirements-dev.txt")
     assert run.items() <= develop.items()
-    assert pinned("requirements-openvino.txt").items() <= develop.items()
+    for extra in ("openvino", "onnx"):
+        assert pinned(f"requirements-{extra}.txt").items() <= develop.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
         name = re.split(r"[<>=~!\[ ]", requirement)[0].replace("_", "-").lower()

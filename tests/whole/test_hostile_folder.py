@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
 
@@ -75,6 +78,13 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     assert "Of these test images" in page
     assert "<i>*copy*" not in page
     assert "&lt;i&gt;*copy*.jpg" in page
+    bundle = run_command(tmp_path, run_root.name, "bundle", "--run", run_root.name)
+    assert bundle.returncode == 0, bundle.output
+    with zipfile.ZipFile(bundle.build_dir / "bundle.zip") as archive:
+        _, head, body = archive.read("model-card.md").decode().split("---\n", 2)
+    (result,) = yaml.safe_load(head)["model-index"][0]["results"]
+    assert result["dataset"]["name"] == HOSTILE
+    assert re.search(r"(?<!\\)[<$]", body) is None
     for made in ("x", "y"):
         assert not (project_root() / made).exists()
         assert not (hostile_folder.parent / made).exists()

@@ -68,7 +68,7 @@ def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
     from scenebook.cli import making, using
 
     of_runs = (making.report, making.run, making.ablations, making.explain, making.render)
-    others = (using.bundle, using.predict, using.verify, using.diff, using.params)
+    others = (using.bundle, using.export, using.serve, using.predict, using.verify, using.diff, using.params)
     return {command.__name__: command for command in (*of_runs, *others)}[name]
 
 

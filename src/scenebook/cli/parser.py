@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import scenebook
-from scenebook.core.run_files import DEFAULT_FORMATS, REPORT_FORMATS
+from scenebook.core.run_files import DEFAULT_EXPORTS, DEFAULT_FORMATS, EXPORT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 
 _SETTINGS = {
@@ -32,6 +34,16 @@ _PREDICT = {
     **_FINISHED,
     "--trust": "run the code by which the run's own notebook prepares images: only if you know who made it",
 }
+_EXPORT = {
+    "--formats EXPORTS": f"any of {', '.join(EXPORT_FORMATS)}; default: {' '.join(DEFAULT_EXPORTS)}, which need "
+    "nothing more to be installed",
+    **_FINISHED,
+}
+_SERVE = {
+    **_FINISHED,
+    "--port PORT": "the port of the page on this machine; default: 8765; 0: any that is free",
+    "--trust": _PREDICT["--trust"],
+}
 _VERIFY = {
     **_FINISHED,
     "--dataset FOLDER": "where the images are here",
@@ -54,8 +66,10 @@ _COMMANDS = (
     ),
     ("explain", _SETTINGS, "tell of each stage whether it would run, and why"),
     ("render", _FINISHED | _FORMATS, "render the report of a run again"),
-    ("bundle", _FINISHED, "zip a run's report, trained weights, sample images and settings"),
+    ("bundle", _FINISHED, "zip a run's report, trained weights, model card, sample images and settings"),
     ("predict", _PREDICT, "classify a folder of unlabelled images with a finished run"),
+    ("export", _EXPORT, "write the network of a finished run for other programs, with a script and a model card"),
+    ("serve", _SERVE, "show a page, on this machine only, that classifies the images that are dropped on it"),
     ("verify", _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
     ("diff", _DIFF, "show two runs side by side: settings, data, code, and scores with paired intervals"),
 )
@@ -99,7 +113,12 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
         case "--dataset":
             return {"default": environment("DATA"), "metavar": metavar}
         case "--formats":
-            return {"default": environment("FORMATS") or DEFAULT_FORMATS, "metavar": metavar, "type": _formats}
+            known, usual = (
+                (EXPORT_FORMATS, DEFAULT_EXPORTS) if metavar == "EXPORTS" else (REPORT_FORMATS, DEFAULT_FORMATS)
+            )
+            return {"default": environment("FORMATS") or usual, "metavar": metavar, "type": partial(_formats, known)}
+        case "--port":
+            return {"default": environment("PORT") or 8765, "metavar": metavar, "type": _port}
         case "--time-limit":
             return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
         case "first" | "second":
@@ -107,12 +126,17 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
     return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}
 
 
-def _formats(text: str) -> tuple[str, ...]:
+def _formats(known: Sequence[str], text: str) -> tuple[str, ...]:
     asked = text.replace(",", " ").split()
-    unknown = [name for name in asked if name not in REPORT_FORMATS]
-    if unknown or not asked:
-        raise argparse.ArgumentTypeError(f"expected any of {', '.join(REPORT_FORMATS)}, received {text!r}")
+    if not asked or not {*asked} <= {*known}:
+        raise argparse.ArgumentTypeError(f"expected any of {', '.join(known)}, received {text!r}")
     return tuple(dict.fromkeys(asked))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 65535, received {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> int:

@@ -8,20 +8,20 @@ import shutil
 import zipfile
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from scenebook.cli.loading import short, tell_file
+from scenebook.cli.loading import load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import BY_HAND, default_build_dir, open_run, replacing
-from scenebook.core.run_files import MANIFEST, REPORT_FORMATS, SETTINGS
+from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root, replacing
+from scenebook.core.run_files import EXPORTS, MANIFEST, MODEL_CARD, REPORT_FORMATS, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
-from scenebook.core.wording import count_noun
+from scenebook.core.wording import count_noun, join_names
 from scenebook.pipeline.by_hand import check_unchanged_by_hand
 from scenebook.pipeline.keys import find_report_changes, list_report_files
 from scenebook.pipeline.manifest import StageStatus, check_version
@@ -32,18 +32,9 @@ if TYPE_CHECKING:
 
 
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
-    """Zips what somebody needs who is handed the report: both files, trained weights, sample images, settings."""
+    """Zips what somebody needs who is handed the report: its files, trained weights, model card, images, settings."""
     run_dir = open_run(arguments.run)
-    missing = [outcome.name for outcome in stored_outcomes(run_dir) if outcome.status != StageStatus.DONE]
-    if missing:
-        raise InputError(
-            "Expected a run of which every stage is done.",
-            received={"run": run_dir.name, "not done": missing},
-            advice="Run their notebooks first, then `make report RUN=by-hand`."
-            if run_dir.name == BY_HAND
-            else "Run `make report` first: a bundle of stages from different runs would contradict itself.",
-        )
-    check_unchanged_by_hand(run_dir)
+    _check_whole(run_dir)
     build = default_build_dir() / run_dir.name
     changes = find_report_changes(run_dir, build)
     if changes:
@@ -60,11 +51,96 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
     absent = [name for name, path in members.items() if not path.is_file()]
     if absent:
         raise InputError("Expected a whole, rendered run.", received={"run": run_dir.name, "missing": absent})
+    card = _write_card(run_dir)
     target = build / "bundle.zip"
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MODEL_CARD, card)
         for name, path in members.items():
             archive.write(path, name)
     tell_file(target, console)
+    return 0
+
+
+def _check_whole(run_dir: RunDirectory) -> None:
+    """Raises `InputError` unless all stages of a run are done, from the same files."""
+    missing = [outcome.name for outcome in stored_outcomes(run_dir) if outcome.status != StageStatus.DONE]
+    if missing:
+        raise InputError(
+            "Expected a run of which every stage is done.",
+            received={"run": run_dir.name, "not done": missing},
+            advice="Run their notebooks first, then `make report RUN=by-hand`."
+            if run_dir.name == BY_HAND
+            else "Run `make report` first: a bundle of stages from different runs would contradict itself.",
+        )
+    check_unchanged_by_hand(run_dir)
+
+
+def _write_card(run_dir: RunDirectory) -> str:
+    from scenebook.notebook.prose.model_card import write_model_card
+    from scenebook.rendering.front_matter import load_front_matter
+
+    licence = load_front_matter(project_root() / "report" / "front-matter.yaml").license
+    return write_model_card(run_dir, load_settings(run_dir), licence)
+
+
+def export(arguments: argparse.Namespace, console: Console) -> int:
+    """Writes the network of a finished run in other formats."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from scenebook.inference.export.formats import check_installed
+
+    run_dir = open_run(arguments.run)
+    check_version(run_dir)
+    _check_whole(run_dir)
+    check_installed(arguments.formats)
+    card = _write_card(run_dir)
+    console.print(Text(f"run {run_dir.name}: exported as {join_names(arguments.formats)}"))
+    from scenebook.inference.prediction import hold_error_stream
+
+    with hold_error_stream():
+        from scenebook.inference.export.writing import export_run
+
+        with count_on(console, "test images") as report:
+            records = export_run(run_dir, arguments.formats, card=card, report=report)
+    for record in records:
+        _tell_export(run_dir, record, console)
+    return 0
+
+
+def _tell_export(run_dir: RunDirectory, record: dict[str, Any], console: Console) -> None:
+    console.print(Text(f"  {short(run_dir.path(EXPORTS) / record['format'])}", style="bold"))
+    files = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in record["files"].items())
+    console.print(Text(f"      {files}"))
+    text = "its predict.py gives the run's probabilities of {checked} test images, to within {largest_difference:.1e}"
+    console.print(Text(f"      {text.format(**record)}"))
+    for name, facts in record["variants"].items():
+        accuracy = "{value:.1%} ({low:.1%} to {high:.1%})".format(**facts["accuracy"])
+        tested = count_noun(facts["n"], "test image")
+        rate = f"{facts['images_per_second']:.1f} a second"
+        console.print(Text(f"      {name}: accuracy {accuracy} on {tested}, {rate}"))
+
+
+def serve(arguments: argparse.Namespace, console: Console) -> int:
+    """Shows a page that classifies what is dropped on it, until the command is ended."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import asyncio
+
+    from scenebook.inference.prediction import check_run
+    from scenebook.inference.serving.answering import Answerer
+    from scenebook.inference.serving.server import serve_page
+
+    run_dir = open_run(arguments.run)
+    check_run(run_dir)
+    check_version(run_dir)
+    answer = Answerer(run_dir, trust=arguments.trust)
+    about = {"run": run_dir.name, "classes": len(answer.class_names)}
+
+    def tell(address: str) -> None:
+        console.print(Text(f"run {run_dir.name}: open {address} in a browser; Ctrl-C closes the page"))
+
+    try:
+        asyncio.run(serve_page(answer, about, arguments.port, ready=tell))
+    except KeyboardInterrupt:
+        console.print(Text("Closed."))
     return 0
 
 

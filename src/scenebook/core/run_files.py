@@ -66,5 +66,15 @@ JUDGED_CLAIMS = "conclusion/claims.json"
 FIELDS = "conclusion/fields.json"
 """What Markdown of the last notebook may name: values, with where each comes from, and sentences."""
 
+MODEL_CARD = "model-card.md"
+"""In a bundle, and beside an exported network."""
+EXPORTS = "export"
+OF_COMMANDS = ("predictions", EXPORTS)
+"""Folders that commands on a finished run write: they are no stage's, and no manifest lists them."""
+
 REPORT_FORMATS, DEFAULT_FORMATS = ("html", "pdf", "docx"), ("html", "pdf")
 """What a report can be rendered as, `report.<format>` each, and what it is unless somebody asks for others."""
+
+EXPORT_FORMATS = ("onnx", "tflite", "openvino", "savedmodel", "keras")
+DEFAULT_EXPORTS = ("tflite", "savedmodel", "keras")
+"""What a network can be exported as, and what of it needs nothing more to be installed."""

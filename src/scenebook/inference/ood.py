@@ -35,6 +35,11 @@ class OodDetector:
         distances, _ = self._nearest.kneighbors(_scale(vectors))
         return np.asarray(distances.mean(axis=1))
 
+    def list_nearest(self, vector: np.ndarray, most: int) -> list[tuple[int, float]]:
+        """Returns the nearest training images of a vector, float `(d,)`: position among them, and distance."""
+        distances, places = self._nearest.kneighbors(_scale(vector[None]))
+        return list(zip(places[0].tolist(), distances[0].tolist(), strict=True))[:most]
+
 
 def _scale(vectors: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -89,7 +89,7 @@ def predict_folder(
     """
     total = count_unlabelled(images)
     class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
-    network, detector = _load(run_dir, class_names, trust)
+    network, detector = load_network(run_dir, class_names, trust)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
     count = unlike = 0
@@ -140,8 +140,12 @@ def choose_target(run_dir: RunDirectory, images: Path) -> str:
     return target
 
 
-def _load(run_dir: RunDirectory, class_names: Sequence[str], trust: bool) -> tuple[Network, OodDetector | None]:
-    """Loads the network and, where the run kept features, what new images are compared with."""
+def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool) -> tuple[Network, OodDetector | None]:
+    """Loads the network and, where the run kept features, what new images are compared with.
+
+    Raises:
+        InputError: The model does not fit the classes, or cannot be loaded.
+    """
     has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
     with hold_error_stream():
         from scenebook.inference.model import Network

@@ -13,7 +13,7 @@ from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes
-from scenebook.core.run_files import SETTINGS
+from scenebook.core.run_files import OF_COMMANDS, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, make_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
@@ -97,7 +97,7 @@ def _write_manifest(run_dir: RunDirectory, found: Sequence[HandRunNotebook]) -> 
         names = {name for entry in one.record.get("cells", {}).values() for name in entry["files"]}
         producers |= {name: one.stage for name in names if name.startswith("figures/")}
     for name in manifest.snapshot():
-        if not name.startswith("predictions/"):
+        if name.split("/")[0] not in OF_COMMANDS:
             manifest.register(name, producers.get(name, name.split("/")[0]))
     for one in found:
         status, reason = (StageStatus.DONE, "run by hand") if one.is_taken else (StageStatus.NOT_RUN, "not run by hand")

@@ -89,6 +89,7 @@ class FrontMatter(_Strict):
             what the last notebook wrote from the run's numbers.
         keywords: Shown under the abstract.
         repository: Web address of the code.
+        license: Of the trained network, as Hugging Face calls it: `mit`, `cc-by-nc-4.0`. The model card states it.
         bibliography: A BibTeX file with the works that are cited; a relative path starts at the front matter's folder.
         citation_style: `numeric` is [1], in the order of first citation; `author-year` is (He et al., 2016).
         length: `short` is the main text with the appendix, `full` has the supplement too; the page always has all.
@@ -104,6 +105,7 @@ class FrontMatter(_Strict):
     abstract: str | None = None
     keywords: list[Line] = Field(default_factory=list)
     repository: Annotated[Line, AfterValidator(_check_link)] | None = None
+    license: Line | None = None
     bibliography: Annotated[Path, BeforeValidator(_find_beside, json_schema_input_type=str)] | None = None
     citation_style: Literal["numeric", "author-year"] = "numeric"
     length: Literal["short", "full"] = "short"

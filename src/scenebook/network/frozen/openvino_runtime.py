@@ -34,7 +34,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
     """Imports OpenVINO without the package by which it reports each import over the network."""
     before = sys.modules.get(_REPORTING)
     sys.modules[_REPORTING] = None  # type: ignore[assignment]  # the documented way to make an import fail
@@ -56,7 +56,7 @@ class OpenVINORuntime:
     """
 
     def __init__(self, base: keras.Model) -> None:
-        openvino = _import_openvino()
+        openvino = import_openvino()
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         options: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         if threads := os.environ.get("OMP_NUM_THREADS", ""):

@@ -11,7 +11,7 @@ from typing import Any
 from scenebook.core.errors import InputError, StageError
 from scenebook.core.provenance import library_versions, machine, sha256_file
 from scenebook.core.run_directory import RunDirectory, check_run_name
-from scenebook.core.run_files import MANIFEST
+from scenebook.core.run_files import MANIFEST, OF_COMMANDS
 from scenebook.core.settings import Settings
 from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
@@ -21,8 +21,8 @@ from scenebook.pipeline.manifest import check_version
 from scenebook.pipeline.running import run_pipeline
 from scenebook.pipeline.settings_file import read_settings
 
-_EXCEPTED = (MANIFEST, "predictions")
-"""What is not in the manifest: `predict` writes to the folder, and is no stage."""
+_EXCEPTED = (MANIFEST, *OF_COMMANDS)
+"""What is not in the manifest: `predict` and `export` write to these folders, and are no stages."""
 _NOT_REPEATED = {"ablations": "none", "ablation_plan": None}
 
 
@@ -30,7 +30,7 @@ def check_files(run_dir: RunDirectory) -> dict[str, str]:
     """Returns what is wrong with a run's files, as a clause each, by path, sorted. Every byte is read.
 
     Each file of the manifest must be there with its SHA-256, and each file that is there must be in the manifest. Of
-    the latter, hidden ones and those of `predictions/` are excepted, and the manifest itself.
+    the latter, hidden ones and those of `OF_COMMANDS` are excepted, and the manifest itself.
 
     Raises:
         InputError: There is no such run, or its manifest is not one.

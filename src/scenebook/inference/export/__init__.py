@@ -1,0 +1,1 @@
+"""A trained network in the formats of other programs."""

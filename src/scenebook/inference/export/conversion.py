@@ -1,0 +1,113 @@
+"""From a trained classifier to the files of a format: one graph, from the bytes of pixels to probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from scenebook.core.errors import InputError, ScenebookError
+from scenebook.network.frozen.openvino_runtime import import_openvino
+
+VARIANTS = ("model-float16.tflite", "model-int8.tflite")
+"""Smaller files beside `model.tflite`: weights of 16 bits; weights and what layers put out of 8."""
+
+
+def build_servable(model: keras.Model, preprocess: Callable[[Any], Any], *, mirror: bool) -> keras.Model:
+    """Returns a model that holds all that is done to an image of the network's size.
+
+    Args:
+        model: The classifier, from preprocessed float32 images to probabilities.
+        preprocess: What is done to float32 `(batch, height, width, 3)` in `[0, 255]`.
+        mirror: Whether the probabilities are means over each image and its mirror image.
+
+    Returns:
+        From uint8 `(batch, height, width, 3)`, called `images`, to float32 `(batch, num_classes)`.
+
+    Raises:
+        InputError: The preprocessing cannot be part of a graph.
+    """
+    images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
+    prepared = preprocess(keras.ops.cast(images, "float32"))
+    probs = model(prepared, training=False)
+    if mirror:
+        probs = (probs + model(keras.ops.flip(prepared, axis=2), training=False)) / 2
+    return keras.Model(images, probs, name="exported")
+
+
+def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    """Writes the network in a format.
+
+    Args:
+        name: The format.
+        servable: From `build_servable`.
+        folder: Where its files go.
+        calibration: uint8 `(n, height, width, 3)`: training images, from which the ranges of 8-bit values are taken.
+
+    Raises:
+        ScenebookError: The converter cannot convert one of the layers.
+    """
+    try:
+        _CONVERTERS[name](servable, folder, calibration)
+    except InputError:
+        raise
+    except Exception as error:  # converters raise anything
+        reason = " ".join(str(error).split())[:300]
+        raise ScenebookError(
+            f"Expected a network that can be converted. Received: format={name!r}. The converter says: {reason}"
+        ) from error
+
+
+def _to_onnx(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
+    servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+
+
+def _to_openvino(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    import_openvino()
+    servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
+
+
+def _to_saved_model(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    servable.export(str(folder / "model"), format="tf_saved_model", verbose=False)
+
+
+def _to_keras(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    servable.save(folder / "model.keras")
+
+
+def _to_tflite(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    def examples() -> Iterator[list[np.ndarray]]:
+        for image in calibration:
+            yield [image[None]]
+
+    small = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    options: dict[str, dict[str, Any]] = {
+        "model.tflite": {},
+        "model-float16.tflite": {**small, "target_spec": {"supported_types": [tf.float16]}},
+        "model-int8.tflite": {**small, "representative_dataset": examples},
+    }
+    for file, more in options.items():
+        # Without TensorFlow's own operations: who runs the file has no TensorFlow.
+        target = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS], **more.pop("target_spec", {})}
+        servable.export(
+            str(folder / file),
+            format="litert",
+            verbose=False,
+            target_spec=target,
+            experimental_enable_resource_variables=False,
+            **more,
+        )
+
+
+_CONVERTERS = {
+    "onnx": _to_onnx,
+    "tflite": _to_tflite,
+    "openvino": _to_openvino,
+    "savedmodel": _to_saved_model,
+    "keras": _to_keras,
+}

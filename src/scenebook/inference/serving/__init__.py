@@ -1,0 +1,1 @@
+"""A page on which one image at a time is classified."""
