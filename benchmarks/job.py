@@ -88,7 +88,7 @@ def make_job(settings: Settings, folder: Path, *, images: int, epochs: int) -> J
         seed=settings.seed,
         size=find_largest(settings.image_size, settings.backbone),
     )
-    found = find_images(source, class_map=settings.class_map)
+    found = find_images(source, class_map=settings.class_map, groups=settings.groups)
     per_class = max(3, math.ceil(_count_needed(images, settings) / len(found.class_names)))
     found = draw_images(found, max_per_class=per_class, test_fraction=settings.test_fraction, seed=settings.seed)
     size = choose_size(settings.image_size, settings.backbone, found).pixels

@@ -150,6 +150,7 @@ def digest_contents(found: FoundImages) -> str:
 
 def _digest(found: FoundImages, told: list[str]) -> str:
     images = (
-        json.dumps([image.path, image.label, image.split, what]) for image, what in zip(found.images, told, strict=True)
+        json.dumps([image.path, image.label, image.split, *filter(None, [image.group]), what])
+        for image, what in zip(found.images, told, strict=True)
     )
     return sha256_lines([*images, json.dumps([found.set_aside, found.ignored_folders, found.summary])])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scenebook.core.errors import DatasetError
 from scenebook.data.files import IMAGE_SUFFIXES, Tree, name_hidden
+from scenebook.data.group_names import find_column, name_groups
 from scenebook.data.image_list import read_list
 from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage, raise_changed
 from scenebook.data.user_tables import ClassMap
@@ -16,20 +17,21 @@ from scenebook.data.user_tables import ClassMap
 MAX_CLASSES = 1000
 
 
-def find_images(source: Path, *, class_map: Path | str | None = None) -> FoundImages:
+def find_images(source: Path, *, class_map: Path | str | None = None, groups: str | None = None) -> FoundImages:
     """Lists the images of a folder of class folders, of train and test folders of class folders, or of a CSV file.
 
     Kaggle's doubled `seg_train/seg_train` is understood. What `Tree` passes over is counted, and what it sets aside is
     listed.
 
-    A class map is a file that says which class a folder's name, or a label, stands for.
+    A class map is a file that says which class a folder's name, or a label, stands for. Groups are told by the name of
+    a list's column, or by a pattern of paths, as `grouping.name_groups` reads them.
 
     Raises:
         DatasetError: There are no class folders, only one class, too many, a class without an image, or a class that
-            occurs in test but not in train; or the list or the class map is wrong.
+            occurs in test but not in train; or the list, the class map or the groups are wrong.
     """
     mapping = ClassMap.load(class_map)
-    found, empty = _list_all(source)
+    found, empty = _list_all(source, groups)
     names = {folder: folder.rsplit("/", 1)[-1] for folder in empty}
     mapping.check({image.label for image in found.images} | set(names.values()))
     for folder, name in names.items():
@@ -52,7 +54,7 @@ def check_unchanged(found: FoundImages) -> None:
         DatasetError: Images, or the labels that a list gives them, were changed, added or removed since; the error
             names them.
     """
-    listed = _map_classes(_list_all(found.source)[0], found.class_map).images
+    listed = _map_classes(_list_all(found.source, found.groups)[0], found.class_map).images
     now, before = ({image.path: image for image in images} for images in (listed, found.images))
     raise_changed(
         changed=[path for path, image in before.items() if path in now and now[path] != image],
@@ -61,13 +63,16 @@ def check_unchanged(found: FoundImages) -> None:
     )
 
 
-def _list_all(source: Path) -> tuple[FoundImages, list[str]]:
+def _list_all(source: Path, groups: str | None) -> tuple[FoundImages, list[str]]:
     """Returns all images before the class map, and the class folders without any."""
     empty: list[str] = []
+    column = find_column(source, groups)
     if source.is_file():
-        found = read_list(source)
+        found = read_list(source, groups=column)
     else:
         found, empty = _list_folder(source)
+    if groups is not None:
+        found = name_groups(found, groups, by_column=bool(column))
     found.images.sort(key=lambda image: os.fsencode(image.path))
     return found, empty
 

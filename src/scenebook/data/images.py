@@ -30,12 +30,16 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """An image file: its path below the root, its class, its split where the folders say so, and its stamp."""
+    """An image file: its path below the root, its class, its split where the folders say so, its stamp, and its group.
+
+    Images of one group stay in one split; an empty group: the image stands alone.
+    """
 
     path: str
     label: str
     split: str | None
     stamp: Stamp
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class FoundImages:
         repeated: Rows of a list that repeat an earlier one.
         drawn_from: How many images there were before a subset was drawn; `None` where none was.
         class_map: What gave the folders their classes.
+        groups: The setting that gave the images their groups; `None` where they have none.
     """
 
     source: Path
@@ -67,6 +72,7 @@ class FoundImages:
     repeated: int = 0
     drawn_from: int | None = None
     class_map: ClassMap = field(default_factory=ClassMap)
+    groups: str | None = None
 
     @property
     def class_names(self) -> list[str]:

@@ -53,6 +53,7 @@ def split_images(
     seed: int,
     max_per_class: int | None = None,
     groups: Sequence[int] | np.ndarray | None = None,
+    by_group: bool = False,
 ) -> pd.DataFrame:
     """Assigns each image to train, validation or test, class by class, at random from the seed.
 
@@ -69,6 +70,8 @@ def split_images(
         groups: A number a row of `table`: images with the same number, copies of one another say, stay together in
             whatever is cut here. A negative number: the image stands alone. What the folders call test or validation
             is not moved.
+        by_group: Whether groups are more than copies, so that many images of several classes belong together. Then the
+            classes of the fewest groups are divided first: the others have more to choose from.
 
     Returns:
         The rows that are used, in their order, with split set for each, and `row`: their row in `images.npy`; with
@@ -85,7 +88,10 @@ def split_images(
     units = alone if groups is None else np.where(np.asarray(groups) < 0, alone, groups)
     by_class = {str(label): np.asarray(rows) for label, rows in table.groupby("label", sort=False).indices.items()}
     decided: dict[int, str] = {}
-    for position, (label, members) in enumerate(sorted(by_class.items())):
+    order = list(enumerate(sorted(by_class.items())))
+    if by_group:
+        order.sort(key=lambda one: len(set(units[one[1][1]].tolist())))
+    for position, (label, members) in order:
         rng = np.random.default_rng([seed, position])
         rows = rng.permutation(members[given[members] == "train"])
         test = members[given[members] == "test"]
@@ -107,7 +113,8 @@ def split_images(
             split[validation] = "validation"
         decided.update(dict.fromkeys(units[rows].tolist(), "train"))
         if not len(rows) or not (has_validation or len(validation)) or not (has_test or len(test)):
-            _raise_too_small(label, members, units, needed=1 + (not has_test) + (not has_validation))
+            needed = 1 + (not has_test) + (not has_validation)
+            _raise_too_small(label, members, units, needed=needed, by_group=by_group)
     columns = {"split": split, "row": np.arange(len(table))}
     if groups is not None:
         columns["group"] = np.asarray(groups)
@@ -144,8 +151,15 @@ def _share(count: int, fraction: float) -> int:
     return min(max(1, round(count * fraction)), max(0, count - 1))
 
 
-def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int) -> None:
+def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int, by_group: bool) -> None:
     different = len(set(units[members].tolist()))
+    if by_group and different < len(members):
+        raise DatasetError(
+            f"Expected every class to have images of enough groups: at least {needed}, one for each split that is cut.",
+            received={"class": label, "images": len(members), "groups": different},
+            advice="Images of one group, and copies, stay in one split. Name smaller groups, add images of other "
+            "groups, or leave the class out.",
+        )
     copies = {"different from each other": different} if different < len(members) else {}
     if different >= needed:
         raise DatasetError(

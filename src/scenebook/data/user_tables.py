@@ -37,8 +37,8 @@ class Row(NamedTuple):
 def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
     """Yields the rows of a CSV file with a header. Comma, semicolon and tab are understood, and a byte order mark.
 
-    Bytes that are no UTF-8 come as surrogate escapes: they may belong to the name of a file. Columns that are neither
-    required nor optional are passed over.
+    Bytes that are no UTF-8 come as surrogate escapes: they may belong to the name of a file. Each row has the cells of
+    all columns; names of columns are in lower case.
 
     Raises:
         DatasetError: The file cannot be read, is in UTF-16, lacks a column, has one twice, or has a row with another
@@ -62,8 +62,7 @@ def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = 
                     advice='Put a text that contains the delimiter or a line break in quotes: "a, b".',
                 )
             else:
-                row = dict(zip(header, cells, strict=True))
-                yield Row(path, reader.line_num, {name: row[name] for name in (*required, *optional) if name in row})
+                yield Row(path, reader.line_num, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         Row(path, reader.line_num, {}).reject("Expected a table of comma-separated values.", advice=f"{error}.")
     if header is None:

@@ -198,10 +198,10 @@ def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages |
         return None
     try:
         if settings.dataset != INTEL:
-            return find_images(Path(settings.dataset), class_map=settings.class_map)
+            return find_images(Path(settings.dataset), class_map=settings.class_map, groups=settings.groups)
         # Where they were downloaded to, the data stage has found out.
         root = run_dir.root / run_dir.read_json(CLASSES)["root"]
-        return find_images(root, class_map=settings.class_map)
+        return find_images(root, class_map=settings.class_map, groups=settings.groups)
     except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
         return None
 

@@ -111,6 +111,31 @@ def test_a_wrong_row_is_named(root: Path, rows: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\ncat/000.png,cat\ncat/000.png,dog\n", r"one label for each image.*several labels"),
+        ("path,label\ncat/000.png,cat|dog\ncat/001.png,cat\ndog/000.png,dog\n", r"label='cat\|dog'.*several labels"),
+        ('path,label\ncat/000.png,"a, b"\ncat/001.png,"a, c"\ndog/000.png,"b;c"\n', r"labels with several in them=3"),
+        ("path,label\ncat/000.png,\"['cat', 'dog']\"\ncat/001.png,['cat']\n", r"several labels"),
+        ("path,label\ncat/000.png,cat dog\ncat/001.png,dog cat\ndog/000.png,dog\ndog/001.png,cat\n", r"several labels"),
+        ("path,cat,dog\ncat/000.png,1,0\ncat/001.png,1,1\n", r"columns=\['cat', 'dog'\].*several labels"),
+        ("path,label,label2\ncat/000.png,cat,dog\n", r"columns=\['label', 'label2'\].*several labels"),
+    ],
+    ids=["two rows", "bar", "comma", "list", "space", "columns of 0 and 1", "second column"],
+)
+def test_images_of_several_labels_are_refused(root: Path, text: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        find_images(write_list(root, text))
+
+
+def test_names_of_classes_may_have_commas_and_spaces_and_other_columns_may_hold_0_and_1(root: Path) -> None:
+    rows = '"goldfish, Carassius auratus",1,0\n', '"tench, Tinca tinca",0,1\n', "New York,0,0\n", "York,1,1\n"
+    paths = ("cat/000.png", "cat/001.png", "dog/000.png", "dog/001.png")
+    text = "".join(f"{path},{row}" for path, row in zip(paths, rows, strict=True))
+    assert len(find_images(write_list(root, f"path,label,flipped,indoors\n{text}")).class_names) == 4
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", r"with the columns path, label and, if wanted, split\. Received: file=.*header=\[\]"),
