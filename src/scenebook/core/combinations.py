@@ -39,6 +39,12 @@ def check_contradictions(settings: Settings) -> None:
             received={**phases, "seeds": settings.seeds},
             advice="Set seeds to 1, or epochs or fine_tune_epochs above 0.",
         )
+    if settings.cross_validation == 1:
+        raise SettingsError(
+            "Expected 2 folds or more: each is trained on the others.",
+            received={"cross_validation": 1},
+            advice="Set cross_validation to 5, say, or to 0.",
+        )
     short = {name: epochs for name, epochs in phases.items() if 0 < epochs <= settings.warmup_epochs}
     if settings.schedule == "cosine" and short:
         raise SettingsError(

@@ -60,6 +60,11 @@ class Settings(BaseModel):
     class_map: str | None = Field(
         None, min_length=1, description="YAML or CSV file that names the class of each folder; none: the folder's name"
     )
+    groups: str | None = Field(
+        None,
+        min_length=1,
+        description="column of the CSV file, or pattern of paths such as patient-(\\d+): its images stay in one split",
+    )
     scenes_train_per_class: int = Field(70, ge=2, le=5000, description="drawn training images a class")
     scenes_test_per_class: int = Field(50, ge=1, le=5000, description="drawn test images a class")
     max_per_class: int | None = Field(
@@ -158,6 +163,10 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
 
+    cross_validation: int = Field(
+        0, ge=0, le=20, description="also train on so many folds of the images that are not test images; 0: do not"
+    )
+
     accelerate: bool = Field(
         True, description="cut off the layers that training does not change and run them once; off: plain fit"
     )
@@ -172,7 +181,7 @@ class Settings(BaseModel):
         "none", description="which variants of the recipe are trained: those that test a claim, or all of the plan"
     )
     ablation_plan: str | None = Field(
-        None, min_length=1, description="YAML file of the variants; none: profiles/ablations.yaml"
+        None, min_length=1, description="plan of the variants, a name in profiles/ or a YAML file; none: ablations"
     )
 
     samples_dir: str | None = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -51,6 +51,31 @@ def compute_proportion(successes: int, n: int) -> Score:
     """Returns a proportion with its Wilson interval."""
     low, high = compute_wilson_interval(successes, n)
     return {"value": successes / n, "low": low, "high": high}
+
+
+def compute_fold_mean(folds: Sequence[Mapping[str, int]]) -> Score:
+    """Returns the mean accuracy over folds with Nadeau and Bengio's corrected interval.
+
+    The folds share most of their training images, so that their accuracies vary less than those of independent
+    trainings. The variance of the mean of k of them is therefore taken as (1 / k + m / n) times their own, with m
+    images held out for n that are trained on, and not as 1 / k of it (Nadeau and Bengio, 2003, Machine Learning 52,
+    239-281); Student's t distribution has k - 1 degrees of freedom.
+
+    With a few folds their own variance may be near 0 by chance. The interval is therefore at least as wide as Wilson's
+    of all images that were held out, as if one network had classified them.
+
+    Args:
+        folds: Two or more; of each, `train`, `held_out` and `right`: images trained on, held out, and right of these.
+    """
+    from scipy import special
+
+    train, held_out, right = (np.array([fold[name] for fold in folds]) for name in ("train", "held_out", "right"))
+    accuracies, count = right / held_out, len(folds)
+    mean = float(accuracies.mean())
+    variance = (1 / count + held_out.mean() / train.mean()) * accuracies.var(ddof=1)
+    margin = float(special.stdtrit(count - 1, 0.975)) * math.sqrt(variance)
+    low, high = compute_wilson_interval(int(right.sum()), int(held_out.sum()))
+    return {"value": mean, "low": max(0.0, min(low, mean - margin)), "high": min(1.0, max(high, mean + margin))}
 
 
 def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Score | None]:

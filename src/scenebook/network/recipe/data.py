@@ -108,7 +108,7 @@ class TrainingData:
             self.part = model
             return
         features = keras.Input(extractor.output.shape[1:], name="features")
-        self.part = keras.Model(features, model.layers[-1](features), name="tail")
+        self.part = keras.Model([features], model.layers[-1](features), name="tail")
         self._run_frozen(model, keras.Model(extractor.inputs, [extractor.output], name="base"), keep_views=False)
 
     def accelerate(self, model: keras.Model) -> Accelerated:

@@ -14,7 +14,10 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_training_code
 
 _WITHOUT_EFFECT = frozenset(
-    {"accelerate", "feature_cache_gb", "seeds", "frozen_layers_runtime", "weights", "test_time_flip"}
+    {
+        *("accelerate", "feature_cache_gb", "frozen_layers_runtime", "weights"),
+        *("seeds", "cross_validation", "test_time_flip"),
+    }
 )
 """Settings that change how long a training takes, or what follows it; the runtime counts by its name, weights by their
 values."""

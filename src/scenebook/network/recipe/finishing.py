@@ -19,9 +19,10 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell
 from scenebook.data.splitting import SplitImages
-from scenebook.network.backbones import build_backbone, preprocessing, weights_digest
+from scenebook.network.backbones import build_backbone, preprocessing
 from scenebook.network.classifier import find_base_model, summarize
 from scenebook.network.frozen.cutting import list_stochastic
+from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.recipe.compiled import is_library
 from scenebook.network.recipe.configs import digest_arrays, digest_config
 from scenebook.network.recipe.data import TrainingData

@@ -59,6 +59,7 @@ def repeat_training(
         "network": {"weights": weights_sha256, **code.parts},
     }
     if code.is_known and (kept := read_kept(run_dir, OTHER_SEEDS, key)) is not None:
+        run_dir.write_json(OTHER_SEEDS, {"key": key, "rows": kept})  # what a stage does not write again is removed
         return pd.DataFrame(kept, columns=SEED_COLUMNS)
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory(prefix="scenebook-") as folder:

@@ -72,6 +72,26 @@ def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
     return sentence + ". This is the figure to rely on: the first one counts memorised images."
 
 
+def tell_cross_validation(scores: Mapping[str, Any]) -> str:
+    """Returns the sentences on the cross-validated accuracy, for `say` with `metrics.json`."""
+    text = (
+        "The test score is that of one network. In a cross-validation, the recipe was trained {folds} times on the "
+        "{n_folds:,} training and validation images, each time without another part of them, with copies and groups "
+        "kept together: it is right for {cross_validated_accuracy:.1%} of the images left out, on average (95% "
+        "interval {cross_validated_accuracy.low:.1%} to {cross_validated_accuracy.high:.1%}). The interval allows for "
+        "the training images that these trainings share [@nadeau2003]. "
+    )
+    test, crossed = scores["accuracy"], scores["cross_validated_accuracy"]
+    if test["low"] <= crossed["value"] <= test["high"] or crossed["low"] <= test["value"] <= crossed["high"]:
+        return text + "Within these intervals the two agree."
+    if test["value"] < crossed["value"]:
+        return text + "The test score is lower than the intervals explain: the test images are harder, or others."
+    return text + (
+        "The test score is higher than the intervals explain: the test images are easier, or some of them are like "
+        "images that were trained on."
+    )
+
+
 def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
     """Yields sentences for `say`, each with its values; none where there is nothing to be careful about.
 

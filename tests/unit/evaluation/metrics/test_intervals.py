@@ -9,6 +9,7 @@ from scenebook.evaluation.metrics import intervals
 from scenebook.evaluation.metrics.intervals import (
     bootstrap_mean,
     compute_class_score,
+    compute_fold_mean,
     compute_wilson_interval,
 )
 
@@ -75,6 +76,20 @@ def test_resampled_means_are_those_of_drawn_rows_whatever_is_drawn_at_once(monke
     np.testing.assert_allclose(means, columns[rows].mean(axis=1), atol=1e-12)
     monkeypatch.setattr(intervals, "_AT_ONCE", 60)
     np.testing.assert_allclose(intervals.resample_means(columns, seed=5, resamples=40), means, atol=1e-12)
+
+
+def test_the_interval_over_folds_is_nadeau_and_bengios() -> None:
+    right = [700, 800, 900, 850, 750]
+    found = compute_fold_mean([{"train": 4000, "held_out": 1000, "right": one} for one in right])
+    # The standard deviation is 0.079057; t of 4 degrees of freedom is 2.7764; (1 / 5 + 1 / 4) of the variance.
+    margin = 2.7764 * 0.079057 * np.sqrt(1 / 5 + 1 / 4)
+    assert found == pytest.approx({"value": 0.8, "low": 0.8 - margin, "high": 0.8 + margin}, abs=1e-4)
+    assert margin > 1.4 * stats.t.ppf(0.975, 4) * 0.079057 / np.sqrt(5)  # that of independent trainings is too short
+
+
+def test_equal_folds_leave_the_uncertainty_of_their_images() -> None:
+    found = compute_fold_mean([{"train": 40, "held_out": 10, "right": 9}] * 5)
+    assert (found["low"], found["high"]) == compute_wilson_interval(45, 50)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
