@@ -19,12 +19,13 @@ export SCENEBOOK_FORMATS := $(value FORMATS)
 export SCENEBOOK_IMAGES := $(value IMAGES)
 export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
 export SCENEBOOK_FORCE := $(value FORCE)
+export SCENEBOOK_PLAN := $(value PLAN)
 export SCENEBOOK_TIME_LIMIT := $(value TIME_LIMIT)
 export SCENEBOOK_TRUST := $(value TRUST)
 export SCENEBOOK_PORT := $(value PORT)
 export SCENEBOOK_A := $(value A)
 export SCENEBOOK_B := $(value B)
-unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE TIME_LIMIT TRUST PORT A B
+unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE PLAN TIME_LIMIT TRUST PORT A B
 
 PYTHON ?= python3
 VENV := .venv
@@ -60,7 +61,7 @@ report: setup ## run what has changed and render report/build/<run>/report.html 
 	@$(PY) -m scenebook report
 run: setup ## run what has changed, without rendering
 	@$(PY) -m scenebook run
-ablations: setup ## train variants of the recipe of RUN on all cores, and render its report with the outcome
+ablations: setup ## train variants of the recipe of RUN on all cores, and render its report; PLAN=backbones, recipe-ablations or a file
 	@$(PY) -m scenebook ablations
 explain: setup ## tell of each stage whether it would run, and why
 	@$(PY) -m scenebook explain

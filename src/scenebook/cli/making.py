@@ -59,6 +59,9 @@ def report(arguments: argparse.Namespace, console: Console) -> int:
 def ablations(arguments: argparse.Namespace, console: Console) -> int:
     """Trains the variants that are not done yet, and renders the report; the other stages run where they have to."""
     _check_not_by_hand(arguments)
+    if arguments.plan:
+        given = arguments.set or [environment("SET") or ""]
+        arguments.set = [*given, f"ablation_plan={arguments.plan}", "ablations=full"]
     settings, profile, run_dir = _collect(arguments, console)
     if settings.ablations == "none":
         settings = settings.updated({"ablations": "full"})

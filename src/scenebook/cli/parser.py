@@ -27,6 +27,9 @@ _EXECUTION = {
     "--scheduler ADDRESS": "tcp://host:port or tls://host:port of a dask scheduler whose workers train the variants; "
     "default: processes of this machine",
 }
+_PLAN = {
+    "--plan NAME|FILE": "which variants: ablations, recipe-ablations, backbones, or a YAML file; default: the run's"
+}
 _FORMATS = {"--formats FORMATS": f"what to render the report as, any of {', '.join(REPORT_FORMATS)}; default: html pdf"}
 _FINISHED = {"--run NAME": "the run; default: sample"}
 _PREDICT = {
@@ -61,7 +64,7 @@ _COMMANDS = (
     ("run", _SETTINGS | _EXECUTION, "run what has changed, without rendering"),
     (
         "ablations",
-        _SETTINGS | _EXECUTION | _FORMATS,
+        _SETTINGS | _PLAN | _EXECUTION | _FORMATS,
         "train variants of a run's recipe, and render its report with what came out",
     ),
     ("explain", _SETTINGS, "tell of each stage whether it would run, and why"),

@@ -78,10 +78,38 @@ def find_profile(profile: str, folder: Path) -> Path:
         return by_name
     if Path(profile).is_file():
         return Path(profile)
-    # The plans of studies lie beside the profiles.
-    known = sorted(path.stem for path in folder.glob("*.yaml") if not path.stem.endswith("ablations"))
+    known = sorted({path.stem for path in folder.glob("*.yaml")} - {*list_plans(folder)})
     raise SettingsError(
         "Expected a profile's name or a YAML file.",
         received={"profile": profile},
         advice=f"{tell_nearest(profile, known)}Known profiles: {', '.join(known)}.",
+    )
+
+
+def list_plans(folder: Path) -> list[str]:
+    """Returns the names of the plans of studies that lie beside the profiles, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if _is_plan(path))
+
+
+def _is_plan(path: Path) -> bool:
+    content = read_yaml(path, "profile", SettingsError).content
+    return isinstance(content, dict) and "variants" in content
+
+
+def find_plan(plan: str, folder: Path, base: Path) -> Path:
+    """Returns the path of a plan of variants given by name (a file in `folder`) or as a path that starts at `base`.
+
+    Raises:
+        SettingsError: There is no such plan.
+    """
+    path, by_name = base / Path(plan).expanduser(), folder / f"{plan}.yaml"
+    if path.is_file():
+        return path.resolve()
+    if Path(plan).name == plan and by_name.is_file():
+        return by_name.resolve()
+    known = list_plans(folder)
+    raise SettingsError(
+        "Expected ablation_plan to be an existing file, or the name of a plan beside the profiles.",
+        received={"ablation_plan": plan},
+        advice=f"{tell_nearest(plan, known)}Known plans: {', '.join(known)}.",
     )

@@ -17,8 +17,6 @@ from keras.src.random import seed_generator
 
 from scenebook.core.backbones import BACKBONES, RANDOM, find_backbone
 from scenebook.core.errors import SettingsError
-from scenebook.core.provenance import sha256_file
-from scenebook.network.imagenet_weights import find_download
 from scenebook.network.weight_files import load_weights_file
 
 
@@ -117,15 +115,3 @@ def seeded_weights(seed: int) -> Iterator[None]:
         yield
     finally:
         seed_generator.python_random = before
-
-
-def weights_digest(weights: str, backbone: str) -> str | None:
-    """Returns the SHA-256 of the file that the weights came from.
-
-    `None` for random weights, and for those that Keras downloads when they are not in its cache.
-    """
-    if weights == RANDOM:
-        return None
-    named = find_backbone(backbone).find_weights(weights)
-    file = named.find_file() or find_download(backbone) if named else Path(weights)
-    return sha256_file(file) if file else None

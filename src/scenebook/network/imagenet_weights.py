@@ -13,13 +13,17 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-import keras
 import tenacity
 
-from scenebook.core.backbones import BACKBONES
+from scenebook.core.backbones import BACKBONES, RANDOM, find_backbone
 from scenebook.core.cache import cache_dir, locked
 from scenebook.core.errors import DownloadError, SettingsError, WeightsError
+from scenebook.core.provenance import sha256_file
+
+if TYPE_CHECKING:
+    import keras
 
 WEIGHTS_SITE = "https://storage.googleapis.com/"
 """Where Keras downloads from."""
@@ -139,3 +143,15 @@ def _check_reachable(url: str, what: str) -> None:
         reason = f"there was no answer within {SILENCE_SECONDS:g} s"
     if reason:
         raise DownloadError(what, reason)
+
+
+def weights_digest(weights: str, backbone: str) -> str | None:
+    """Returns the SHA-256 of the file that the weights came from.
+
+    `None` for random weights, for a file that is not there, and for what Keras downloads when its cache has it not.
+    """
+    if weights == RANDOM:
+        return None
+    named = find_backbone(backbone).find_weights(weights)
+    file = named.find_file() or find_download(backbone) if named else Path(weights)
+    return sha256_file(file) if file and file.is_file() else None

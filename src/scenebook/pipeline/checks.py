@@ -7,6 +7,8 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.profiles import find_plan
+from scenebook.core.run_directory import project_root
 from scenebook.core.settings import DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_folder, check_source
@@ -32,7 +34,9 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     if own_data:
         changes["dataset"] = str(check_source(locate(settings.dataset)))
-    for name in ("class_map", "claims_file", "ablation_plan"):
+    if settings.ablation_plan is not None:
+        changes["ablation_plan"] = str(find_plan(settings.ablation_plan, project_root() / "profiles", base))
+    for name in ("class_map", "claims_file"):
         value = getattr(settings, name)
         if value is not None:
             path = locate(value)
@@ -42,7 +46,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     if "class_map" in changes:
         ClassMap.load(Path(changes["class_map"]))
     if own_data:
-        find_images(Path(changes["dataset"]), class_map=changes.get("class_map"))
+        find_images(Path(changes["dataset"]), class_map=changes.get("class_map"), groups=settings.groups)
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(locate(settings.samples_dir)))
     claims = load_claims(claims_path(changes.get("claims_file"))).claims

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.combinations import list_without_effect
 from scenebook.core.errors import SettingsError
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import NO_AUGMENTATION, TRAINING, Settings
+from scenebook.core.settings import NO_AUGMENTATION, TRAINING, WEIGHTS_SUFFIXES, Settings
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
 
@@ -20,8 +21,11 @@ BASE = "base"
 NONE, CLAIMS, FULL = "none", "claims", "full"
 """Values of the setting `ablations`."""
 
-CHANGEABLE = tuple(name for name in TRAINING if name not in ("backbone", "image_size", "augmentation_seed", "seed"))
-"""Settings that a variant may change; the images and the backbone are the same for all of a study."""
+CHANGEABLE = (*(name for name in TRAINING if name not in ("image_size", "augmentation_seed", "seed")), "weights")
+"""Settings that a variant may change; the images are the same for all of a study."""
+
+OF_BACKBONES = ("backbone", "weights")
+"""Settings that say where a network starts from."""
 
 ALL_OF_IT = "augmentation"
 """What a variant calls all operations of the augmentation: `augmentation: off`."""
@@ -53,6 +57,11 @@ class Variant:
     claim: str | None
     direction: str
     seeds: int
+
+    @property
+    def has_own_weights(self) -> bool:
+        """Whether it starts from another backbone than the run, or from other weights."""
+        return any(name in self.change for name in OF_BACKBONES)
 
     def apply_to(self, settings: Settings) -> Settings:
         """Returns the run's settings with the change, but for `trainable_base_layers` that are one of `LAST`.
@@ -126,6 +135,8 @@ def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
     change = {}
     for name, wanted in _write_out(entry, path).items():
         value = _multiply(getattr(settings, name), wanted.times) if isinstance(wanted, _Times) else wanted
+        if name == "weights" and isinstance(value, str) and value not in NAMED_WEIGHTS:
+            value = str((path.parent / Path(value).expanduser()).resolve())
         if value != getattr(settings, name):
             change[name] = value
     seeds = entry.seeds or (_SEEDS_OF_A_CLAIM if entry.claim else 1)
@@ -133,7 +144,14 @@ def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
     variant = Variant(entry.name, entry.title, change, entry.claim, direction, seeds)
     try:
         # What changes nothing beside the other settings would be trained for nothing.
-        idle = list_without_effect(variant.apply_to(settings))
+        changed = variant.apply_to(settings)
+        idle = list_without_effect(changed)
+        find_backbone(changed.backbone)
+        if changed.weights not in NAMED_WEIGHTS and not changed.weights.endswith(WEIGHTS_SUFFIXES):
+            raise SettingsError(
+                f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or a .weights.h5 or .keras file.",
+                received={"weights": changed.weights},
+            )
     except SettingsError as error:
         raise SettingsError(
             f"In the plan {path.name}, variant {entry.name}: {error.expected}",
@@ -144,16 +162,20 @@ def _resolve(entry: _Entry, settings: Settings, path: Path) -> Variant:
 
 
 def _write_out(entry: _Entry, path: Path) -> dict[str, Any]:
-    """Returns the change with `augmentation: off` as the settings that it stands for; others beside it prevail."""
+    """Returns the change with `augmentation: off` as the settings that it stands for; others beside it prevail.
+
+    Another backbone without weights has those of its own that are taken when nothing is said.
+    """
+    own = {"weights": NAMED_WEIGHTS[0]} if "backbone" in entry.change else {}
     if ALL_OF_IT not in entry.change:
-        return dict(entry.change)
+        return own | dict(entry.change)
     if entry.change[ALL_OF_IT] is not False:
         raise SettingsError(
             f"In the plan {path.name}, variant {entry.name}: Expected augmentation to be off.",
             received={ALL_OF_IT: entry.change[ALL_OF_IT]},
             advice="To change it, name its settings one by one.",
         )
-    return NO_AUGMENTATION | {name: value for name, value in entry.change.items() if name != ALL_OF_IT}
+    return own | NO_AUGMENTATION | {name: value for name, value in entry.change.items() if name != ALL_OF_IT}
 
 
 def _multiply(value: Any, factor: float) -> Any:

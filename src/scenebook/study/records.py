@@ -33,6 +33,7 @@ class Record:
         history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
         train_right: Which training images the final network is right on, without augmentation, bool `(n,)`.
         val_right: Which validation images it is right on, bool `(m,)`.
+        images_per_second: How many images a second the network classifies in one worker; NaN where nobody asked.
     """
 
     variant: str
@@ -48,6 +49,7 @@ class Record:
     total_params: int = 0
     trainable_params: int = 0
     seconds: float = float("nan")
+    images_per_second: float = float("nan")
 
     @property
     def diverged(self) -> bool:
@@ -63,7 +65,9 @@ class Record:
 def write_record(run_dir: RunDirectory, trial: Trial, outcome: Mapping[str, Any]) -> None:
     """Keeps what came out of a trial: what `variants.train_variant` returns, or `{"error": text}` where it failed."""
     status = FAILED if "error" in outcome else DONE
-    run_dir.write_json(trial.file, {"key": trial.key, "status": status, **outcome})
+    # The weights that were trained from: their file may be another one by now.
+    key = trial.make_key(outcome["weights_sha256"]) if "weights_sha256" in outcome else trial.key
+    run_dir.write_json(trial.file, {"key": key, "status": status, **outcome})
 
 
 def read_records(run_dir: RunDirectory, trials: Iterable[Trial], splits: pd.DataFrame) -> list[Record]:
@@ -114,6 +118,7 @@ def _make_record(trial: Trial, content: Mapping[str, Any], splits: pd.DataFrame)
         total_params=int(content["total_params"]),
         trainable_params=int(content["trainable_params"]),
         seconds=float(content["seconds"]),
+        images_per_second=float(content.get("images_per_second", "nan")),
     )
 
 

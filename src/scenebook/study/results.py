@@ -6,6 +6,7 @@ Accuracies and gaps are shares in the first and percentages or percentage points
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ def _list_numbers(summary: Summary) -> dict[str, Any]:
         "seconds": pd.Series([record.seconds for record in summary.done], dtype=float).mean(),
         "total_params": first.total_params if first else np.nan,
         "trainable_params": first.trainable_params if first else np.nan,
+        "images_per_second": summary.images_per_second,
         "status": summary.status,
         "error": summary.error,
     }
@@ -77,7 +79,9 @@ def tabulate_plan(variants: Sequence[Variant]) -> pd.DataFrame:
 
 def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:
     """Returns the settings that a variant changes, as `learning_rate 0.01`; of more than `most`, how many more."""
-    listed = [f"{name} {show_setting(value)}" for name, value in change.items()]
+    # Where a weights file lies is nobody's business.
+    short = {name: PurePath(value).name if name == "weights" else value for name, value in change.items()}
+    listed = [f"{name} {show_setting(value)}" for name, value in short.items()]
     if most is not None and len(listed) > most:
         listed = [*listed[: most - 1], f"{len(listed) - most + 1} more"]
     return ", ".join(listed)

@@ -105,7 +105,8 @@ def run_study(
     # Without a training to do, nobody waits for dask, which takes a second to import.
     from scenebook.study.cluster import open_cluster
 
-    must_see = [run_dir.root, *([] if settings.weights in NAMED_WEIGHTS else [Path(settings.weights)])]
+    files = {settings.weights, *(trial.settings.weights for trial in trials)} - {*NAMED_WEIGHTS}
+    must_see = [run_dir.root, *(path for path in map(Path, sorted(files)) if path.is_file())]
     task_gb = _WORKER_GB + _BYTES_A_WEIGHT * trainable_params / 1e9
     with open_cluster(scheduler, tasks=len(trials), task_gb=task_gb, must_see=must_see) as cluster:
         started, workers = time.monotonic(), max(1, cluster.count_workers())

@@ -71,7 +71,7 @@ def network_of(trial: Trial) -> Hashable:
     """Returns what a training's speed depends on, as it is measured: that of its first phase."""
     settings = trial.settings
     head = (settings.head_pooling, settings.head_units, settings.head_start)
-    return _first_phase(trial), *head, settings.optimizer, settings.batch_size
+    return settings.backbone, settings.weights, _first_phase(trial), *head, settings.optimizer, settings.batch_size
 
 
 def _first_phase(trial: Trial) -> Hashable:
@@ -93,7 +93,7 @@ def _feature_cache_of(trial: Trial) -> Hashable:
     # Random weights are other frozen layers for each seed.
     seed = settings.seed if settings.weights == RANDOM else None
     views = (*settings.augmentation.values(), settings.augmentation_seed)
-    return *views, settings.preprocessing, _first_phase(trial), seed
+    return settings.backbone, settings.weights, *views, settings.preprocessing, _first_phase(trial), seed
 
 
 def plan_rounds(

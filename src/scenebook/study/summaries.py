@@ -11,7 +11,7 @@ import numpy as np
 
 from scenebook.core.errors import ScenebookError
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT, compare_paired
-from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, compute_percentile_bounds
+from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, compute_percentile_bounds, compute_proportion
 from scenebook.study.plan import BASE, Variant
 from scenebook.study.records import DONE, FAILED, Record
 
@@ -105,6 +105,17 @@ class Summary:
     def accuracies(self) -> np.ndarray:
         """The validation accuracies, float64 `(seeds,)`."""
         return np.array([record.val_right.mean() for record in self.done], dtype=np.float64)
+
+    @property
+    def accuracy(self) -> Score:
+        """The accuracy on the validation images of all seeds together, with its 95% interval; one at least is done."""
+        right = np.concatenate([record.val_right for record in self.done])
+        return compute_proportion(int(right.sum()), len(right))
+
+    @property
+    def images_per_second(self) -> float:
+        """How many images a second the network classifies, the best of its seeds; NaN where nobody asked."""
+        return max((record.images_per_second for record in self.done), default=math.nan)
 
     @property
     def gaps(self) -> np.ndarray:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-import pandas as pd
-
 from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.run_files import STUDY_RECORDS
 from scenebook.core.settings import TRAINING, Settings
+from scenebook.data.folds import Fold
 from scenebook.network.code_digests import digest_training_code
+from scenebook.network.imagenet_weights import weights_digest
 from scenebook.study.plan import LAYERS, Variant
 
 _FORMAT = 1
@@ -30,14 +27,27 @@ class Trial:
     Attributes:
         number: Which of the variant's seeds, from 0.
         settings: All settings of the training but its `layers`, `seed` among them.
-        key: SHA-256 of what the outcome depends on.
+        about: What the outcome depends on, but for weights of the variant's own.
+        timed: Whether its network is asked how many images a second it classifies.
     """
 
     variant: Variant
     number: int
     settings: Settings
     fold: Fold
-    key: str
+    about: Mapping[str, Any]
+    timed: bool = False
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of what the outcome depends on, with weights as their file is now."""
+        own = self.variant.has_own_weights
+        return self.make_key(weights_digest(self.settings.weights, self.settings.backbone) if own else None)
+
+    def make_key(self, weights_sha256: str | None) -> str:
+        """Returns the key; weights of the variant's own are given by their digest."""
+        about = {**self.about, "own_weights": weights_sha256} if self.variant.has_own_weights else self.about
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     @property
     def name(self) -> str:
@@ -68,71 +78,24 @@ def list_trials(
     """
     # A recipe that cannot be compared is another one each time.
     recipe = summary["recipe_sha256"] or uuid.uuid4().hex
-    code = sha256_lines(digest_training_code(settings.backbone).values())
+    timed = any(variant.has_own_weights for variant in variants)
     trials = []
     for variant in variants:
         changed = variant.apply_to(settings)
+        code = sha256_lines(digest_training_code(changed.backbone).values())
+        change = {name: value for name, value in variant.change.items() if name != "weights"}  # their digest counts
         for number in range(variant.seeds):
             fold = folds[number % len(folds)]
             seeded = changed.model_copy(update={"seed": settings.seed + number})
             about = {
                 "format": _FORMAT,
-                "settings": {**seeded.model_dump(include=set(TRAINING)), **variant.change},
+                "settings": {**seeded.model_dump(include=set(TRAINING)), **change},
                 "weights": summary["weights_sha256"],
                 "recipe": recipe,
                 "images": fold.digest,
                 "versions": training_versions(),
                 "code": code,
+                **({"timed": True} if timed else {}),
             }
-            key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-            trials.append(Trial(variant, number, seeded, fold, key))
+            trials.append(Trial(variant, number, seeded, fold, about, timed))
     return trials
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One division of the training and validation images.
-
-    Attributes:
-        train: Rows of the table of splits, int64 `(n,)`.
-        validation: The same, int64 `(m,)`.
-        digest: SHA-256 of which images with which labels are where, in their order.
-    """
-
-    train: np.ndarray
-    validation: np.ndarray
-    digest: str
-
-
-def make_folds(splits: pd.DataFrame, count: int, *, seed: int) -> list[Fold]:
-    """Divides the images of the table `data/splits.csv` that are not test images, `count` times.
-
-    The first division is the run's own. For each further one, another part of the run's training images, stratified by
-    class, becomes validation, and all the rest is trained on; copies of an image stay together. No image is validation
-    twice, unless more folds are asked for than there are parts.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    split = splits["split"].to_numpy()
-    train, validation = np.flatnonzero(split == "train"), np.flatnonzero(split == "validation")
-    folds = [_make_fold(splits, train, validation)]
-    groups = splits["group"].to_numpy() if "group" in splits else np.full(len(splits), -1)
-    units = np.where(groups < 0, -1 - np.arange(len(splits)), groups)[train]
-    labels = splits["label"].to_numpy()[train]
-    wanted = max(2, round(len(train) / max(1, len(validation))))
-    # No more parts than the largest class has images: with one image a class there is the run's own division alone.
-    parts = min(wanted, len(set(units.tolist())), max(Counter(labels.tolist()).values()))
-    while len(folds) < count and parts > 1:
-        divider = StratifiedGroupKFold(parts, shuffle=True, random_state=(seed + len(folds)) % 2**32)
-        with warnings.catch_warnings():
-            # A class of fewer images than parts is missing in some: that is no reason to warn in a report.
-            warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-            for _, chosen in list(divider.split(train, labels, units))[: count - len(folds)]:
-                rest = np.setdiff1d(np.concatenate([train, validation]), train[chosen])
-                folds.append(_make_fold(splits, rest, train[chosen]))
-    return folds
-
-
-def _make_fold(splits: pd.DataFrame, train: np.ndarray, validation: np.ndarray) -> Fold:
-    facts = splits["sha256"].str.cat(splits["label"], sep=" ").to_numpy()
-    return Fold(train, validation, sha256_lines([*facts[train], "", *facts[validation]]))

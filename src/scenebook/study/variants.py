@@ -20,6 +20,8 @@ from scenebook.network.architecture import describe_network
 from scenebook.network.classifier import count_parameters, find_base_model
 from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from scenebook.network.imagenet_weights import weights_digest
+from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
 from scenebook.network.recipe.surroundings import find_own_code
@@ -31,6 +33,7 @@ from scenebook.study.trials import Trial
 _KEPT = 2  # frozen layers; each set holds its weights once more
 _compiled: dict[tuple[str, str], FrozenRuntime] = {}
 
+_TIMED, _TIMES = 32, 3
 _MEASURED = 16  # images through the frozen layers, after a first time that pays for what is built once
 
 
@@ -39,8 +42,9 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
 
     Returns:
         What a record holds: `settings` (all of the training, as numbers), `history` (a list a column), `train_loss`,
-        `train_accuracy`, `train_right`, the same as `val_*`, `total_params`, `trainable_params`, `seconds`, and
-        `frozen_layers_runtime`.
+        `train_accuracy`, `train_right`, the same as `val_*`, `total_params`, `trainable_params`, `seconds`,
+        `frozen_layers_runtime`; of a variant with weights of its own `weights_sha256`; and where the trial is timed,
+        `images_per_second`.
 
     Raises:
         DivergedError: The loss is no finite number.
@@ -48,6 +52,9 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
     """
     started = time.perf_counter()
     recipe, settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
+    own = {}
+    if task.trial.variant.has_own_weights:
+        own["weights_sha256"] = weights_digest(settings.weights, settings.backbone)
     fit = run_recipe(
         recipe,
         settings,
@@ -60,14 +67,18 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
     )
     assert fit.train_probs is not None
     assert fit.val_probs is not None
+    seconds = round(time.perf_counter() - started, 3)
+    timed = {"images_per_second": round(_measure_rate(fit.model, train, settings), 1)} if task.trial.timed else {}
     return {
-        "settings": settings.model_dump(include=set(TRAINING)),
+        "settings": settings.model_dump(include={*TRAINING, "weights"}),
         "history": fit.history.to_dict("list"),
         **_score("train", fit.train_probs, train.labels),
         **_score("val", fit.val_probs, validation.labels),
         **{name: count for name, count in count_parameters(fit.model).items() if name != "non_trainable_params"},
-        "seconds": round(time.perf_counter() - started, 3),
+        "seconds": seconds,
         "frozen_layers_runtime": fit.frozen_layers_runtime,
+        **own,
+        **timed,
     }
 
 
@@ -122,6 +133,18 @@ def compile_once(base: keras.Model, runtime: str) -> FrozenRuntime:
             del _compiled[next(iter(_compiled))]
         _compiled[key] = compile_frozen_layers(base, runtime)
     return _compiled[key]
+
+
+def _measure_rate(model: keras.Model, images: SplitImages, settings: Settings) -> float:
+    """Returns how many images a second a network's features are computed of, the best of a few batches.
+
+    All its layers run as frozen layers do. The images are pixels as they are, not prepared for the backbone: one number
+    takes as long as another.
+    """
+    run = compile_frozen_layers(build_extractor(model), settings.frozen_layers_runtime)
+    batch = np.resize(images.stored[images.rows[:_TIMED]], (_TIMED, *images.stored.shape[1:])).astype(np.float32)
+    run(batch)
+    return _TIMED / min(_time(lambda: run(batch)) for _ in range(_TIMES))
 
 
 def _time(do: Any) -> float:

@@ -16,10 +16,10 @@ from scenebook.core.provenance import sha256_file
 from scenebook.network.backbones import (
     build_backbone,
     preprocessing,
-    weights_digest,
 )
 from scenebook.network.efficientnet_lite import build_efficientnet_lite0
 from scenebook.network.graph import count_layers, count_weight_layers
+from scenebook.network.imagenet_weights import weights_digest
 
 
 @pytest.fixture(scope="module")

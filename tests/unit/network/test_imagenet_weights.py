@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import WeightsError
-from scenebook.network import backbones, imagenet_weights
+from scenebook.network import imagenet_weights
 from scenebook.network.backbones import build_backbone
+from scenebook.network.imagenet_weights import weights_digest
 from tests.loopback import Loopback, serve
 
 # Keras leaves the socket of an answer that it refuses, or that ends early, to the garbage collector.
@@ -72,7 +73,7 @@ def test_imagenet_weights_are_downloaded_once(
         assert_loaded(model)
     assert list_downloads(mobilenet) == [f"/{FILE}"]
     assert capsys.readouterr().out == ""
-    assert backbones.weights_digest("imagenet", "MobileNet") is not None
+    assert weights_digest("imagenet", "MobileNet") is not None
 
 
 def test_weights_come_in_spite_of_a_cut_and_a_silence(mobilenet: Loopback, model: keras.Model) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenebook.study.trials import make_folds
+from scenebook.data.folds import divide_into_folds, make_folds
 
 
 def make_splits(per_class: int = 30, classes: int = 3, validation: int = 3) -> pd.DataFrame:
@@ -74,3 +74,19 @@ def test_with_one_training_image_a_class_there_is_the_runs_own_division_alone() 
     (only,) = make_folds(make_splits(per_class=3, validation=1), 3, seed=0)
     assert (len(only.train), len(only.validation)) == (3, 3)
     assert len(make_folds(make_splits(per_class=4, validation=1), 3, seed=0)) == 3
+
+
+def test_a_cross_validation_holds_each_image_out_once_with_its_copies_and_group() -> None:
+    splits = make_splits()
+    others = np.flatnonzero(splits["split"] != "test")
+    groups = splits["group"].to_numpy().copy()
+    groups[others] = np.arange(len(others)) // 4
+    splits["group"] = groups
+    folds = divide_into_folds(splits, 5, seed=0)
+    assert len(folds) == 5
+    assert sorted(np.concatenate([fold.validation for fold in folds])) == others.tolist()
+    for fold in folds:
+        assert sorted([*fold.train, *fold.validation]) == others.tolist()
+        assert not set(groups[fold.train]) & set(groups[fold.validation])
+    splits["group"] = np.where(splits["split"] == "test", -1, splits["row"] % 3)
+    assert len(divide_into_folds(splits, 5, seed=0)) == 3  # as many as there are groups

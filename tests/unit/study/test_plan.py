@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.profiles import load_profile
+from scenebook.core.profiles import find_plan, list_plans, load_profile
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import NO_AUGMENTATION, Settings, make_settings
+from scenebook.data.folds import Fold
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.study.plan import BASE, choose_variants, load_plan, plan_path
 from scenebook.study.results import tabulate_plan
+from scenebook.study.trials import list_trials
 from scenebook.study.verdicts import check_claims
 
 CLAIMS = load_claims(claims_path(None)).claims
@@ -134,3 +137,51 @@ def test_a_claim_that_no_study_can_test_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"learning-rate, epochs.*Received: variant='a', claim='accuracy'"):
         check_claims(variants, CLAIMS)
     check_claims(load_plan(plan_path(None), settings()), CLAIMS)
+
+
+# Backbones
+
+
+def test_the_plan_of_backbones_takes_each_with_weights_of_its_own() -> None:
+    plan = find_plan("backbones", project_root() / "profiles", Path())
+    variants = load_plan(plan, settings(weights="resnet50.weights.h5", backbone="ResNet50"))
+    assert "resnet50" in {variant.name for variant in variants}  # with other weights than the run's
+    assert {variant.change["weights"] for variant in variants[1:]} == {"imagenet"}
+    assert "efficientnet-lite0" not in {one.name for one in load_plan(plan, settings())}  # the run's own
+
+
+def test_weights_of_a_variant_lie_where_the_plan_says_and_need_not_be_there(tmp_path: Path) -> None:
+    text = "  - {name: mine, title: Mine, change: {backbone: MobileNet, weights: mine.weights.h5}}\n"
+    _, mine = load(tmp_path, text)
+    assert mine.change["weights"] == str(tmp_path.resolve() / "mine.weights.h5")
+    assert "mine.weights.h5" in tabulate_plan([mine])["changed"][0]
+    assert str(tmp_path) not in tabulate_plan([mine])["changed"][0]
+    summary = {"recipe_sha256": "r", "weights_sha256": "w"}
+    (trial,) = list_trials([mine], settings(), [Fold(np.arange(2), np.arange(1), "f")], summary)
+    missing = trial.key
+    for content in (b"one", b"two"):
+        (tmp_path / "mine.weights.h5").write_bytes(content)
+        assert trial.key != missing
+        missing = trial.key
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("{backbone: ResNet5}", "variant a: .*Did you mean ResNet50"),
+        ("{weights: mine.pt}", r"variant a: .*a \.weights\.h5 or \.keras file"),
+    ],
+)
+def test_a_backbone_that_there_is_not_is_named(tmp_path: Path, change: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load(tmp_path, f"  - {{name: a, title: A, change: {change}}}\n")
+
+
+def test_a_plan_is_found_by_its_name_or_as_a_file(tmp_path: Path) -> None:
+    folder = project_root() / "profiles"
+    assert list_plans(folder) == ["ablations", "backbones", "recipe-ablations"]
+    assert find_plan("recipe-ablations", folder, tmp_path) == folder / "recipe-ablations.yaml"
+    (tmp_path / "mine.yaml").touch()
+    assert find_plan("mine.yaml", folder, tmp_path) == (tmp_path / "mine.yaml").resolve()
+    with pytest.raises(SettingsError, match=r"Did you mean backbones\? Known plans: ablations, backbones"):
+        find_plan("backbone", folder, tmp_path)

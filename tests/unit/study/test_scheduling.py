@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from scenebook.core.settings import NO_AUGMENTATION, Settings
+from scenebook.data.folds import make_folds
 from scenebook.study.plan import Variant
 from scenebook.study.scheduling import Round, Speed, describe_feature_cache, estimate_seconds, network_of, plan_rounds
-from scenebook.study.trials import Trial, list_trials, make_folds
+from scenebook.study.trials import Trial, list_trials
 from tests.unit.study.study import make_base
 from tests.unit.study.test_folds import make_splits
 

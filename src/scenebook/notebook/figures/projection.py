@@ -18,7 +18,7 @@ from scenebook.notebook.figures import style
 MOST_COLORED = 8
 """Of more classes, those with the most errors are coloured."""
 MOST_POINTS = 1500
-_COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.RED, "#cc78bc", "#8c6d31", "#56b4e9", "#4d4d4d")
+MARK_COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.RED, "#cc78bc", "#8c6d31", "#56b4e9", "#4d4d4d")
 _MARKERS = "os^Dv<>P"
 _PALE = "#c4c4c4"
 _LABEL_CHARACTERS = 18
@@ -113,7 +113,7 @@ class ProjectionDisplay(style.Display):
     def _draw_classes(self, ax: Axes, names: Sequence[str]) -> list[Line2D]:
         """Draws the points, the other classes below the coloured ones, and returns the entries of the legend."""
         handles = []
-        for index, name, color, marker in zip(self.colored, names, _COLORS, _MARKERS, strict=False):
+        for index, name, color, marker in zip(self.colored, names, MARK_COLORS, _MARKERS, strict=False):
             of_class = self.points[self.shown[self.labels[self.shown] == index]]
             ax.scatter(of_class[:, 0], of_class[:, 1], s=9, c=color, marker=marker, alpha=0.75, linewidths=0, zorder=2)
             handles.append(_make_entry(color, marker, name))

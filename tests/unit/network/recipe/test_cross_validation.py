@@ -36,7 +36,8 @@ def run(settings: Settings, folds: list[Fold], run_dir: RunDirectory, opened: li
 
 
 def test_each_fold_is_trained_on_the_others_and_what_is_done_is_not_done_again(run_dir: RunDirectory) -> None:
-    settings, folds, opened = make_settings(**LINEAR), divide(2), []
+    settings, folds = make_settings(**LINEAR), divide(2)
+    opened: list[int] = []
     rows = run(settings, folds, run_dir, opened)
     assert [(row["train"], row["held_out"]) for row in rows] == [
         (len(fold.train), len(fold.validation)) for fold in folds
