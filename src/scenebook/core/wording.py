@@ -7,11 +7,26 @@ import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+MOST_NAMED = 12
+"""So many names are listed in a sentence; of more, the rest is counted."""
+
 
 def join_names(names: Sequence[str]) -> str:
     """Returns 'a', 'a and b', or 'a, b and c'; 'none' for no name."""
     names = list(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def join_some(names: Sequence[str], most: int = MOST_NAMED, other: str = "other", others: str = "") -> str:
+    """Returns the names as `join_names` does; of more than `most`, the first and how many others there are."""
+    names = list(names)
+    rest = [count_noun(len(names) - most, other, others)] if len(names) > most else []
+    return join_names(names[:most] + rest)
+
+
+def say_each(shown: int, count: int, noun: str = "class", plural: str = "classes") -> str:
+    """Returns 'each class', or 'each of the first 30 of 300 classes' where not all are shown."""
+    return f"each {noun}" if shown >= count else f"each of the first {shown:,} of {count_noun(count, noun, plural)}"
 
 
 def count_noun(count: int, noun: str, plural: str = "") -> str:

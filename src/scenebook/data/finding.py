@@ -47,6 +47,24 @@ def find_images(source: Path, *, class_map: Path | str | None = None, groups: st
     return found
 
 
+def check_sizes(found: FoundImages) -> None:
+    """Makes sure, before anything is decoded, that every class can have an image in each split.
+
+    Raises:
+        DatasetError: A class has too few images.
+    """
+    given = {image.split for image in found.images}
+    needed = 3 - len(given & {"test", "validation"})
+    counts = Counter(image.label for image in found.images if image.split in (None, "train"))
+    label, count = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if count < needed:
+        raise DatasetError(
+            f"Expected at least {needed} images in every class, to split it.",
+            received={"class": label, "images": count},
+            advice="Add images of this class, or remove its folder.",
+        )
+
+
 def check_unchanged(found: FoundImages) -> None:
     """Looks once more at the folder for what `find_images` found, before a subset was drawn.
 

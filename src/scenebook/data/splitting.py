@@ -14,6 +14,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_lines
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
+from scenebook.data.finding import check_sizes
 from scenebook.data.images import FoundImages, SourceImage
 
 _COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
@@ -25,6 +26,7 @@ def draw_images(found: FoundImages, *, max_per_class: int | None, test_fraction:
     At most `max_per_class` images a class of the training folder, of the validation folder and of the test folder are
     drawn; where test is cut later, as many more as it will have, at most again so many.
     """
+    check_sizes(found)
     if max_per_class is None:
         return found
     has_test = any(image.split == "test" for image in found.images)

@@ -6,8 +6,10 @@ import base64
 import html
 import inspect
 import io
+import logging
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,7 @@ def begin(run: str) -> RunDirectory:
         SettingsError: A parameter has a wrong type or is out of bounds.
     """
     shell = get_ipython()
+    _send_loggers_to_the_log()
     make_settings(parameters())
     _open["run_dir"] = open_run(run)
     style.apply()
@@ -63,6 +66,15 @@ def begin(run: str) -> RunDirectory:
         if run == BY_HAND:
             _record(shell, _open["run_dir"])
     return _open["run_dir"]
+
+
+def _send_loggers_to_the_log() -> None:
+    """Keeps what loggers say out of the report: in a notebook, TensorFlow's own handler writes to the output stream."""
+    logging.basicConfig(stream=sys.stderr)  # where the root logger has a handler, TensorFlow adds none
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):
+            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
+                handler.setStream(sys.stderr)
 
 
 def _record(shell: Any, run_dir: RunDirectory) -> None:

@@ -10,7 +10,7 @@ from scenebook.core.errors import SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
 from scenebook.core.run_directory import project_root
 from scenebook.core.settings import DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
-from scenebook.data.finding import find_images
+from scenebook.data.finding import check_sizes, find_images
 from scenebook.data.images import check_folder, check_source
 from scenebook.data.user_tables import ClassMap
 from scenebook.evaluation.claims.loading import claims_path, load_claims
@@ -46,7 +46,7 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
     if "class_map" in changes:
         ClassMap.load(Path(changes["class_map"]))
     if own_data:
-        find_images(Path(changes["dataset"]), class_map=changes.get("class_map"), groups=settings.groups)
+        check_sizes(find_images(Path(changes["dataset"]), class_map=changes.get("class_map"), groups=settings.groups))
     if settings.samples_dir is not None:
         changes["samples_dir"] = str(check_folder(locate(settings.samples_dir)))
     claims = load_claims(claims_path(changes.get("claims_file"))).claims

@@ -27,7 +27,7 @@ from scenebook.rendering.document import (
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.markdown import resolve_images
 from scenebook.rendering.numbering import mark_values, tabulate_sources
-from scenebook.rendering.outputs import read_outputs
+from scenebook.rendering.outputs import note_missing, read_outputs
 from scenebook.rendering.sections import Collector, Item
 
 ADDED_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
@@ -85,6 +85,12 @@ def assemble(
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
     for fragment in markdown.read([*(fragment for fragment, _ in pieces), given]):
         report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
+    blocks = (item.content for _, items in parts for item in items)
+    report.warnings += [
+        f"{block.origin}: {block.text[0].lower()}{block.text[1:]}"
+        for block in blocks
+        if isinstance(block, Output) and block.lacks
+    ]
     for fragment, folder in pieces:
         report.warnings += resolve_images(fragment, attachments.get(fragment.origin, {}), folder, run_dir)
     collector = Collector(report)
@@ -121,6 +127,20 @@ def _fill_cell(source: str, origin: Origin, fields: Fields | None) -> tuple[Frag
     return Fragment(filled.markdown, origin, sources=sources), [f"{origin}: {warning}." for warning in warnings]
 
 
+def _read_raw_cell(cell: NotebookNode, origin: Origin) -> Fragment | Output:
+    """Returns what a raw cell says: Markdown and HTML as such, text as it stands; of another format, a note."""
+    form = str(cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or "").lower()
+    source = clean_text(cell.source)
+    if form == "text/markdown":
+        return Fragment(source, origin)
+    if form == "text/html":
+        # A blank line would end the HTML of a Markdown cell.
+        return Fragment("\n".join(line for line in source.split("\n") if line.strip()), origin)
+    if form in {"", "text/plain"}:
+        return Output(origin, source.strip("\n"))
+    return note_missing(f"a raw cell for another format ({form})", origin)
+
+
 def _read_cells(
     notebook: SourceNotebook, attachments: dict[Origin, Mapping[str, Any]], fields: Fields | None, report: Report
 ) -> list[Item]:
@@ -143,6 +163,9 @@ def _read_cells(
             report.warnings += warnings
             report.banners += warnings
             attachments[origin] = cell.get("attachments", {})
+        elif cell.cell_type == "raw" and cell.source.strip():
+            items.append(Item(_read_raw_cell(cell, origin), part))
+            conditional = None
         elif cell.cell_type == "code":
             outputs = read_outputs(cell.outputs, origin)
             items += [Item(block, part) for block in outputs]

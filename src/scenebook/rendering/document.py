@@ -6,14 +6,15 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from markupsafe import Markup
 
 from scenebook.rendering.front_matter import FrontMatter
+from scenebook.rendering.html_pieces import Spans
 from scenebook.rendering.pandoc import Node, each_node
 from scenebook.rendering.provenance import Provenance
-from scenebook.rendering.records import BarItem
+from scenebook.rendering.records import BarItem, Suffix
 
 LONGEST_TABLE = 30
 """Rows of a table in the running text of the PDF."""
@@ -58,7 +59,7 @@ class ReportImage:
     """An image file. `caption` is the line under an image of a grid, `bars` stand under that; all is plain text."""
 
     content: bytes
-    suffix: Literal["svg", "png", "jpg"]
+    suffix: Suffix
     alt: str
     caption: str = ""
     bars: tuple[BarItem, ...] = ()
@@ -146,7 +147,7 @@ class Figure:
 
 @dataclass
 class Table:
-    """A table of plain text."""
+    """A table of plain text. `heads` stand above the header, `spans` count lines from the first of them."""
 
     kind: ClassVar[str] = "table"
     origin: Origin
@@ -159,6 +160,8 @@ class Table:
     number: str = ""
     ordinal: int = 0
     anchor: str = ""
+    heads: list[list[str]] = field(default_factory=list)
+    spans: Spans = field(default_factory=dict)
 
     @property
     def is_long(self) -> bool:
@@ -168,7 +171,7 @@ class Table:
     @property
     def halves(self) -> list[Table]:
         """A high table of two columns in two parts, which the PDF sets side by side; nothing for any other."""
-        if self.wide or self.is_long or len(self.header) != 2 or len(self.rows) < HIGH_TABLE:
+        if self.wide or self.is_long or self.spans or len(self.header) != 2 or len(self.rows) < HIGH_TABLE:
             return []
         half = -(-len(self.rows) // 2)
         return [dataclasses.replace(self, rows=rows) for rows in (self.rows[:half], self.rows[half:])]
@@ -186,12 +189,13 @@ class Code:
 
 @dataclass
 class Output:
-    """Text that a cell printed. `failed` marks the error that ended a notebook."""
+    """Text that a cell printed; the error that ended a notebook; or a note on what the report `lacks` here."""
 
     kind: ClassVar[str] = "output"
     origin: Origin
     text: str
     failed: bool = False
+    lacks: bool = False
 
 
 Block = Heading | Prose | Figure | Table | Code | Output

@@ -169,7 +169,7 @@ def _filter(tag: str, name: str, value: str) -> str | None:
 
 def data_uri(image: ReportImage) -> str:
     """Returns an image as an address. An SVG used as an image runs no script and fetches nothing."""
-    kind = {"svg": "svg+xml", "png": "png", "jpg": "jpeg"}[image.suffix]
+    kind = {"svg": "svg+xml", "jpg": "jpeg"}.get(image.suffix, image.suffix)
     return f"data:image/{kind};base64,{base64.b64encode(image.content).decode('ascii')}"
 
 

@@ -6,17 +6,18 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote
 
 from scenebook.core.sentences import clean_text, without_marks
+from scenebook.core.wording import shorten
 from scenebook.rendering import pandoc
 from scenebook.rendering.document import Fragment, ReportImage
-from scenebook.rendering.outputs import Data, image_of
+from scenebook.rendering.outputs import Data
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, inlines_of, map_lists, plain_text, string
+from scenebook.rendering.pictures import check_image, image_of, image_of_address
+from scenebook.rendering.raw_html import is_comment, pair_tags, read_block
 
 LARGEST_FILE = 20_000_000
-_SUFFIXES: dict[str, Literal["svg", "png", "jpg"]] = {".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
 REFERENCE_SCHEME = "scenebook-reference:"
 _KEY = r"[A-Za-z0-9_](?:[\w.:/+-]{0,98}[\w+])?"
 _LOCATOR = r"(?:(?!\n[ \t]*\n)[^][@;`<>$\\*{}|!]){1,100}"
@@ -35,17 +36,12 @@ _MATHS = re.compile(
 )
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _LABEL_AFTER = re.compile(r"^\{#(eq:[a-z0-9-]+)\}(.*)$", re.DOTALL)
-_TAG = re.compile(r"^<(/?)([a-zA-Z]+)\s*(/?)>$")
-_HARMLESS = {
-    "b": "Strong", "strong": "Strong", "i": "Emph", "em": "Emph", "sub": "Subscript", "sup": "Superscript",
-    "s": "Strikeout", "del": "Strikeout", "u": "Underline",
-}  # fmt: skip
 
 
 def read(fragments: Sequence[Fragment]) -> list[Fragment]:
     """Fills the tree of every fragment. Returns those that only became plain text: pandoc could not read them in time.
 
-    Raw HTML becomes text, but for a few tags that only style a word; so does a link to anything but the web or mail.
+    HTML that lays out a page is read; any other becomes text, and so does a link to anything but the web or mail.
     """
     prepared = [(fragment, prepare(fragment.source)) for fragment in fragments]
     # Definitions of links and footnotes would reach into other fragments of the same call.
@@ -116,7 +112,7 @@ def _prepare_maths(match: re.Match[str]) -> str:
 
 
 def _make_harmless(nodes: list[Node]) -> list[Node]:
-    return _pair_tags([changed for node in _attach_labels(nodes) for changed in _change(node)])
+    return pair_tags([changed for node in _attach_labels(nodes) for changed in _change(node)], _link)
 
 
 def _change(node: Node) -> list[Node]:
@@ -128,8 +124,11 @@ def _change(node: Node) -> list[Node]:
     if kind == "Link":
         return _link(node)
     if kind == "RawBlock":
-        text = node["c"][1].strip("\n")
-        return [] if _is_comment(text) else [_as_typed(_MARKED.sub(r"[\1]", text))]
+        text = _MARKED.sub(r"[\1]", node["c"][1].strip("\n"))
+        if is_comment(text):
+            return []
+        read = read_block(text)
+        return [_as_typed(text)] if read is None else map_lists(read, _make_harmless)
     return [node]
 
 
@@ -164,7 +163,8 @@ def _link(node: Node) -> list[Node]:
         return _references(address.removeprefix(REFERENCE_SCHEME)) or inlines
     if re.match(r"(https?://|mailto:)", address, re.IGNORECASE):
         return [{"t": "Link", "c": [NO_ATTRIBUTES, inlines, [address, ""]]}]
-    return [*inlines, string(f" ({address})")]
+    # An address within the notebook leads nowhere in the report.
+    return inlines if address.startswith("#") else [*inlines, string(f" ({address})")]
 
 
 def _references(written: str) -> list[Node]:
@@ -185,42 +185,6 @@ def _references(written: str) -> list[Node]:
             cited = [{"key": key, "locator": " ".join(locator.split())} for key, locator in locators]
             nodes.append({"t": "Citation", "c": {"items": cited, "shown": []}})
     return nodes
-
-
-def _pair_tags(nodes: list[Node]) -> list[Node]:
-    """Turns `<b>word</b>` and its like into markup, and any other raw HTML into the text that it is."""
-    done: list[Node] = []
-    position = 0
-    while position < len(nodes):
-        node = nodes[position]
-        position += 1
-        if node["t"] != "RawInline":
-            done.append(node)
-            continue
-        text = node["c"][1]
-        closing = _find_closing(nodes, position, text)
-        if closing is not None:
-            kind = _HARMLESS[_TAG.match(text)[2].lower()]  # type: ignore[index]
-            done.append({"t": kind, "c": _pair_tags(nodes[position:closing])})
-            position = closing + 1
-        elif re.fullmatch(r"<br\s*/?>", text, re.IGNORECASE):
-            done.append(LINE_BREAK)
-        elif not _is_comment(text):
-            done.append(string(_MARKED.sub(r"[\1]", text)))
-    return done
-
-
-def _find_closing(nodes: list[Node], start: int, opening: str) -> int | None:
-    match = _TAG.match(opening)
-    if not match or match[1] or match[3] or match[2].lower() not in _HARMLESS:
-        return None
-    wanted = f"</{match[2].lower()}>"
-    raw = (place for place in range(start, len(nodes)) if nodes[place]["t"] == "RawInline")
-    return next((place for place in raw if nodes[place]["c"][1].lower() == wanted), None)
-
-
-def _is_comment(text: str) -> bool:
-    return text.startswith("<!--") and text.rstrip().endswith("-->")
 
 
 def resolve_images(
@@ -244,6 +208,9 @@ def resolve_images(
         described = alt or Path(name).name
         if name.startswith("attachment:"):
             image = image_of(attachments.get(name.removeprefix("attachment:"), {}), described)
+        elif name.startswith("data:"):
+            image = image_of_address(address, alt or "Image")
+            address = shorten(address, 40)
         else:
             image = _read_file(name, described, folder, run_dir)
         if image is None:
@@ -258,13 +225,13 @@ def resolve_images(
 
 
 def _read_file(name: str, alt: str, folder: Path | None, run_dir: Path | None) -> ReportImage | None:
-    kind = _SUFFIXES.get(Path(name).suffix.lower())
-    if kind is None or folder is None or run_dir is None or "://" in name:
+    if folder is None or run_dir is None or "://" in name:
         return None
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(run_dir.resolve()) or path.stat().st_size > LARGEST_FILE:
             return None
-        return ReportImage(path.read_bytes(), kind, alt)
+        read = check_image(path.read_bytes(), is_svg=path.suffix.lower() == ".svg")
+        return None if read is None else ReportImage(*read, alt)
     except (OSError, ValueError):
         return None

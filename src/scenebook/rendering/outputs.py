@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
-from xml.etree import ElementTree
-
-from bs4 import BeautifulSoup, Tag
-from PIL import Image
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from scenebook.core.errors import ReportError
-from scenebook.core.sentences import clean_text
+from scenebook.core.sentences import clean_text, escape
 from scenebook.core.validation import Problem, validate
+from scenebook.core.wording import shorten
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
-from scenebook.rendering.records import RECORD_MIME, AnyRecord, BarItem, FigureRecord, ImagesRecord
+from scenebook.rendering.html_pieces import Grid, HTMLImage, HTMLPieces, fit_row, read_html
+from scenebook.rendering.pictures import image_of, image_of_address
+from scenebook.rendering.records import RECORD_MIME, AnyRecord, FigureRecord, ImagesRecord
 
 Data = Mapping[str, Any]
 
-IMAGE_TYPES: dict[str, Literal["svg", "png", "jpg"]] = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
-"""The better ones first."""
-MOST_COLUMNS = 200
-_SAYS_NOTHING = re.compile(r"^<.* at 0x[0-9a-fA-F]+>$|^\[?(?:Posix|Windows|Pure\w*)?Path\('.*'\)\]?$", re.DOTALL)
+_SAYS_NOTHING = re.compile(r"^[\[(]?<.* at 0x\w+>,?[\])]?$|^\[?(?:Posix|Windows|Pure\w*)?Path\('.*'\)\]?$", re.DOTALL)
 _REPR_ONLY = re.compile(r"^<[\w.]+ (?:object|size) ?.*>$|^<[\w.]+>$", re.DOTALL)
 _TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
-_NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
-_NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "–"})
+_ALIVE = {
+    "application/vnd.plotly": "an interactive figure (plotly)",
+    "application/vnd.jupyter.widget-view": "a widget",
+    "application/vnd.vega": "an interactive chart (Vega)",
+    "application/vnd.bokehjs": "an interactive figure (Bokeh)",
+    "application/vnd.holoviews": "an interactive figure (HoloViews)",
+    "application/geo+json": "an interactive map",
+    "application/javascript": "what a script draws",
+    "application/pdf": "a PDF file",
+    "video/": "a video",
+    "audio/": "a sound",
+    "image/": "an image that cannot be read",
+}
+"""Types, by how they begin, that neither a page without scripts nor paper can show, and what each is called."""
+_LOADS = re.compile(r"application/vnd\..*_load\.v\d+\+json")
+"""Types of what only prepares a notebook for later outputs."""
+_NOT_SHOWN = "Not shown: "
 
 
 def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[Block]:
@@ -43,25 +52,67 @@ def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[B
         if kind == "stream" and output["name"] == "stdout":
             text = clean_text(strip_terminal_codes(_joined(output["text"]))).strip("\n")
             last = blocks[-1] if blocks else None
-            if isinstance(last, Output) and not last.failed:
+            if isinstance(last, Output) and not last.failed and not last.lacks:
                 last.text += "\n" + text
             elif text.strip():
                 blocks.append(Output(origin, text))
         elif kind in {"display_data", "execute_result"}:
-            block = read_data(output["data"], origin)
-            blocks += [] if block is None else [block]
+            blocks += read_data(output["data"], origin)
         elif kind == "error":
             text = strip_terminal_codes(f"{output['ename']}: {output['evalue']}")
             blocks.append(Output(origin, clean_text(text), failed=True))
     return blocks
 
 
-def read_data(data: Data, origin: Origin) -> Block | None:
-    """Reads one output: the richest form that the report can show."""
+def read_data(data: Data, origin: Origin) -> list[Block]:
+    """Reads one output: the richest form that the report can show, and notes on what of it cannot be shown."""
     if RECORD_MIME in data:
-        return _read_record(data, origin)
-    rich = _read_image(data, origin) or _read_table(data, origin) or _read_markdown(data, origin)
-    return rich or _read_plain(data, origin)
+        return [_read_record(data, origin)]
+    image = image_of(data, alt="")
+    if image is not None:
+        return [_figure(image, origin)]
+    read = read_html(_joined(data["text/html"])) if "text/html" in data else HTMLPieces([], [])
+    if read.has_more_than_text:
+        return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
+    prose = _read_markdown(data, origin)
+    if prose is not None:
+        return [prose]
+    alive = next((word for mime in data for start, word in _ALIVE.items() if mime.startswith(start)), "")
+    if any(map(_LOADS.fullmatch, data)):
+        return []
+    said = strip_terminal_codes(_joined(data.get("text/plain", ""))).strip()
+    if alive:
+        known = said and not _REPR_ONLY.match(said) and not _SAYS_NOTHING.match(said)
+        return _note([f"{alive}: {shorten(' '.join(said.split()), 60)}" if known else alive], origin)
+    if "application/json" in data and _REPR_ONLY.match(said):
+        return [Output(origin, clean_text(json.dumps(data["application/json"], indent=1, ensure_ascii=False)))]
+    if "text/html" in data and (not said or _REPR_ONLY.match(said) or _SAYS_NOTHING.match(said)):
+        return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
+    return _read_plain(data, origin)
+
+
+def note_missing(what: str, origin: Origin) -> Output:
+    """Returns what stands in the report where something cannot be shown; `what` names it, as 'a video'."""
+    return Output(origin, clean_text(f"{_NOT_SHOWN}{what}."), lacks=True)
+
+
+def _note(names: Iterable[str], origin: Origin) -> list[Block]:
+    return [note_missing(name, origin) for name in dict.fromkeys(names)]
+
+
+def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> list[Block]:
+    blocks: list[Block] = []
+    for piece in pieces:
+        if isinstance(piece, Grid):
+            blocks.append(_table(piece, origin))
+        elif isinstance(piece, str):
+            blocks.append(Output(origin, piece))
+        elif image := image_of_address(piece.source, piece.alt):
+            blocks.append(_figure(image, origin))
+        else:
+            address = "" if piece.source.startswith(("data:", "<")) else f" at {shorten(piece.source, 80)}"
+            blocks.append(note_missing(f"the image{address}{f' ({piece.alt})' * bool(piece.alt)}", origin))
+    return blocks
 
 
 def _read_record(data: Data, origin: Origin) -> Block:
@@ -100,39 +151,14 @@ def _images(record: FigureRecord | ImagesRecord, data: Data, origin: Origin) -> 
     return found
 
 
-def image_of(data: Data, alt: str, caption: str = "", bars: Sequence[BarItem] = ()) -> ReportImage | None:
-    """Returns the best image of an output that can be read as an image."""
-    for mime, suffix in IMAGE_TYPES.items():
-        if mime in data and (content := read_image(_joined(data[mime]), suffix)) is not None:
-            return ReportImage(content, suffix, alt, caption, tuple(bars))
-    return None
+def _figure(image: ReportImage, origin: Origin) -> Figure:
+    return Figure(origin, "", Fragment("", origin, inline=True), [image], alt=image.alt)
 
 
-def read_image(text: str, suffix: str) -> bytes | None:
-    """Returns the bytes of SVG source or of a PNG or JPEG in base64, or `None` when it is no such image."""
-    try:
-        if suffix == "svg":
-            content = clean_text(text).encode("utf-8")
-            ElementTree.fromstring(content)
-        else:
-            content = base64.b64decode("".join(text.split()), validate=True)
-            Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]).verify()
-    except (ElementTree.ParseError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
-        return None
-    return content
-
-
-def _read_image(data: Data, origin: Origin) -> Block | None:
-    image = image_of(data, alt="")
-    return Figure(origin, "", Fragment("", origin, inline=True), [image], alt="") if image else None
-
-
-def _read_table(data: Data, origin: Origin) -> Block | None:
-    grid = read_html_table(_joined(data["text/html"])) if "text/html" in data else None
-    if grid is None:
-        return None
+def _table(grid: Grid, origin: Origin) -> Table:
+    caption = Fragment(escape(grid.caption), origin, inline=True)
     wide = len(grid.header) > 6
-    return Table(origin, "", Fragment("", origin, inline=True), grid.header, grid.align, grid.rows, wide)
+    return Table(origin, "", caption, grid.header, grid.align, grid.rows, wide, heads=grid.heads, spans=grid.spans)
 
 
 def _read_markdown(data: Data, origin: Origin) -> Block | None:
@@ -146,13 +172,10 @@ def _read_markdown(data: Data, origin: Origin) -> Block | None:
     return None
 
 
-def _read_plain(data: Data, origin: Origin) -> Block | None:
-    text = strip_terminal_codes(_joined(data.get("text/plain", "")))
-    if "text/html" in data and (not text.strip() or _REPR_ONLY.match(text.strip())):
-        text = html_to_text(_joined(data["text/html"]))
-    text = clean_text(text).strip("\n")
+def _read_plain(data: Data, origin: Origin) -> list[Block]:
+    text = clean_text(strip_terminal_codes(_joined(data.get("text/plain", "")))).strip("\n")
     # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
-    return Output(origin, text) if text.strip() and not _SAYS_NOTHING.match(text.strip()) else None
+    return [Output(origin, text)] if text.strip() and not _SAYS_NOTHING.match(text.strip()) else []
 
 
 def _joined(value: Any) -> str:
@@ -183,79 +206,3 @@ def read_record(value: object, origin: Origin) -> AnyRecord:
 
     record: AnyRecord = validate(AnyRecord, value, make_error)
     return record
-
-
-class Grid(NamedTuple):
-    """A table's text: header and rows have the same length, `align` names each column's side."""
-
-    header: list[str]
-    align: list[str]
-    rows: list[list[str]]
-
-
-def read_html_table(html: str) -> Grid | None:
-    """Reads the first table of an HTML output, or returns `None` where there is none."""
-    table = BeautifulSoup(html, "html.parser").find("table")
-    if not isinstance(table, Tag):
-        return None
-    lines = [line for line in table.find_all("tr") if line.find_parent("table") is table]
-    heads = [line for line in lines if line.find_parent("thead") is not None]
-    body = [line for line in lines if line not in heads]
-    if not heads and body and body[0].find("td") is None:
-        heads, body = body[:1], body[1:]
-    rows = _expand(body)
-    header = _join_header(_expand(heads))
-    width = min(max(map(len, [header, *rows])), MOST_COLUMNS)
-    if width == 0:
-        return None
-    rows = [fit_row(row, width) for row in rows]
-    return Grid(fit_row(header, width), [side_of([row[column] for row in rows]) for column in range(width)], rows)
-
-
-def html_to_text(html: str) -> str:
-    """Returns what an HTML output says, without its tags, styles and scripts."""
-    soup = BeautifulSoup(html, "html.parser")
-    for tag in soup(["script", "style", "template"]):
-        tag.decompose()
-    return clean_text(soup.get_text("\n", strip=True))
-
-
-def fit_row(row: list[str], width: int) -> list[str]:
-    """Returns a row of exactly `width` cells."""
-    return [*row[:width], *[""] * (width - len(row))]
-
-
-def side_of(cells: list[str]) -> str:
-    """Returns `right` for a column of numbers and `left` for any other."""
-    told = [cell.strip() for cell in cells if cell.strip().lower() not in _NO_NUMBER]
-    return "right" if told and all(_NUMBER.match(cell) for cell in told) else "left"
-
-
-def _expand(lines: list[Tag]) -> list[list[str]]:
-    """Reads lines of cells; a cell that spans several leaves the others blank."""
-    grid: list[list[str]] = []
-    held: dict[int, int] = defaultdict(int)
-    for line in lines:
-        row: list[str] = []
-        for cell in [*line.find_all(["td", "th"], recursive=False), None]:
-            while held[len(row)] > 0:
-                held[len(row)] -= 1
-                row.append("")
-            if cell is not None:
-                across = min(_span(cell, "colspan"), MOST_COLUMNS)
-                held |= dict.fromkeys(range(len(row), len(row) + across), _span(cell, "rowspan") - 1)
-                row += [clean_text(cell.get_text(" ", strip=True)), *[""] * (across - 1)]
-        grid.append(row)
-    return grid
-
-
-def _span(cell: Tag, name: str) -> int:
-    value = str(cell.get(name, "1"))
-    return max(int(value), 1) if value.isascii() and value.isdigit() and len(value) < 5 else 1
-
-
-def _join_header(lines: list[list[str]]) -> list[str]:
-    """Joins header lines into one: a named index puts its name into a second line, under blanks."""
-    width = max(map(len, lines), default=0)
-    lines = [fit_row(line, width) for line in lines]
-    return [" ".join(line[column] for line in lines if line[column]) for column in range(width)]

@@ -21,10 +21,13 @@ from scenebook.rendering.document import Block, Figure, Heading, Origin, Report,
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.fonts import advise_fonts, fonts, gather_fonts, more_families
 from scenebook.rendering.numbering import Target
+from scenebook.rendering.pictures import count_frames
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
     describe_grid,
     file_name,
+    printed_rows,
+    rows_left_out,
     typst_literal,
     wrap_lines,
     write_typst,
@@ -32,7 +35,6 @@ from scenebook.rendering.typst_source import (
 
 STANDARD: Literal["ua-1"] = "ua-1"
 UNTAGGABLE = "PDF/UA-1 error"
-LONGEST_APPENDIX = 400
 END_OF_TEXT = "#end-of-text()"
 LINE_HEIGHT = 11
 """Points; columns whose lengths differ by less are equally long."""
@@ -59,12 +61,19 @@ class ScenebookPDFExporter(ReportExporter):
             describe_grid=describe_grid,
             file_name=file_name,
             printed=wrap_lines,
+            printed_rows=printed_rows,
+            rows_left_out=rows_left_out,
             side=lambda side: Markup(side if side in {"right", "center"} else "left"),
         )
         return environment
 
     def from_report(self, report: Report, targets: dict[str, Target]) -> str | bytes:
         """Renders a numbered report as a PDF. PDF/UA-1 where that is possible; otherwise a warning says why not."""
+        report.warnings += [
+            f"{origin}: of an animation of {frames} images, the page shows all, the PDF and the Word file the first."
+            for origin, image in images_of(report)
+            if (frames := count_frames(image)) > 1
+        ]
         equations = write_typst(report, targets)
         source = self._source(report)
         if self.source_only:
@@ -89,8 +98,7 @@ class ScenebookPDFExporter(ReportExporter):
                 ) from error
 
     def _source(self, report: Report, missing: frozenset[str] = frozenset()) -> str:
-        limits = {"longest_appendix": LONGEST_APPENDIX, "most_images": MAX_GRID_IMAGES}
-        return self.template.render(report=report, resources={"missing": missing, **limits})
+        return self.template.render(report=report, resources={"missing": missing, "most_images": MAX_GRID_IMAGES})
 
     def _compile_tagged(self, source: str, root: Path, report: Report) -> bytes:
         """Compiles as PDF/UA-1, or else plainly, with a warning that names what stands in the way."""

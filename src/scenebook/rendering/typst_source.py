@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from scenebook.core.sentences import clean_text
-from scenebook.rendering.document import Figure, Report, ReportImage
+from scenebook.rendering.document import Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import Formula, FragmentWriter, convert_equations
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.pandoc import Node, each_node, plain_text, raw, raw_block
@@ -19,6 +19,8 @@ from scenebook.rendering.pandoc import Node, each_node, plain_text, raw, raw_blo
 CODE_WIDTH, CODE_LINES = 56, 60
 _SHORT_CODE, _SHORT_ADDRESS = 30, 16
 MAX_GRID_IMAGES = 48
+PRINTED_ROWS, LAST_ROWS = 100, 10
+"""Rows of a table that are printed, and how many of them are the last ones."""
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
 
 
@@ -49,6 +51,22 @@ def wrap_lines(text: str, width: int = CODE_WIDTH, most: int = CODE_LINES) -> st
     if len(lines) > most:
         lines = [*lines[: most - 1], f"... {len(lines) - most + 1} more lines"]
     return "\n".join(lines)
+
+
+def rows_left_out(table: Table) -> int:
+    """Returns how many rows of a long table are not printed."""
+    return max(0, len(table.rows) - PRINTED_ROWS)
+
+
+def printed_rows(table: Table) -> Table:
+    """Returns a table with the rows that are printed: of very many the first and the last, which may be averages."""
+    left_out = rows_left_out(table)
+    if not left_out:
+        return table
+    between = [f"… {left_out:,} more", *[""] * (len(table.header) - 1)]
+    rows = [*table.rows[: PRINTED_ROWS - LAST_ROWS], between, *table.rows[-LAST_ROWS:]]
+    spans = {place: span for place, span in table.spans.items() if place[0] <= len(table.heads)}
+    return dataclasses.replace(table, rows=rows, spans=spans)
 
 
 def file_name(image: ReportImage) -> str:

@@ -18,12 +18,17 @@ from scenebook.rendering.fonts import fonts, gather_fonts
 from scenebook.rendering.numbering import NO_BREAK, Target
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, map_lists, string
 from scenebook.rendering.pdf import images_of
-from scenebook.rendering.typst_source import CODE_LINES, file_name, typst_literal, wrap_lines
+from scenebook.rendering.typst_source import (
+    CODE_LINES,
+    file_name,
+    printed_rows,
+    rows_left_out,
+    typst_literal,
+    wrap_lines,
+)
 
 TEXT_WIDTH = 6.3
 """Inches between the margins, as in the template."""
-LONGEST = 400
-"""Rows of a table."""
 _PIXELS_AN_INCH = 200
 _WIDEST_OF_GRID = 1.5
 _CHARACTERS = 80
@@ -167,6 +172,8 @@ class _Document:
                 return [_styled("", [*self._draw_figure(block), self._caption(block, "Fig.")], block.anchor)]
             case Table():
                 return [_styled("", [self._caption(block, "Table"), self._tabulate(block)], block.anchor)]
+            case Output(lacks=True):
+                return [_styled("Block Text", [_paragraph([string(block.text)])])]
             case Output():
                 text = wrap_lines(block.text, _CHARACTERS, CODE_LINES)
                 return [{"t": "CodeBlock", "c": [NO_ATTRIBUTES, text]}]
@@ -179,7 +186,11 @@ class _Document:
         field = f'<w:fldSimple w:instr=" SEQ {name} \\* {form} "><w:r><w:t>{block.number}</w:t></w:r></w:fldSimple>'
         mark = [{"t": "Strong", "c": [string("(earlier run)")]}, SPACE] if self.report.earlier_run(block) else []
         number = [string(word + NO_BREAK), pandoc.raw("openxml", field), string(". ")]
-        return _styled("Caption", [_paragraph([*number, *mark, *self.writer.tree_of(block.caption)])])
+        caption = self.writer.tree_of(block.caption)
+        if isinstance(block, Table) and (left_out := rows_left_out(block)):
+            told = f" {len(block.rows) - left_out} of its {len(block.rows)} rows; the page has all."
+            caption = [*caption, string(told)]
+        return _styled("Caption", [_paragraph([*number, *mark, *caption])])
 
     def _draw_figure(self, figure: Figure) -> list[Node]:
         if not figure.grid:
@@ -210,13 +221,15 @@ class _Document:
         widths, _ = share_width(table, 72 * TEXT_WIDTH, size=_TABLE_SIZE, inset=_INSET)
         shares = widths / max(72 * TEXT_WIDTH, widths.sum())
         columns = [(_SIDES[side], float(share)) for side, share in zip(table.align, shares, strict=True)]
-        rows = table.rows[:LONGEST]
-        kept = 0 if table.is_long else len(rows) - 1
-        head = _row(
-            [_cell([_styled(_KEPT, [_plain([{"t": "Strong", "c": [string(cell)]}])])]) for cell in table.header]
-        )
-        body = [_row(_cells(row, _KEPT if number < kept else _LOOSE)) for number, row in enumerate(rows)]
-        return _table(columns, [head], body, "Table")
+        table = printed_rows(table)
+        kept = 0 if table.is_long else len(table.rows) - 1
+        lines = [*table.heads, table.header]
+        heads = [_row(_cells(table, line, number, _KEPT, "Strong")) for number, line in enumerate(lines)]
+        body = [
+            _row(_cells(table, row, len(lines) + number, _KEPT if number < kept else _LOOSE))
+            for number, row in enumerate(table.rows)
+        ]
+        return _table(columns, heads, body, "Table")
 
 
 def _named(name: str, number: str | None) -> str:
@@ -252,12 +265,19 @@ def _styled(style: str, blocks: list[Node], anchor: str = "") -> Node:
     return {"t": "Div", "c": [[anchor, [], [["custom-style", style]] if style else []], blocks]}
 
 
-def _cells(texts: Sequence[str], style: str) -> list[Node]:
-    return [_cell([_styled(style, [_plain([string(text)])])]) for text in texts]
+def _cells(table: Table, texts: Sequence[str], line: int, style: str, kind: str = "") -> list[Any]:
+    """Returns the cells of a line, each of which may span others; `kind` marks up their text."""
+    cells = []
+    for column, text in enumerate(texts):
+        down, across = table.spans.get((line, column), (1, 1))
+        if down:
+            inlines: list[Node] = [{"t": kind, "c": [string(text)]}] if kind else [string(text)]
+            cells.append(_cell([_styled(style, [_plain(inlines)])], down, across))
+    return cells
 
 
-def _cell(blocks: list[Node], across: int = 1) -> Any:
-    return [NO_ATTRIBUTES, {"t": "AlignDefault"}, 1, across, blocks]
+def _cell(blocks: list[Node], down: int = 1, across: int = 1) -> Any:
+    return [NO_ATTRIBUTES, {"t": "AlignDefault"}, down, across, blocks]
 
 
 def _row(cells: list[Any]) -> Any:

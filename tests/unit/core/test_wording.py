@@ -12,6 +12,18 @@ def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
     assert wording.join_names(names) == text
 
 
+@pytest.mark.parametrize(
+    ("count", "text"), [(2, "0 and 1"), (3, "0, 1 and 2"), (4, "0, 1, 2 and 1 other"), (1000, "0, 1, 2 and 997 others")]
+)
+def test_of_many_names_the_first_are_told_and_the_rest_counted(count: int, text: str) -> None:
+    assert wording.join_some([str(number) for number in range(count)], 3) == text
+
+
+def test_what_is_shown_of_many_classes_is_said() -> None:
+    assert wording.say_each(30, 30) == "each class"
+    assert wording.say_each(30, 1000) == "each of the first 30 of 1,000 classes"
+
+
 def test_one_of_a_thing_is_singular() -> None:
     assert wording.count_noun(1, "epoch") == "1 epoch"
     assert wording.count_noun(1350, "image") == "1,350 images"

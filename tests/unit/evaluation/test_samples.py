@@ -120,7 +120,12 @@ def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
     ],
 )
 def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, said: str) -> None:
-    assert said in tell_selection(right, n)
+    assert said in tell_selection(right, n, n)
+
+
+@pytest.mark.parametrize("right", [0, 2, 300])
+def test_of_many_samples_the_figure_shows_the_first(right: int) -> None:
+    assert "shows the first {shown}," in tell_selection(right, 300, 30)
 
 
 def test_of_many_wrong_samples_a_few_are_told() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import html
+import logging
+import sys
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -147,3 +150,19 @@ def test_a_link_shows_its_address_and_leads_there(shown: list[dict[str, Any]]) -
     (item,) = to_html(shown[0][MIME]["markdown"])
     assert 'href="https://example.org/my-org/my_repo%7Bx%7D"' in item
     assert ">https://example.org/my-org/my_repo{x}</a>" in item
+
+
+def test_loggers_of_the_output_stream_are_sent_to_the_log(
+    shown: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path))
+    logger = logging.getLogger("somebody.elses")
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    try:
+        notebook.begin("by-hand")
+        logger.warning("Retraced.")
+    finally:
+        logger.handlers.clear()
+    out, err = capsys.readouterr()
+    assert "Retraced." not in out
+    assert "Retraced." in err

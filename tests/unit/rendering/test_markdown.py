@@ -38,8 +38,8 @@ def test_code_shows_a_reference_as_it_was_written() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", '<iframe src="http://localhost:1/"></iframe>', '<img src=x onerror="alert(1)">',
-     "<a href='x'>", "<b>never closed", "</b>", "<x-y z>"],
+    ["<script>alert(1)</script>", '<iframe src="http://localhost:1/"></iframe>', "<x-y z>",
+     "<input type=text>", "<video src=x></video>"],
 )  # fmt: skip
 @pytest.mark.parametrize("before", ["", "in a line "])
 def test_raw_html_is_shown_as_text(text: str, before: str) -> None:
@@ -54,6 +54,39 @@ def test_a_few_harmless_tags_are_markup_and_comments_go() -> None:
         "Para", "Str", "Superscript", "Str", "Space", "Strong", "Str", "Space", "Emph", "Str", "LineBreak", "Str",
         "Space",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<div align='center'>\n\nin *it*\n\n</div>", "in it"),
+        ("<center><h3 style='color:red'>A $x^2$</h3></center>", "A x^2"),
+        ("<style>h1 {color: red}</style>", ""),
+        ("a <font color='red'>b</font> <a name='c'></a>", "a b"),
+        ("<table><tr><td>1</td><td onclick='x()'>2</td></tr></table>", "1 2"),
+        ("<p>said <!-- not said --></p>", "said"),
+        ("<a href='javascript:alert(1)'>k</a>", "k (javascript:alert(1))"),
+    ],
+)
+def test_html_that_lays_out_a_page_is_read_for_what_it_holds(source: str, text: str) -> None:
+    tree = tree_of(source)
+    assert " ".join(plain_text(tree).split()) == text
+    assert not any(node["t"].startswith("Raw") or node["t"] in {"Div", "Span"} for node in each_node(tree))
+    assert "onclick" not in str(tree)
+    assert "color" not in str(tree)
+
+
+@pytest.mark.parametrize("before", ["", "in a line "])
+def test_an_image_of_html_is_one_of_markdown(before: str) -> None:
+    images = [node["c"] for node in each_node(tree_of(f"{before}<img src='attachment:a.png' width=9 alt='A b'>"))
+              if node["t"] == "Image"]  # fmt: skip
+    ((attributes, alt, (address, _)),) = images
+    assert (attributes, plain_text(alt), address) == (["", [], []], "A b", "attachment:a.png")
+
+
+def test_a_link_of_html_leads_to_the_web() -> None:
+    (link,) = (node for node in each_node(tree_of("see <a href='https://x.org'>*this*</a>")) if node["t"] == "Link")
+    assert link["c"][2][0] == "https://x.org"
 
 
 def test_links_lead_to_the_web_or_to_mail_only() -> None:

@@ -14,6 +14,7 @@ from scenebook.core.errors import ClaimsError, MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import PER_CLASS, RECIPE, SELECTION, STUDY_VERDICTS
 from scenebook.core.settings import COLOURS
+from scenebook.core.wording import MOST_NAMED
 from scenebook.evaluation.claims.schema import Claim, Paper
 
 NO_MEASURE = "none"
@@ -112,7 +113,9 @@ def _measure_named(claim: Claim, run_dir: RunDirectory) -> Measured | None:
         case "wrong_samples":
             selection = run_dir.read_csv(SELECTION)
             wrong = selection[selection["label"] != selection["predicted"]]
-            return Measured(", ".join(f"{row.label} as {row.predicted}" for row in wrong.itertuples()) or "none")
+            told = [f"{row.label} as {row.predicted}" for row in wrong[:MOST_NAMED].itertuples()]
+            more = [f"{len(wrong) - MOST_NAMED:,} more"] if len(wrong) > MOST_NAMED else []
+            return Measured(", ".join(told + more) or "none")
         case "drawn_range":  # from where to where Keras, and with it this program, draws for a setting of augmentation
             largest = run_dir.read_json(RECIPE)[claim.of]
             low, high = (1 - largest, 1 + largest) if claim.of in ("zoom_range", *COLOURS) else (-largest, largest)

@@ -128,13 +128,20 @@ def tell_commonest_error(matrix: pd.DataFrame) -> str:
     return f"The most frequent error is {example}."
 
 
-def list_files(run_dir: RunDirectory, selection: pd.DataFrame) -> pd.DataFrame:
-    """Returns the trained weights and the sample images with size and SHA-256, a row a file."""
+def list_files(run_dir: RunDirectory, selection: pd.DataFrame, most: int = 40) -> pd.DataFrame:
+    """Returns the trained weights and at most so many sample images with size and SHA-256, a row a file."""
     rows = []
-    for file in [run_files.MODEL, *selection["image"]]:
+    for file in [run_files.MODEL, *selection["image"][:most]]:
         path: Path = run_dir.require(file)
         rows.append({"file": file, "bytes": path.stat().st_size, "SHA-256": sha256_file(path)})
     return pd.DataFrame(rows)
+
+
+def tell_files(files: pd.DataFrame, selection: pd.DataFrame) -> str:
+    """Returns the sentence on what the table of `list_files` has, and where the rest is."""
+    shown, n = len(files) - 1, len(selection)
+    some = "" if shown == n else f", the first {shown:,} of {n:,}; those of the others are in the run's `manifest.json`"
+    return f"[@tbl:files] lists the digests of the trained weights and of the sample images{some}."
 
 
 def write_command(run_dir: RunDirectory, **others: Any) -> str:

@@ -9,13 +9,20 @@ from typing import Any
 import pandas as pd
 
 from scenebook.core.settings import DRAWN_SCENES, INTEL
-from scenebook.core.wording import count_noun, format_share, join_names, name_file, say_number, shorten
+from scenebook.core.wording import (
+    MOST_NAMED,
+    count_noun,
+    format_share,
+    join_names,
+    join_some,
+    name_file,
+    say_number,
+    shorten,
+)
 from scenebook.data.audit.labels import FOLDS
 from scenebook.data.images import LIST_SUFFIX, FoundImages, source_name
 
 _Sentences = Iterator[tuple[str, dict[str, Any]]]
-_MOST_LISTED = 12
-"""So many names are listed in a sentence; of more, the rest is counted."""
 _LABEL_CHARACTERS = 24
 
 
@@ -34,7 +41,7 @@ def tell_found(found: FoundImages) -> _Sentences:
         text = "Of {listed:,} images, {drawn:,} were drawn at random, class by class: the setting max\\_per\\_class "
         yield text + "limits their number.", {"listed": found.drawn_from, "drawn": len(found.images)}
     if found.merged:
-        merged = (f"{label} (from {join_names(names)})" for label, names in found.merged.items())
+        merged = (f"{label} (from {join_some(names)})" for label, names in found.merged.items())
         yield "The class map merges classes: {merged}.", {"merged": _list(merged)}
     if found.left_out:
         left = (f"{label} ({count_noun(count, 'image')})" for label, count in found.left_out.items())
@@ -57,8 +64,8 @@ def tell_found(found: FoundImages) -> _Sentences:
 def _list(texts: Iterable[str]) -> str:
     """Joins with semicolons: the texts may hold commas."""
     texts = list(texts)
-    rest = [f"and {len(texts) - _MOST_LISTED:,} more"] if len(texts) > _MOST_LISTED else []
-    return "; ".join(texts[:_MOST_LISTED] + rest)
+    rest = [f"and {len(texts) - MOST_NAMED:,} more"] if len(texts) > MOST_NAMED else []
+    return "; ".join(texts[:MOST_NAMED] + rest)
 
 
 _UNEQUAL = 3
@@ -224,9 +231,7 @@ def tell_giveaways(findings: dict[str, Any]) -> _Sentences:
             " is enough to recognise {classes}, and the network may learn no more than that (in parentheses: how often "
             "it ranks an image of the class above one of another class). A classifier that uses nothing else "
         )
-        named = [f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()]
-        rest = [f"{len(named) - _MOST_LISTED:,} more"] if len(named) > _MOST_LISTED else []
-        classes = join_names(named[:_MOST_LISTED] + rest)
+        classes = join_some([f"{name} ({area:.2f})" for name, area in giveaway["classes"].items()])
         yield f"**Warning:** {told[giveaway['feature']]}{text}{right}", {**values, "classes": classes}
 
 
@@ -278,7 +283,7 @@ def list_audit_warnings(findings: dict[str, Any]) -> list[str]:
     )
     lines = [f"check: {count_noun(count, one, many)}" for count, one, many in counted if count]
     lines += [
-        f"check: the {giveaway['feature']} alone identifies {join_names(list(giveaway['classes']))}"
+        f"check: the {giveaway['feature']} alone identifies {join_some(list(giveaway['classes']))}"
         for giveaway in findings["giveaways"]
         if giveaway["classes"]
     ]

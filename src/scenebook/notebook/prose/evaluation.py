@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenebook.core.run_files import CLASSIFICATION_REPORT, CONFUSION_MATRIX, PER_CLASS, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.core.wording import count_noun, format_share, join_names, name_file
+from scenebook.core.wording import format_share, join_names, join_some, name_file
 from scenebook.evaluation.metrics.classification import (
     MOST_KINDS,
     compute_extremes_p,
@@ -137,10 +137,7 @@ def _tell_few(few: pd.Series, *, is_all: bool) -> Sentence:
 
 
 def _name_few_classes(names: list[str]) -> str:
-    if len(names) <= _MOST_NAMES:
-        return join_names(names)
-    more = count_noun(len(names) - _MOST_NAMES, "other class", "other classes")
-    return f"{', '.join(names[:_MOST_NAMES])} and {more}"
+    return join_some(names, _MOST_NAMES, "other class", "other classes")
 
 
 def tell_confusions(matrix: pd.DataFrame) -> Sentence:
@@ -237,7 +234,7 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
         )
     if never:
         sentence += " Never predicted, and therefore without a precision: {never}. The averages count this as 0."
-    names = {"best": _name_few(best), "worst": _name_few(worst), "never": join_names(never)}
+    names = {"best": _name_few(best), "worst": _name_few(worst), "never": _name_few_classes(never)}
     origins = dict.fromkeys(["best_f1", "worst_f1"], f"{CLASSIFICATION_REPORT}, f1 of that class")
     origins["k"] = f"{CLASSIFICATION_REPORT}, support above 0"
     return sentence, Sourced({**values, **names}, origins=origins)

@@ -247,13 +247,15 @@ def tell_wrong_samples(selection: pd.DataFrame) -> str:
     return "; ".join(told)
 
 
-def tell_selection(right: int, n: int) -> str:
-    """Returns the sentence on how many samples are classified correctly, for `say`."""
+def tell_selection(right: int, n: int, shown: int) -> str:
+    """Returns the sentence on how many of `n` samples, of which a figure shows some, are classified correctly."""
     if n == 1:
         verdict = "is classified correctly." if right else "is not classified correctly; {wrong}."
         return f"The one image in [@fig:samples] {verdict}"
+    some = shown < n
+    images = "images" + (", of which [@fig:samples] shows the first {shown}" if some else " in [@fig:samples]")
     if right == n:
-        return "All {n} images in [@fig:samples] are classified correctly."
+        return f"All {{n}} {images}{',' * some} are classified correctly."
     if right == 0:
-        return "None of the {n} images in [@fig:samples] is classified correctly; {wrong}."
-    return "Of the {n} images in [@fig:samples], {right} {be} classified correctly; {wrong}."
+        return f"None of the {{n}} {images}{',' * some} is classified correctly; {{wrong}}."
+    return f"Of the {{n}} {images}, {{right}} {{be}} classified correctly; {{wrong}}."

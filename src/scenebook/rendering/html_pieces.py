@@ -1,0 +1,195 @@
+"""Reads the HTML that a user's cell put out: tables with their spans and captions, images, and what else it says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+from bs4 import BeautifulSoup, Tag
+
+from scenebook.core.sentences import clean_text
+
+MOST_COLUMNS = 200
+Span = tuple[int, int]
+"""How many lines and columns a cell takes; (0, 0): another cell takes its place."""
+Spans = dict[tuple[int, int], Span]
+"""By line and column; what is not in it takes one of each."""
+COVERED: Span = (0, 0)
+FOREIGN = {
+    "script": "what a script draws",
+    "iframe": "a page within the page",
+    "video": "a video",
+    "audio": "a sound",
+    "canvas": "a drawing of a script",
+    "object": "an embedded object",
+    "embed": "an embedded object",
+}
+"""Tags of what a page without scripts and requests cannot show, and what each is called."""
+_UNSEEN = ("style", "template", "title", "button")
+_COLOURED = re.compile(r"#T_\w+_row\d+_col\d+[^{]*\{[^}]*\b(?:background-color|color|background)\s*:")
+_SVG = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
+_NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
+_NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "–"})
+
+
+class Grid(NamedTuple):
+    """A table's text: header and rows have the same length, `align` names each column's side.
+
+    `heads` are lines above the header; `spans` count lines from the first of them.
+    """
+
+    header: list[str]
+    align: list[str]
+    rows: list[list[str]]
+    heads: list[list[str]]
+    spans: Spans
+    caption: str
+
+
+class HTMLImage(NamedTuple):
+    """An image: its address, or the source of a drawing, and its alternative text."""
+
+    source: str
+    alt: str
+
+
+class HTMLPieces(NamedTuple):
+    """What an HTML output holds, in its order; `foreign` names what of it cannot be shown."""
+
+    pieces: list[Grid | HTMLImage | str]
+    foreign: list[str]
+
+    @property
+    def has_more_than_text(self) -> bool:
+        return any(not isinstance(piece, str) for piece in self.pieces)
+
+
+def read_html(html: str) -> HTMLPieces:
+    """Reads an HTML output: its tables, its images, and the text around them."""
+    source = clean_text(html)
+    soup = BeautifulSoup(source, "html.parser")
+    drawings, tags = _SVG.findall(source), soup("svg")
+    of_tag = {id(tag): text for tag, text in zip(tags, drawings, strict=False)} if len(tags) == len(drawings) else {}
+    foreign = [word for name, word in FOREIGN.items() if soup(name)]
+    for tag in soup([*_UNSEEN, *FOREIGN]):
+        if not tag.decomposed:
+            tag.decompose()
+    found: list[Grid | HTMLImage] = []
+    for tag in soup(["table", "img", "svg"]):
+        if tag.decomposed or tag.find_parent(["table", "svg"]) is not None:
+            continue
+        piece = _read_tag(tag, of_tag.get(id(tag), ""))
+        if piece is not None:
+            found.append(piece)
+            tag.replace_with(f"\0{len(found) - 1}\0")
+    parts = re.split("\0(\\d+)\0", soup.get_text("\n", strip=True))
+    texts, places = parts[::2], [found[int(number)] for number in parts[1::2]]
+    pieces: list[Grid | HTMLImage | str] = [texts[0].strip()]
+    for place, text in zip(places, texts[1:], strict=True):
+        pieces += [place, text.strip()]
+    if any(isinstance(piece, Grid) for piece in found):
+        foreign = ["the colours of a table"] if _COLOURED.search(source) else []
+    return HTMLPieces([piece for piece in pieces if piece], foreign)
+
+
+def _read_tag(tag: Tag, drawing: str) -> Grid | HTMLImage | None:
+    if tag.name == "table":
+        return _read_table(tag)
+    if tag.name == "img":
+        return HTMLImage(str(tag.get("src", "")), clean_text(str(tag.get("alt", ""))))
+    if drawing and "xmlns=" not in drawing.split(">")[0]:
+        drawing = drawing.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return HTMLImage(drawing, "") if drawing else None
+
+
+def _read_table(table: Tag) -> Grid | None:
+    """Reads a table, or returns `None` where it has no cells."""
+    for image in table("img"):
+        image.replace_with(f"[image: {image.get('alt') or 'without a description'}]")
+    lines = [line for line in table.find_all("tr") if line.find_parent("table") is table]
+    heads = [line for line in lines if line.find_parent("thead") is not None]
+    body = [line for line in lines if line not in heads]
+    if not heads:
+        heads = list(itertools.takewhile(lambda line: line.find("td") is None, body))
+        body = body[len(heads) :]
+    rows, spans = _expand(body)
+    above, spans_above = _expand(heads)
+    width = min(max(map(len, [[], *above, *rows])), MOST_COLUMNS)
+    if width == 0:
+        return None
+    # Heads end with the last line in which a cell spans columns; what stands below is joined to one line.
+    last = max((line for (line, _), (_, across) in spans_above.items() if across > 1), default=-1)
+    first = min(last + 1, max(len(above) - 1, 0))
+    above = [fit_row(line, width) for line in above]
+    header = _join_header(above[first:], width)
+    rows = [fit_row(row, width) for row in rows]
+    kept = _clip({place: span for place, span in spans_above.items() if place[0] <= first}, first + 1, width)
+    if any(header[column] for (line, column), span in kept.items() if line == first and span == COVERED):
+        kept = {}  # a name stands below a cell that reaches down: it is not to be covered
+    kept |= {(line + first + 1, column): span for (line, column), span in _clip(spans, len(rows), width).items()}
+    caption = table.find("caption", recursive=False)
+    text = clean_text(caption.get_text(" ", strip=True)) if isinstance(caption, Tag) else ""
+    align = [side_of([row[column] for row in rows]) for column in range(width)]
+    return Grid(header, align, rows, above[:first], kept, text)
+
+
+def html_to_text(html: str) -> str:
+    """Returns what an HTML output says, without its tags, styles and scripts."""
+    return "\n".join(piece for piece in read_html(html).pieces if isinstance(piece, str))
+
+
+def fit_row(row: list[str], width: int) -> list[str]:
+    """Returns a row of exactly `width` cells."""
+    return [*row[:width], *[""] * (width - len(row))]
+
+
+def side_of(cells: list[str]) -> str:
+    """Returns `right` for a column of numbers and `left` for any other."""
+    told = [cell.strip() for cell in cells if cell.strip().lower() not in _NO_NUMBER]
+    return "right" if told and all(_NUMBER.match(cell) for cell in told) else "left"
+
+
+def _expand(lines: list[Tag]) -> tuple[list[list[str]], Spans]:
+    """Reads lines of cells; a cell that spans several leaves the others blank."""
+    grid: list[list[str]] = []
+    spans: Spans = {}
+    held: dict[int, int] = defaultdict(int)
+    for number, line in enumerate(lines):
+        row: list[str] = []
+        for cell in [*line.find_all(["td", "th"], recursive=False), None]:
+            while held[len(row)] > 0:
+                held[len(row)] -= 1
+                row.append("")
+            if cell is None:
+                continue
+            start, down = len(row), min(_span(cell, "rowspan"), len(lines) - number)
+            wanted = range(start, start + min(_span(cell, "colspan"), MOST_COLUMNS))
+            across = next((column - start for column in wanted if held[column] > 0), len(wanted))
+            if down > 1 or across > 1:
+                places = ((number + i, start + j) for i in range(down) for j in range(across))
+                spans |= dict.fromkeys(places, COVERED) | {(number, start): (down, across)}
+            held |= dict.fromkeys(range(start, start + across), down - 1)
+            row += [clean_text(cell.get_text(" ", strip=True)), *[""] * (across - 1)]
+        grid.append(row)
+    return grid, spans
+
+
+def _span(cell: Tag, name: str) -> int:
+    value = str(cell.get(name, "1"))
+    return max(int(value), 1) if value.isascii() and value.isdigit() and len(value) < 5 else 1
+
+
+def _clip(spans: Spans, lines: int, width: int) -> Spans:
+    """Returns spans of which none leaves a table of so many lines and columns."""
+    return {
+        (line, column): (min(down, lines - line), min(across, width - column))
+        for (line, column), (down, across) in spans.items()
+        if line < lines and column < width
+    }
+
+
+def _join_header(lines: list[list[str]], width: int) -> list[str]:
+    """Joins header lines into one: a named index puts its name into a second line, under blanks."""
+    return [" ".join(line[column] for line in lines if line[column]) for column in range(width)]

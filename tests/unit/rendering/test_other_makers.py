@@ -1,0 +1,133 @@
+"""Notebooks in the manner of other makers: what they hold is shown in every output, or named as missing there."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+
+from scenebook.rendering.document import Fragment, Origin, Table
+from scenebook.rendering.provenance import Provenance
+from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.typst_source import PRINTED_ROWS, printed_rows, rows_left_out
+
+from .conftest import FRONT, page_of, pdf_text
+from .tagged import read_tagged
+from .test_pictures import encode
+
+new_markdown, new_code, new_raw = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell, nbformat.v4.new_raw_cell
+
+
+def render_all(folder: Path, notebook: Any, name: str = "theirs") -> RenderedReport:
+    """Renders one notebook as page, PDF and Word file."""
+    (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (folder / "front.yaml").write_text(FRONT, encoding="utf-8")
+    return render_report(
+        folder,
+        stages=[StageNotebook(name, folder / f"{name}.ipynb", "done")],
+        build_dir=folder / "build",
+        front_matter_path=folder / "front.yaml",
+        provenance=Provenance(),
+        formats=["html", "pdf", "docx"],
+    )
+
+
+def show(data: dict[str, Any]) -> Any:
+    """A code cell that has shown something."""
+    return new_code("x", outputs=[nbformat.v4.new_output("display_data", data=data)])
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> RenderedReport:
+    columns = pd.MultiIndex.from_product([["both of them"], ["u", "v"]])
+    index = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])
+    frame = pd.DataFrame([[1, 2], [3, 4]], index=index, columns=columns)
+    cells = [
+        new_raw("---\nauthor: raw text\n---"),
+        new_markdown("# T\n\n## Results\n\n<center><img src='attachment:a b.png' width=9></center>",
+                     attachments={"a b.png": {"image/png": encode("PNG")}}),
+        new_markdown("in a line <img src='attachment:b.webp' alt='webp'/> and ![gif](attachment:c.gif)",
+                     attachments={"b.webp": {"image/webp": encode("WEBP")}, "c.gif": {"image/gif": encode("GIF")}}),
+        new_raw("raw *Markdown*", metadata={"format": "text/markdown"}),
+        new_raw("<p>raw\n\n<b>HTML</b></p>", metadata={"raw_mimetype": "text/html"}),
+        new_raw("\\newpage", metadata={"raw_mimetype": "text/latex"}),
+        show({"image/gif": encode("GIF", 3)}),
+        show({"text/html": frame.style.highlight_max().set_caption("Styled by hand").to_html()}),
+        show({"application/vnd.plotly.v1+json": {"data": []}, "text/html": "<div><script>x</script></div>"}),
+        show({"application/vnd.plotly.v1+json": {"data": []}, "image/png": encode("PNG")}),
+        show({"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "IntSlider()"}),
+    ]  # fmt: skip
+    return render_all(tmp_path_factory.mktemp("theirs"), nbformat.v4.new_notebook(cells=cells))
+
+
+def test_the_page_shows_images_tables_and_raw_cells(theirs: RenderedReport) -> None:
+    page = page_of(theirs)
+    kinds = [str(tag["src"])[:14] for tag in page.select("main img")]
+    assert kinds == ["data:image/png", "data:image/png", "data:image/gif", "data:image/gif", "data:image/png"]
+    assert [tag["colspan"] for tag in page.select("main th[colspan]")] == ["2"]
+    assert [tag["rowspan"] for tag in page.select("main tbody [rowspan]")] == ["2"]
+    text = page.get_text()
+    assert "Styled by hand" in text
+    assert "author: raw text" in text
+    assert [tag.get_text() for tag in page.select("main strong")] == ["HTML"]
+    assert [tag.get_text() for tag in page.select("main em")] == ["Markdown"]
+    assert "<img" not in text
+
+
+def test_what_is_missing_is_named_in_a_box_and_in_a_warning_with_its_cell(theirs: RenderedReport) -> None:
+    boxes = [tag.get_text() for tag in page_of(theirs).select("main .lacking")]
+    assert len(boxes) == 4
+    for word, cell in (("latex", 6), ("colours", 8), ("plotly", 9), ("IntSlider", 11)):
+        assert sum(word in box for box in boxes) == 1
+        assert sum(word in warning and f"theirs, cell {cell}:" in warning for warning in theirs.warnings) == 1
+    assert sum("cell 7:" in warning and "3 images" in warning for warning in theirs.warnings) == 1
+    assert len(theirs.warnings) == 5
+
+
+def test_the_pdf_and_the_word_file_show_the_same(theirs: RenderedReport) -> None:
+    content = theirs.pdf.read_bytes()
+    root, text = read_tagged(content), pdf_text(content)
+    (head, *_), *_ = ([line.find("TH") for line in table.find("TR")] for table in root.find("Table"))
+    assert "both of them" in [cell.text for cell in head]
+    assert len(root.find("Figure")) == 5
+    body = zipfile.ZipFile(theirs.docx).read("word/document.xml").decode()
+    assert 'w:gridSpan w:val="2"' in body
+    assert "w:vMerge" in body
+    for said in ("Styled by hand", "author: raw text", "colours", "IntSlider"):
+        assert said in text
+        assert said in body
+
+
+def test_a_notebook_of_format_3_is_read(tmp_path: Path) -> None:
+    old = {
+        "metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0,
+        "worksheets": [{"metadata": {}, "cells": [
+            {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["Old"]},
+            {"cell_type": "markdown", "metadata": {}, "source": ["$$E = m c^2$$"]},
+            {"cell_type": "code", "collapsed": False, "input": ["x"], "language": "python", "metadata": {},
+             "prompt_number": 1, "outputs": [
+                {"output_type": "pyout", "prompt_number": 1, "metadata": {}, "text": ["<IPython.core.display.Image>"],
+                 "png": encode("PNG")},
+                {"output_type": "stream", "stream": "stdout", "text": ["\u001b[1;31mred\u001b[0m"]}]},
+        ]}],
+    }  # fmt: skip
+    page = page_of(render_all(tmp_path, old))
+    assert "Old" in [tag.get_text().split()[-1] for tag in page.select("main h2")]
+    assert len(page.select("main math")) == len(page.select("main img")) == 1
+    assert page.select_one("pre.output").get_text() == "red"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("rows", [PRINTED_ROWS, PRINTED_ROWS + 1, 1000])
+def test_of_a_long_table_the_first_and_the_last_rows_are_printed(rows: int) -> None:
+    origin = Origin("n", 1)
+    cells = [[str(number)] for number in range(rows)]
+    table = Table(origin, "tbl:x", Fragment("", origin), ["number"], ["right"], cells)
+    printed = printed_rows(table)
+    assert printed.rows[-1] == table.rows[-1]
+    assert len(printed.rows) == min(rows, PRINTED_ROWS + 1)
+    assert rows_left_out(table) == rows - min(rows, PRINTED_ROWS)
