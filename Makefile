@@ -3,34 +3,31 @@
 #   make report PROFILE=paper DATA="my images" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
 #
 # Values reach Python through the environment and are never spliced into a shell line, so a folder's name may hold
-# spaces, quotes and dollar signs. `value` keeps make from expanding what it finds in them.
+# spaces, quotes and dollar signs. `value` keeps make from expanding what it finds in them. They count where they are
+# typed: a DATA that the shell has exported for other programs does not.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-export SCENEBOOK_PROFILE := $(value PROFILE)
-export SCENEBOOK_DATA := $(value DATA)
-export SCENEBOOK_WEIGHTS := $(value WEIGHTS)
-export SCENEBOOK_SET := $(value SET)
-export SCENEBOOK_RUN := $(value RUN)
-export SCENEBOOK_FORMATS := $(value FORMATS)
-export SCENEBOOK_IMAGES := $(value IMAGES)
-export SCENEBOOK_SCHEDULER := $(value SCHEDULER)
-export SCENEBOOK_FORCE := $(value FORCE)
-export SCENEBOOK_PLAN := $(value PLAN)
-export SCENEBOOK_TIME_LIMIT := $(value TIME_LIMIT)
-export SCENEBOOK_TRUST := $(value TRUST)
-export SCENEBOOK_PORT := $(value PORT)
-export SCENEBOOK_A := $(value A)
-export SCENEBOOK_B := $(value B)
-unexport PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE PLAN TIME_LIMIT TRUST PORT A B
+VARIABLES := PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE PLAN TIME_LIMIT TRUST PORT A B
+given = $(if $(filter environment%,$(origin $(1))),,$(value $(1)))
+$(foreach name,$(VARIABLES),$(if $(filter environment%,$(origin $(name))),\
+	$(info note: $(name) of the environment does not count. Type it behind make: make report $(name)=...)))
+$(foreach name,$(VARIABLES),$(eval export SCENEBOOK_$(name) := $$(call given,$(name))))
+unexport $(VARIABLES)
+# What the shell has set for other programs does not decide what is installed, or by which interpreter.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT
+unexport PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# What lies on PYTHONPATH counts for pip as installed.
+PIP := PYTHONPATH= $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help setup setup-dev setup-openvino setup-onnx report run ablations explain verify diff render bundle predict export serve params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
 
@@ -41,21 +38,21 @@ help: ## list all targets
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Expected Python 3.11 to 3.13. Received: %d.%d. Name another with PYTHON=python3.12." % v)'
 	@echo "Installing into $(VENV): about 700 MB to download, once."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PYTHON) -I -m venv $(VENV)
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.installed ## make .venv with the pinned packages (the other targets do this by themselves)
 setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
-setup-openvino: $(VENV)/.installed ## add OpenVINO, in which the frozen layers run faster on a CPU
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-openvino.txt
+setup-openvino: $(VENV)/.installed ## add OpenVINO, for runs with SET="frozen_layers_runtime=openvino": faster on a CPU
+	$(PIP) --require-hashes -r requirements-openvino.txt
 setup-onnx: $(VENV)/.installed ## add what `make export FORMATS=onnx` needs
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-onnx.txt
+	$(PIP) --require-hashes -r requirements-onnx.txt
 
 report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
 	@$(PY) -m scenebook report
@@ -123,7 +120,7 @@ publish: setup ## note the cells of the notebooks as the published ones: a repor
 sample: setup ## make docs/sample anew from the sample profile, with the variants that test a claim (needs poppler)
 	@command -v pdftoppm > /dev/null || { echo "Expected pdftoppm, which draws the first page. Install poppler (poppler-utils)."; exit 2; }
 	@SCENEBOOK_PROFILE=sample SCENEBOOK_RUN=sample SCENEBOOK_DATA= SCENEBOOK_WEIGHTS= SCENEBOOK_SCHEDULER= \
-		SCENEBOOK_SET="ablations=claims frozen_layers_runtime=tensorflow" $(PY) -m scenebook report
+		SCENEBOOK_SET="ablations=claims" $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
 lock: setup-dev ## pin all requirements anew from pyproject.toml

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.job import Job
 from benchmarks.plan import UNITS, Measurement
-from scenebook.core.environment import compute_environment
+from scenebook.core.environment import build_environment
 from scenebook.core.run_directory import project_root
 
 
@@ -103,7 +103,7 @@ def _run(measurement: Measurement, job: Job, outcome: Outcome) -> None:
 
 def _call(measurement: Measurement, folder: Path, cache: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.measure", measurement.name, str(folder)]
-    environment = {**os.environ, **(compute_environment() if measurement.ours else {}), "SCENEBOOK_CACHE": str(cache)}
+    environment = (build_environment() if measurement.ours else dict(os.environ)) | {"SCENEBOOK_CACHE": str(cache)}
     with (folder / "log.txt").open("w+b") as log:
         done = subprocess.run(
             command, cwd=project_root(), env=environment, stdout=subprocess.PIPE, stderr=log, check=False

@@ -37,7 +37,7 @@ HOMES = {
     "matplotlib": {"notebook", "evaluation.attribution.overlays", "inference.contact_sheet", "rendering.fonts"},
     "tornado": {"inference.serving"},
     "seaborn": {"notebook"},
-    "IPython": {"notebook"},
+    "IPython": {"notebook", "pipeline.kernel_process"},
     "papermill": {"pipeline"},
     "nbclient": {"pipeline"},
     "nbconvert": {"rendering"},

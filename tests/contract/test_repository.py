@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 import subprocess
 import tomllib
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scenebook.core.environment import HANDED_ON, PREFIXES, TERMINAL, WITH_SCHEDULER
 from scenebook.core.run_directory import project_root
 
 ROOT = project_root()
@@ -79,6 +82,25 @@ def test_images_lie_nowhere_but_in_the_documentation() -> None:
     """Folders that somebody tried the program on are easily committed with the rest."""
     images = re.compile(r"\.(?:png|jpe?g|gif|bmp|tiff?|webp)$", re.IGNORECASE)
     assert [name for name in tracked() if images.search(name) and not name.startswith("docs/")] == []
+
+
+def test_every_variable_that_is_handed_on_is_written_down() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for name in (
+        *itertools.chain(*HANDED_ON.values()),
+        *TERMINAL,
+        *(f"{name}..." for name in (*PREFIXES, WITH_SCHEDULER)),
+    ):
+        assert f"`{name}`" in text, name
+
+
+def test_every_process_is_started_with_an_environment_of_its_own() -> None:
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"subprocess.run", "subprocess.Popen", "Popen"}:
+                given = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "env"]
+                assert given, f"{path}:{node.lineno}"
+                assert "build_environment" in path.read_text(encoding="utf-8") or given == ["dict(environment)"], path
 
 
 def test_no_pickles_and_no_eval_in_the_package() -> None:

@@ -101,8 +101,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebooks.mkdir()
     for row in STAGES.values():
         write_notebook(notebooks / f"{row.notebook}.ipynb", *CELLS.get(row.notebook, ["seed = 3", "1 + 1"]))
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "mine.py").write_text("weights = object()\nseed = 3\nepochs = -1\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENEBOOK_RUNS", str(folder / "runs"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         for name in CELLS:
             run_by_hand(notebooks / f"{name}.ipynb", folder, save=True)
     return folder

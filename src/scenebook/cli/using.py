@@ -147,7 +147,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
 def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classifies a folder of unlabelled images with a finished run."""
     # TensorFlow's start-up notes are not for whoever classifies images; it reads this when it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from scenebook.inference.folder import resolve_folder
     from scenebook.inference.prediction import check_run, predict_folder
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +19,30 @@ from scenebook.core.progress import print_progress
 def cache_dir() -> Path:
     """Returns the absolute path of the cache: `SCENEBOOK_CACHE` when that is set, else the user's cache folder.
 
-    Everything in it can be deleted at any time; what was in it is found out or downloaded again. The folder is made by
-    whoever first writes into it.
+    Where that cannot be written to, it is a folder of the user's own among the temporary files. Everything in it can be
+    deleted at any time; what was in it is found out or downloaded again. The folder is made by whoever first writes
+    into it.
     """
     named = os.environ.get("SCENEBOOK_CACHE")
-    return Path(named).absolute() if named else Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
+    if named:
+        return Path(named).absolute()
+    usual = Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
+    return usual if _can_be_made(usual) else private_folder()
+
+
+def _can_be_made(folder: Path) -> bool:
+    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+@functools.cache
+def private_folder() -> Path:
+    """Returns a folder among the temporary files that nobody else can write to; the same one each time if it can be."""
+    folder = Path(tempfile.gettempdir(), f"scenebook-{os.getuid() if hasattr(os, 'getuid') else 'user'}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Another user may have made it, or a link of that name, with other weights in it.
+    mine = not hasattr(os, "getuid") or (folder.lstat().st_uid == os.getuid() and not folder.lstat().st_mode & 0o022)
+    return folder if mine else Path(tempfile.mkdtemp(prefix="scenebook-"))
 
 
 @contextmanager

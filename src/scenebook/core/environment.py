@@ -1,9 +1,55 @@
-"""What a process that computes finds in its environment: kernels of notebooks, and workers of a sweep."""
+"""What processes find in their environment: this command itself, and each that it starts.
+
+A run depends on its settings and its files. Of the variables that somebody has set, only those are handed on that say
+where things lie, who runs the command and how the network is reached; all others are left out, whatever their names.
+Where a library looks for a file of settings in somebody's home, it is sent to an empty folder.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import site
+import sys
+from contextlib import suppress
+from importlib.machinery import PathFinder
+from pathlib import Path
 
+import scenebook
+from scenebook.core.cache import cache_dir, private_folder
+from scenebook.core.errors import InputError
+
+HANDED_ON = {
+    "where programs, libraries and compiled files lie": (
+        *("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "VIRTUAL_ENV"),
+        *("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
+    ),
+    "who runs it, and where temporary files and caches go": (
+        *("HOME", "USER", "LOGNAME", "USERNAME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"),
+    ),
+    "what programs need on Windows": (
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA"),
+        *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
+    ),
+    "which graphics cards are used": (
+        *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+    ),
+    "how the network is reached": (
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    ),
+}
+"""The variables that are handed on, as they are set, by what they are for."""
+PREFIXES = {"SCENEBOOK_": "this program's own", "KAGGLE": "what Kaggle's client reads"}
+"""Beginnings of the names of others."""
+WITH_SCHEDULER = "DASK_"
+"""Handed on only to reach a scheduler that was named: its certificates, say."""
+TERMINAL = ("TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+"""What the command itself may know of the terminal."""
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""Whether TensorFlow computes with oneDNN, which gives other last digits. Without it, TensorFlow decides by the
+processor. It stays as it is where a notebook is run by hand and in tests; it counts as a version of a library does."""
 THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
@@ -13,21 +59,130 @@ THREADS = (
 )
 """What libraries read, when they are imported, to know how many threads they may use."""
 
+_AT_START = ("PYTHON", "GLIBC_TUNABLES")
+"""Beginnings of what an interpreter reads before any code of ours."""
+_MARK = "scenebook"
+"""The option -X of an interpreter that was started by `clean_process`."""
+_KERAS = {
+    "KERAS_BACKEND": "tensorflow",
+    **dict.fromkeys(("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"), ""),
+}
+_KERAS_FILE = {"floatx": ("float32", None), "epsilon": (1e-7, None), "image_data_format": ("channels_last", None)}
+"""What changes Keras' numbers, with the values that do not."""
+_FILES_AT_ONCE = 4096
+"""Of kernels, workers and their connections; macOS allows 256 where nobody asks for more."""
 
-def compute_environment(threads: int | None = None) -> dict[str, str]:
-    """Returns the environment variables for a process that trains; what the user has set is not in it.
+
+def build_environment(threads: int | None = None) -> dict[str, str]:
+    """Returns all environment variables of a process that this one starts.
 
     Training with a large head takes and gives back arrays of hundreds of megabytes at every step. With glibc's ordinary
     pages of 4 kB most of that time is spent on page faults; with huge pages (`glibc.malloc.hugetlb=1`, which other
     systems ignore) it is not. The numbers are the same.
-    Each library may use so many `threads`; `None`: as many as there are cores.
+
+    Args:
+        threads: How many threads each library may use; `None`: as many as there are cores.
     """
-    values = {
+    kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
+    cache = cache_dir()
+    if not os.path.isabs(os.path.expanduser("~")):  # no HOME, and a user whom the system does not know
+        kept["HOME"] = str(private_folder())
+    if "KERAS_HOME" in os.environ:
+        kept.setdefault("SCENEBOOK_KERAS_HOME", os.environ["KERAS_HOME"])  # which may hold weights
+    return {
+        **kept,
+        "SCENEBOOK_CACHE": str(cache),
+        # Names of files and text are UTF-8 whatever the locale, sets are in one order, and times are UTC.
+        "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "TZ": "UTC",
+        # The package that runs, wherever another one is installed, and nothing else that would go before libraries.
+        "PYTHONPATH": str(Path(scenebook.__file__).resolve().parents[1]),
+        **({} if _user_site() and not _is_found_without(_user_site()) else {"PYTHONNOUSERSITE": "1"}),
+        # Folders in which nobody keeps settings.
+        "KERAS_HOME": str(cache / "keras"),
+        "KERAS_BACKEND": "tensorflow",
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+        "IPYTHONDIR": str(cache / "ipython"),
+        **{f"JUPYTER_{kind}_DIR": str(cache / "jupyter") for kind in ("CONFIG", "DATA", "RUNTIME")},
+        "JUPYTER_PREFER_ENV_PATH": "1",
         # TensorFlow's C++ notes of its start are for nobody.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         # Stages run side by side; without this, the first takes all memory of a graphics card.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        **({} if threads is None else dict.fromkeys(THREADS, str(max(1, threads)))),
     }
-    chosen = {name: value for name, value in values.items() if name not in os.environ}
-    return chosen | ({} if threads is None else dict.fromkeys(THREADS, str(max(1, threads))))
+
+
+def _is_kept(name: str) -> bool:
+    prefixes = (*PREFIXES, *([WITH_SCHEDULER] if os.environ.get("SCENEBOOK_SCHEDULER") else []))
+    return name == ONEDNN or name.startswith(prefixes) or any(name in names for names in HANDED_ON.values())
+
+
+def _user_site() -> str:
+    """Returns the folder in somebody's home whose packages go before those of the interpreter; none: an empty text."""
+    folder = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
+    return folder if folder in sys.path else ""
+
+
+def _is_found_without(folder: str) -> bool:
+    """Returns whether this program's libraries lie elsewhere than in a folder: then those in it are for others."""
+    return PathFinder.find_spec("papermill", [path for path in sys.path if path != folder]) is not None
+
+
+def clean_process() -> None:
+    """Gives this process, a command, the environment that `build_environment` describes.
+
+    What an interpreter reads as it starts (a locale without UTF-8, `python -O`, PYTHONWARNINGS) cannot be changed
+    afterwards: then it is started anew, in the same process, where the system can do that.
+    """
+    given = dict(os.environ)
+    given.pop(ONEDNN, None)
+    kept = {name: value for name, value in given.items() if name in TERMINAL or name.startswith(WITH_SCHEDULER)}
+    clean = build_environment() | kept
+    clean.pop(ONEDNN, None)
+    late = any(name.startswith(_AT_START) and clean.get(name) != value for name, value in given.items())
+    late = late or sys.getfilesystemencoding() != "utf-8" or bool(sys.flags.optimize or sys.warnoptions)
+    late = late or ("PYTHONNOUSERSITE" in clean and bool(_user_site()))
+    _allow_files()
+    if late and os.name == "posix" and sys.executable and _MARK not in sys._xoptions:
+        sys.stdout.flush()
+        command = [sys.executable, "-P", "-X", _MARK, "-m", "scenebook", *sys.argv[1:]]
+        os.execve(sys.executable, command, clean)
+    os.environ.clear()
+    os.environ.update(clean)
+
+
+def check_surroundings() -> None:
+    """Checks a process that this program has not started: the kernel of a notebook that is run by hand.
+
+    Raises:
+        InputError: Something around it would change numbers or names.
+    """
+    found = {name: os.environ[name] for name in _KERAS if os.environ.get(name, _KERAS[name]) != _KERAS[name]}
+    file = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "keras.json")
+    with suppress(OSError, ValueError, AttributeError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        found |= {f"{name} in {file}": kept[name] for name in _KERAS_FILE if kept.get(name) not in _KERAS_FILE[name]}
+    if sys.getfilesystemencoding() != "utf-8":
+        found["encoding of file names"] = sys.getfilesystemencoding()
+    if found:
+        raise InputError(
+            "Expected Keras and Python without settings that other programs need.",
+            received=found,
+            advice="Unset these variables and remove these lines (for an encoding set PYTHONUTF8=1), and start Jupyter "
+            "again. `make report` reads none of them.",
+        )
+
+
+def _allow_files() -> None:
+    """Lets this process, and those that it starts, have as many files open as the system allows them, up to a limit."""
+    if os.name == "posix":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _FILES_AT_ONCE if hard == resource.RLIM_INFINITY else min(_FILES_AT_ONCE, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

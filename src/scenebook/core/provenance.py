@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from scenebook.core.environment import ONEDNN, build_environment
 from scenebook.core.profiles import load_profile
 from scenebook.core.settings import make_settings
 
@@ -38,11 +39,8 @@ LIBRARIES = (
 )
 """Libraries whose versions can change a result."""
 
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-"""Environment variable: whether TensorFlow computes with oneDNN, which gives other last digits. Without it, TensorFlow
-decides by the processor."""
-
-OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "openvino", ONEDNN)
+_OPENVINO = "openvino"
+OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", _OPENVINO, ONEDNN)
 """What of `library_versions` can change the numbers of a training."""
 
 
@@ -70,23 +68,29 @@ def sha256_lines(lines: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def library_versions() -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that can change a result, as far as they are installed,
-    and the setting of oneDNN."""
-    return {**_read_versions(), ONEDNN: os.environ.get(ONEDNN, "unset")}
+def library_versions(frozen_layers_runtime: str = _OPENVINO) -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that can change a result, and the setting of oneDNN.
+
+    Args:
+        frozen_layers_runtime: A run's setting: OpenVINO is only named where it is used and installed.
+    """
+    unused = frozen_layers_runtime != _OPENVINO
+    known = {name: version for name, version in _read_versions().items() if not (unused and name == _OPENVINO)}
+    return known | {ONEDNN: os.environ.get(ONEDNN, "unset")}
 
 
 @cache
 def _read_versions() -> dict[str, str]:
     found = {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
     with suppress(metadata.PackageNotFoundError):
-        found["openvino"] = metadata.version("openvino")
+        found[_OPENVINO] = metadata.version(_OPENVINO)
     return found
 
 
-def training_versions() -> dict[str, str]:
-    """Returns the versions of what can change the numbers of a training."""
-    return {name: version for name, version in library_versions().items() if name in OF_TRAINING}
+def training_versions(frozen_layers_runtime: str) -> dict[str, str]:
+    """Returns the versions of what can change the numbers of a training, by a run's setting `frozen_layers_runtime`."""
+    versions = library_versions(frozen_layers_runtime)
+    return {name: version for name, version in versions.items() if name in OF_TRAINING}
 
 
 def machine() -> dict[str, str]:
@@ -123,8 +127,13 @@ def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def git_commit(folder: Path) -> str:
-    """Returns the checkout's commit, with `-dirty` where tracked files were changed; `unknown` outside git."""
+    """Returns the checkout's commit, with `-dirty` where tracked files were changed; `unknown` outside git.
+
+    A checkout that was unpacked without its history, in a folder of another repository, has none.
+    """
     try:
+        if not Path(_git(folder, "rev-parse", "--show-toplevel")).samefile(folder):
+            return "unknown"
         commit = _git(folder, "rev-parse", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
@@ -134,4 +143,5 @@ def git_commit(folder: Path) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=build_environment())
+    return done.stdout.strip()

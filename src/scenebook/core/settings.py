@@ -171,7 +171,7 @@ class Settings(BaseModel):
         True, description="cut off the layers that training does not change and run them once; off: plain fit"
     )
     frozen_layers_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
-        "auto", description="what the frozen layers run in; auto: OpenVINO where it is installed"
+        "auto", description="what the frozen layers run in; auto: TensorFlow, whatever else is installed"
     )
     feature_cache_gb: float = Field(
         8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -51,6 +52,16 @@ def digest_cell(source: str) -> str:
         return _digest(ast.parse(source))
     except SyntaxError:
         return sha256_bytes(source.encode("utf-8", "surrogatepass"))
+
+
+def list_assigned(sources: Iterable[str]) -> set[str]:
+    """Returns the names that cells assign to, anywhere in them; what is no Python has none."""
+    names: set[str] = set()
+    for source in sources:
+        with suppress(SyntaxError):
+            nodes = ast.walk(ast.parse(source))
+            names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names
 
 
 def digest_modules(sources: Iterable[str], *, without: Collection[str] = (), numbers: bool = False) -> dict[str, str]:

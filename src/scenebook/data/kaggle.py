@@ -19,6 +19,7 @@ from typing import Any
 
 import tenacity
 
+from scenebook.core.environment import build_environment
 from scenebook.core.errors import DownloadError
 from scenebook.core.progress import BytesProgress
 
@@ -104,7 +105,7 @@ class KaggleDownload:
             stdin=subprocess.PIPE,  # closed when this process ends, however that happens
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"KAGGLEHUB_CACHE": str(self.cache)},
+            env=build_environment() | {"KAGGLEHUB_CACHE": str(self.cache)},
             text=True,
         ) as client:
             try:

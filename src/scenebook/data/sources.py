@@ -80,7 +80,7 @@ def download_intel(facts: KaggleFacts | None = None, limits: Limits | None = Non
 def _find_copy(facts: KaggleFacts) -> Path | None:
     """Returns the folder in the client's usual cache, if the client calls it complete and it is whole."""
     owner, name, _, number = facts.handle.split("/")
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    cache = Path(os.path.expanduser(os.environ.get("KAGGLEHUB_CACHE") or "~/.cache/kagglehub"))
     folder = cache / "datasets" / owner / name / "versions" / number
     if not (folder.is_dir() and (cache / "datasets" / owner / name / f"{number}.complete").is_file()):
         return None

@@ -11,6 +11,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.backbones": "which backbones there are: keys hold what counts of the row of theirs",
     "scenebook.core.cache": "where files lie",
     "scenebook.core.combinations": "which settings go together: keys hold their values",
+    "scenebook.core.environment": "what is kept away from a process",
     "scenebook.core.keys": "how keys are compared",
     "scenebook.core.profiles": "where the values of settings come from: keys hold them",
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",

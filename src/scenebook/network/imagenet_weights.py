@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
 import socket
 import sys
 import threading
@@ -21,6 +22,7 @@ from scenebook.core.backbones import BACKBONES, RANDOM, find_backbone
 from scenebook.core.cache import cache_dir, locked
 from scenebook.core.errors import DownloadError, SettingsError, WeightsError
 from scenebook.core.provenance import sha256_file
+from scenebook.core.run_directory import replacing
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +36,12 @@ DOWNLOAD_TRIES = 3
 
 def keras_cache() -> Path:
     """Returns the folder into which Keras downloads weights."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "models")
+
+
+def _users_cache() -> Path:
+    """Returns the folder in which Keras keeps weights where it is used without this program, with the same names."""
+    return Path(os.path.expanduser(os.environ.get("SCENEBOOK_KERAS_HOME") or "~/.keras"), "models")
 
 
 def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.Model:
@@ -63,6 +70,7 @@ def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.
         with nullcontext() if find_download(backbone) else locked(lock, what):
             if not find_download(backbone):
                 _check_reachable(WEIGHTS_SITE, what)
+            _hand_over(backbone)
             return _call_download(build_or_discard)
     except SettingsError:
         raise
@@ -89,15 +97,27 @@ def _describe_weights_by_hand(backbone: str, file_name: str) -> str:
 
 
 def find_download(backbone: str) -> Path | None:
-    """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name."""
+    """Finds Keras' download of a backbone without top. The names follow no rule but that they hold the model's name.
+
+    Its own cache is looked into first, then that of whoever runs the command.
+    """
     known = [_letters(name) for name in BACKBONES]
-    for file in sorted(keras_cache().glob("*.h5")):
+    for file in (*sorted(keras_cache().glob("*.h5")), *sorted(_users_cache().glob("*.h5"))):
         name = _letters(file.stem)
         # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.
         owner = max((model for model in known if model in name), key=len, default="")
         if "notop" in name and owner == _letters(backbone):
             return file
     return None
+
+
+def _hand_over(backbone: str) -> None:
+    """Puts weights that the user's own Keras has downloaded where Keras looks for them here."""
+    file, folder = find_download(backbone), keras_cache()
+    if file and file.parent != folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / file.name) as temporary:
+            shutil.copyfile(file, temporary)
 
 
 def _letters(text: str) -> str:

@@ -23,10 +23,12 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from scenebook.core.environment import check_surroundings
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_run, write_bytes
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
+from scenebook.core.source_code import list_assigned
 from scenebook.notebook import grids
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
@@ -37,6 +39,7 @@ JPEG_SIDE = 480
 """Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
 
 
+_NONE = object()
 _open: dict[str, RunDirectory] = {}
 """The run that the notebook of this kernel writes to, as `run_dir`."""
 _recorders: dict[Path, SessionRecorder] = {}
@@ -54,12 +57,16 @@ def begin(run: str) -> RunDirectory:
 
     Raises:
         SettingsError: A parameter has a wrong type or is out of bounds.
+        InputError: Something around the kernel would change numbers or names.
     """
     shell = get_ipython()
     _send_loggers_to_the_log()
+    check_surroundings()
     make_settings(parameters())
     _open["run_dir"] = open_run(run)
     style.apply()
+    # Packages that pandas computes with, in another order, where they happen to be installed.
+    pd.set_option("compute.use_bottleneck", False, "compute.use_numexpr", False, "mode.string_storage", "python")
     if shell is not None:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
@@ -92,11 +99,15 @@ def _record(shell: Any, run_dir: RunDirectory) -> None:
 def parameters() -> Sourced:
     """Returns the notebook's parameters: its variables that have the name of a setting.
 
-    Functions and modules are none: `preprocessing` is also what a notebook may import under that name.
+    Functions and modules are none: `preprocessing` is also what a notebook may import under that name. Nor are
+    variables that somebody's own start-up files have set, unless a cell sets them too.
     """
-    shell = get_ipython()
+    shell: Any = get_ipython()
     names = shell.user_ns if shell is not None else {}
     found = {name: names[name] for name in Settings.model_fields if name in names}
+    if started := {name for name, value in found.items() if shell.user_ns_hidden.get(name, _NONE) is value}:
+        assigned = list_assigned(shell.history_manager.input_hist_parsed)
+        found = {name: value for name, value in found.items() if name not in started - assigned}
     values = {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}
     return Sourced(values, "settings")
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import io
-import os
 import signal
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scenebook.core.environment import compute_environment
 from scenebook.core.errors import InputError, StageError
 from scenebook.core.progress import MARK
 from scenebook.core.run_directory import TOUCHED, list_touched
 from scenebook.core.stages import STAGES
+from scenebook.pipeline.kernels import (
+    Kernel,
+    choose_folder,
+    configure_kernel,
+    make_kernel_environment,
+    make_kernel_manager,
+)
 from scenebook.pipeline.notebooks import is_executed, read_notebook
-from scenebook.pipeline.prewarming import PrewarmedKernels, become_kernel
+from scenebook.pipeline.prewarming import PrewarmedKernels
 
 _INPUT_ERRORS = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
@@ -30,43 +33,6 @@ _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
 
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
 """The exit code of a process that was killed; Windows has no such signal."""
-_PATIENCE = 2.0
-"""Seconds that a kernel has to end by itself."""
-
-
-class Kernel:
-    """The kernel of one notebook, as other threads see it.
-
-    Attributes:
-        processes: The process, as soon as it was started: how it ended, Jupyter does not tell.
-        touched: The files of the run that it has asked for, to read or to write them; known when it has ended.
-    """
-
-    def __init__(self) -> None:
-        self.processes: list[Popen[bytes]] = []
-        self.touched: set[str] = set()
-        self._stopped = False
-        self._shut_down: Callable[[], object] = lambda: None
-
-    def started(self, process: Popen[bytes] | None, shut_down: Callable[[], object]) -> None:
-        """Notes its process, and how it is asked to end; raises where it should no longer have been started."""
-        if process is not None:
-            self.processes.append(process)
-        self._shut_down = shut_down
-        if self._stopped:
-            raise RuntimeError("The command was interrupted.")
-
-    def stop(self) -> None:
-        """Asks the kernel to end, with the processes that it has started, whatever it is doing."""
-        self._stopped = True
-        self._shut_down()
-
-    def kill(self) -> None:
-        """Ends the process, if it has not ended."""
-        for process in self.processes:
-            with suppress(OSError, TimeoutExpired):
-                process.kill()
-                process.wait(_PATIENCE)
 
 
 def execute_notebook(
@@ -116,10 +82,8 @@ def execute_notebook(
     failure: StageError | None = None
     fail = partial(StageError, stage, notebook=None, log=log)
     kernel = kernel or Kernel()
-    with TemporaryDirectory(prefix="kernel-") as folder, _Log(log, progress) as written:
+    with TemporaryDirectory(prefix="kernel-", dir=choose_folder()) as folder, _Log(log, progress) as written:
         touched = Path(folder) / "touched"
-        # Without a path of its own, Jupyter puts the sockets of every run into the current folder, under one name.
-        transport = {"transport": "ipc", "ip": f"{folder}/k"} if os.name == "posix" else {}
         environment = make_kernel_environment(runs_dir)
         try:
             source = read_notebook(notebook)
@@ -134,10 +98,11 @@ def execute_notebook(
                 stdout_file=written,
                 stderr_file=written,
                 execution_timeout=time_limit,
-                config=Config({"KernelManager": {**transport, "shutdown_wait_time": _PATIENCE}}),
-                kernel_manager_class=_make_kernel_manager(
-                    written,
-                    {**environment, TOUCHED: str(touched)},
+                config=Config({"KernelManager": configure_kernel(folder)}),
+                kernel_manager_class=make_kernel_manager(
+                    written.file,
+                    # IPython's own folder: no start-up files, and a history that no other kernel locks.
+                    {**environment, TOUCHED: str(touched), "IPYTHONDIR": f"{folder}/ipython"},
                     notebook.parent,
                     kernel,
                     take_waiting=lambda: prewarmed.take(stage, source, environment) if prewarmed else None,
@@ -200,56 +165,6 @@ def explain_os_error(error: OSError) -> str:
         errno.EACCES: " Choose another folder with SCENEBOOK_RUNS, or mend its permissions.",
     }.get(error.errno or 0, "")
     return f"{what}{where}.{advice}"
-
-
-def make_kernel_environment(runs_dir: Path) -> dict[str, str]:
-    """Returns the environment of all kernels of a run; `runs_dir` is the folder of all runs."""
-    own = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "SCENEBOOK_RUNS": str(runs_dir)}
-    return {**os.environ, **compute_environment(), **own}
-
-
-def _make_kernel_manager(
-    log: _Log,
-    environment: Mapping[str, str],
-    folder: Path,
-    kernel: Kernel,
-    *,
-    take_waiting: Callable[[], Popen[bytes] | None],
-) -> type:
-    """Returns a kernel manager whose kernels start in a folder, with this environment, and write to the log.
-
-    Where `take_waiting` finds a process, that becomes the kernel.
-
-    TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
-    The folder is not papermill's to set: it would change that of this process, which other threads share.
-    """
-    from jupyter_client.manager import AsyncKernelManager
-    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
-    class LoggingKernelManager(AsyncKernelManager):
-        async def _async_start_kernel(self, **options: Any) -> None:
-            options |= {"stdout": log.file, "stderr": log.file, "env": dict(environment), "cwd": str(folder)}
-            await super()._async_start_kernel(**options)
-            loop = asyncio.get_running_loop()
-
-            def shut_down() -> None:
-                asyncio.run_coroutine_threadsafe(self._async_shutdown_kernel(), loop)
-
-            kernel.started(getattr(self.provisioner, "process", None), shut_down)
-
-        async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-            waiting = take_waiting()
-            if waiting is None or not become_kernel(waiting, kernel_cmd, **options):
-                await super()._async_launch_kernel(kernel_cmd, **options)
-                return
-            assert isinstance(self.provisioner, LocalProvisioner)
-            self.provisioner.process = waiting
-            self.provisioner.pid = self.provisioner.pgid = waiting.pid
-            self._reconcile_connection_info(self.provisioner.connection_info)
-
-        start_kernel, _launch_kernel = _async_start_kernel, _async_launch_kernel
-
-    return LoggingKernelManager
 
 
 def _explain_death(stage: str, code: int | None) -> str:

@@ -43,7 +43,7 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
     modules = digest_modules(code, without=_TABLES)
     if "scenebook.network.backbones" in modules:  # which imports the module that the backbone's row names
         modules |= digest_modules([f"import {find_backbone(settings.backbone).builder}"], without=_TABLES)
-    versions, files = library_versions(), _digest_files(parameters, settings)
+    versions, files = library_versions(settings.frozen_layers_runtime), _digest_files(parameters, settings)
     key: Key = {
         # A file that lies elsewhere now is the same file.
         "settings": {
@@ -124,7 +124,7 @@ def make_report_key(run_dir: RunDirectory) -> dict[str, dict[str, Any]]:
         "inputs": {MANIFEST: sha256_file(run_dir.require(MANIFEST))},
         "files": {name: sha256_file(path) for path, name in names.items() if path.is_file()},
         "modules": {"scenebook.rendering": sha256_lines(modules.values())},
-        "versions": library_versions(),
+        "versions": library_versions(AUTO),
     }
 
 

@@ -17,6 +17,8 @@ import psutil
 
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
+COMMAND = (sys.executable, "-P", "-m", "scenebook.pipeline.kernel_process")
+"""What starts a kernel; with names of modules, one that imports them and waits."""
 _LIBRARIES = frozenset({"keras", "numpy", "pandas", "scipy", "sklearn", "tensorflow"})
 """What may be imported before the kernel is one. Not matplotlib, which asks at its import where it is."""
 _MOST = 2
@@ -120,7 +122,7 @@ class PrewarmedKernels:
 
 def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -> Popen[bytes]:
     return Popen(
-        [sys.executable, "-m", "scenebook.pipeline.prewarmed_kernel", *libraries],
+        [*COMMAND, *libraries],
         stdin=PIPE,
         stdout=DEVNULL,
         stderr=DEVNULL,
@@ -143,14 +145,14 @@ def become_kernel(process: Popen[bytes], arguments: list[str], **options: Any) -
 
     Args:
         process: From `PrewarmedKernels.take`.
-        arguments: What would start the kernel: interpreter, `-m`, module, and its arguments.
+        arguments: What would start the kernel: `COMMAND`, and its arguments.
         options: What `Popen` would be given: `env`, `cwd`, and `stdout`, a file that has a name.
 
     Returns:
         Whether it has taken the order; if not, it has ended.
     """
     order = {
-        "arguments": arguments[2:],
+        "arguments": arguments[len(COMMAND) - 1 :],
         # What Jupyter gives the kernels that it starts, so that they end when this process does.
         "environment": {**options["env"], "JPY_PARENT_PID": str(os.getpid())},
         "folder": options["cwd"],

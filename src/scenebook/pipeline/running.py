@@ -20,7 +20,8 @@ from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
-from scenebook.pipeline.execution import Kernel, execute_notebook, explain_os_error, make_kernel_environment
+from scenebook.pipeline.execution import execute_notebook, explain_os_error
+from scenebook.pipeline.kernels import Kernel, make_kernel_environment
 from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus
 from scenebook.pipeline.notebooks import read_notebook, renew_prose

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import unicodedata
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pypandoc
+
+from scenebook.core.environment import build_environment
 
 READER = "commonmark+pipe_tables+strikeout+tex_math_dollars+footnotes"
 """CommonMark is what Jupyter shows, and pandoc's reader of it takes linear time. Not among the extensions: those that
@@ -58,7 +59,14 @@ def run_pandoc(
     """
     command = [_executable(), "+RTS", "-M1G", "-RTS", "--sandbox", "--wrap=none", "-f", source, "-t", target, *options]
     try:
-        done = subprocess.run(command, input=text.encode("utf-8"), capture_output=True, timeout=seconds, check=True)
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8"),
+            capture_output=True,
+            timeout=seconds,
+            check=True,
+            env=build_environment(),
+        )
     except subprocess.TimeoutExpired:
         raise PandocError(f"no answer within {seconds:g} s") from None
     except subprocess.CalledProcessError as error:
@@ -163,9 +171,11 @@ def write_docx(meta: Node, blocks: list[Node], folder: Path) -> bytes:
         PandocError: pandoc failed, or took too long.
     """
     document = json.dumps({"pandoc-api-version": API_VERSION, "meta": meta, "blocks": blocks})
-    command = [_executable(), "+RTS", "-M1G", "-RTS", "-f", "json", "-t", "docx", "--reference-doc=reference.docx"]
+    # Of its folder of data: a user's own may hold other templates.
+    options = ["--data-dir=.", "-f", "json", "-t", "docx", "--reference-doc=reference.docx"]
+    command = [_executable(), "+RTS", "-M1G", "-RTS", *options]
     # The time in the file is always the same, the first that a zip archive can hold.
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+    environment = {**build_environment(), "SOURCE_DATE_EPOCH": "315532800"}
     try:
         done = subprocess.run(
             [*command, "-o", "-"],

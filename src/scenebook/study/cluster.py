@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from dask.system import cpu_count
 from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.system import memory_limit
 
-from scenebook.core.environment import compute_environment
+from scenebook.core.environment import build_environment
 from scenebook.core.progress import print_progress
 from scenebook.study.connection import closing_quietly, connect
 
@@ -86,12 +87,12 @@ def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
     workers = count_local_workers(tasks, cores=cores, free_gb=free_gb, task_gb=task_gb)
     if free_gb < task_gb:
         print_progress(f"memory is scarce: {free_gb:.1f} GB are free, and a task takes about {task_gb:.1f} GB")
-    environment = compute_environment(threads=max(1, cores // workers))
+    environment = build_environment(threads=max(1, cores // workers))
     shows = importlib.util.find_spec("bokeh") is not None
     with (
         TemporaryDirectory(prefix="scenebook-sweep-", ignore_cleanup_errors=True) as folder,
-        _changed_environment(environment),
-        dask.config.set(_configure(folder, environment)),
+        _environment_of(environment),
+        _configured(folder, environment),
         closing_quietly(
             LocalCluster(
                 n_workers=workers,
@@ -113,8 +114,12 @@ def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
         yield Cluster(client, cluster.dashboard_link if shows else None, patience=180)
 
 
-def _configure(folder: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    return {
+@contextmanager
+def _configured(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """Sets dask up for workers of this machine, whatever files and variables say of other clusters (TLS, say)."""
+    before = deepcopy(dask.config.config)
+    dask.config.refresh(paths=[], env={})
+    own = {
         "temporary-directory": folder,
         # A forked worker would have read its environment before it was set.
         "distributed.worker.multiprocessing-method": "spawn",
@@ -129,19 +134,29 @@ def _configure(folder: str, environment: Mapping[str, str]) -> dict[str, Any]:
         # Asks a hundred times a second what a worker is doing.
         "distributed.worker.profile.enabled": False,
     }
+    try:
+        with dask.config.set(own):
+            yield
+    finally:
+        dask.config.config.clear()
+        dask.config.update(dask.config.config, before)
 
 
 @contextmanager
-def _changed_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of this process, which go before what dask is configured to set, for as long as it is open."""
+def _environment_of(values: Mapping[str, str]) -> Iterator[None]:
+    """Gives this process the variables that its workers start with, and no others, for as long as it is open."""
     before = dict(os.environ)
-    os.environ.update(values)
+    _replace_environment(values)
     try:
         yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)
+        _replace_environment(before)
+
+
+def _replace_environment(values: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - values.keys():
+        del os.environ[name]
+    os.environ.update(values)
 
 
 class _OutputIsLog(WorkerPlugin):

@@ -93,7 +93,7 @@ def list_trials(
                 "weights": summary["weights_sha256"],
                 "recipe": recipe,
                 "images": fold.digest,
-                "versions": training_versions(),
+                "versions": training_versions(settings.frozen_layers_runtime),
                 "code": code,
                 **({"timed": True} if timed else {}),
             }

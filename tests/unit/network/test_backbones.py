@@ -176,6 +176,7 @@ def test_the_digest_of_imagenet_weights_is_that_of_the_file_keras_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("SCENEBOOK_KERAS_HOME", str(tmp_path / "users"))
     assert weights_digest("imagenet", "ResNet50") is None
     (tmp_path / "models").mkdir()
     files = {

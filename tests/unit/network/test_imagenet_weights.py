@@ -67,10 +67,20 @@ def assert_loaded(model: keras.Model) -> None:
 
 
 def test_imagenet_weights_are_downloaded_once(
-    mobilenet: Loopback, model: keras.Model, capsys: pytest.CaptureFixture[str]
+    mobilenet: Loopback,
+    model: keras.Model,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for _ in range(2):
         assert_loaded(model)
+    # What the user's own Keras has downloaded counts, too.
+    users = tmp_path / "users" / "models"
+    users.parent.mkdir()
+    (tmp_path / "keras" / "models").rename(users)
+    monkeypatch.setenv("SCENEBOOK_KERAS_HOME", str(users.parent))
+    assert_loaded(model)
     assert list_downloads(mobilenet) == [f"/{FILE}"]
     assert capsys.readouterr().out == ""
     assert weights_digest("imagenet", "MobileNet") is not None

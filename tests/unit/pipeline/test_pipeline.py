@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import shutil
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +78,58 @@ def execute(fixture: str, run_dir: RunDirectory, **parameters: object) -> Path:
         runs_dir=run_dir.root.parent,
     )
     return target
+
+
+LOOK = """
+import json, os, sys, tempfile
+import matplotlib as mpl
+json.dumps({
+    "python": sys.executable, "defined": "weights" in globals(),
+    "inline": "inline" in mpl.get_backend(), "size": mpl.rcParams["font.size"],
+    "folder": os.getcwd(), "unwanted": sorted({"KERAS_MAX_EPOCHS", "TF_XLA_FLAGS"} & set(os.environ)),
+    "names": sys.getfilesystemencoding(),
+})
+"""
+
+
+def test_a_kernel_is_this_interpreter_with_nothing_of_what_the_user_has_set_for_jupyter(
+    run_dir: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    kernels = tmp_path / "jupyter" / "kernels" / "python3"
+    deep = tmp_path / ("d" * 100)
+    for folder in (startup, kernels, deep):
+        folder.mkdir(parents=True)
+    (startup / "mine.py").write_text("weights = 'mine'")
+    (kernels / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    (tmp_path / "ipython" / "matplotlibrc").write_text("font.size: 31")
+    for name, value in {
+        "IPYTHONDIR": tmp_path / "ipython",
+        "JUPYTER_PATH": tmp_path / "jupyter",
+        "MATPLOTLIBRC": tmp_path / "ipython",
+        "MPLBACKEND": "agg",
+        "KERAS_MAX_EPOCHS": 1,
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
+        "PYTHONUTF8": 0,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))  # too long for the path of a socket
+    notebook, target = tmp_path / "look.ipynb", tmp_path / "looked.ipynb"
+    cells = [nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(LOOK)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
+    log = run_dir.path("log/data.txt")
+    execute_notebook("data", notebook, target, {}, log, lambda text: None, runs_dir=run_dir.root.parent)
+    (output,) = nbformat.read(target, as_version=4).cells[-1].outputs
+    assert json.loads(ast.literal_eval(output["data"]["text/plain"])) == {
+        "python": sys.executable,
+        "defined": False,
+        "inline": True,
+        "size": 10.0,
+        "folder": str(tmp_path),
+        "unwanted": [],
+        "names": "utf-8",
+    }
+    assert not list(deep.iterdir())
 
 
 def test_a_whole_run_injects_settings_and_writes_a_manifest(

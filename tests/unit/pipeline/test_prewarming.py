@@ -10,7 +10,8 @@ import pytest
 from nbformat import v4
 
 from scenebook.core.run_directory import RunDirectory
-from scenebook.pipeline.execution import Kernel, execute_notebook, make_kernel_environment
+from scenebook.pipeline.execution import execute_notebook
+from scenebook.pipeline.kernels import Kernel, make_kernel_environment
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook
 from scenebook.pipeline.prewarming import PrewarmedKernels, list_libraries
 
@@ -22,7 +23,7 @@ import numpy
 import os, sys
 import matplotlib.pyplot as plt
 
-left_out = {"SCENEBOOK_TOUCHED", "JPY_PARENT_PID"}
+left_out = {"SCENEBOOK_TOUCHED", "JPY_PARENT_PID", "IPYTHONDIR"}
 print({name: value for name, value in sorted(os.environ.items()) if name not in left_out})
 print(os.getcwd(), sys.path, sys.argv[0].endswith("kernel"), sys.stdin.isatty())
 plt.plot([1, 2])

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from dask.system import cpu_count
@@ -108,11 +109,15 @@ def test_without_memory_and_bokeh_there_is_one_worker_and_nothing_is_left_of_it(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setitem(sys.modules, "bokeh", None)  # so that Python does not find it
     monkeypatch.setenv("OMP_NUM_THREADS", "63")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    # Somebody's own configuration for another cluster.
+    monkeypatch.setitem(dask.config.config["distributed"]["comm"], "require-encryption", True)
     before, path, workers = dict(os.environ), list(sys.path), set(list_workers())
     with open_cluster(None, tasks=9, task_gb=1e6) as opened:
         assert "GB are free, and a task takes about 1000000.0 GB" in capsys.readouterr().err
         (worker,) = set(list_workers()) - workers
         assert worker.environ()["OMP_NUM_THREADS"] == str(cpu_count())
+        assert worker.environ()["KERAS_BACKEND"] == "tensorflow"
         assert opened.dashboard is None
         port = opened.client.scheduler_info()["services"]["dashboard"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -120,6 +125,7 @@ def test_without_memory_and_bokeh_there_is_one_worker_and_nothing_is_left_of_it(
         assert list((tmp_path / "temporary").iterdir())
     assert not worker.is_running()
     assert (dict(os.environ), sys.path) == (before, path)
+    assert dask.config.get("distributed.comm.require-encryption") is True
     assert [*(tmp_path / "here").iterdir(), *(tmp_path / "temporary").iterdir()] == []
 
 

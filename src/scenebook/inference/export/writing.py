@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from scenebook.core.environment import build_environment
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.run_directory import RunDirectory, write_bytes, write_json
 from scenebook.core.run_files import CLASSES, EXPORTS, MODEL_CARD, SUMMARY, TEST_PREDICTIONS
@@ -120,7 +121,7 @@ def _check(run_dir: RunDirectory, folder: Path, test: SplitImages) -> float:
         for name, row in zip(names, chosen.rows, strict=True):
             Image.fromarray(chosen.stored[row]).save(Path(images) / name)
         command = [sys.executable, str(folder / "predict.py"), *names]
-        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        quiet = build_environment() | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run(command, cwd=images, env=quiet, capture_output=True, text=True, check=False)
     if done.returncode:
         last = " ".join(done.stderr.split())[-300:]

@@ -18,6 +18,7 @@ from filelock import FileLock
 from scenebook.core.cache import cache_dir
 from scenebook.core.progress import print_progress
 from scenebook.core.provenance import training_versions
+from scenebook.core.settings import AUTO
 from scenebook.network.feature_cache.shard import Shard
 from scenebook.network.feature_cache.space import SUFFIX, make_room, mark_used
 
@@ -49,8 +50,8 @@ def open_feature_cache(
         folder: Where feature caches lie; in the cache when it is not given.
     """
     about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
-    # Another version of a library, or another processor, may compute other last digits.
-    about |= {"versions": training_versions(), "machine": f"{platform.system()} {platform.machine()}"}
+    # Another version of a library, or another processor, may compute other last digits. `base` names the runtime's.
+    about |= {"versions": training_versions(AUTO), "machine": f"{platform.system()} {platform.machine()}"}
     name = _digest(views)[:12] if views else ""
     folder = folder or cache_dir() / "feature_cache"
     cache = FeatureCache(folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about)[:20], views=name)

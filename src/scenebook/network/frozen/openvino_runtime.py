@@ -6,7 +6,6 @@ converter is not used, and the package with which it reports to its makers is no
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import threading
@@ -27,11 +26,6 @@ not depend on its batch, and nothing is compiled twice."""
 
 _REQUESTS = 16
 _REPORTING = "openvino_telemetry"
-
-
-def is_installed() -> bool:
-    """Returns whether OpenVINO can be imported."""
-    return importlib.util.find_spec("openvino") is not None
 
 
 def import_openvino() -> Any:

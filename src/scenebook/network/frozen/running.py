@@ -1,4 +1,4 @@
-"""What the frozen layers run in: one graph of TensorFlow's, or OpenVINO where that is installed."""
+"""What the frozen layers run in: one graph of TensorFlow's, or OpenVINO where a run asks for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import tensorflow as tf
 from keras import layers
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.progress import print_progress
 from scenebook.core.settings import OPENVINO, check_runtime
 from scenebook.network.frozen.cutting import is_empty
-from scenebook.network.frozen.openvino_runtime import OpenVINORuntime, is_installed
+from scenebook.network.frozen.openvino_runtime import OpenVINORuntime
 from scenebook.network.graph import list_nodes, run_graph
 
 FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
@@ -38,9 +37,8 @@ def compile_frozen_layers(base: keras.Model, runtime: str = "auto") -> FrozenRun
 
     Args:
         base: From `split_frozen`.
-        runtime: The setting `frozen_layers_runtime`: `tensorflow`; `openvino`; or `auto`, which takes OpenVINO where it
-            is installed and TensorFlow has no GPU. Where OpenVINO then cannot run the frozen layers, TensorFlow does,
-            and a line of progress says so.
+        runtime: The setting `frozen_layers_runtime`: `tensorflow`; `openvino`; or `auto`, TensorFlow, which
+            `requirements.txt` brings: what is installed beside it changes no run.
 
     Returns:
         A function of preprocessed float32 `(batch, height, width, 3)` to the list of the frozen layers' tensors. An
@@ -51,23 +49,17 @@ def compile_frozen_layers(base: keras.Model, runtime: str = "auto") -> FrozenRun
         SettingsError: OpenVINO was asked for and is not installed, or cannot run these frozen layers.
     """
     check_runtime(runtime)
-    possible = (
-        is_installed() and not tf.config.list_physical_devices("GPU") if runtime == "auto" else runtime == OPENVINO
-    )
-    if is_empty(base) or not possible:
+    if is_empty(base) or runtime != OPENVINO:
         return TensorFlowRuntime(base)
     try:
         return OpenVINORuntime(base)
     except (ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
-        if runtime == OPENVINO:
-            raise SettingsError(
-                "Expected a backbone that OpenVINO can run.",
-                received={"frozen_layers_runtime": runtime},
-                advice=f"{reason} Set frozen_layers_runtime to tensorflow.",
-            ) from error
-        print_progress(f"OpenVINO cannot run these frozen layers, so TensorFlow does: {reason}")
-    return TensorFlowRuntime(base)
+        raise SettingsError(
+            "Expected a backbone that OpenVINO can run.",
+            received={"frozen_layers_runtime": runtime},
+            advice=f"{reason} Set frozen_layers_runtime to tensorflow.",
+        ) from error
 
 
 class TensorFlowRuntime:

@@ -34,7 +34,7 @@ def describe_training(settings: Settings, parts: Sequence[SplitImages]) -> Key:
         "settings": {name: value for name, value in settings.model_dump().items() if name not in _WITHOUT_EFFECT},
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
         "modules": digest_training_code(settings.backbone),
-        "versions": {**training_versions(), **_describe_keras()},
+        "versions": {**training_versions(settings.frozen_layers_runtime), **_describe_keras()},
     }
 
 

@@ -92,7 +92,8 @@ _LOOK: Any = {
 
 
 def apply() -> None:
-    """Makes this the look of all figures drawn from now on; notebooks do so once."""
+    """Makes this the look of all figures drawn from now on, whatever a `matplotlibrc` says; notebooks do so once."""
+    mpl.rcdefaults()
     mpl.rcParams.update(_LOOK)
 
 

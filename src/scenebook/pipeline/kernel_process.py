@@ -1,0 +1,45 @@
+"""The process of a kernel: IPython's, without the start-up files and settings that a machine has for all its users.
+
+Started by `kernels` with `-f` and the file of its connection; or by `prewarming` with names of modules: then it imports
+them, waits until a notebook's turn comes, and is its kernel. One line of JSON on its standard input says what kind of
+kernel it is to be; if the input ends before, so does the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from contextlib import suppress
+
+
+def _wait(modules: list[str]) -> None:
+    """Imports modules, and waits for the order to be a kernel."""
+    for name in (*modules, "ipykernel.kernelapp"):
+        with suppress(Exception):  # the notebook's own import tells
+            importlib.import_module(name)
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit()
+    order = json.loads(line)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    sys.argv = order["arguments"]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] != ["-f"]:
+        _wait(sys.argv[1:])
+
+    from ipykernel.kernelapp import launch_new_instance
+    from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
+
+    ENV_CONFIG_DIRS.clear()
+    SYSTEM_CONFIG_DIRS.clear()
+    launch_new_instance()

@@ -1,0 +1,100 @@
+"""What the command and its processes find around them; whole runs are in `tests/whole/test_surroundings.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenebook.core.cache import cache_dir
+from scenebook.core.environment import build_environment, check_surroundings
+from scenebook.core.errors import InputError
+from scenebook.core.provenance import git_commit
+from scenebook.core.run_directory import project_root
+
+
+def test_what_the_shell_has_set_for_other_programs_is_not_handed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = (
+        *("KERAS_MAX_EPOCHS", "MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS", "OMP_NUM_THREADS"),
+        *("XLA_FLAGS", "TF_XLA_FLAGS", "NPY_DISABLE_CPU_FEATURES", "GIT_DIR", "SOURCE_DATE_EPOCH", "DASK_CONFIG", "CI"),
+    )
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://proxy:1")
+    found = build_environment(threads=3)
+    assert set(found) & set(names) == {"OMP_NUM_THREADS"}
+    assert found["OMP_NUM_THREADS"] == "3"
+    assert found["https_proxy"] == "http://proxy:1"
+    assert (found["PATH"], found["KERAS_BACKEND"]) == (os.environ["PATH"], "tensorflow")
+    assert str(tmp_path) not in found["PYTHONPATH"]
+    monkeypatch.setenv("SCENEBOOK_SCHEDULER", "tls://host:8786")
+    assert "DASK_CONFIG" in build_environment()
+
+
+def test_a_command_runs_where_neither_the_locale_nor_the_folder_is_as_usual(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not this one')")
+    (tmp_path / "usercustomize.py").write_text("raise RuntimeError('not this one')")
+    hostile = {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONWARNINGS": "error",
+        "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(tmp_path)]),
+        "COLUMNS": "9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "scenebook", "report", "--dataset", "Möbel"],
+        cwd=tmp_path, env=os.environ | hostile, capture_output=True, check=False,
+    )  # fmt: skip
+    told = done.stderr.decode("utf-8")
+    assert done.returncode == 2, told
+    assert "Möbel" in told
+    assert "Traceback" not in told
+    assert "Warning" not in told
+
+
+def test_caches_go_elsewhere_where_home_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SCENEBOOK_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/dev/null/nobody")
+    monkeypatch.setenv("USERPROFILE", "/dev/null/nobody")
+    folder = cache_dir()
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o077 == 0 or os.name != "posix"
+
+
+def test_a_kernel_by_hand_with_other_settings_of_keras_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    check_surroundings()
+    (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float16", "epsilon": 1e-7, "backend": "tensorflow"}))
+    with pytest.raises(InputError, match=r"floatx in .*keras\.json='float16'"):
+        check_surroundings()
+    (tmp_path / "keras.json").unlink()
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
+    with pytest.raises(InputError, match="KERAS_MAX_EPOCHS='1'"):
+        check_surroundings()
+
+
+def test_a_checkout_inside_another_repository_has_no_commit_of_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    me = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (["init", "-q"], [*me, "commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)
+    (tmp_path / "inside").mkdir()
+    assert git_commit(tmp_path / "inside") == "unknown"
+    assert len(git_commit(tmp_path)) == 40
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as git sets it for hooks
+    assert git_commit(project_root()) != git_commit(tmp_path)
