@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -91,6 +93,31 @@ def test_paper_and_layout_are_those_of_the_front_matter(render: Render, extra: s
     box = pdf.pages[0].mediabox
     assert (round(box.width), round(box.height)) == size
     assert ("II. Methodology" in str(pdf.outline)) == (extra == "")
+
+
+def test_a_wide_drawing_is_not_made_smaller_where_one_column_is_narrower_than_two() -> None:
+    report = assembled("whole-run", "article")
+    figure = next(block for block in report.blocks() if isinstance(block, Figure) and not block.grid)
+    figure.wide, drawing = True, b'<svg xmlns="http://www.w3.org/2000/svg" width="490pt" height="60pt"/>'
+    figure.images = [ReportImage(drawing, "svg", "Wide")]
+    content = ScenebookPDFExporter().from_report(report, number_report(report))
+    assert isinstance(content, bytes)
+    assert 490 in [
+        round(width) for width in figure_widths(PdfReader(io.BytesIO(content)).root_object["/StructTreeRoot"])
+    ]
+
+
+def figure_widths(element: Any) -> Iterator[float]:
+    """The widths of all figures below an element of the structure tree, in points."""
+    element = element.get_object()
+    if isinstance(element, list):
+        for one in element:
+            yield from figure_widths(one)
+    elif isinstance(element, dict):
+        if element.get("/S") == "/Figure":
+            left, _, right, _ = element["/A"].get_object()[0]["/BBox"]
+            yield right - left
+        yield from figure_widths(element["/K"]) if "/K" in element else ()
 
 
 def test_an_image_that_typst_refuses_is_replaced_by_its_description() -> None:

@@ -27,7 +27,7 @@ def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[st
 
     Returns:
         `difference` (a `Score`: accuracy of the first less that of the second, with a 95% interval), `p` (of McNemar's
-        test), `method` (`exact` or `asymptotic`), `only_first` and `only_second` (images that only one gets right)
+        test), `method` (`exact` or `approximate`), `only_first` and `only_second` (images that only one gets right)
         and `n`.
     """
     only_first = int((first_right & ~second_right).sum())
@@ -51,7 +51,7 @@ def compute_mcnemar(only_first: int, only_second: int) -> tuple[float, str]:
     if both < _EXACT_BELOW:
         return (float(stats.binomtest(only_first, both).pvalue) if both else 1.0), "exact"
     corrected = max(0, abs(only_first - only_second) - 1) ** 2 / both
-    return float(stats.chi2.sf(corrected, df=1)), "asymptotic"
+    return float(stats.chi2.sf(corrected, df=1)), "approximate"
 
 
 def compute_difference(only_first: int, only_second: int, n: int) -> Score:

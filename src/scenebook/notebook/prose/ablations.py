@@ -45,7 +45,7 @@ def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     held_out = len({path for record in made for path in record.val_paths})
     values = {
         "variants": (differing, f"{STUDY_RESULTS}: rows with a status other than {NOT_RUN}, without the base"),
-        "trainings": (count_noun(len(made), "time"), f"{STUDY_RECORDS}: number of files"),
+        "trainings": ("once" if len(made) == 1 else f"{len(made):,} times", f"{STUDY_RECORDS}: number of files"),
         "held_out": (held_out, f"{STUDY_RECORDS}: validation images of all seeds"),
     }
     text = (

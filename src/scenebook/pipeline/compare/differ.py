@@ -69,7 +69,7 @@ class PairedScores:
         n_first: Test images of the first run; of the second, `n_second`.
         other_label: Test images of both runs that have another label in each: these are not compared.
         accuracy: The difference of the accuracy, with Tango's interval.
-        p: The p-value of McNemar's test, computed by `method`: `exact` or `asymptotic`.
+        p: The p-value of McNemar's test, computed by `method`: `exact` or `approximate`.
         only_first: Images that only the first run gets right; only the second, `only_second`.
         log_loss: The difference of the mean log loss, with the percentile interval of a bootstrap over images.
     """

@@ -16,7 +16,7 @@ def test_mcnemar_equals_statsmodels(only_first: int, only_second: int) -> None:
     expected = mcnemar([[100, only_first], [only_second, 50]], exact=exact, correction=True)
     p, method = compute_mcnemar(only_first, only_second)
     assert p == pytest.approx(expected.pvalue, rel=1e-9)
-    assert method == ("exact" if exact else "asymptotic")
+    assert method == ("exact" if exact else "approximate")
 
 
 def test_mcnemar_equals_a_hand_worked_case() -> None:
