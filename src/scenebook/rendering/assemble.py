@@ -129,6 +129,8 @@ def _fill_cell(source: str, origin: Origin, fields: Fields | None) -> tuple[Frag
 
 def _read_raw_cell(cell: NotebookNode, origin: Origin) -> Fragment | Output:
     """Returns what a raw cell says: Markdown and HTML as such, text as it stands; of another format, a note."""
+    if cell.cell_type != "raw":
+        return note_missing(f"a cell of an unknown type ({cell.cell_type})", origin)
     form = str(cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or "").lower()
     source = clean_text(cell.source)
     if form == "text/markdown":
@@ -148,7 +150,8 @@ def _read_cells(
     items: list[Item] = []
     number = 0
     conditional: int | None = None
-    for cell in notebook.content.cells:
+    cells = notebook.content.cells
+    for place, cell in enumerate(cells, start=1):
         tags = frozenset(cell.metadata.get("tags", ()))
         number += not tags & ADDED_TAGS
         if tags & OMITTED_TAGS:
@@ -163,7 +166,7 @@ def _read_cells(
             report.warnings += warnings
             report.banners += warnings
             attachments[origin] = cell.get("attachments", {})
-        elif cell.cell_type == "raw" and cell.source.strip():
+        elif cell.cell_type != "code" and cell.source.strip():
             items.append(Item(_read_raw_cell(cell, origin), part))
             conditional = None
         elif cell.cell_type == "code":
@@ -173,7 +176,8 @@ def _read_cells(
                 conditional = None
             if cell.source.strip() and "hide-input" not in tags:
                 items.append(Item(Code(origin, clean_text(cell.source).strip("\n")), part if outputs else ""))
-            if any(isinstance(block, Output) and block.failed for block in outputs):
-                # What follows was written for results that do not exist.
+            has_failed = any(isinstance(block, Output) and block.failed for block in outputs)
+            if has_failed and not any(below.get("outputs") for below in cells[place:]):
+                # What follows was written for results that do not exist. Where it was run, the error was meant to be.
                 break
     return items[:conditional]

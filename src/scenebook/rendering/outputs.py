@@ -13,7 +13,7 @@ from scenebook.core.validation import Problem, validate
 from scenebook.core.wording import shorten
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
 from scenebook.rendering.html_pieces import Grid, HTMLImage, HTMLPieces, fit_row, read_html
-from scenebook.rendering.pictures import image_of, image_of_address
+from scenebook.rendering.pictures import SVG, image_of, image_of_address
 from scenebook.rendering.records import RECORD_MIME, AnyRecord, FigureRecord, ImagesRecord
 
 Data = Mapping[str, Any]
@@ -68,7 +68,8 @@ def read_data(data: Data, origin: Origin) -> list[Block]:
     """Reads one output: the richest form that the report can show, and notes on what of it cannot be shown."""
     if RECORD_MIME in data:
         return [_read_record(data, origin)]
-    image = image_of(data, alt="")
+    # A formula's own image is made for where there is no LaTeX.
+    image = None if "text/latex" in data and SVG not in data else image_of(data, alt="")
     if image is not None:
         return [_figure(image, origin)]
     read = read_html(_joined(data["text/html"])) if "text/html" in data else HTMLPieces([], [])

@@ -168,6 +168,10 @@ def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
         content = nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise ReportError("Expected an executed notebook.", received={"path": str(path), "error": str(error)}) from None
+    for cell in content.cells:  # nbformat reads notebooks that lack these, and says so
+        cell.setdefault("source", "")
+        cell.setdefault("metadata", nbformat.NotebookNode())
+        cell.setdefault("outputs", [])
     return SourceNotebook(path.stem, content, path.parent, earlier)
 
 

@@ -122,6 +122,18 @@ def test_a_notebook_of_format_3_is_read(tmp_path: Path) -> None:
     assert page.select_one("pre.output").get_text() == "red"  # type: ignore[union-attr]
 
 
+def test_an_error_that_was_meant_to_be_ends_nothing_and_an_unknown_cell_is_named(tmp_path: Path) -> None:
+    failed = new_code("1 / 0", outputs=[nbformat.v4.new_output("error", ename="ZeroDivisionError", evalue="by 0")])
+    cells = [failed, new_markdown("Still said."), show({"text/plain": "42"}), new_raw("?")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.cells[-1].cell_type = "slide"
+    rendered = render_all(tmp_path, notebook)
+    text = page_of(rendered).get_text()
+    assert "Still said." in text
+    assert "42" in text
+    assert sum("slide" in warning and "cell 4:" in warning for warning in rendered.warnings) == 1
+
+
 @pytest.mark.parametrize("rows", [PRINTED_ROWS, PRINTED_ROWS + 1, 1000])
 def test_of_a_long_table_the_first_and_the_last_rows_are_printed(rows: int) -> None:
     origin = Origin("n", 1)

@@ -8,6 +8,7 @@ from scenebook.rendering.outputs import read_data, read_outputs, strip_terminal_
 from scenebook.rendering.records import RECORD_MIME
 
 from .conftest import assembled
+from .test_pictures import encode
 
 ORIGIN = Origin("01-data", 3)
 
@@ -113,6 +114,11 @@ def test_text_that_says_as_much_needs_no_note(data: dict[str, object]) -> None:
     (block,) = read_data(data, ORIGIN)
     assert isinstance(block, Output)
     assert not block.lacks
+
+
+def test_a_formula_is_shown_as_such_and_not_as_its_image() -> None:
+    (block,) = read_data({"image/png": encode("PNG"), "text/latex": "$x^2$", "text/plain": "x**2"}, ORIGIN)
+    assert isinstance(block, Prose)
 
 
 def test_what_only_prepares_a_notebook_shows_nothing() -> None:
