@@ -82,6 +82,7 @@ def test_a_notebook_sees_no_difference_whether_its_kernel_has_waited(tmp_path: P
     cold, kernel = execute(notebook, run_dir, None)
     assert kernel.processes[0].pid not in waiting
     assert outputs == cold
+    assert len(outputs) == 2
 
 
 def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
