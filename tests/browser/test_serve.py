@@ -65,6 +65,10 @@ def drop(page: Page, content: bytes, name: str) -> None:
     page.dispatch_event("#drop", "drop", {"dataTransfer": data})
 
 
+def wait_for_status(page: Page, words: str) -> None:
+    page.locator("#status", has_text=words).wait_for()
+
+
 def make_png() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(PIXELS).save(buffer, "PNG")
@@ -85,8 +89,8 @@ def test_an_image_that_is_dropped_is_answered_with_class_map_and_nearest_images(
     page.wait_for_selector("#answer:not([hidden])")
     assert page.inner_text("#status") == "<img src=x onerror=alert(1)>.png"
     assert page.text_content("#class") == f"{NAMED[0]}: 50.0%"
-    assert [cell.text_content() for cell in page.query_selector_all("#classes th")] == NAMED
-    assert [item.text_content() for item in page.query_selector_all("#nearest b")] == NAMED[:6]
+    assert [cell.text_content() for cell in page.query_selector_all("#classes th")] == list(NAMED)
+    assert [item.text_content() for item in page.query_selector_all("#nearest b")] == list(NAMED[:6])
     assert page.is_visible("#unlike")
     shown = "it => it.complete && it.naturalWidth > 0"
     assert all(image.evaluate(shown) for image in page.query_selector_all("#answer img"))
@@ -117,12 +121,12 @@ def test_an_image_can_be_chosen_from_the_keyboard_and_what_is_none_is_told(page:
     assert page.evaluate("document.activeElement.id") == "file"
     (tmp_path / "notes.txt").write_text("no image")
     page.set_input_files("#file", tmp_path / "notes.txt")
-    page.wait_for_function("document.querySelector('#status').textContent.includes('cannot be read')")
+    wait_for_status(page, "cannot be read")
     assert not page.is_visible("#answer")
     (tmp_path / "one.png").write_bytes(make_png())
     page.set_input_files("#file", tmp_path / "one.png")
     page.wait_for_selector("#answer:not([hidden])")
     page.evaluate("mostBytes = 10")
     drop(page, make_png(), "large.png")
-    page.wait_for_function("document.querySelector('#status').textContent.includes('too large')")
+    wait_for_status(page, "too large")
     assert not page.is_visible("#answer")
