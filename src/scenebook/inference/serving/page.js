@@ -2,6 +2,7 @@
 // Everything that comes from a run or a file is set as text, never as markup.
 const at = (id) => document.getElementById(id);
 const percent = (share) => (share > 0.9995 && share < 1 ? ">99.9%" : `${(100 * share).toFixed(1)}%`);
+const MOST_SHOWN = 10;
 let mostBytes = Infinity;
 
 function add(parent, tag, text = "") {
@@ -19,7 +20,7 @@ function show(answer) {
   at("map-figure").hidden = answer.map === null;
   if (answer.map !== null) at("map").src = answer.map;
   at("classes").replaceChildren();
-  for (const { name, probability } of answer.classes) {
+  for (const { name, probability } of answer.classes.slice(0, MOST_SHOWN)) {
     const row = add(at("classes"), "tr");
     add(row, "th", name).scope = "row";
     add(row, "td", percent(probability));
@@ -27,6 +28,8 @@ function show(answer) {
     bar.value = probability;
     bar.setAttribute("aria-hidden", "true");
   }
+  const others = answer.classes.length - MOST_SHOWN;
+  at("others").textContent = others > 0 ? `${others} other classes are less probable than these.` : "";
   at("nearest-section").hidden = answer.nearest.length === 0;
   at("nearest").replaceChildren();
   for (const { image, label, path, distance } of answer.nearest) {
