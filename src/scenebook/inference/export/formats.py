@@ -58,6 +58,7 @@ def run(images):
 """
 
 _OPENVINO = """
+sys.modules["openvino_telemetry"] = None  # it would report this import over the network
 import openvino
 
 MODEL = openvino.compile_model(HERE / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -20,8 +20,9 @@ from PIL import Image
 
 from scenebook.core.environment import build_environment
 from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import RunDirectory, write_bytes, write_json
-from scenebook.core.run_files import CLASSES, EXPORTS, MODEL_CARD, SUMMARY, TEST_PREDICTIONS
+from scenebook.core.run_files import CLASSES, EXPORTS, MODEL, MODEL_CARD, SUMMARY, TEST_PREDICTIONS
 from scenebook.data.decoding import SQUASH
 from scenebook.data.splitting import SplitImages, load_split
 from scenebook.evaluation.metrics.intervals import compute_proportion
@@ -54,8 +55,9 @@ def export_run(
         report: Called with the number of test images done and their number, while small variants are measured.
 
     Returns:
-        Of each format: `format`, `runtime`; `files`, the bytes of each file or folder; `checked`, how many images;
-        `largest_difference` of a probability, and the `tolerance`; and `variants`, from `measure_variant`.
+        Of each format: `format`, `runtime`; `exported_from`, the run and the SHA-256 of its trained model; `files`,
+        the bytes of each file or folder; `checked`, how many images; `largest_difference` of a probability, and the
+        `tolerance`; and `variants`, from `measure_variant`.
 
     Raises:
         InputError: A format needs what is not installed, or the network's preprocessing is the notebook's own.
@@ -71,7 +73,7 @@ def export_run(
     }
     test, train = (load_split(run_dir, split, classes["classes"]) for split in ("test", "train"))
     calibration = np.asarray(train.stored[np.sort(train.rows[_spread(len(train), _CALIBRATED)])])
-    records = []
+    records, digest = [], sha256_file(run_dir.require(MODEL))
     for name in formats:
         with _replacing_folder(run_dir.path(f"{EXPORTS}/{name}")) as folder:
             convert(name, servable, folder, calibration)
@@ -82,6 +84,7 @@ def export_run(
             variants = [file for file in VARIANTS if (folder / file).exists()]
             record = {
                 "format": name,
+                "exported_from": {"run": run_dir.name, "sha256": digest},
                 "runtime": find_format(name).runtime,
                 "files": sizes,
                 "checked": min(CHECKED, len(test)),

@@ -28,6 +28,7 @@ NO_LICENCE = "unknown"
 _ASIDE = re.compile(r"\s*(?:\(\[@[^\]]+\]\)|\[@(?!fig:|tbl:)[^\]]+\])")
 _SHOWN = re.compile(r"\[@(?:fig|tbl):[^\]]+\]")
 """References in parentheses and to works, which go; and those that a sentence needs."""
+_MOST_NAMED = 20
 _SCORES = {
     "accuracy": ("accuracy", "accuracy"),
     "macro_f1": ("F1, mean over the classes", "f1"),
@@ -106,7 +107,7 @@ def _list_misuses(run_dir: RunDirectory, settings: Settings) -> str:
     told = [
         _say(
             "Images of anything but its {k:,} classes, which are {names}: it always gives the most probable of them.",
-            {"k": len(classes), "names": join_names(classes)},
+            {"k": len(classes), "names": join_names(classes[:_MOST_NAMED] + ["others"] * (len(classes) > _MOST_NAMED))},
         ),
         "Photographs of any kind: it was trained and tested on drawn images."
         if settings.dataset == DRAWN_SCENES
