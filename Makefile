@@ -29,7 +29,7 @@ PY := $(BIN)/python
 # What lies on PYTHONPATH counts for pip as installed.
 PIP := PYTHONPATH= $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup setup-dev setup-openvino setup-onnx report run ablations explain verify diff render bundle predict export serve params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
+.PHONY: help setup setup-dev setup-openvino setup-onnx setup-heif report run ablations explain verify diff render bundle predict export serve params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,8 @@ setup-openvino: $(VENV)/.installed ## add OpenVINO, for runs with SET="frozen_la
 	$(PIP) --require-hashes -r requirements-openvino.txt
 setup-onnx: $(VENV)/.installed ## add what `make export FORMATS=onnx` needs
 	$(PIP) --require-hashes -r requirements-onnx.txt
+setup-heif: $(VENV)/.installed ## add pillow-heif, with which images in HEIC are read
+	$(PIP) --require-hashes -r requirements-heif.txt
 
 report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
 	@$(PY) -m scenebook report
@@ -126,7 +128,7 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
-	@for extra in openvino onnx; do \
+	@for extra in openvino onnx heif; do \
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
 clean: ## remove all runs and rendered reports (not .venv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -28,11 +29,14 @@ def find_kept_run(arguments: argparse.Namespace) -> RunDirectory | None:
     return run_dir if run_dir.path(SETTINGS).is_file() else None
 
 
-def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Settings, str, RunDirectory]:
+def collect_settings(
+    arguments: argparse.Namespace, base: Path, tell_layout: Callable[[str], None] = lambda layout: None
+) -> tuple[Settings, str, RunDirectory]:
     """Returns the checked settings, the profile's name, and the run, from the command's arguments.
 
     They start from the profile; those of a run that is named without one, and without images and weights, start from
-    its own `settings.yaml`, so that a run is gone on with by its name.
+    its own `settings.yaml`, so that a run is gone on with by its name. `tell_layout` is called with how a folder of
+    images was read.
 
     Raises:
         InputError: Anything in them is wrong.
@@ -49,7 +53,7 @@ def collect_settings(arguments: argparse.Namespace, base: Path) -> tuple[Setting
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)
     given = parse_overrides(arguments.set or [environment("SET") or ""])
-    settings = resolve_paths(make_settings({**values, **given}), base)
+    settings = resolve_paths(make_settings({**values, **given}), base, tell_layout)
     check_effects(settings, given)
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else profile

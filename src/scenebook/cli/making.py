@@ -21,9 +21,10 @@ from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_di
 from scenebook.core.run_files import DEFAULT_FORMATS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
-from scenebook.core.wording import join_names
+from scenebook.core.wording import join_names, printable
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
+from scenebook.pipeline.checks import check_writable
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
@@ -146,7 +147,7 @@ def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
     kept = find_kept_run(arguments)
     if kept:
         console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS start it anew"))
-    return collect_settings(arguments, Path.cwd())
+    return collect_settings(arguments, Path.cwd(), lambda layout: console.print(Text(f"images: {printable(layout)}")))
 
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
@@ -177,6 +178,7 @@ def _run(arguments: argparse.Namespace, console: Console, made: _Made, force: li
 
 def _report(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> int:
     settings, profile, run_dir = made
+    check_writable(default_build_dir() / run_dir.name, "SCENEBOOK_BUILD")
     if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=force)):
         _check_before_run(settings)
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import scenebook
+from scenebook.core.paths import SCHEDULER_ADDRESS
 from scenebook.core.run_files import DEFAULT_EXPORTS, DEFAULT_FORMATS, EXPORT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 
@@ -124,6 +126,8 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
             return {"default": environment("PORT") or 8765, "metavar": metavar, "type": _port}
         case "--time-limit":
             return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
+        case "--scheduler":
+            return {"default": environment("SCHEDULER"), "metavar": metavar, "type": _address}
         case "first" | "second":
             return {"default": environment(metavar), "metavar": metavar, "nargs": "?"}
     return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}
@@ -134,6 +138,12 @@ def _formats(known: Sequence[str], text: str) -> tuple[str, ...]:
     if not asked or not {*asked} <= {*known}:
         raise argparse.ArgumentTypeError(f"expected any of {', '.join(known)}, received {text!r}")
     return tuple(dict.fromkeys(asked))
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(SCHEDULER_ADDRESS, text):
+        raise argparse.ArgumentTypeError(f"expected tcp://host:port or tls://host:port, received {text!r}")
+    return text
 
 
 def _port(text: str) -> int:

@@ -17,6 +17,7 @@ from rich.text import Text
 from scenebook.cli.loading import load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
+from scenebook.core.paths import expand_home
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root, replacing
 from scenebook.core.run_files import EXPORTS, MANIFEST, MODEL_CARD, REPORT_FORMATS, SETTINGS
 from scenebook.core.settings import describe_settings
@@ -205,7 +206,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
 
     run_dir = open_run(arguments.run)
     named = {name: value for name in ("dataset", "weights") if (value := getattr(arguments, name))}
-    paths = {name: Path(value).expanduser() for name, value in named.items()}
+    paths = {name: expand_home(value) for name, value in named.items()}
     changes = {name: str(path.resolve()) if path.exists() else named[name] for name, path in paths.items()}
     workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
     try:

@@ -13,6 +13,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from scenebook.core.errors import DownloadError
+from scenebook.core.paths import expand_home
 from scenebook.core.progress import print_progress
 
 
@@ -25,7 +26,7 @@ def cache_dir() -> Path:
     """
     named = os.environ.get("SCENEBOOK_CACHE")
     if named:
-        return Path(named).absolute()
+        return expand_home(named).absolute()
     usual = Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
     return usual if _can_be_made(usual) else private_folder()
 

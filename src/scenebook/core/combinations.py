@@ -56,7 +56,11 @@ def check_contradictions(settings: Settings) -> None:
 
 def list_without_effect(settings: Settings) -> dict[str, str]:
     """Returns the settings that change nothing beside the others, each with the reason, as a clause."""
-    found = {}
+    found: dict[str, str] = {}
+    if settings.dataset == "scenes":
+        found |= dict.fromkeys(("groups", "splits", "follow_links"), "the images are drawn")
+    else:
+        found |= dict.fromkeys(("scenes_train_per_class", "scenes_test_per_class"), "no images are drawn")
     if settings.optimizer != "sgd":
         found["momentum"] = f"optimizer is {settings.optimizer}"
     if settings.optimizer != "adamw":
@@ -83,7 +87,7 @@ def check_effects(settings: Settings, given: Collection[str]) -> None:
     """
     for name, reason in list_without_effect(settings).items():
         value = getattr(settings, name)
-        if name in given and value and value != "none":
+        if name in given and value and value not in ("none", "auto"):
             raise SettingsError(
                 f"Expected settings that have an effect: {name} has none where {reason}.",
                 received={name: value},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from scenebook.core.errors import SettingsError
+from scenebook.core.paths import expand_home
 from scenebook.core.settings import Settings, check_names
 from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import parse_scalar, read_yaml
@@ -27,6 +28,10 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
             name, equals, value = part.partition("=")
             if not equals or not name.strip():
                 raise SettingsError("Expected a setting as name=value.", received={"set": part})
+            if not value.strip():
+                raise SettingsError(
+                    "Expected a setting with a value.", received={"set": part}, advice="`none` stands for no value."
+                )
             overrides[name.strip()] = _parse_value(name.strip(), value.strip())
     check_names(overrides)
     return overrides
@@ -60,9 +65,15 @@ def load_profile(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: The file cannot be read, is not a mapping of names to scalars, or has an unknown name.
     """
-    values = read_yaml(path, "profile", SettingsError).content or {}
+    values = read_yaml(path, "profile", SettingsError, as_text=True).content or {}
     if not isinstance(values, dict):
         raise SettingsError("Expected a profile of `name: value` lines.", received={"profile": str(path)})
+    if _is_plan(path):
+        raise SettingsError(
+            "Expected a profile: this file is a plan of variants.",
+            received={"profile": str(path)},
+            advice=f'Name it so: SET="ablations=full ablation_plan={path}".',
+        )
     check_names(values)
     return {name: _parse_value(name, value) if isinstance(value, str) else value for name, value in values.items()}
 
@@ -76,8 +87,8 @@ def find_profile(profile: str, folder: Path) -> Path:
     by_name = folder / f"{profile}.yaml"
     if Path(profile).name == profile and by_name.is_file():
         return by_name
-    if Path(profile).is_file():
-        return Path(profile)
+    if expand_home(profile).is_file():
+        return expand_home(profile)
     known = sorted({path.stem for path in folder.glob("*.yaml")} - {*list_plans(folder)})
     raise SettingsError(
         "Expected a profile's name or a YAML file.",
@@ -102,7 +113,7 @@ def find_plan(plan: str, folder: Path, base: Path) -> Path:
     Raises:
         SettingsError: There is no such plan.
     """
-    path, by_name = base / Path(plan).expanduser(), folder / f"{plan}.yaml"
+    path, by_name = base / expand_home(plan), folder / f"{plan}.yaml"
     if path.is_file():
         return path.resolve()
     if Path(plan).name == plan and by_name.is_file():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
+from scenebook.core.paths import read_folder_variable
 from scenebook.core.sentences import Sourced
 from scenebook.core.stages import STAGES, find_producer
 
@@ -25,6 +26,9 @@ BY_HAND = "by-hand"
 TOUCHED = "SCENEBOOK_TOUCHED"
 """Environment variable: a file to which the names of the files of a run go that a process has asked for, a line each.
 So the pipeline learns what a notebook has read."""
+
+_MOST_BYTES = 200
+"""Of a run's name: file systems take 255, and the names of lock files and temporary ones are a little longer."""
 
 # A carriage return in a file's name is text: only a line feed ends a row.
 _CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}
@@ -239,19 +243,20 @@ def open_run(run: str) -> RunDirectory:
 
 def default_runs_dir() -> Path:
     """Returns the folder of all runs: `runs/` of the project, or `SCENEBOOK_RUNS` when that is set."""
-    return Path(os.environ.get("SCENEBOOK_RUNS") or project_root() / "runs")
+    return read_folder_variable("SCENEBOOK_RUNS") or project_root() / "runs"
 
 
 def default_build_dir() -> Path:
     """Returns the folder of all rendered reports: `report/build/`, or `SCENEBOOK_BUILD` when that is set."""
-    return Path(os.environ.get("SCENEBOOK_BUILD") or project_root() / "report" / "build")
+    return read_folder_variable("SCENEBOOK_BUILD") or project_root() / "report" / "build"
 
 
 def check_run_name(run: str) -> None:
-    """Raises `InputError` unless `run` is a plain name: letters, digits, spaces and `._-`, at most 100 of them."""
-    if not re.fullmatch(r"[\w][\w .\-]{0,99}", run) or run.endswith((" ", ".")):
+    """Raises `InputError` unless `run` is a plain name: letters, digits, spaces and `._-`, not too long."""
+    if not re.fullmatch(r"[\w][\w .\-]{0,99}", run) or run.endswith((" ", ".")) or len(run.encode()) > _MOST_BYTES:
         raise InputError(
-            "Expected a run's name of letters, digits, spaces and any of . _ - (at most 100, a letter or digit first).",
+            "Expected a run's name of letters, digits, spaces and any of . _ - (a letter or digit first; at most 100 "
+            "letters, or 66 in scripts whose letters take three bytes).",
             received={"run": run},
             advice="Choose another name with RUN=name or --run name.",
         )
@@ -260,5 +265,6 @@ def check_run_name(run: str) -> None:
 def run_name_for(text: str) -> str:
     """Turns any text, a folder's name say, into a valid run name."""
     plain = unicodedata.normalize("NFC", text).encode("utf-8", "replace").decode()
-    name = re.sub(r"[^\w.\-]+", "-", plain).strip("-._")[:100].rstrip("-. ")
+    name = re.sub(r"[^\w.\-]+", "-", plain).strip("-._")[:100]
+    name = name.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip("-. ")
     return name or "run"

@@ -6,10 +6,11 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from scenebook.core.combinations import check_contradictions
 from scenebook.core.errors import SettingsError
+from scenebook.core.paths import expand_home
 from scenebook.core.validation import Problem, validate
 from scenebook.core.wording import tell_nearest
 
@@ -42,6 +43,8 @@ TRAINING = (
 """The settings that can change the numbers of a training; `weights` do too, but what counts is what is in them."""
 _UNIONS = {"image_size": "a whole number from 32 to 1024, or auto"}
 WEIGHTS_SUFFIXES = (".weights.h5", ".keras")
+PATHS = ("dataset", "class_map", "weights", "ablation_plan", "samples_dir", "claims_file")
+"""The settings that may be paths."""
 
 
 class Settings(BaseModel):
@@ -65,6 +68,12 @@ class Settings(BaseModel):
         min_length=1,
         description="column of the CSV file, or pattern of paths such as patient-(\\d+): its images stay in one split",
     )
+    splits: str | None = Field(
+        AUTO,
+        min_length=1,
+        description="auto: as folders are called; none: all are classes; or train:FOLDER,validation:FOLDER,test:FOLDER",
+    )
+    follow_links: bool = Field(False, description="use images to which links lead out of the folder")
     scenes_train_per_class: int = Field(70, ge=2, le=5000, description="drawn training images a class")
     scenes_test_per_class: int = Field(50, ge=1, le=5000, description="drawn test images a class")
     max_per_class: int | None = Field(
@@ -190,6 +199,11 @@ class Settings(BaseModel):
     claims_file: str | None = Field(
         None, min_length=1, description="YAML file of the claims that the run is held against; none: report/claims.yaml"
     )
+
+    @field_validator(*PATHS)
+    @classmethod
+    def _expand_home(cls, path: str | None) -> str | None:
+        return str(expand_home(path)) if path and path.startswith("~") else path
 
     @property
     def augmentation(self) -> dict[str, Any]:

@@ -17,9 +17,15 @@ Location = tuple[int | str, ...]
 """Where something stands: `("claims", 6, "expect")`."""
 
 _NOT_YAML = (yaml.YAMLError, RecursionError, ValueError)  # a date that is none is a ValueError
-_FLOAT = "tag:yaml.org,2002:float"
-_NULL = "tag:yaml.org,2002:null"
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+_NULL, _INTEGER, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "int", "float"))
+_NUMBERS = {
+    _INTEGER: re.compile(r"[-+]?[0-9]+$"),
+    _FLOAT: re.compile(
+        r"(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+}
+"""What is a number: decimals only."""
 
 
 class _TwiceError(ValueError):
@@ -27,7 +33,7 @@ class _TwiceError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-4 and 1.5e7 as numbers too: YAML 1.1 takes them for texts, without a dot or a sign."""
+    """Reads numbers as people do: YAML 1.1 takes 010 for 8, 1:30 for 90, and 1e-4 for a text."""
 
     references = True
 
@@ -53,15 +59,25 @@ class _TextLoader(_Loader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes the texts that `_Loader` would read as numbers."""
+    """Quotes the texts that `_Loader`, or YAML 1.1, would read as numbers."""
 
 
+def _read_integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))
+
+
+_Loader.add_constructor(_INTEGER, _read_integer)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in _NUMBERS.items():
+    for _kind in (_Loader, _Dumper):
+        _kind.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
 _TextLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in known if tag == _NULL]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
-_Dumper.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
 
 
 @dataclass(frozen=True)

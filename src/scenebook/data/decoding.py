@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,21 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from scenebook.core.provenance import sha256_bytes
-from scenebook.data.files import MAX_IMAGE_BYTES, name_other_format, open_regular, read_regular
+from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import CLASSES
+from scenebook.data.files import MAX_IMAGE_BYTES, open_regular, read_regular
+from scenebook.data.formats import name_other_format, reads_heif
 from scenebook.data.images import raise_changed
 
 DECODER_VERSION = 2
 """Goes up with every change that gives other pixels for the same file, so that kept pixels are not mixed."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"]
+if reads_heif():
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    FORMATS.append("HEIF")
 MAX_MEGAPIXELS = 64
 SQUASH = "squash"
 SAMPLING = Image.Resampling.BILINEAR
@@ -26,6 +35,9 @@ SAMPLING = Image.Resampling.BILINEAR
 Image.MAX_IMAGE_PIXELS = None
 
 _ORIENTATION = 0x0112
+_SUBFILE_TYPE, _DNG_VERSION = 0x00FE, 0xC612
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -50,8 +62,8 @@ def decode(
     trained the networks that we start from did not apply them either, and a common loader that does is hard to find.
 
     Args:
-        source: A JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its name ends with, or its bytes. Of an animation,
-            the first frame.
+        source: A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF file, whatever its name ends with, or its bytes; HEIC where
+            pillow-heif is installed. Of an animation, the first frame.
         size: `(height, width)`, or `None` for the image's own size.
         fit: As for `resize`.
         max_megapixels: An image whose header says that it is larger is not decoded; `None`: there is no limit.
@@ -64,33 +76,89 @@ def decode(
     """
     content = source if isinstance(source, bytes) else read_regular(source, MAX_IMAGE_BYTES)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if max_megapixels is not None and image.width * image.height > max_megapixels * 1_000_000:
-                raise OSError(
-                    f"{image.width:,} x {image.height:,} pixels are more than max_megapixels={max_megapixels}"
-                )
-            image.load()
-            try:
-                turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-            except Exception:  # damaged EXIF data say nothing; the pixels may still be whole
-                turn = None
-            rgb = _to_rgb(image if turn is None else image.transpose(turn))
+        try:
+            rgb = _decode_bytes(content, max_megapixels)
+        except ValueError:
+            if not content.startswith(_PNG):
+                raise
+            # So much text that Pillow takes it for an attack; nobody reads it here.
+            rgb = _decode_bytes(_without_texts(content), max_megapixels)
     except UnidentifiedImageError:
-        raise OSError(name_other_format(content) or "not a JPEG, PNG, WebP, BMP, TIFF or GIF image") from None
+        raise OSError(name_other_format(content) or "not a JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF image") from None
     except (OSError, MemoryError):
         raise
     except Exception as error:  # a damaged file can raise nearly anything in a decoder, struct.error for one
         raise OSError(str(error) or type(error).__name__) from error
-    return resize(np.asarray(rgb), size, fit)
+    return resize(rgb, size, fit)
+
+
+def _decode_bytes(content: bytes, max_megapixels: int | None) -> np.ndarray:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if max_megapixels is not None and image.width * image.height > max_megapixels * 1_000_000:
+            raise OSError(f"{image.width:,} x {image.height:,} pixels are more than max_megapixels={max_megapixels}")
+        tags = getattr(image, "tag_v2", {})
+        if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
+            raise OSError("a camera RAW file, or a TIFF that begins with a thumbnail: export it as JPEG or PNG")
+        image.load()
+        try:
+            turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        except Exception:  # damaged EXIF data say nothing; the pixels may still be whole
+            turn = None
+        return np.asarray(_to_rgb(image if turn is None else image.transpose(turn)))
+
+
+def _without_texts(content: bytes) -> bytes:
+    """Returns a PNG file without its texts, and without the colour profile, which is not applied."""
+    kept, start = [_PNG], len(_PNG)
+    while start < len(content):
+        end = start + 12 + int.from_bytes(content[start : start + 4])
+        if content[start + 4 : start + 8] not in _PNG_TEXTS:
+            kept.append(content[start:end])
+        start = end
+    return b"".join(kept)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
     """Returns width and height of an image as its header has them, before it is turned upright; `None`: no image."""
     try:
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
-            return image.size
+        with open_regular(path) as file:
+            try:
+                return Image.open(file, formats=FORMATS).size
+            except ValueError:
+                return Image.open(io.BytesIO(_without_texts(path.read_bytes())), formats=FORMATS).size
     except Exception:  # a damaged file can raise nearly anything
         return None
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """From a file, or its bytes, to what a network is given: with the same settings, the same for every command.
+
+    Attributes:
+        size: `(height, width)` of what the network is given.
+        fit: As for `resize`.
+        max_megapixels: As for `decode`.
+    """
+
+    size: tuple[int, int]
+    fit: str = SQUASH
+    max_megapixels: int | None = MAX_MEGAPIXELS
+
+    def decode(self, source: Path | bytes) -> np.ndarray:
+        """Returns an image of its own size, uint8 `(height, width, 3)`; raises `OSError` as `decode` does."""
+        return decode(source, max_megapixels=self.max_megapixels)
+
+    def resize(self, image: np.ndarray) -> np.ndarray:
+        """Returns such an image at the size of the network."""
+        return resize(image, self.size, self.fit)
+
+
+def load_decoder(run_dir: RunDirectory) -> Decoder:
+    """Returns the decoder of a run's images; earlier versions kept less of its settings."""
+    settings = run_dir.read_json(CLASSES).get("settings", {})
+    size = int(settings.get("image_size", 0))
+    limit = settings.get("max_megapixels", MAX_MEGAPIXELS)
+    return Decoder((size, size), str(settings.get("fit", SQUASH)), limit)
 
 
 def resize(image: np.ndarray, size: tuple[int, int] | None, fit: str = SQUASH) -> np.ndarray:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from scenebook.core.cache import cache_dir
 from scenebook.core.provenance import sha256_bytes, sha256_lines
 from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
+from scenebook.data.formats import HEIF_PLUGIN, reads_heif
 from scenebook.data.images import FoundImages, SourceImage, Stamp
 
 FILE = "facts-1.sqlite"
@@ -41,7 +43,8 @@ def facts_version() -> str:
     from scenebook.data.decoding import DECODER_VERSION
     from scenebook.data.measuring import MEASURES_VERSION
 
-    return f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}"
+    heif = f", heif {metadata.version(HEIF_PLUGIN)}" if reads_heif() else ""
+    return f"decoder {DECODER_VERSION}, measures {MEASURES_VERSION}, pillow {PIL.__version__}{heif}"
 
 
 class FactsCache:

@@ -7,12 +7,12 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from scenebook.core.errors import DatasetError
+from scenebook.data.formats import IMAGE_SUFFIXES, is_image, name_other_format, name_raw
 from scenebook.data.images import Stamp
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 MAX_IMAGE_BYTES = 600_000_000
 """No image of a few dozen megapixels is larger, whatever its format; a file is read as a whole."""
 FOLDER = "folder"
@@ -28,27 +28,47 @@ _HOUSEKEEPING = {
 }
 """What systems leave behind, in lower case, and how it is counted."""
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", *_TIFF)
-_OTHER_FORMATS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
-"""By the brand that follows `ftyp`."""
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+LINK_OUT = "a link that leaves the folder"
+LINK_TO_NOTHING = "a link that leads nowhere"
+
+
+class Listing(NamedTuple):
+    """What a folder holds: the names of its folders, its images with their stamps, both sorted; and what is no image.
+
+    What is set aside comes as a path below the root, with the reason; what is hidden is counted.
+    """
+
+    folders: list[str]
+    images: list[tuple[str, Stamp]]
+    set_aside: list[tuple[str, str]]
+    passed_over: Counter[str]
 
 
 class Tree:
     """A folder whose files are looked at one by one.
+
+    Args:
+        root: The folder.
+        follow_links: Whether links may leave it. A link to a folder is then entered, unless its images are used where
+            they lie, or were entered through another link.
 
     Attributes:
         set_aside: What is not used, with the reason.
         passed_over: How many hidden files there are of each kind.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, follow_links: bool = False) -> None:
         self.root = root
+        self.follow_links = follow_links
         self.set_aside: list[tuple[str, str]] = []
         self.passed_over: Counter[str] = Counter()
         self._real_root = os.path.realpath(root)
         self._inside: dict[str, bool] = {}
+        self._entered: dict[str, str] = {}
+        self._peeked: dict[str, Listing] = {}
 
     def scan(self, folder: str) -> tuple[list[str], list[tuple[str, Stamp]]]:
         """Returns what a folder below the root holds: the names of its folders, its images with their stamps, sorted.
@@ -57,24 +77,45 @@ class Tree:
         image is set aside; so is a link that leaves the root, a link to a folder, and what is no regular file. Nothing
         is opened but regular files without an image's ending.
         """
-        folders: list[str] = []
-        images: list[tuple[str, Stamp]] = []
-        for name in self._list(folder):
+        listing = self._peeked.pop(folder, None) or self._list(folder)
+        self.set_aside += listing.set_aside
+        self.passed_over += listing.passed_over
+        return listing.folders, listing.images
+
+    def peek(self, folder: str) -> Listing:
+        """Returns what a folder holds without counting what is not used: that is up to `scan`, which is then quick."""
+        if folder not in self._peeked:
+            self._peeked[folder] = self._list(folder)
+        return self._peeked[folder]
+
+    def holds_images(self, folder: str) -> bool:
+        """Tells whether there is an image in a folder or in one of its folders."""
+        listing = self.peek(folder)
+        return bool(listing.images) or any(self.holds_images(f"{folder}/{name}") for name in listing.folders)
+
+    def list_folders(self, folder: str, *, with_images: bool = False) -> list[str]:
+        """Returns the paths of the folders in a folder; of those that hold images only, at whatever depth."""
+        paths = [f"{folder}/{name}" if folder else name for name in self.peek(folder).folders]
+        return [path for path in paths if self.holds_images(path)] if with_images else paths
+
+    def _list(self, folder: str) -> Listing:
+        listing = Listing([], [], [], Counter())
+        for name in self._list_names(folder, listing):
             hidden = name_hidden(name)
             relative = f"{folder}/{name}" if folder else name
             if hidden is not None:
                 path = os.path.join(self.root, relative)
                 folder_like = hidden == HIDDEN and os.path.isdir(path) and not os.path.islink(path)
-                self.passed_over["hidden folders" if folder_like else hidden] += 1
+                listing.passed_over["hidden folders" if folder_like else hidden] += 1
                 continue
             seen = self.look(relative)
             if seen == FOLDER:
-                folders.append(name)
+                listing.folders.append(name)
             elif isinstance(seen, Stamp):
-                images.append((name, seen))
+                listing.images.append((name, seen))
             else:
-                self.set_aside.append((relative, seen))
-        return folders, images
+                listing.set_aside.append((relative, seen))
+        return listing
 
     def walk(self, folder: str) -> Iterator[tuple[str, Stamp]]:
         """Yields the images of a folder and of all folders in it, as paths below the root."""
@@ -92,13 +133,14 @@ class Tree:
         try:
             facts = os.lstat(path)
             if stat.S_ISLNK(facts.st_mode):
-                if not self.holds(os.path.realpath(path)):
-                    return "a link that leaves the folder"
+                real = os.path.realpath(path)
+                if not (self.follow_links or self.holds(real)):
+                    return LINK_OUT
                 try:
                     facts = os.stat(path)
                 except OSError:
-                    return "a link that leads nowhere"
-                if stat.S_ISDIR(facts.st_mode):
+                    return LINK_TO_NOTHING
+                if stat.S_ISDIR(facts.st_mode) and not self._may_enter(relative, real):
                     return "a link to a folder: its images are used where they lie"
             if stat.S_ISDIR(facts.st_mode):
                 return FOLDER
@@ -106,14 +148,22 @@ class Tree:
                 return f"{_SPECIAL.get(stat.S_IFMT(facts.st_mode), 'no regular file')}, not opened"
             if facts.st_size == 0:
                 return "an empty file"
+            if raw := name_raw(relative):
+                return raw
             if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
                 with open_regular(path) as file:
-                    start = file.read(16)
-                if not (start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
-                    return name_other_format(start) or "not an image, by its ending and its first bytes"
+                    start = file.read(64)
+                if not is_image(start):
+                    return name_other_format(start, relative) or "not an image, by its ending and its first bytes"
         except OSError as error:
             return f"cannot be read: {error.strerror or error}"
         return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+    def _may_enter(self, relative: str, real: str) -> bool:
+        """Tells whether the folder behind a link is one that is entered here and nowhere else."""
+        here = os.path.realpath(os.path.join(self.root, os.path.dirname(relative)))
+        around = here == real or here.startswith(os.path.join(real, ""))
+        return not (around or self.holds(real)) and self._entered.setdefault(real, relative) == relative
 
     def holds(self, real: str) -> bool:
         """Tells whether a path without links lies in the folder."""
@@ -126,7 +176,7 @@ class Tree:
             self._inside[parent] = self.holds(os.path.realpath(os.path.join(self.root, parent)))
         return self._inside[parent]
 
-    def _list(self, folder: str) -> list[str]:
+    def _list_names(self, folder: str, listing: Listing) -> list[str]:
         try:
             return sorted(os.listdir(os.path.join(self.root, folder)), key=os.fsencode)
         except OSError as error:
@@ -136,7 +186,7 @@ class Tree:
                     received={"folder": str(self.root)},
                     advice=f"{error.strerror}.",
                 ) from None
-            self.set_aside.append((f"{folder}/", f"a folder that cannot be read: {error.strerror}"))
+            listing.set_aside.append((f"{folder}/", f"a folder that cannot be read: {error.strerror}"))
             return []
 
 
@@ -144,12 +194,6 @@ def name_hidden(name: str) -> str | None:
     """Returns under which heading a hidden file, or one that a system left behind, is counted; `None` for others."""
     known = _HOUSEKEEPING.get(name.lower())
     return known if known is not None else HIDDEN if name.startswith(".") else None
-
-
-def name_other_format(start: bytes) -> str:
-    """Returns what to do about an image in a format that is not read, from its first bytes; nothing for others."""
-    kind = _OTHER_FORMATS.get(start[8:12]) if start[4:8] == b"ftyp" else None
-    return f"an image in {kind}, which is not read here: convert it to JPEG or PNG" if kind else ""
 
 
 def read_regular(path: Path, most: int) -> bytes:

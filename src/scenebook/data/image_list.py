@@ -14,11 +14,11 @@ from pathlib import Path, PureWindowsPath
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.wording import join_names
-from scenebook.data.files import FOLDER, Tree
-from scenebook.data.images import SPLIT_FOLDERS, FoundImages, SourceImage, Stamp
+from scenebook.data.files import FOLDER, LINK_OUT, Tree
+from scenebook.data.images import FoundImages, SourceImage, Stamp
+from scenebook.data.split_names import read_split
 from scenebook.data.user_tables import Row, has_escapes, read_rows
 
-SPLIT_WORDS = {word: split for split, names in SPLIT_FOLDERS.items() for word in (split, *names)}
 NO_UTF8 = "Expected a CSV file in UTF-8."
 ADVICE_UTF8 = "This line has bytes that are not UTF-8. In a spreadsheet, save the file as “CSV UTF-8”."
 ONE_CLASS = "An image has one class here: images with several labels (multi-label) are not classified."
@@ -27,7 +27,7 @@ _BETWEEN_LABELS = (r"\s*[|;,]\s*", r"\s+")
 _LOOKED_AT = 1000
 
 
-def read_list(file: Path, *, groups: str = "") -> FoundImages:
+def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> FoundImages:
     """Returns the images that a CSV file lists. Paths start at the file's folder and may not leave it.
 
     An image that is not there is set aside with the line that names it; a row that repeats another is counted once.
@@ -35,12 +35,13 @@ def read_list(file: Path, *, groups: str = "") -> FoundImages:
     Args:
         file: Columns path and label; a column split, where it is given, holds train, validation or test in every row.
         groups: Name of the column that holds the images' groups; empty: there is none.
+        follow_links: Whether links may leave its folder.
 
     Raises:
         DatasetError: The file cannot be read, a path leaves its folder, a label or split is missing or wrong, an image
             has two labels, or none of the images is there.
     """
-    tree = Tree(file.parent)
+    tree = Tree(file.parent, follow_links=follow_links)
     first: dict[str, tuple[int, str, str | None, str]] = {}
     images: list[SourceImage] = []
     repeated = 0
@@ -135,8 +136,8 @@ def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:
         path = path.replace("\\", "/")  # a list that was made on Windows
     if not os.path.lexists(tree.root / path):
         return "there is no such file", path
-    if not tree.holds_folder_of(path):
-        return "a link that leaves the folder", path
+    if not (tree.follow_links or tree.holds_folder_of(path)):
+        return LINK_OUT, path
     seen = tree.look(path)
     return ("a folder, no image" if seen == FOLDER else seen), path
 
@@ -168,7 +169,7 @@ def _check_label(row: Row) -> str:
 def _check_split(row: Row) -> str | None:
     if "split" not in row.cells:
         return None
-    split = SPLIT_WORDS.get(row.cells["split"].strip().lower())
+    split = read_split(row.cells["split"].strip())
     if split is None:
         row.reject(
             "Expected train, validation or test in the column split.",

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scenebook.core.errors import DatasetError
+from scenebook.core.paths import expand_home
 from scenebook.data.user_tables import ClassMap
 
 LIST_SUFFIX = ".csv"
-SPLIT_FOLDERS = {
-    "train": ("train", "training", "seg_train"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test", "testing", "seg_test"),
-}
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
 class Stamp(NamedTuple):
@@ -59,6 +56,9 @@ class FoundImages:
         drawn_from: How many images there were before a subset was drawn; `None` where none was.
         class_map: What gave the folders their classes.
         groups: The setting that gave the images their groups; `None` where they have none.
+        layout: How the folders were read, in words.
+        splits: The setting with which they were.
+        follow_links: Whether links that leave the folder were followed.
     """
 
     source: Path
@@ -73,6 +73,9 @@ class FoundImages:
     drawn_from: int | None = None
     class_map: ClassMap = field(default_factory=ClassMap)
     groups: str | None = None
+    layout: str = ""
+    splits: str | None = "auto"
+    follow_links: bool = False
 
     @property
     def class_names(self) -> list[str]:
@@ -84,6 +87,7 @@ class FoundImages:
         """What was not simply used, ready for JSON; what was set aside stands in the audit."""
         return {
             "images": len(self.images),
+            "layout": self.layout,
             "drawn_from": self.drawn_from,
             "passed_over": self.passed_over,
             "left_out": self.left_out,
@@ -101,21 +105,30 @@ class FoundImages:
         return [names for names in groups.values() if len(names) > 1]
 
 
-def check_folder(folder: Path) -> Path:
-    """Returns the absolute path of an existing folder.
+def check_folder(folder: Path, setting: str = "dataset") -> Path:
+    """Returns the absolute path of an existing folder, which a setting names.
 
     Raises:
         DatasetError: It does not exist or is no folder.
     """
+    folder = expand_home(folder)
     if not folder.is_dir():
-        there = "There is a file of this name, but no folder."
+        there = advise_archive(folder, setting) or "There is a file of this name, but no folder."
         gone = "There is no such folder. Relative paths start where the command was typed."
         raise DatasetError(
             "Expected a folder of labelled images.",
-            received={"dataset": str(folder)},
+            received={setting: str(folder)},
             advice=there if folder.exists() else gone,
         )
     return folder.resolve()
+
+
+def advise_archive(file: Path, setting: str = "dataset") -> str:
+    """Returns what to do with an archive in place of a folder; nothing for other files."""
+    if not file.name.lower().endswith(ARCHIVES):
+        return ""
+    named = {"dataset": "DATA=folder", "images": "IMAGES=folder"}.get(setting, f"{setting}=folder")
+    return f"Unpack the archive, and name the folder: {named}."
 
 
 def source_name(source: Path) -> str:
@@ -129,13 +142,14 @@ def check_source(source: Path) -> Path:
     Raises:
         DatasetError: It is neither.
     """
+    source = expand_home(source)
     if source.suffix.lower() == LIST_SUFFIX and source.is_file():
         return source.resolve()
     if source.is_file():
         raise DatasetError(
             "Expected a folder of labelled images, or a CSV file with the columns path and label.",
             received={"dataset": str(source)},
-            advice="There is a file of this name; a list's name ends with .csv.",
+            advice=advise_archive(source) or "There is a file of this name; a list's name ends with .csv.",
         )
     return check_folder(source)
 

@@ -16,7 +16,7 @@ from scenebook.core.progress import print_progress
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.core.yaml_files import read_yaml
-from scenebook.data.files import IMAGE_SUFFIXES
+from scenebook.data.formats import IMAGE_SUFFIXES
 from scenebook.data.images import check_source
 from scenebook.data.kaggle import KaggleDownload, KaggleFacts, Limits
 from scenebook.data.scenes.drawing import write_scenes

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
 from scenebook.data.finding import check_sizes
 from scenebook.data.images import FoundImages, SourceImage
+
+if TYPE_CHECKING:
+    from scenebook.data.decoding import Decoder
 
 _COLUMNS = ("path", "label", "split", "sha256", "width", "height", "row", "group")
 
@@ -184,11 +188,18 @@ def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:
 
 
 def write_classes(
-    run_dir: RunDirectory, found: FoundImages, splits: pd.DataFrame, *, name: str, kind: str, image_size: int, fit: str
+    run_dir: RunDirectory,
+    found: FoundImages,
+    splits: pd.DataFrame,
+    *,
+    name: str,
+    kind: str,
+    decoder: Decoder,
 ) -> None:
     """Writes `data/classes.json`: the name and kind of the data set, its classes, and a digest of the splits.
 
-    Under `settings` stand those that decide what the images look like to a network, as every later stage uses them.
+    Under `settings` stand those that decide which images are used and what they look like to a network, as every later
+    stage and `predict` use them.
     """
     content = {
         "name": name,
@@ -196,7 +207,12 @@ def write_classes(
         "root": run_dir.shorten(found.root),
         "classes": found.class_names,
         "found": found.summary,
-        "settings": {"image_size": image_size, "fit": fit},
+        "settings": {
+            "image_size": decoder.size[0],
+            "fit": decoder.fit,
+            "max_megapixels": decoder.max_megapixels,
+            "follow_links": found.follow_links,
+        },
         "digest": sha256_lines(f"{row.sha256} {row.split} {row.path}" for row in splits.itertuples()),
     }
     run_dir.write_json(CLASSES, content)

@@ -22,7 +22,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, MEASURES
-from scenebook.data.decoding import MAX_MEGAPIXELS, SQUASH, decode, resize
+from scenebook.data.decoding import MAX_MEGAPIXELS, SQUASH, Decoder
 from scenebook.data.file_facts import FactsCache, FileFacts
 from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
 from scenebook.data.images import FoundImages, SourceImage
@@ -109,7 +109,7 @@ def decode_images(
                 )
             with replacing(file) as temporary, temporary.open("wb") as output:
                 header = write_header(output, 0, image_size)
-                work = partial(_decode_chunk, found.root, (image_size, fit), max_megapixels)
+                work = partial(_decode_chunk, found.root, Decoder((image_size, image_size), fit, max_megapixels))
                 results = _decode_all(found, facts, work, earlier, cache)
                 for done, (image, result) in enumerate(results, start=1):
                     if isinstance(result, str):
@@ -134,17 +134,14 @@ def decode_images(
     return DecodedImages(table, file, set_aside, known=sum(known is not None for known in facts))
 
 
-def _decode_chunk(
-    root: Path, target: tuple[int, str], max_megapixels: int, images: Sequence[tuple[str, FileFacts | None]]
-) -> list[Decoded]:
-    """Decodes images, given as paths and what is known of them; the target is their size, and how they fit it."""
-    image_size, fit = target
+def _decode_chunk(root: Path, decoder: Decoder, images: Sequence[tuple[str, FileFacts | None]]) -> list[Decoded]:
+    """Decodes images, given as paths and what is known of them."""
 
     def decode_one(path: str, known: FileFacts | None) -> Decoded:
         try:
             content = read_regular(root / path, MAX_IMAGE_BYTES)
-            full = decode(content, max_megapixels=max_megapixels)
-            pixels = resize(full, (image_size, image_size), fit).tobytes()
+            full = decoder.decode(content)
+            pixels = decoder.resize(full).tobytes()
             if known is not None:
                 return pixels, known
             size = {"width": full.shape[1], "height": full.shape[0]}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from scenebook.core.errors import DatasetError
+from scenebook.core.paths import expand_home
 from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import read_yaml
 
@@ -132,7 +133,7 @@ class ClassMap:
             return cls()
         rows: dict[str, Row] = {}
         classes: dict[str, str | None] = {}
-        for row, name, label in _read_class_map(Path(file)):
+        for row, name, label in _read_class_map(expand_home(file)):
             if name in rows:
                 row.reject("Expected each name once.", {"name": name, "first on line": rows[name].line})
             if name == THE_REST and label is not None:

@@ -11,7 +11,7 @@ import pandas as pd
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory, run_name_for
 from scenebook.core.run_files import CLASSES, SPLITS, TEST_PREDICTIONS
-from scenebook.data.decoding import decode, decode_unchanged
+from scenebook.data.decoding import Decoder, decode_unchanged, load_decoder
 from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
@@ -67,26 +67,32 @@ def load_samples(
         DatasetError: The folder lacks an image, or an image is another one than when it was split.
     """
     if samples_dir is not None:
-        chosen = find_samples(Path(samples_dir), class_names)
-        return chosen, [decode(check_folder(Path(samples_dir)) / path) for path in chosen["path"]]
+        folder, decoder = check_folder(Path(samples_dir), "samples_dir"), load_decoder(run_dir)
+        follow_links = bool(run_dir.read_json(CLASSES).get("settings", {}).get("follow_links"))
+        chosen = find_samples(folder, class_names, decoder, follow_links=follow_links)
+        return chosen, [decoder.decode(folder / path) for path in chosen["path"]]
     chosen = select_one_per_class(run_dir.read_csv(TEST_PREDICTIONS), class_names, seed=seed)
     root = run_dir.root / run_dir.read_json(CLASSES)["root"]
     return chosen, decode_unchanged(root, chosen["path"], run_dir.read_csv(SPLITS))
 
 
-def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
+def find_samples(
+    folder: Path, class_names: Sequence[str], decoder: Decoder, *, follow_links: bool = False
+) -> pd.DataFrame:
     """Returns the first readable image, by name, of each class folder in `folder`, as the columns path and label.
+
+    Links may leave the folder where the run's setting says so. An image is readable that the run's decoder can read.
 
     Raises:
         DatasetError: The folder, or the folder or image of a class, is missing.
     """
-    root = check_folder(folder)
-    tree = Tree(root)
+    root = check_folder(folder, "samples_dir")
+    tree = Tree(root, follow_links=follow_links)
     folders, _ = tree.scan("")
     rows = []
     for name in class_names:
         paths = (f"{name}/{file}" for file, _ in tree.scan(name)[1]) if name in folders else iter(())
-        readable = next((path for path in paths if _is_readable(root / path)), None)
+        readable = next((path for path in paths if _is_readable(root / path, decoder)), None)
         if readable is None:
             raise DatasetError(
                 "Expected a folder with at least one readable image for every class in samples_dir.",
@@ -97,9 +103,9 @@ def find_samples(folder: Path, class_names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _is_readable(path: Path) -> bool:
+def _is_readable(path: Path, decoder: Decoder) -> bool:
     try:
-        decode(path)
+        decoder.decode(path)
     except OSError:
         return False
     return True

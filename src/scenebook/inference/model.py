@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import CLASSES, MODEL, SUMMARY
-from scenebook.data.decoding import SQUASH
+from scenebook.core.run_files import MODEL, SUMMARY
+from scenebook.data.decoding import load_decoder
 from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.recipe import load_prepare
 
@@ -55,8 +56,7 @@ class Network:
     ) -> None:
         self.classifier = model = load_classifier(run_dir)
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
-        # Runs of earlier versions squashed all images.
-        self.fit = str(run_dir.read_json(CLASSES).get("settings", {}).get("fit", SQUASH))
+        self.decoder = replace(load_decoder(run_dir), size=self.size)
         self.num_classes = int(model.output_shape[-1])
         self._prepare = load_prepare(run_dir, trust=trust)
         self._model = model if pretrained is None else add_features(model, pretrained)

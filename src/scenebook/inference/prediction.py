@@ -87,8 +87,10 @@ def predict_folder(
     Raises:
         InputError: There is no image, none can be read, or the run is not whole.
     """
-    total = count_unlabelled(images)
-    class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
+    classes = run_dir.read_json(CLASSES)
+    class_names: list[str] = classes["classes"]
+    follow_links = bool(classes.get("settings", {}).get("follow_links"))
+    total = count_unlabelled(images, follow_links=follow_links)
     network, detector = load_network(run_dir, class_names, trust)
     target = choose_target(run_dir, images)
     sheets = _Sheets(class_names)
@@ -96,7 +98,7 @@ def predict_folder(
     aside: list[tuple[str, str]] = []
 
     def read() -> Iterator[tuple[str, np.ndarray]]:
-        for path, content in read_images(images, network.size, network.fit):
+        for path, content in read_images(images, network.decoder, follow_links=follow_links):
             if isinstance(content, str):
                 aside.append((path, content))
             else:

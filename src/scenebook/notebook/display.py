@@ -99,8 +99,9 @@ def _record(shell: Any, run_dir: RunDirectory) -> None:
 def parameters() -> Sourced:
     """Returns the notebook's parameters: its variables that have the name of a setting.
 
-    Functions and modules are none: `preprocessing` is also what a notebook may import under that name. Nor are
-    variables that somebody's own start-up files have set, unless a cell sets them too.
+    Functions, modules, tables and dictionaries are none: `preprocessing` is also what a notebook may import under that
+    name, and `splits` what it calls those of the images. Nor are variables that somebody's own start-up files have set,
+    unless a cell sets them too.
     """
     shell: Any = get_ipython()
     names = shell.user_ns if shell is not None else {}
@@ -108,7 +109,11 @@ def parameters() -> Sourced:
     if started := {name for name, value in found.items() if shell.user_ns_hidden.get(name, _NONE) is value}:
         assigned = list_assigned(shell.history_manager.input_hist_parsed)
         found = {name: value for name, value in found.items() if name not in started - assigned}
-    values = {name: value for name, value in found.items() if not (callable(value) or inspect.ismodule(value))}
+    values = {
+        name: value
+        for name, value in found.items()
+        if not (callable(value) or inspect.ismodule(value) or hasattr(value, "items"))
+    }
     return Sourced(values, "settings")
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.paths import expand_home
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import OF_COMMANDS, SETTINGS
-from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, make_settings
+from scenebook.core.settings import DRAWN_SCENES, INTEL, PATHS, Settings, make_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
 from scenebook.core.yaml_files import dump_yaml
@@ -25,9 +26,8 @@ from scenebook.pipeline.saved_notebooks import HandRunNotebook, check_notebooks
 
 PROFILE = "sample"
 """The profile whose values stand in the parameters cells of the published notebooks."""
-_PATHS = ("dataset", "weights", "class_map", "claims_file", "ablation_plan", "samples_dir")
 _NAMED = (DRAWN_SCENES, INTEL, *NAMED_WEIGHTS, None)
-"""Values of these settings that are no paths."""
+"""Values of `PATHS` that are no paths."""
 
 
 def collect_by_hand(run_dir: RunDirectory, notebooks_dir: Path | None = None) -> None:
@@ -62,8 +62,8 @@ def _collect_settings(found: Sequence[HandRunNotebook]) -> Settings:
     chosen: dict[str, tuple[Any, str]] = {}
     for one in found:
         for name, value in one.record.get("settings", {}).items():
-            if name in _PATHS and value not in _NAMED:
-                value = str((Path(one.record["folder"]) / Path(value).expanduser()).resolve())
+            if name in PATHS and value not in _NAMED:
+                value = str((Path(one.record["folder"]) / expand_home(value)).resolve())
             before, where = chosen.setdefault(name, (value, one.name))
             if before != value:
                 raise SettingsError(

@@ -1,54 +1,70 @@
-"""What is checked before any kernel starts: paths, and the backbone's name."""
+"""What is checked before any kernel starts: paths, what lies there, and settings that have to go together."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
-from scenebook.core.errors import SettingsError, WeightsError
+from scenebook.core.errors import DatasetError, InputError, SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
 from scenebook.core.run_directory import project_root
-from scenebook.core.settings import DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
+from scenebook.core.settings import AUTO, DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
+from scenebook.data.files import Tree
 from scenebook.data.finding import check_sizes, find_images
 from scenebook.data.images import check_folder, check_source
+from scenebook.data.layout import parse_splits
 from scenebook.data.user_tables import ClassMap
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 
+_WEIGHTS_START = {".weights.h5": b"\x89HDF\r\n\x1a\n", ".keras": b"PK\x03\x04"}
 
-def resolve_paths(settings: Settings, base: Path) -> Settings:
-    """Returns settings whose folders and files are absolute, and checks that they are there.
+
+def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], None] = lambda layout: None) -> Settings:
+    """Returns settings whose folders and files are absolute, and checks that they are there and can be used.
 
     Args:
         settings: The settings; relative paths in them start at `base`.
         base: Where the command was typed.
+        tell_layout: Called with how a folder or list of images was read, in words.
 
     Raises:
-        InputError: A folder or a file is missing, or the backbone is unknown.
+        InputError: A folder or a file is missing or cannot be used, or the backbone is unknown.
     """
-
-    def locate(path: str) -> Path:
-        return base / Path(path).expanduser()
-
     changes: dict[str, Any] = {}
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     if own_data:
-        changes["dataset"] = str(check_source(locate(settings.dataset)))
+        changes["dataset"] = str(check_source(base / settings.dataset))
     if settings.ablation_plan is not None:
         changes["ablation_plan"] = str(find_plan(settings.ablation_plan, project_root() / "profiles", base))
     for name in ("class_map", "claims_file"):
         value = getattr(settings, name)
         if value is not None:
-            path = locate(value)
+            path = base / value
             if not path.is_file():
                 raise SettingsError(f"Expected {name} to be an existing file.", received={name: str(path)})
             changes[name] = str(path.resolve())
-    if "class_map" in changes:
-        ClassMap.load(Path(changes["class_map"]))
+    mapping = ClassMap.load(changes.get("class_map"))
+    if settings.splits not in (AUTO, None):
+        parse_splits(str(settings.splits))
+    class_names = _list_known_classes(settings.dataset, mapping)
     if own_data:
-        check_sizes(find_images(Path(changes["dataset"]), class_map=changes.get("class_map"), groups=settings.groups))
+        found = find_images(
+            Path(changes["dataset"]),
+            class_map=changes.get("class_map"),
+            groups=settings.groups,
+            splits=settings.splits,
+            follow_links=settings.follow_links,
+        )
+        check_sizes(found)
+        class_names = found.class_names
+        tell_layout(found.layout)
     if settings.samples_dir is not None:
-        changes["samples_dir"] = str(check_folder(locate(settings.samples_dir)))
+        folder = check_folder(base / settings.samples_dir, "samples_dir")
+        _check_samples(folder, class_names, follow_links=settings.follow_links)
+        changes["samples_dir"] = str(folder)
     claims = load_claims(claims_path(changes.get("claims_file"))).claims
     if settings.ablation_plan is not None or settings.ablations != "none":
         # What studies need takes longer to import than all else that is checked here.
@@ -61,14 +77,89 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
             check_claims(variants, claims)
     check_runtime(settings.frozen_layers_runtime)
     if settings.weights not in NAMED_WEIGHTS:
-        weights = locate(settings.weights)
-        if not weights.name.endswith(WEIGHTS_SUFFIXES) or not weights.is_file():
-            raise WeightsError(
-                f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",
-                received={"weights": str(weights)},
-            )
-        changes["weights"] = str(weights.resolve())
-    named = find_backbone(settings.backbone).find_weights(settings.weights)
+        changes["weights"] = str(_check_weights(base / settings.weights))
+    row = find_backbone(settings.backbone)
+    if settings.image_size != AUTO and int(settings.image_size) < row.least_size:
+        raise SettingsError(
+            f"Expected image_size to be at least {row.least_size} for the backbone {row.name}.",
+            received={"image_size": settings.image_size},
+        )
+    named = row.find_weights(settings.weights)
     if named and named.package:
         named.require_file()
     return settings.updated(changes)
+
+
+def _check_weights(weights: Path) -> Path:
+    suffix = next((suffix for suffix in WEIGHTS_SUFFIXES if weights.name.endswith(suffix)), "")
+    if not suffix or not weights.is_file():
+        raise WeightsError(
+            f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",
+            received={"weights": str(weights)},
+        )
+    with weights.open("rb") as file:
+        start = file.read(8)
+    if not start.startswith(_WEIGHTS_START[suffix]):
+        raise WeightsError(
+            f"Expected a {suffix} file that Keras has written.",
+            received={"weights": str(weights), "begins with": start},
+            advice="It is cut off or something else, a page that was saved in its place say: download it again.",
+        )
+    return weights.resolve()
+
+
+def _list_known_classes(dataset: str, mapping: ClassMap) -> list[str]:
+    """Returns the classes of images that are drawn or downloaded later."""
+    if dataset == DRAWN_SCENES:
+        from scenebook.data.scenes.drawing import CLASS_NAMES
+
+        names = list(CLASS_NAMES)
+    elif dataset == INTEL:
+        from scenebook.data.sources import load_facts
+
+        names = [folder.rpartition("/")[2] for folder in load_facts().images if folder.count("/") > 1]
+    else:
+        return []
+    mapping.check(names)
+    return sorted({label for name in names if (label := mapping.class_of(name)) is not None})
+
+
+def _check_samples(folder: Path, class_names: Sequence[str], *, follow_links: bool) -> None:
+    """Looks for an image of every class; whether it can be read, only decoding it would show."""
+    from scenebook.data.decoding import read_size
+
+    tree = Tree(folder, follow_links=follow_links)
+    folders = tree.peek("").folders
+    without = [
+        name
+        for name in class_names
+        if name not in folders or not any(read_size(folder / name / file) for file, _ in tree.peek(name).images)
+    ]
+    if without:
+        raise DatasetError(
+            "Expected samples_dir to hold a folder with an image for every class.",
+            received={"samples_dir": str(folder), "classes without": without[:10]},
+            advice="Add the images, or leave samples_dir out: then they are taken from the test images.",
+        )
+
+
+def check_writable(folder: Path, variable: str) -> None:
+    """Makes a folder and sees whether files can be written into it.
+
+    Args:
+        folder: The folder.
+        variable: The environment variable that names another one.
+
+    Raises:
+        InputError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            "Expected a folder that can be written to.",
+            received={"folder": str(folder)},
+            advice=f"{error.strerror or error}. {variable} names another one.",
+        ) from None

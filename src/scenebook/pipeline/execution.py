@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from scenebook.core.cache import cache_dir
 from scenebook.core.errors import InputError, StageError
 from scenebook.core.progress import MARK
-from scenebook.core.run_directory import TOUCHED, list_touched
+from scenebook.core.run_directory import TOUCHED, default_build_dir, list_touched
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.kernels import (
     Kernel,
@@ -157,12 +158,15 @@ def explain_os_error(error: OSError) -> str:
     """Returns what kept a file from being written or read, and what to do about it, as sentences."""
     what = error.strerror or str(error)
     where = f": {error.filename}" if error.filename else ""
+    path = Path(str(error.filename or "")).absolute()
+    folders = {"SCENEBOOK_BUILD": default_build_dir(), "SCENEBOOK_CACHE": cache_dir()}
+    variable = next((name for name, folder in folders.items() if path.is_relative_to(folder)), "SCENEBOOK_RUNS")
     advice = {
         errno.ENOSPC: " Free some room; the same command then goes on.",
         errno.EDQUOT: " Free some room; the same command then goes on.",
-        errno.EFBIG: " Files may not be as large here; choose another folder with SCENEBOOK_RUNS.",
-        errno.EROFS: " Choose another folder with SCENEBOOK_RUNS.",
-        errno.EACCES: " Choose another folder with SCENEBOOK_RUNS, or mend its permissions.",
+        errno.EFBIG: f" Files may not be as large here; choose another folder with {variable}.",
+        errno.EROFS: f" Choose another folder with {variable}.",
+        errno.EACCES: f" Choose another folder with {variable}, or mend its permissions.",
     }.get(error.errno or 0, "")
     return f"{what}{where}.{advice}"
 

@@ -18,6 +18,7 @@ from scenebook.core.settings import AUTO, Settings
 from scenebook.core.source_code import digest_cell, digest_modules
 from scenebook.core.stages import STAGES, find_producer
 from scenebook.core.yaml_files import read_yaml
+from scenebook.data.files import Tree
 from scenebook.evaluation.claims.loading import claims_path
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
@@ -91,11 +92,9 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
     there = {name: path for name, path in paths.items() if path and name in parameters}
     found = {name: sha256_file(path) if path.is_file() else "absent" for name, path in there.items()}
     if settings.samples_dir and "samples_dir" in parameters:
-        folder = Path(settings.samples_dir)
-        files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
-        found["samples_dir"] = sha256_lines(
-            json.dumps([path.relative_to(folder).as_posix(), sha256_file(path)]) for path in files
-        )
+        tree = Tree(Path(settings.samples_dir), follow_links=settings.follow_links)
+        images = (path for folder in tree.list_folders("") for path, _ in tree.walk(folder))
+        found["samples_dir"] = sha256_lines(json.dumps([path, sha256_file(tree.root / path)]) for path in images)
     return found
 
 

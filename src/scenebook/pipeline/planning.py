@@ -198,12 +198,16 @@ def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages |
         return None
     try:
         if settings.dataset != INTEL:
-            return find_images(Path(settings.dataset), class_map=settings.class_map, groups=settings.groups)
+            return _list_images(Path(settings.dataset), settings)
         # Where they were downloaded to, the data stage has found out.
         root = run_dir.root / run_dir.read_json(CLASSES)["root"]
-        return find_images(root, class_map=settings.class_map, groups=settings.groups)
+        return _list_images(root, settings)
     except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
         return None
+
+
+def _list_images(source: Path, settings: Settings) -> FoundImages:
+    return find_images(source, class_map=settings.class_map, splits=settings.splits, follow_links=settings.follow_links)
 
 
 def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:

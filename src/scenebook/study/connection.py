@@ -15,6 +15,7 @@ from typing import TypeVar
 from distributed import Client, LocalCluster, Security
 
 from scenebook.core.errors import InputError
+from scenebook.core.paths import SCHEDULER_ADDRESS
 from scenebook.core.progress import print_progress
 from scenebook.core.wording import count_noun, join_names
 
@@ -65,7 +66,7 @@ def _without_tracebacks() -> Iterator[None]:
 
 
 def _call(address: str, timeout: float) -> Client:
-    if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
+    if not re.fullmatch(SCHEDULER_ADDRESS, address):
         raise InputError(
             "Expected the address of a dask scheduler, tcp://host:port or tls://host:port.",
             received={"scheduler": address},

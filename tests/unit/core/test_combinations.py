@@ -60,5 +60,5 @@ def test_with_two_phases_of_adamw_along_a_cosine_only_what_belongs_to_sgd_and_to
     settings = make_settings(
         {**LINEAR, "epochs": 2, "fine_tune_epochs": 2, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1}
     )
-    assert set(list_without_effect(settings)) == {"momentum", "decay"}
+    assert set(list_without_effect(settings)) == {"momentum", "decay", "groups", "splits", "follow_links"}
     assert list_idle(settings) == []

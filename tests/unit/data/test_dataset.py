@@ -67,8 +67,9 @@ def test_a_test_folder_without_class_folders_is_no_test_split(
     assert read(root, run_dir)["split"].value_counts().to_dict() == {"train": 12, "test": 4, "validation": 4}
 
 
-def test_classes_may_be_called_train_and_test(make_folder: MakeFolder) -> None:
-    assert find_images(make_folder({"test": 3, "train": 3})).class_names == ["test", "train"]
+def test_classes_may_be_called_train_and_test_where_somebody_says_so(make_folder: MakeFolder) -> None:
+    root = make_folder({"test": 3, "train": 3})
+    assert find_images(root, splits=None).class_names == ["test", "train"]
 
 
 def test_a_cap_holds_for_ready_made_splits_and_for_a_class_without_test_images(

@@ -9,12 +9,13 @@ import pytest
 from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import RunDirectory
-from scenebook.data.decoding import decode
+from scenebook.data.decoding import Decoder, decode
 from scenebook.evaluation.samples import find_samples, load_samples, name_copies, select_one_per_class, select_per_class
 from scenebook.notebook.grids import tile
 from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
 from tests.conftest import MakeFolder
 
+DECODER = Decoder((8, 8))
 IMAGES = pd.DataFrame({"path": [f"{name}/{i}.png" for name in "abc" for i in range(9)], "label": list("abc" * 9)})
 IMAGES["label"] = IMAGES["path"].str[0]
 
@@ -56,7 +57,7 @@ def test_samples_are_those_that_are_given_or_else_test_images_as_they_were_split
 
 
 def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolder) -> None:
-    found = find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog"])
+    found = find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog"], DECODER)
     assert found.to_dict("records") == [
         {"path": "cat/000.png", "label": "cat"},
         {"path": "dog/000.png", "label": "dog"},
@@ -66,19 +67,19 @@ def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolde
 def test_a_given_sample_that_cannot_be_read_is_passed_over(make_folder: MakeFolder) -> None:
     root = make_folder({"cat": 2, "dog": 1})
     (root / "cat" / "000.png").write_bytes(b"no image")
-    assert list(find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+    assert list(find_samples(root, ["cat", "dog"], DECODER)["path"]) == ["cat/001.png", "dog/000.png"]
 
 
 def test_a_given_sample_may_not_be_a_link_out_of_the_folder(make_folder: MakeFolder, tmp_path: Path) -> None:
     root = make_folder({"cat": 2, "dog": 1})
     (root / "cat" / "000.png").rename(tmp_path / "secret.png")
     (root / "cat" / "000.png").symlink_to(tmp_path / "secret.png")
-    assert list(find_samples(root, ["cat", "dog"])["path"]) == ["cat/001.png", "dog/000.png"]
+    assert list(find_samples(root, ["cat", "dog"], DECODER)["path"]) == ["cat/001.png", "dog/000.png"]
 
 
 def test_a_class_without_a_given_sample_is_an_error(make_folder: MakeFolder) -> None:
     with pytest.raises(DatasetError, match=r"every class in samples_dir.*class='emu'"):
-        find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"])
+        find_samples(make_folder({"cat": 2, "dog": 1}), ["cat", "dog", "emu"], DECODER)
 
 
 def test_copies_of_odd_class_names_stay_inside_their_folder() -> None:

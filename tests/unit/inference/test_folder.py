@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import InputError
+from scenebook.data.decoding import Decoder
 from scenebook.inference.folder import WAITING, count_unlabelled, list_unlabelled, read_images, resolve_folder
 from tests.conftest import write_image
 
@@ -34,7 +35,7 @@ def test_what_cannot_be_read_is_set_aside_with_the_reason_and_the_rest_goes_on(t
     (tmp_path / "notes.txt").write_text("no image")
     outside = write_image(tmp_path.parent / f"{tmp_path.name}-outside.png")
     (tmp_path / "link.png").symlink_to(outside)
-    read = dict(read_images(tmp_path, (20, 24)))
+    read = dict(read_images(tmp_path, Decoder((20, 24))))
     reasons = {path: content for path, content in read.items() if isinstance(content, str)}
     shapes = {path: np.shape(content) for path, content in read.items() if path not in reasons}
     assert shapes == dict.fromkeys(["1.png", "3.png"], (20, 24, 3))
@@ -48,21 +49,23 @@ def test_odd_names_are_only_names(tmp_path: Path) -> None:
     names = ["<b>.png", "$(x).png", "a\nb.png", "海.png", "'\".png", os.fsdecode(b"\xff.png")]
     for name in names:
         write_image(tmp_path / name)
-    assert {path for path, content in read_images(tmp_path, (8, 8)) if not isinstance(content, str)} == set(names)
+    assert {path for path, content in read_images(tmp_path, Decoder((8, 8))) if not isinstance(content, str)} == set(
+        names
+    )
 
 
-def test_only_a_few_images_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_images_are_decoded_ahead(tmp_path: Path) -> None:
     write_image(tmp_path / "0.png")
     for number in range(1, 3 * WAITING):
         os.link(tmp_path / "0.png", tmp_path / f"{number}.png")
     decoded = []
 
-    def decode(path: Path, size: tuple[int, int], fit: str) -> np.ndarray:
-        decoded.append(path)
-        return np.zeros((*size, 3), dtype=np.uint8)
+    class Counting(Decoder):
+        def decode(self, source: Path | bytes) -> np.ndarray:
+            decoded.append(source)
+            return super().decode(source)
 
-    monkeypatch.setattr("scenebook.inference.folder.decode", decode)
-    stream = read_images(tmp_path, (8, 8))
+    stream = read_images(tmp_path, Counting((8, 8)))
     next(stream)
     assert len(decoded) <= WAITING
     assert sum(1 for _ in stream) == 3 * WAITING - 1
@@ -79,6 +82,9 @@ def test_a_missing_folder_and_a_file_are_errors(tmp_path: Path) -> None:
         resolve_folder(str(tmp_path / "none"))
     with pytest.raises(InputError, match="put it into a folder"):
         resolve_folder(str(write_image(tmp_path / "1.png")))
+    (tmp_path / "images.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match="Unpack the archive, and name the folder: IMAGES=folder"):
+        resolve_folder(str(tmp_path / "images.zip"))
 
 
 def test_a_folder_without_a_image_is_an_error(tmp_path: Path) -> None:

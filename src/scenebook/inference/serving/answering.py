@@ -14,7 +14,6 @@ from PIL import Image
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
-from scenebook.data.decoding import decode
 from scenebook.evaluation.attribution.overlays import overlay
 from scenebook.inference.prediction import hold_error_stream, load_network
 from scenebook.network.features import load_features
@@ -75,7 +74,8 @@ class Answerer:
         Raises:
             OSError: The content is no image that can be read.
         """
-        pixels = decode(content, self._network.size, self._network.fit)
+        decoder = self._network.decoder
+        pixels = decoder.resize(decoder.decode(content))
         probs, vectors = self._network(pixels[None])
         order = np.argsort(-probs[0], kind="stable")
         answer = {

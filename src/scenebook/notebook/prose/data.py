@@ -26,6 +26,12 @@ _Sentences = Iterator[tuple[str, dict[str, Any]]]
 _LABEL_CHARACTERS = 24
 
 
+def tell_layout(dataset: str, found: FoundImages) -> _Sentences:
+    """Yields the sentence on how the folders of images were read, and which are not used."""
+    if dataset != DRAWN_SCENES:
+        yield "The images were read as {layout}.", {"layout": found.layout}
+
+
 def tell_found(found: FoundImages) -> _Sentences:
     """Yields sentences with fields, and the values of the fields, on everything that was not simply used.
 
@@ -52,9 +58,6 @@ def tell_found(found: FoundImages) -> _Sentences:
             "count as different classes; a class map merges them."
         )
         yield text, {"similar": _list(map(join_names, found.similar_names))}
-    if found.ignored_folders:
-        text = "Not used, because only the folders for training and testing hold labelled images: {folders}."
-        yield text, {"folders": _list(found.ignored_folders)}
     if found.passed_over:
         passed = (f"{what} ({count:,})" for what, count in found.passed_over.items())
         text = "Hidden files, and those of operating systems, are not used: {passed}."
