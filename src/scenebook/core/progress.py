@@ -10,9 +10,22 @@ MARK = "» "
 """Lines of the error stream that begin so are progress; the rest is the stage's log."""
 
 
-def print_progress(text: str) -> None:
+def print_progress(text: str, *, end: str = "\n") -> None:
     """Prints a line of progress to the error stream: Jupyter shows it, a report never does."""
-    print(f"{MARK}{text}", file=sys.stderr, flush=True)
+    global _shown
+    line = f"{MARK}{text}"
+    # The line takes the place of one that is longer and would look out behind it.
+    print(line.ljust(_shown), end=end, file=sys.stderr, flush=True)
+    _shown = len(line) if end == "\r" else 0
+
+
+_shown = 0
+"""How many characters of a line are shown that the next one takes the place of."""
+
+
+def update_progress(text: str) -> None:
+    """Prints a line of progress that the next one takes the place of: in Jupyter it is one line; a log keeps all."""
+    print_progress(text, end="\r")
 
 
 class CountProgress:
@@ -21,7 +34,7 @@ class CountProgress:
     `seconds` are between two lines, each of which `report` gets.
     """
 
-    def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = print_progress) -> None:
+    def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = update_progress) -> None:
         self._report = report
         self._what = what
         self._seconds = seconds
@@ -58,4 +71,4 @@ class BytesProgress:
         if now - then >= 2:  # seconds
             self._last = (now, done)
             rate = (done - before) / 1e6 / max(now - then, 1e-3)
-            print_progress(f"{self._what}: {done / 1e6:,.1f} MB, {rate:,.1f} MB/s")
+            update_progress(f"{self._what}: {done / 1e6:,.1f} MB, {rate:,.1f} MB/s")

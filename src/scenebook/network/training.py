@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.errors import DivergedError, InputError
-from scenebook.core.progress import print_progress
+from scenebook.core.progress import update_progress
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import HISTORY, MODEL
 from scenebook.network.graph import open_layers
@@ -84,7 +85,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
 
 class ProgressLines(keras.callbacks.Callback):
-    """Prints a line an epoch, and one every few seconds in between, to the error stream.
+    """Prints a line an epoch, and one every few seconds in between, to the error stream, each in the place of the last.
 
     The error stream is the log: a report never shows it, so that times do not change the report.
     """
@@ -105,9 +106,12 @@ class ProgressLines(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._print(f"{time.perf_counter() - self._started:.1f} s", logs)
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        print(file=sys.stderr, flush=True)  # the last epoch stays
+
     def _print(self, what: str, logs: dict[str, Any] | None) -> None:
         scores = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
-        print_progress(f"epoch {self._epoch + 1}/{self.params.get('epochs')}: {scores} ({what})")
+        update_progress(f"epoch {self._epoch + 1}/{self.params.get('epochs')}: {scores} ({what})")
 
 
 def save_model(run_dir: RunDirectory, model: keras.Model, file: str = MODEL) -> None:

@@ -219,13 +219,14 @@ class _Log(io.TextIOBase):
         self._rest = ""
 
     def write(self, text: str) -> int:
+        text = text.replace("\r", "\n")  # a line in the place of another
         with suppress(OSError):
             self.file.write(text)
             self.file.flush()
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.startswith(MARK):
-                self._progress(line.removeprefix(MARK))
+                self._progress(line.removeprefix(MARK).rstrip())
         return len(text)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scenebook.core.backbones import RANDOM
-from scenebook.core.progress import describe_seconds, print_progress
+from scenebook.core.progress import describe_seconds, update_progress
 from scenebook.core.wording import count_noun
 from scenebook.study.plan import BASE
 from scenebook.study.trials import Trial
@@ -205,7 +205,7 @@ class StudyProgress:
         title: str = "ablations",
         noun: str = "row",
         done: int = 0,
-        report: Callable[[str], None] = print_progress,
+        report: Callable[[str], None] = update_progress,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers
