@@ -146,8 +146,8 @@ def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool =
     file = f"figures/{_name(label, 'fig')}.svg"
     write_bytes(_run_dir().path(file), svg.encode())
     record = {"kind": "figure", "alt": as_utf8(alt), "wide": wide, "file": file}
-    text, markup = f"Figure {label}: {caption}", f"<figure>{svg}{_caption(caption)}</figure>"
-    _show(_labelled(record, label, caption), text, markup, **{"image/svg+xml": svg})
+    markup = f"<figure>{svg}{_caption(label, caption)}</figure>"
+    _show(_labelled(record, label, caption), f"Figure {label}: {caption}", markup, **{"image/svg+xml": svg})
 
 
 def show_pictures(
@@ -192,7 +192,8 @@ def show_pictures(
         "items": items,
         "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows],
     }
-    _show(_labelled(record, label, caption), f"Figure {label}: {caption}", grids.to_html(record) + _caption(caption))
+    markup = grids.to_html(record) + _caption(label, caption)
+    _show(_labelled(record, label, caption), f"Figure {label}: {caption}", markup)
 
 
 def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
@@ -228,7 +229,7 @@ def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = Fa
     record = {"kind": "table", "wide": wide, "header": header, "align": align, "rows": rows}
     shown = pd.DataFrame(rows, columns=header)
     text = f"Table {label}: {caption}\n{shown.to_string(index=False)}"
-    _show(_labelled(record, label, caption), text, shown.to_html(index=False, border=0) + _caption(caption))
+    _show(_labelled(record, label, caption), text, shown.to_html(index=False, border=0) + _caption(label, caption))
 
 
 def _format_cell(value: Any, digits: int) -> str:
@@ -261,8 +262,7 @@ def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
     # Which notebook and cell computed a value without a source, only the report knows.
     used = [{"text": one.text, "source": one.source or one.field, "computed": not one.source} for one in filled.used]
     record = {"kind": "say", "markdown": as_utf8(filled.markdown), "sources": used}
-    # Jupyter knows no references; the report's numbering pass does.
-    readable = re.sub(r"\[@(\w+):([a-z0-9-]+)\]", r"*\1 \2*", without_marks(filled.markdown))
+    readable = _name_references(without_marks(filled.markdown), "*")
     display({MIME: record, "text/markdown": readable, "text/plain": readable}, raw=True)
 
 
@@ -299,8 +299,22 @@ def _show(record: dict[str, Any], text: str, markup: str, **more: str) -> None:
     display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(markup), **more}, raw=True)
 
 
-def _caption(caption: str) -> str:
-    return f"<figcaption>{html.escape(caption)}</figcaption>"
+def _caption(label: str, caption: str) -> str:
+    """Returns a caption as Jupyter shows it: it begins with the name by which the prose refers to the figure."""
+    plain = re.sub(r"\\([^\w\s])", r"\1", _name_references(f"[@{label}]. {caption}"))
+    return f"<figcaption>{html.escape(plain)}</figcaption>"
+
+
+def _name_references(text: str, mark: str = "") -> str:
+    """Returns text with `Figure confusion` for `[@fig:confusion]`: numbers come with the report."""
+
+    def name(found: re.Match[str]) -> str:
+        return f"{mark}{_KINDS.get(found[1], found[1])} {found[2]}{mark}"
+
+    return re.sub(r"\[@(\w+):([a-z0-9-]+)\]", name, text)
+
+
+_KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 
 
 def _name(label: str, kind: str) -> str:

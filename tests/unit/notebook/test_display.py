@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pypandoc
 import pytest
+from bs4 import BeautifulSoup
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.sentences import Sourced, without_marks
+from scenebook.core.sentences import Sourced, escape, without_marks
 from scenebook.data.decoding import decode
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import MIME, make_link, say, show_figure, show_pictures, show_table
@@ -42,7 +43,7 @@ def test_say_formats_values_and_bounds_and_names_its_sources(shown: list[dict[st
     record = shown[0][MIME]
     assert without_marks(record["markdown"]) == "88.1% (85% to 91%) of 600 in [@fig:x]."
     assert record["sources"][0] == {"text": "88.1%", "source": "accuracy", "computed": True}
-    assert shown[0]["text/markdown"] == "88.1% (85% to 91%) of 600 in *fig x*."
+    assert shown[0]["text/markdown"] == "88.1% (85% to 91%) of 600 in *Figure x*."
 
 
 def test_say_names_the_file_of_a_value_that_was_read_from_one(
@@ -105,6 +106,16 @@ def test_a_figure_is_kept_as_svg_with_its_text_as_text(shown: list[dict[str, Any
     svg = run_dir.path(record["file"]).read_text(encoding="utf-8")
     assert svg.startswith("<?xml")
     assert not plt.get_fignums()
+
+
+def test_jupyter_shows_a_caption_under_the_name_that_sentences_refer_to(shown: list[dict[str, Any]]) -> None:
+    caption = f"Classes of [@fig:x], {escape('<b> & [@fig:y]')} among them."
+    show_table(pd.DataFrame({"n": [1]}), label="tbl:x-1", caption=caption)
+    say("See [@tbl:x-1].")
+    soup = BeautifulSoup(shown[0]["text/html"], "html.parser")
+    assert soup.figcaption is not None
+    assert soup.figcaption.get_text() == "Table x-1. Classes of Figure x, <b> & [@fig:y] among them."
+    assert shown[1]["text/markdown"] == "See *Table x-1*."
 
 
 def test_images_are_kept_as_jpeg_no_larger_than_print_needs(shown: list[dict[str, Any]], run_dir: RunDirectory) -> None:
