@@ -54,7 +54,7 @@ def test_a_notebook_without_the_one_before_it_says_which_to_run(
 
 def test_a_parameter_changed_by_hand_is_checked(runs: Path, notebooks_dir: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(notebooks_dir / "01-data.ipynb", as_version=4)
-    notebook.cells[1].source = notebook.cells[1].source.replace("image_size = 96", "image_size = 8")
+    notebook.cells[2].source = notebook.cells[2].source.replace("image_size = 96", "image_size = 8")
     changed = tmp_path / "01-data.ipynb"
     nbformat.write(notebook, changed)
     with pytest.raises(CellExecutionError, match="Received: image_size=8"):

@@ -35,7 +35,7 @@ def test_an_edited_cell_is_named_by_what_it_defines(tmp_path: Path) -> None:
 
 def test_new_and_removed_cells_are_named_and_comments_and_parameters_are_not(tmp_path: Path) -> None:
     def change(cells: list[Any]) -> None:
-        cells[1]["source"] = "epochs = 3"
+        cells[2]["source"] = "epochs = 3"
         cell = find(cells, "def prepare(")
         cell["source"] = ["# A comment.\n", *cell["source"]]
         removed = find(cells, "add_first_seed")
