@@ -30,6 +30,7 @@ from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus,
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import list_assigned
 from scenebook.notebook import grids
+from scenebook.notebook.captions import name_references, to_caption
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
 from scenebook.notebook.recording import SESSION, SessionRecorder
@@ -146,7 +147,7 @@ def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool =
     file = f"figures/{_name(label, 'fig')}.svg"
     write_bytes(_run_dir().path(file), svg.encode())
     record = {"kind": "figure", "alt": as_utf8(alt), "wide": wide, "file": file}
-    markup = f"<figure>{svg}{_caption(label, caption)}</figure>"
+    markup = f"<figure>{svg}{to_caption(label, caption)}</figure>"
     _show(_labelled(record, label, caption), f"Figure {label}: {caption}", markup, **{"image/svg+xml": svg})
 
 
@@ -192,7 +193,7 @@ def show_pictures(
         "items": items,
         "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows],
     }
-    markup = grids.to_html(record) + _caption(label, caption)
+    markup = grids.to_html(record) + to_caption(label, caption)
     _show(_labelled(record, label, caption), f"Figure {label}: {caption}", markup)
 
 
@@ -229,7 +230,7 @@ def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = Fa
     record = {"kind": "table", "wide": wide, "header": header, "align": align, "rows": rows}
     shown = pd.DataFrame(rows, columns=header)
     text = f"Table {label}: {caption}\n{shown.to_string(index=False)}"
-    _show(_labelled(record, label, caption), text, shown.to_html(index=False, border=0) + _caption(label, caption))
+    _show(_labelled(record, label, caption), text, shown.to_html(index=False, border=0) + to_caption(label, caption))
 
 
 def _format_cell(value: Any, digits: int) -> str:
@@ -262,7 +263,7 @@ def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
     # Which notebook and cell computed a value without a source, only the report knows.
     used = [{"text": one.text, "source": one.source or one.field, "computed": not one.source} for one in filled.used]
     record = {"kind": "say", "markdown": as_utf8(filled.markdown), "sources": used}
-    readable = _name_references(without_marks(filled.markdown), "*")
+    readable = name_references(without_marks(filled.markdown), "*")
     display({MIME: record, "text/markdown": readable, "text/plain": readable}, raw=True)
 
 
@@ -297,24 +298,6 @@ def _labelled(record: dict[str, Any], label: str, caption: str) -> dict[str, Any
 
 def _show(record: dict[str, Any], text: str, markup: str, **more: str) -> None:
     display({MIME: record, "text/plain": as_utf8(text), "text/html": as_utf8(markup), **more}, raw=True)
-
-
-def _caption(label: str, caption: str) -> str:
-    """Returns a caption as Jupyter shows it: it begins with the name by which the prose refers to the figure."""
-    plain = re.sub(r"\\([^\w\s])", r"\1", _name_references(f"[@{label}]. {caption}"))
-    return f"<figcaption>{html.escape(plain)}</figcaption>"
-
-
-def _name_references(text: str, mark: str = "") -> str:
-    """Returns text with `Figure confusion` for `[@fig:confusion]`: numbers come with the report."""
-
-    def name(found: re.Match[str]) -> str:
-        return f"{mark}{_KINDS.get(found[1], found[1])} {found[2]}{mark}"
-
-    return re.sub(r"\[@(\w+):([a-z0-9-]+)\]", name, text)
-
-
-_KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 
 
 def _name(label: str, kind: str) -> str:

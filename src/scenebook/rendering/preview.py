@@ -32,7 +32,7 @@ _SHADES = 64
 """Colours of a drawn figure."""
 _SHOWN = ("text/html", "text/markdown", "text/latex", "text/plain")
 
-Output = dict[str, Any]
+_Output = dict[str, Any]
 
 
 def make_preview(notebook: dict[str, Any], name: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def make_preview(notebook: dict[str, Any], name: str) -> dict[str, Any]:
     return {**notebook, "cells": cells, "metadata": kept}
 
 
-def _convert(output: Output, origin: Origin) -> list[Output]:
+def _convert(output: _Output, origin: Origin) -> list[_Output]:
     """Returns what stands for an output: of a figure, its image and its caption."""
     if output["output_type"] == "stream" and output["name"] == "stderr":
         return []
@@ -70,7 +70,7 @@ def _convert(output: Output, origin: Origin) -> list[Output]:
     return [{**output, "data": {kind: data[kind] for kind in _SHOWN if kind in data}, "metadata": {}}]
 
 
-def _show(data: dict[str, str]) -> Output:
+def _show(data: dict[str, str]) -> _Output:
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
