@@ -1,87 +1,19 @@
-# The front door. Which stage runs and why is decided in Python (src/scenebook/pipeline/), not here.
-#
-#   make report PROFILE=paper DATA="my images" WEIGHTS=file SET="epochs=2 max_per_class=40" RUN=name
-#
-# Values reach Python through the environment and are never spliced into a shell line, so a folder's name may hold
-# spaces, quotes and dollar signs. `value` keeps make from expanding what it finds in them. They count where they are
-# typed: a DATA that the shell has exported for other programs does not.
+# The front door: `make help` lists all targets. Those that make reports stand in template/report.mk, which every project has.
 
-.DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
-.SUFFIXES:
-MAKEFLAGS += --no-builtin-rules
+# In a checkout, the package is the one that lies here.
+INSTALL_TOO = $(PIP) --no-deps --no-build-isolation -e .
 
-VARIABLES := PROFILE DATA WEIGHTS SET RUN FORMATS IMAGES SCHEDULER FORCE PLAN TIME_LIMIT TRUST PORT A B
-given = $(if $(filter environment%,$(origin $(1))),,$(value $(1)))
-$(foreach name,$(VARIABLES),$(if $(filter environment%,$(origin $(name))),\
-	$(info note: $(name) of the environment does not count. Type it behind make: make report $(name)=...)))
-$(foreach name,$(VARIABLES),$(eval export SCENEBOOK_$(name) := $$(call given,$(name))))
-unexport $(VARIABLES)
-# What the shell has set for other programs does not decide what is installed, or by which interpreter.
-export PIP_USER := 0
-unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT
-unexport PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE
+include template/report.mk
 
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-PY := $(BIN)/python
-# What lies on PYTHONPATH counts for pip as installed.
-PIP := PYTHONPATH= $(BIN)/pip install --quiet --disable-pip-version-check
+.PHONY: setup-dev test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock
 
-.PHONY: help setup setup-dev setup-openvino setup-onnx setup-heif report run ablations explain verify diff render bundle predict export serve params lab test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock clean
-
-help: ## list all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-
-# A stamp is newer than the lock file it was made from; both are made again when the lock file changes.
-$(VENV)/.installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Expected Python 3.11 to 3.13. Received: %d.%d. Name another with PYTHON=python3.12." % v)'
-	@echo "Installing into $(VENV): about 700 MB to download, once."
-	$(PYTHON) -I -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements.txt
-	$(PIP) --no-deps --no-build-isolation -e .
-	@touch $@
+$(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
-setup: $(VENV)/.installed ## make .venv with the pinned packages (the other targets do this by themselves)
 setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
-setup-openvino: $(VENV)/.installed ## add OpenVINO, for runs with SET="frozen_layers_runtime=openvino": faster on a CPU
-	$(PIP) --require-hashes -r requirements-openvino.txt
-setup-onnx: $(VENV)/.installed ## add what `make export FORMATS=onnx` needs
-	$(PIP) --require-hashes -r requirements-onnx.txt
-setup-heif: $(VENV)/.installed ## add pillow-heif, with which images in HEIC are read
-	$(PIP) --require-hashes -r requirements-heif.txt
-
-report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
-	@$(PY) -m scenebook report
-run: setup ## run what has changed, without rendering
-	@$(PY) -m scenebook run
-ablations: setup ## train variants of the recipe of RUN on all cores, and render its report; PLAN=backbones, recipe-ablations or a file
-	@$(PY) -m scenebook ablations
-explain: setup ## tell of each stage whether it would run, and why
-	@$(PY) -m scenebook explain
-verify: setup ## check the files of RUN, make it again in a fresh folder, and compare
-	@$(PY) -m scenebook verify
-diff: setup ## show the runs A and B side by side: settings, data, code, scores
-	@$(PY) -m scenebook diff
-render: setup ## render the report of RUN again
-	@$(PY) -m scenebook render
-bundle: setup ## zip the report of RUN with its weights, model card, sample images and settings
-	@$(PY) -m scenebook bundle
-predict: setup ## classify the unlabelled images of the folder IMAGES with the finished run RUN
-	@$(PY) -m scenebook predict
-export: setup ## write the network of RUN for other programs: FORMATS="onnx tflite openvino savedmodel keras"
-	@$(PY) -m scenebook export
-serve: setup ## show a page, on this machine only, on which RUN classifies the images that are dropped on it
-	@$(PY) -m scenebook serve
-params: setup ## list all settings with default, bounds and meaning
-	@$(PY) -m scenebook params
-lab: setup ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
 
 test: setup-dev ## run all tests but the slow ones and those in a browser
 	@$(PY) -m pytest -m "not slow and not browser"
@@ -127,13 +59,11 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
 	@$(PY) -m scenebook.rendering.preview sample docs/sample/notebooks
 lock: setup-dev ## pin all requirements anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK_FLAGS) -o requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test $(LOCK_FLAGS) -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
 	@for extra in openvino onnx heif; do \
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
-clean: ## remove all runs and rendered reports (not .venv)
-	rm -rf runs report/build
 
 LOCK_FLAGS := --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links

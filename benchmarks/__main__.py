@@ -21,8 +21,9 @@ from benchmarks.results import print_results, tabulate_measurements, tabulate_ra
 from benchmarks.running import Outcomes, run_measurements
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.profiles import find_profile, load_profile, parse_overrides
+from scenebook.core.project import project_root
 from scenebook.core.provenance import git_commit, without_folders
-from scenebook.core.run_directory import project_root, write_json
+from scenebook.core.run_directory import write_json
 from scenebook.core.settings import Settings, make_settings
 from scenebook.pipeline.checks import resolve_paths
 

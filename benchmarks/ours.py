@@ -16,7 +16,7 @@ import tensorflow as tf
 from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
 from scenebook.core.errors import ScenebookError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.network import training
 from scenebook.network.feature_stream import FeatureStream
 from scenebook.network.recipe.recipe import Recipe

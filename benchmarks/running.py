@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.job import Job
 from benchmarks.plan import UNITS, Measurement
 from scenebook.core.environment import build_environment
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 
 
 @dataclass

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from scenebook.core.run_directory import RunDirectory, project_root, write_json
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory, write_json
 from scenebook.core.stages import STAGES
 from scenebook.data.scenes.drawing import CLASS_NAMES
 from scenebook.pipeline.manifest import load_manifest

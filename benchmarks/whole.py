@@ -23,7 +23,8 @@ from benchmarks.clocks import read_memory_peak
 from benchmarks.job import Job
 from benchmarks.keras_plain import build_classifier, build_generator
 from scenebook.core.errors import ScenebookError
-from scenebook.core.run_directory import RunDirectory, project_root, write_json
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory, write_json
 from scenebook.core.run_files import METRICS
 from scenebook.network.backbones import build_backbone, preprocessing
 from scenebook.pipeline.scheduling import PeakMemory

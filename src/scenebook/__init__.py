@@ -1,3 +1,3 @@
 """scenebook: from a folder of labelled images to a reproducible transfer-learning report."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

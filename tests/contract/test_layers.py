@@ -14,6 +14,7 @@ import scenebook
 PACKAGE = Path(scenebook.__file__).parent
 ROOMS = [
     "cli",
+    "project",
     "pipeline",
     "notebook",
     "inference",
@@ -109,7 +110,18 @@ def test_each_heavy_library_stays_in_its_home(path: Path) -> None:
         assert homes is None or is_in(name_of(path), homes), f"{name_of(path)} imports {imported}"
 
 
-QUICK = ["core", "rendering", "data", "network.feature_cache", "evaluation", "study", "notebook", "pipeline", "cli"]
+QUICK = [
+    "core",
+    "rendering",
+    "data",
+    "network.feature_cache",
+    "evaluation",
+    "study",
+    "notebook",
+    "pipeline",
+    "project",
+    "cli",
+]
 """Rooms, and packages of rooms, whose modules have to be there at once, but for those that are for training."""
 
 IMPORT = """

@@ -11,8 +11,9 @@ import nbformat
 import pytest
 
 import scenebook
+from scenebook.core.project import project_root
 from scenebook.core.published_cells import list_edits
-from scenebook.core.run_directory import BY_HAND, project_root
+from scenebook.core.run_directory import BY_HAND
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.notebooks import read_parameters

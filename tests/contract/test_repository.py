@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.environment import HANDED_ON, PREFIXES, TERMINAL, WITH_SCHEDULER
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 
 ROOT = project_root()
 
@@ -45,7 +45,7 @@ def test_both_lock_files_agree_and_hold_every_dependency() -> None:
 
 def test_the_build_backend_is_pinned_to_the_locked_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["build-system"]["requires"] == [f"setuptools=={pinned('requirements.txt')['setuptools']}"]
+    assert project["build-system"]["requires"] == [f"hatchling=={pinned('requirements.txt')['hatchling']}"]
 
 
 def test_every_dependency_has_its_reason_in_contributing() -> None:
@@ -58,12 +58,11 @@ def test_every_dependency_has_its_reason_in_contributing() -> None:
 
 
 def test_make_help_lists_every_target_in_one_line() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    declared = re.search(r"(?m)^\.PHONY: (.*)$", makefile)
-    assert declared is not None
+    rules = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template/report.mk", "Makefile"))
+    declared = " ".join(re.findall(r"(?m)^\.PHONY: (.*)$", rules))
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"(?m)^  make ([\w-]+)", shown) == re.findall(r"(?m)^([\w-]+):.*## ", makefile)
-    assert set(re.findall(r"(?m)^  make ([\w-]+)", shown)) == set(declared.group(1).split())
+    assert re.findall(r"(?m)^  make ([\w-]+)", shown) == re.findall(r"(?m)^([\w-]+):.*## ", rules)
+    assert set(re.findall(r"(?m)^  make ([\w-]+)", shown)) == set(declared.split())
 
 
 def tracked() -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 
 
 @pytest.fixture(scope="session")

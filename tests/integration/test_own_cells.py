@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.rendering.report import StageNotebook, render_report
 
 from ..unit.rendering.tagged import read_tagged

@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import STAGES
 
 from ..processes import HEARS_CTRL_C

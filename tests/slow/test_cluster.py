@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from scenebook.core.errors import InputError, ScenebookError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.study.cluster import open_cluster
 from scenebook.study.fan_out import run_tasks
 from tests.unit.study import tasks

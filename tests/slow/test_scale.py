@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.data.scenes.drawing import CLASS_NAMES, draw_scene
 from scenebook.pipeline.execution import execute_notebook
 from scenebook.pipeline.scheduling import PeakMemory

@@ -24,7 +24,7 @@ from benchmarks.results import divide, format_number, print_results, summarize, 
 from benchmarks.running import Outcome, run_measurements
 from benchmarks.sizes import find_exponent
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.settings import make_settings
 
 

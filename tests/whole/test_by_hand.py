@@ -10,7 +10,8 @@ from nbclient.exceptions import CellExecutionError
 from rich.console import Console
 
 from scenebook.cli.making import report_by_hand
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.compare.repeat import check_files
 

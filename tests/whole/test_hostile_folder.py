@@ -15,7 +15,8 @@ import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.data.scenes.drawing import write_scenes
 from scenebook.network.backbones import build_backbone
 from tests.processes import run_command

@@ -65,11 +65,12 @@ def _skip_grammar() -> None:
 def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
     _skip_grammar()
     # Imported late: what they need takes longer than a page of help may take.
-    from scenebook.cli import making, using
+    from scenebook.cli import making, project, using
 
     of_runs = (making.report, making.run, making.ablations, making.explain, making.render)
     others = (using.bundle, using.export, using.serve, using.predict, using.verify, using.diff, using.params)
-    return {command.__name__: command for command in (*of_runs, *others)}[name]
+    commands = (*of_runs, *others, project.new, project.diff_notebooks)
+    return {command.__name__.replace("_", "-"): command for command in commands}[name]
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

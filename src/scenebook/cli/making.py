@@ -17,7 +17,8 @@ from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.combinations import list_idle
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
-from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root
+from scenebook.core.project import project_folder
+from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run
 from scenebook.core.run_files import DEFAULT_FORMATS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
@@ -211,9 +212,9 @@ def _check_before_run(settings: Settings) -> None:
     """Looks for what would keep the report from being rendered, before hours are spent."""
     from scenebook.rendering.report import check_before_run
 
-    notebooks = [project_root() / "notebooks" / f"{stage.notebook}.ipynb" for stage in STAGES.values()]
+    notebooks = [project_folder("notebooks") / f"{stage.notebook}.ipynb" for stage in STAGES.values()]
     works = list_works(claims_path(settings.claims_file))
-    check_before_run(project_root() / "report" / "front-matter.yaml", notebooks, works)
+    check_before_run(project_folder("report") / "front-matter.yaml", notebooks, works)
 
 
 def _tell_of_replacement(settings: Settings, run_dir: RunDirectory, console: Console) -> None:
@@ -252,7 +253,7 @@ def _render(run_dir: RunDirectory, console: Console, formats: Sequence[str]) -> 
         run_dir.root,
         stages=stages,
         build_dir=build_dir,
-        front_matter_path=project_root() / "report" / "front-matter.yaml",
+        front_matter_path=project_folder("report") / "front-matter.yaml",
         banners=[*tell_by_hand(run_dir), *([_DRAWN_BANNER] if settings.dataset == DRAWN_SCENES else [])],
         formats=formats,
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import scenebook
 from scenebook.core.paths import SCHEDULER_ADDRESS
+from scenebook.core.project import default_profile
 from scenebook.core.run_files import DEFAULT_EXPORTS, DEFAULT_FORMATS, EXPORT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 
 _SETTINGS = {
     "--profile NAME|FILE": "settings to start from: sample, recommended, quick, paper, best, or a YAML file; default: "
-    "those of the run that --run names, if it is there; else sample, or recommended with --dataset",
+    "those of the run that --run names, if it is there; else recommended with --dataset; else the project's own",
     "--dataset FOLDER": "a folder of class folders, or of train and test folders of them, or a CSV file of "
     "path,label; also: scenes, intel",
     "--weights FILE": "weights of the backbone: a .weights.h5 or .keras file; also: imagenet, random",
@@ -33,7 +36,7 @@ _PLAN = {
     "--plan NAME|FILE": "which variants: ablations, recipe-ablations, backbones, or a YAML file; default: the run's"
 }
 _FORMATS = {"--formats FORMATS": f"what to render the report as, any of {', '.join(REPORT_FORMATS)}; default: html pdf"}
-_FINISHED = {"--run NAME": "the run; default: sample"}
+_FINISHED = {"--run NAME": "the run; default: default where there is profiles/default.yaml, else sample"}
 _PREDICT = {
     "--images FOLDER": "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
     **_FINISHED,
@@ -56,7 +59,14 @@ _VERIFY = {
     "--trust": "use a .keras file that the run names as its weights: only if you know who made it",
 }
 _DIFF = {"first A": "a run", "second B": "the run it is compared with"}
+_NEW = {
+    "folder FOLDER": "the folder to make; one that holds a report already is only compared with what would be made",
+    "--title TEXT": "the report's title",
+    "--author NAME": "an author; may be given more than once",
+    "--data FOLDER": "the images that the report is about, as --dataset of `report`; default: drawn ones",
+}
 _COMMANDS = (
+    ("new", _NEW, "make a folder with notebooks, settings and tests for a report of one's own"),
     (
         "report",
         _SETTINGS | _EXECUTION | _FORMATS,
@@ -80,6 +90,11 @@ _COMMANDS = (
 )
 """Each command's name, its arguments with their metavar, and what it does."""
 
+_WITHOUT_ARGUMENTS = {
+    "params": "list all settings with default, bounds and meaning",
+    "diff-notebooks": "show which cells of the notebooks differ from those that came with the package",
+}
+
 
 def environment(name: str) -> str | None:
     """Returns the value of the variable `SCENEBOOK_<name>`, which the Makefile sets; an empty one is none."""
@@ -89,7 +104,7 @@ def environment(name: str) -> str | None:
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands. Defaults come from SCENEBOOK_* variables, which the Makefile sets."""
     parser = argparse.ArgumentParser(
-        prog="python -m scenebook",
+        prog="scenebook" if Path(sys.argv[0]).stem == "scenebook" else "python -m scenebook",
         description="Turns a folder of labelled images into a reproducible transfer-learning report.",
         epilog="Exit codes: 0 done, 1 a stage failed or a check did not hold, 2 the input is wrong.",
     )
@@ -102,9 +117,9 @@ def build_parser() -> argparse.ArgumentParser:
             sub.add_argument(name, help=meaning, **_options_of(name, metavar))
         sub.set_defaults(command=command)
         if _FINISHED.items() <= arguments.items():
-            sub.set_defaults(run=environment("RUN") or "sample")
-    sub = commands.add_parser("params", help="list all settings with default, bounds and meaning")
-    sub.set_defaults(command="params")
+            sub.set_defaults(run=environment("RUN") or default_profile())
+    for command, text in _WITHOUT_ARGUMENTS.items():
+        commands.add_parser(command, help=text).set_defaults(command=command)
     return parser
 
 
@@ -128,6 +143,12 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
             return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
         case "--scheduler":
             return {"default": environment("SCHEDULER"), "metavar": metavar, "type": _address}
+        case "folder":
+            return {"metavar": metavar}
+        case "--author":
+            return {"action": "append", "metavar": metavar}
+        case "--title" | "--data":
+            return {"metavar": metavar}
         case "first" | "second":
             return {"default": environment(metavar), "metavar": metavar, "nargs": "?"}
     return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}

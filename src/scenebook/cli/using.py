@@ -18,7 +18,8 @@ from scenebook.cli.loading import load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
 from scenebook.core.paths import expand_home
-from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, project_root, replacing
+from scenebook.core.project import project_folder
+from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, replacing
 from scenebook.core.run_files import EXPORTS, MANIFEST, MODEL_CARD, REPORT_FORMATS, SETTINGS
 from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
@@ -80,7 +81,7 @@ def _write_card(run_dir: RunDirectory) -> str:
     from scenebook.notebook.prose.model_card import write_model_card
     from scenebook.rendering.front_matter import load_front_matter
 
-    licence = load_front_matter(project_root() / "report" / "front-matter.yaml").license
+    licence = load_front_matter(project_folder("report") / "front-matter.yaml").license
     return write_model_card(run_dir, load_settings(run_dir), licence)
 
 

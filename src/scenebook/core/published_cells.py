@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import published_root
 from scenebook.core.source_code import digest_cell
 
 _FILE = Path(__file__).with_suffix(".json")
@@ -70,7 +70,7 @@ def name_cell(source: str, name: str) -> str:
 
 def _write() -> None:
     """Notes the notebooks as they are now: `python -m scenebook.core.published_cells`."""
-    files = sorted((project_root() / "notebooks").glob("*.ipynb"))
+    files = sorted((published_root() / "notebooks").glob("*.ipynb"))
     cells = {file.stem: digest_cells(json.loads(file.read_text(encoding="utf-8"))) for file in files}
     content = {stem: {name: digest for name, (_, digest) in found.items()} for stem, found in cells.items()}
     _FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

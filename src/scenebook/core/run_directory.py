@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import scenebook
 from scenebook.core.errors import InputError, MissingArtifactError
 from scenebook.core.paths import read_folder_variable
+from scenebook.core.project import project_root
 from scenebook.core.sentences import Sourced
 from scenebook.core.stages import STAGES, find_producer
 
@@ -33,22 +33,6 @@ _MOST_BYTES = 200
 # A carriage return in a file's name is text: only a line feed ends a row.
 _CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}
 _READ: dict[str, Any] = {**_CSV, "encoding_errors": "surrogateescape", "keep_default_na": False}
-
-
-def project_root() -> Path:
-    """Returns the checkout that holds `notebooks/`, `profiles/` and `report/`.
-
-    Raises:
-        InputError: The package was installed without its checkout.
-    """
-    root = Path(scenebook.__file__).resolve().parents[2]
-    if not (root / "notebooks").is_dir():
-        raise InputError(
-            "Expected the package to be installed from a checkout, in editable mode.",
-            received={"root": str(root)},
-            advice="Clone the repository and run `make setup`, or `pip install --no-deps -e .` in it.",
-        )
-    return root
 
 
 def _note_touched(relative: str) -> None:

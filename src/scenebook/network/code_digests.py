@@ -15,6 +15,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.keys": "how keys are compared",
     "scenebook.core.paths": "where files lie",
     "scenebook.core.profiles": "where the values of settings come from: keys hold them",
+    "scenebook.core.project": "where files lie",
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",
     "scenebook.core.run_directory": "where files lie",
     "scenebook.core.run_files": "the same",

@@ -10,7 +10,7 @@ from typing import Any
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import DatasetError, InputError, SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_folder
 from scenebook.core.settings import AUTO, DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
 from scenebook.data.files import Tree
 from scenebook.data.finding import check_sizes, find_images
@@ -38,7 +38,7 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
     if own_data:
         changes["dataset"] = str(check_source(base / settings.dataset))
     if settings.ablation_plan is not None:
-        changes["ablation_plan"] = str(find_plan(settings.ablation_plan, project_root() / "profiles", base))
+        changes["ablation_plan"] = str(find_plan(settings.ablation_plan, project_folder("profiles"), base))
     for name in ("class_map", "claims_file"):
         value = getattr(settings, name)
         if value is not None:

@@ -11,8 +11,9 @@ from typing import Any
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.errors import InputError
 from scenebook.core.keys import Key, list_changes
+from scenebook.core.project import project_folder
 from scenebook.core.provenance import library_versions, sha256_file, sha256_lines
-from scenebook.core.run_directory import RunDirectory, project_root, write_json
+from scenebook.core.run_directory import RunDirectory, write_json
 from scenebook.core.run_files import DEFAULT_FORMATS, MANIFEST, REPORT_FORMATS
 from scenebook.core.settings import AUTO, Settings
 from scenebook.core.source_code import digest_cell, digest_modules
@@ -84,7 +85,7 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
         "weights": Path(settings.weights),
         "class_map": Path(settings.class_map) if settings.class_map else None,
         "claims_file": claims_path(settings.claims_file),
-        "ablation_plan": Path(settings.ablation_plan or project_root() / "profiles" / "ablations.yaml"),
+        "ablation_plan": Path(settings.ablation_plan or project_folder("profiles") / "ablations.yaml"),
     }
     if settings.weights in NAMED_WEIGHTS:
         named = find_backbone(settings.backbone).find_weights(settings.weights)
@@ -104,7 +105,7 @@ def read_front_matter() -> dict[str, Any]:
     Read without what it is checked with, which takes seconds to import.
     """
     try:
-        content = read_yaml(project_root() / "report" / "front-matter.yaml", "front matter").content
+        content = read_yaml(project_folder("report") / "front-matter.yaml", "front matter").content
     except InputError:
         return {}
     return content if isinstance(content, dict) else {}
@@ -112,11 +113,11 @@ def read_front_matter() -> dict[str, Any]:
 
 def make_report_key(run_dir: RunDirectory) -> dict[str, dict[str, Any]]:
     """Returns what a report depends on: the run, and everything in `report/` and the package that renders it."""
-    folder = project_root() / "report"
+    folder = project_folder("report")
     files = [path for path in sorted(folder.rglob("[!.]*")) if folder / "build" not in path.parents]
     # The bibliography may lie anywhere; the page compares the run's settings with those of the profile.
     files.append(folder / str(read_front_matter().get("bibliography")))
-    files.append(project_root() / "profiles" / f"{load_manifest(run_dir).get('profile')}.yaml")
+    files.append(project_folder("profiles") / f"{load_manifest(run_dir).get('profile')}.yaml")
     names = {path: path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name for path in files}
     modules = digest_modules(["import scenebook.cli.making"])
     return {

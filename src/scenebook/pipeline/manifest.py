@@ -11,8 +11,9 @@ from typing import Any
 import scenebook
 from scenebook.core.errors import InputError
 from scenebook.core.keys import Key
+from scenebook.core.project import project_root
 from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file, tell_time
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MANIFEST
 from scenebook.core.stages import KEPT, STAGES
 

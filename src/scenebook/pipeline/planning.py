@@ -10,8 +10,9 @@ from typing import Any
 
 from scenebook.core.errors import DatasetError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
+from scenebook.core.project import project_folder
 from scenebook.core.provenance import sha256_bytes, sha256_file
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import ABSENT, CLASSES, MANIFEST, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.source_code import read_module
@@ -70,7 +71,7 @@ class Planner:
         self.settings_text = dump_yaml(settings.model_dump())
         self.settings_digest = sha256_bytes(self.settings_text.encode())
         self._manifest = manifest
-        folder = notebooks or project_root() / "notebooks"
+        folder = notebooks or project_folder("notebooks")
         self._notebooks = {stage: folder / f"{row.notebook}.ipynb" for stage, row in STAGES.items()}
         self._force = force
         self._parameters = {stage: self._read_parameters(stage) for stage in STAGES}
@@ -152,7 +153,7 @@ class Planner:
     def _digest_now(self, name: str) -> str:
         if name == MANIFEST:
             # The profile's name is all that a stage reads of it; and what that profile holds now.
-            profile = project_root() / "profiles" / f"{self._manifest.profile}.yaml"
+            profile = project_folder("profiles") / f"{self._manifest.profile}.yaml"
             return f"profile {self._manifest.profile} {sha256_file(profile)[:DIGITS] if profile.is_file() else ''}"
         if name == SETTINGS:
             return self.settings_digest

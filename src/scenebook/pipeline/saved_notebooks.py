@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from scenebook.core.project import project_folder
 from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import ABSENT, SESSIONS
 from scenebook.core.source_code import digest_cell
 from scenebook.core.stages import STAGES
@@ -73,7 +74,7 @@ def check_notebooks(run_dir: RunDirectory, notebooks_dir: Path | None = None) ->
     Raises:
         InputError: A notebook cannot be read.
     """
-    folder = notebooks_dir or project_root() / "notebooks"
+    folder = notebooks_dir or project_folder("notebooks")
     files = {name: read_notebook(folder / f"{row.notebook}.ipynb") for name, row in STAGES.items()}
     found = [_check_notebook(run_dir, stage, file) for stage, file in files.items()]
     readers = {name.split("/")[0]: one.name for one in found for name, digest in one.list_read() if digest != ABSENT}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scenebook.core.errors import ReportError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_folder
 from scenebook.core.wording import tell_nearest
 from scenebook.rendering import pandoc
 from scenebook.rendering.bibliography import Bibliography, meta_string, read_bibliography, text_of
@@ -123,7 +123,7 @@ def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: 
     }
     blocks = [{"t": "Para", "c": [_as_cite(node)]} for node in citations]
     document = {"pandoc-api-version": pandoc.API_VERSION, "meta": meta, "blocks": blocks}
-    style_file = project_root() / "report" / "template" / "citations" / f"{style}.csl"
+    style_file = project_folder("report") / "template" / "citations" / f"{style}.csl"
     options = ["--citeproc", f"--csl={style_file}"]
     try:
         answer: list[Node] = json.loads(pandoc.run_pandoc(json.dumps(document), "json", "json", options))["blocks"]

@@ -13,7 +13,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 from traitlets import List, Unicode, default
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_folder
 from scenebook.rendering import pandoc
 from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.citations import load_bibliography, resolve_citations
@@ -29,7 +29,7 @@ Formula = tuple[str, bool]
 
 def template_folder() -> Path:
     """Returns the folder that holds the templates `html` and `typst`."""
-    return project_root() / "report" / "template"
+    return project_folder("report") / "template"
 
 
 class ReportExporter(TemplateExporter):
@@ -70,7 +70,7 @@ class ReportExporter(TemplateExporter):
         folder = Path(metadata["path"]) if metadata.get("path") else None
         name = metadata.get("name") or "notebook"
         run_dir = folder.resolve().parent if folder is not None else None
-        given = load_front_matter(Path(self.front_matter or project_root() / "report" / "front-matter.yaml"))
+        given = load_front_matter(Path(self.front_matter or project_folder("report") / "front-matter.yaml"))
         front = given.without_placeholders().model_copy(update={"title": title_of(nb) or name, "abstract": None})
         report = assemble([SourceNotebook(name, nb, folder)], front, run_dir=run_dir)
         if run_dir is not None:

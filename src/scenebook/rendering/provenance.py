@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.errors import ScenebookError
+from scenebook.core.project import project_folder
 from scenebook.core.provenance import changed_settings, without_folders
 from scenebook.core.published_cells import list_edits
-from scenebook.core.run_directory import project_root
 from scenebook.core.run_files import MANIFEST, SETTINGS
 from scenebook.core.sentences import clean_text
 from scenebook.core.wording import as_typed, join_names
@@ -116,7 +116,7 @@ def read_provenance(run_dir: Path) -> Provenance:
 
 def _find_changes(settings: Mapping[str, Any], profile: str) -> dict[str, Any] | None:
     """Compares a run's settings with its profile as it is now; `None` where that cannot be had."""
-    path = project_root() / "profiles" / f"{profile}.yaml"
+    path = project_folder("profiles") / f"{profile}.yaml"
     if not settings or Path(profile).name != profile or not path.is_file():
         return None
     try:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
 from scenebook.core.combinations import list_without_effect
 from scenebook.core.errors import SettingsError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_folder
 from scenebook.core.settings import NO_AUGMENTATION, TRAINING, WEIGHTS_SUFFIXES, Settings
 from scenebook.core.validation import read_model
 from scenebook.core.yaml_files import read_yaml
@@ -99,7 +99,7 @@ class _Plan(BaseModel):
 
 def plan_path(ablation_plan: str | None) -> Path:
     """Returns the file that the setting `ablation_plan` names."""
-    return Path(ablation_plan) if ablation_plan else project_root() / "profiles" / "ablations.yaml"
+    return Path(ablation_plan) if ablation_plan else project_folder("profiles") / "ablations.yaml"
 
 
 def load_plan(path: Path, settings: Settings) -> list[Variant]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scenebook.core.project import project_root
 from scenebook.core.published_cells import list_edits
-from scenebook.core.run_directory import project_root
 
 
 def edit(tmp_path: Path, change: Any) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from scenebook.core.combinations import list_idle
 from scenebook.core.errors import SettingsError
 from scenebook.core.profiles import find_profile, load_profile, parse_overrides
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.settings import Settings, describe_settings, make_settings
 
 

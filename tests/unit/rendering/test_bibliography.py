@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.errors import ReportError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.rendering.bibliography import read_bibliography, tame, text_of
 from scenebook.rendering.citations import check_work
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scenebook.core.errors import ReportError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.rendering.front_matter import Author, FrontMatter, load_front_matter
 
 from .conftest import Render, page_of, part_of, pdf_text

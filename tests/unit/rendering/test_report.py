@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from scenebook.core.errors import ReportError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.rendering.report import StageNotebook, check_before_run, render_report
 
 from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
 

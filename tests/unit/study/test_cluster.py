@@ -21,7 +21,7 @@ from dask.system import cpu_count
 
 from scenebook.core.environment import THREADS
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.study.cluster import Cluster, count_local_workers, open_cluster
 from scenebook.study.fan_out import run_tasks
 from tests.processes import HEARS_CTRL_C

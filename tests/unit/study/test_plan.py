@@ -11,7 +11,7 @@ import yaml
 
 from scenebook.core.errors import SettingsError
 from scenebook.core.profiles import find_plan, list_plans, load_profile
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.settings import NO_AUGMENTATION, Settings, make_settings
 from scenebook.data.folds import Fold
 from scenebook.evaluation.claims.loading import claims_path, load_claims

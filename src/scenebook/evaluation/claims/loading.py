@@ -9,7 +9,7 @@ from typing import Any
 
 from scenebook.core.errors import ClaimsError
 from scenebook.core.paths import expand_home
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_folder
 from scenebook.core.settings import Settings
 from scenebook.core.validation import Problem, describe_place, explain_problem, is_valid, name_near, read_model
 from scenebook.core.yaml_files import Location, YamlFile, read_yaml
@@ -23,7 +23,7 @@ _RANGES = tuple(name for name in Settings.model_fields if name.endswith("_range"
 
 def claims_path(claims_file: Path | str | None) -> Path:
     """Returns the claims file of a run: the one that the setting names, or the project's own."""
-    return expand_home(claims_file) if claims_file else project_root() / "report" / "claims.yaml"
+    return expand_home(claims_file) if claims_file else project_folder("report") / "claims.yaml"
 
 
 def load_claims(path: Path) -> ClaimsFile:

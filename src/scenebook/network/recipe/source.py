@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.network.recipe.compiled import PLAIN_TYPES, is_library, is_named
 from scenebook.network.recipe.digests import CodeDigest
 

@@ -13,8 +13,9 @@ import pandas as pd
 
 from scenebook.core import run_files
 from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM, name_backbone
+from scenebook.core.project import project_folder
 from scenebook.core.provenance import changed_settings, sha256_file
-from scenebook.core.run_directory import BY_HAND, RunDirectory, project_root, run_name_for
+from scenebook.core.run_directory import BY_HAND, RunDirectory, run_name_for
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.core.wording import as_typed, count_noun, join_names
@@ -154,7 +155,7 @@ def write_command(run_dir: RunDirectory, **others: Any) -> str:
     if run_dir.name == BY_HAND or not run_dir.path(run_files.MANIFEST).is_file():
         return "Jupyter, by running the notebooks from the first to the last"
     profile = run_dir.read_json(run_files.MANIFEST)["profile"]
-    file = project_root() / "profiles" / f"{profile}.yaml"
+    file = project_folder("profiles") / f"{profile}.yaml"
     if not file.is_file():  # somebody's own profile: say what it holds, from the sample profile on
         profile, file = "sample", file.with_name("sample.yaml")
     settings = read_yaml(run_dir.require(run_files.SETTINGS), "file of settings").content

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from scenebook.core.profiles import load_profile
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.evaluation.claims.loading import claims_path, load_claims
 from scenebook.evaluation.claims.schema import ClaimsFile
 

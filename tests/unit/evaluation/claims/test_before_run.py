@@ -6,7 +6,7 @@ import pytest
 
 from scenebook.cli import main
 from scenebook.core.errors import ReportError, SettingsError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.settings import make_settings
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.rendering.report import check_before_run

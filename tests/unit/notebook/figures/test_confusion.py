@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from scenebook.core.errors import InputError
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.wording import printable
 from scenebook.evaluation.claims.loading import load_claims
 from scenebook.notebook.figures import style

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from scenebook.core.run_directory import RunDirectory, project_root
+from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.core.settings import make_settings
 from scenebook.evaluation import findings

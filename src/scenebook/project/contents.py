@@ -1,0 +1,121 @@
+"""What a new project holds: the published notebooks, profiles and report, with title, authors and images filled in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Template
+
+import scenebook
+from scenebook.core.errors import InputError
+from scenebook.core.project import OWN_PROFILE, published_root
+from scenebook.core.provenance import sha256_bytes
+from scenebook.core.sentences import clean_text, escape
+from scenebook.core.stages import STAGES
+from scenebook.project.wheel import make_wheel
+from scenebook.rendering.front_matter import PLACEHOLDERS
+
+_PLACES = {"gitignore": ".gitignore", "workflow.yml": ".github/workflows/test.yml"}
+"""Where those templates go whose names would mean something in a checkout."""
+
+
+def list_contents(*, title: str | None, authors: Sequence[str], dataset: str | None) -> dict[str, bytes]:
+    """Returns the files of a new project by their paths in it, with forward slashes.
+
+    Args:
+        title: The report's title.
+        authors: Their names; none leaves the placeholder.
+        dataset: The images that the report is about, as a path that is absolute or starts at the project; `None`: they
+            are named later.
+
+    Raises:
+        InputError: Title or authors are no names, or the package cannot be packed.
+    """
+    title = _check_line("title", title) if title is not None else None
+    authors = [_check_author(name) for name in authors]
+    root = published_root()
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _list_published(root)}
+    files |= {
+        _PLACES.get(name, name): path.read_bytes()
+        for path in _list_files(root / "template")
+        if (name := path.relative_to(root / "template").as_posix())
+    }
+    front = "report/front-matter.yaml"
+    files[front] = fill_front_matter(files[front].decode(), title, authors).encode()
+    if dataset is not None:
+        recommended = files["profiles/recommended.yaml"].decode()
+        files[f"profiles/{OWN_PROFILE}.yaml"] = _write_profile(recommended, dataset).encode()
+    values = {
+        "title": escape(title or PLACEHOLDERS["title"]),
+        "version": scenebook.__version__,
+        "run": OWN_PROFILE if dataset is not None else "sample",
+        "images": f", about the images of {escape(dataset)}" if dataset is not None else ", about drawn images",
+    }
+    files["README.md"] = Template(files["README.md"].decode()).substitute(values).encode()
+    name, wheel = make_wheel()
+    files[f"vendor/{name}"] = wheel
+    locked = f"./vendor/{name} \\\n    --hash=sha256:{sha256_bytes(wheel)}\n"
+    files["requirements.txt"] += locked.encode()
+    conda = re.sub(r"(?m)^#.*\n", "", files["environment.yml"].decode())
+    files["environment.yml"] = f"# conda env create -f environment.yml && conda activate scenebook\n{conda}".encode()
+    return dict(sorted(files.items()))
+
+
+def _list_published(root: Path) -> Iterator[Path]:
+    """Yields the files that a project has as they are here; others that lie beside them in a checkout are left out."""
+    yield from (root / "notebooks" / f"{stage.notebook}.ipynb" for stage in STAGES.values())
+    yield from (root / "profiles").glob("*.yaml")
+    yield from (root / "report" / name for name in ("front-matter.yaml", "claims.yaml", "references.bib"))
+    yield from _list_files(root / "report" / "template")
+    yield from (path for path in root.glob("requirements*.txt") if path.name != "requirements-dev.txt")
+    yield root / "environment.yml"
+
+
+def _list_files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("[!.]*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def fill_front_matter(text: str, title: str | None, authors: Sequence[str]) -> str:
+    """Returns the published front matter with another title and other authors; comments stay."""
+    if title is not None:
+        text = re.sub(r"(?m)^title: .*$", lambda found: f"title: {_quote(title)}", text)
+    if authors:
+        first, *others = (f"  - name: {_quote(name)}\n" for name in authors)
+        # The comments that follow the first author say what else may be said of one.
+        text = re.sub(r"(?m)^  - name: .*\n((?:    #.*\n)*)", lambda found: first + found[1] + "".join(others), text)
+    return text
+
+
+def _quote(text: str) -> str:
+    """Returns a text in double quotes, as YAML and JSON have in common."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write_profile(recommended: str, dataset: str) -> str:
+    _, _, settings = recommended.partition("\n\n")
+    header = (
+        "# What `make report` starts from where neither PROFILE nor DATA is named: the recommended settings, on the\n"
+        "# images of this report. A relative path starts at the folder of the project.\n\n"
+    )
+    return header + re.sub(r"(?m)^dataset: .*$", lambda found: f"dataset: {_quote(dataset)}", settings)
+
+
+def _check_author(name: str) -> str:
+    if re.search(r"[,;\n]", name):
+        raise InputError(
+            "Expected one name for each author.",
+            received={"author": name},
+            advice="Give --author once for each of them.",
+        )
+    return _check_line("author", name)
+
+
+def _check_line(what: str, text: str) -> str:
+    line = " ".join(clean_text(text).split())
+    if not line:
+        raise InputError(f"Expected the {what} to hold a letter.", received={what: text})
+    return line

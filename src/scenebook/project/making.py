@@ -1,0 +1,120 @@
+"""Makes the folder of a new project, whole or not at all, and compares one that is there with what would be made."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scenebook.core.errors import InputError
+from scenebook.core.paths import expand_home
+from scenebook.core.project import is_project
+from scenebook.core.settings import DRAWN_SCENES, INTEL
+from scenebook.data.finding import find_images
+from scenebook.data.images import check_source
+from scenebook.rendering.front_matter import load_front_matter
+
+_PORTABLE = re.compile(r'[^<>:"|?*\\\x00-\x1f]{1,100}')
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])( *\..*)?", re.IGNORECASE)
+
+
+def check_target(text: str) -> Path:
+    """Returns the absolute path of the folder that a project is to be made in, or that holds one.
+
+    Raises:
+        InputError: It cannot be made, is a file, or holds something else.
+    """
+    target = Path(os.path.abspath(expand_home(text)))
+    received = {"folder": str(target)}
+    if not text.strip():
+        raise InputError("Expected a name for the new folder.", received={"folder": text})
+    if os.path.isdir(target):
+        others = sorted(path.name for path in target.iterdir() if path.name != ".git")
+        if others and not is_project(target):
+            raise InputError(
+                "Expected a folder that is not there yet, or is empty.",
+                received=received | {"holds": ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")},
+                advice="Choose another name.",
+            )
+        return target
+    if os.path.lexists(target):
+        raise InputError("Expected a folder, not a file.", received=received, advice="Choose another name.")
+    if not os.path.isdir(target.parent):
+        raise InputError("Expected the folder around the new one to be there.", received=received)
+    name = target.name
+    if not _PORTABLE.fullmatch(name) or name.endswith((" ", ".")) or _RESERVED.fullmatch(name):
+        raise InputError(
+            "Expected a name that a folder can also have on Windows, where somebody may clone it.",
+            received={"name": name},
+            advice='Not < > : " | ? * \\, no space or dot at the end, and no con, prn, aux, nul, com1 or lpt1.',
+        )
+    return target
+
+
+def locate_dataset(text: str, target: Path) -> str:
+    """Returns the images that a project names: relative to it where they lie beside it or in it, else absolute.
+
+    Raises:
+        DatasetError: They are not there, or are no folder or list of labelled images.
+    """
+    if text in (DRAWN_SCENES, INTEL):
+        return text
+    source = check_source(Path(text))
+    find_images(source)
+    here = target.resolve()
+    if here.parent in source.parents:
+        return Path(os.path.relpath(source, here)).as_posix()
+    return str(source)
+
+
+def write_project(target: Path, files: Mapping[str, bytes]) -> None:
+    """Writes all files of a new project; after an error, nothing of it is left.
+
+    Args:
+        target: The folder: not there yet, or empty but for `.git`.
+        files: By their paths in it.
+
+    Raises:
+        InputError: The folder cannot be written to, or the front matter is wrong.
+    """
+    was_there = target.is_dir()
+    try:
+        target.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=target, prefix=".new-") as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            load_front_matter(Path(folder, "report", "front-matter.yaml"))
+            for path in Path(folder).iterdir():
+                path.rename(target / path.name)
+    except BaseException as error:
+        _remove({target} if not was_there else {target / Path(name).parts[0] for name in files})
+        if isinstance(error, OSError):
+            raise InputError(
+                "Expected a folder that can be written to.",
+                received={"folder": str(target), "problem": error.strerror or str(error)},
+            ) from None
+        raise
+
+
+def _remove(paths: set[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def compare_project(target: Path, files: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """Returns which files of a project are not those that would be made: what `differs`, and what is `missing`."""
+    found: dict[str, list[str]] = {"differs": [], "missing": []}
+    for name, content in files.items():
+        path = target / name
+        if not path.is_file():
+            found["missing"].append(name)
+        elif path.read_bytes() != content:
+            found["differs"].append(name)
+    return {what: names for what, names in found.items() if names}
