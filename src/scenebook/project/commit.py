@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import scenebook
+from scenebook.core.environment import build_environment
 
-_OF_HOOKS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 _LATER = "Later: git init, git add --all, git commit."
 
 
@@ -46,9 +45,13 @@ def commit_all(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # In a hook, these would name the hook's own repository.
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    # Without the variables by which a hook names its own repository.
     return subprocess.run(
-        ["git", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        ["git", *arguments],
+        cwd=folder,
+        env=build_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )

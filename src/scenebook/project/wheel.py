@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import scenebook
+from scenebook.core.environment import build_environment
 from scenebook.core.errors import InputError
 from scenebook.core.project import published_root
 
@@ -36,7 +37,9 @@ def make_wheel() -> tuple[str, bytes]:
 def _build(checkout: Path) -> tuple[str, bytes]:
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=checkout, env=build_environment(), capture_output=True, text=True, check=False
+        )
         found = [*Path(folder).glob("*.whl")]
         if done.returncode or not found:
             problem = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]

@@ -14,8 +14,8 @@ import pytest
 from scenebook.core.cache import cache_dir
 from scenebook.core.environment import build_environment, check_surroundings
 from scenebook.core.errors import InputError
+from scenebook.core.project import project_root
 from scenebook.core.provenance import git_commit
-from scenebook.core.run_directory import project_root
 
 
 def test_what_the_shell_has_set_for_other_programs_is_not_handed_on(
