@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 
 WHEEL = "scenebook-9-py3-none-any.whl"
 
