@@ -63,13 +63,13 @@ def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> Fo
             row.reject(NO_UTF8, advice=ADVICE_UTF8)
         else:
             tree.set_aside.append((path, f"line {row.line}: {seen}"))
+    check_labels(file, {label for _, label, *_ in first.values()})
     if not images:
         raise DatasetError(
             "Expected a list of images that are there.",
             received={"file": str(file), "rows": len(first), "first": next(iter(first), "")},
             advice="Paths start at the folder in which the list lies.",
         )
-    check_labels(file, {label for _, label, *_ in first.values()})
     return FoundImages(file, tree.root, images, tree.set_aside, repeated=repeated)
 
 
@@ -98,9 +98,10 @@ def _check_columns(file: Path) -> None:
 def check_labels(file: Path, labels: Collection[str]) -> None:
     """Raises `DatasetError` where cells of the column label hold several labels: `cat|dog`, `[cat, dog]`, `cat dog`.
 
-    A class may have a comma in its name. Parts of a name are labels where each of them is a label in other rows, too,
-    by itself or beside others; of names with spaces, where they are labels by themselves in several rows, or where far
-    fewer words than labels and any number of them make up the labels.
+    A class may have a comma or a space in its name. A cell counts as several labels where each part of it is in other
+    rows, too, by itself or beside others; where a bar or a semicolon stands between the parts and one of them is a label
+    by itself; and with spaces between them, where all are labels by themselves in two such cells or more, or where far
+    fewer words than labels, now more and now less of them, make up all labels.
     """
     for separator in _BETWEEN_LABELS:
         parts = {label: _split_label(label, separator) for label in labels}
@@ -108,7 +109,11 @@ def check_labels(file: Path, labels: Collection[str]) -> None:
         uses = Counter(part for own in parts.values() for part in own)
         if separator == _BETWEEN_LABELS[0]:
             found = [
-                label for label, own in several.items() if label.startswith("[") or all(uses[part] > 1 for part in own)
+                label
+                for label, own in several.items()
+                if label.startswith("[")
+                or all(uses[part] > 1 for part in own)
+                or (own & set(labels) and re.search(r"[|;]", label))
             ]
         elif len(labels) > 2 * len(uses) and len({len(own) for own in parts.values()}) > 2:
             found = list(several)

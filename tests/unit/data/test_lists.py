@@ -115,13 +115,14 @@ def test_a_wrong_row_is_named(root: Path, rows: str, message: str) -> None:
     [
         ("path,label\ncat/000.png,cat\ncat/000.png,dog\n", r"one label for each image.*several labels"),
         ("path,label\ncat/000.png,cat|dog\ncat/001.png,cat\ndog/000.png,dog\n", r"label='cat\|dog'.*several labels"),
+        ("path,label\ngone.png,cat|dog\ngone.jpg,cat\n", r"label='cat\|dog'.*several labels"),
         ('path,label\ncat/000.png,"a, b"\ncat/001.png,"a, c"\ndog/000.png,"b;c"\n', r"labels with several in them=3"),
         ("path,label\ncat/000.png,\"['cat', 'dog']\"\ncat/001.png,['cat']\n", r"several labels"),
         ("path,label\ncat/000.png,cat dog\ncat/001.png,dog cat\ndog/000.png,dog\ndog/001.png,cat\n", r"several labels"),
         ("path,cat,dog\ncat/000.png,1,0\ncat/001.png,1,1\n", r"columns=\['cat', 'dog'\].*several labels"),
         ("path,label,label2\ncat/000.png,cat,dog\n", r"columns=\['label', 'label2'\].*several labels"),
     ],
-    ids=["two rows", "bar", "comma", "list", "space", "columns of 0 and 1", "second column"],
+    ids=["two rows", "bar", "bar beside one", "comma", "list", "space", "columns of 0 and 1", "second column"],
 )
 def test_images_of_several_labels_are_refused(root: Path, text: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
