@@ -59,21 +59,34 @@ def divide_into_folds(splits: pd.DataFrame, count: int, *, seed: int) -> list[Fo
 
 
 def _deal(splits: pd.DataFrame, rows: np.ndarray, wanted: int, *, seed: int) -> list[np.ndarray]:
-    """Returns parts of these rows; none where they cannot be divided."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups = splits["group"].to_numpy() if "group" in splits else np.full(len(splits), -1)
     units = np.where(groups < 0, -1 - np.arange(len(splits)), groups)[rows]
-    labels = splits["label"].to_numpy()[rows]
+    return [rows[chosen] for chosen in deal_groups(splits["label"].to_numpy()[rows], units, wanted, seed=seed)]
+
+
+def deal_groups(labels: np.ndarray, units: np.ndarray, wanted: int, *, seed: int) -> list[np.ndarray]:
+    """Divides images into parts, stratified by class, whole groups only; returns none where that is impossible.
+
+    Args:
+        labels: Of the images, `(n,)`.
+        units: A number an image, int `(n,)`; images with the same number stay together.
+        wanted: How many parts; there are fewer where there are fewer groups, or fewer images in the largest class.
+        seed: Of the order in which groups are dealt.
+
+    Returns:
+        Positions of images, int64 `(m,)` a part; of very unequal groups, a part may be empty.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     # No more parts than the largest class has images: with one image a class there is the run's own division alone.
-    parts = min(wanted, len(set(units.tolist())), max(Counter(labels.tolist()).values()))
+    parts = min(wanted, len(set(units.tolist())), max(Counter(labels.tolist()).values(), default=0))
     if parts < 2:
         return []
     divider = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
         # A class of fewer images than parts is missing in some: that is no reason to warn in a report.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        return [rows[chosen] for _, chosen in divider.split(rows, labels, units)]
+        return [chosen for _, chosen in divider.split(labels, labels, units)]
 
 
 def _make_fold(splits: pd.DataFrame, train: np.ndarray, validation: np.ndarray) -> Fold:

@@ -99,9 +99,9 @@ def check_labels(file: Path, labels: Collection[str]) -> None:
     """Raises `DatasetError` where cells of the column label hold several labels: `cat|dog`, `[cat, dog]`, `cat dog`.
 
     A class may have a comma or a space in its name. A cell counts as several labels where each part of it is in other
-    rows, too, by itself or beside others; where a bar or a semicolon stands between the parts and one of them is a label
-    by itself; and with spaces between them, where all are labels by themselves in two such cells or more, or where far
-    fewer words than labels, now more and now less of them, make up all labels.
+    rows, too, by itself or beside others; where a bar or a semicolon stands between the parts and one of them is a
+    label by itself; and with spaces between them, where all are labels by themselves in two such cells or more, or
+    where far fewer words than labels, now more and now less of them, make up all labels.
     """
     for separator in _BETWEEN_LABELS:
         parts = {label: _split_label(label, separator) for label in labels}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from scenebook.core.provenance import sha256_lines
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
 from scenebook.data.finding import check_sizes
+from scenebook.data.folds import deal_groups
 from scenebook.data.images import FoundImages, SourceImage
 
 if TYPE_CHECKING:
@@ -76,8 +78,8 @@ def split_images(
         groups: A number a row of `table`: images with the same number, copies of one another say, stay together in
             whatever is cut here. A negative number: the image stands alone. What the folders call test or validation
             is not moved.
-        by_group: Whether groups are more than copies, so that many images of several classes belong together. Then the
-            classes of the fewest groups are divided first: the others have more to choose from.
+        by_group: Whether groups are more than copies, so that many images of several classes belong together. Then
+            groups are divided first, as is best for all classes together.
 
     Returns:
         The rows that are used, in their order, with split set for each, and `row`: their row in `images.npy`; with
@@ -96,15 +98,20 @@ def split_images(
     decided: dict[int, str] = {}
     order = list(enumerate(sorted(by_class.items())))
     if by_group:
+        rows = np.flatnonzero(given == "train")
+        sizes = [int((given[members] == "train").sum()) for members in by_class.values()]
+        cut = sum(_count_test(size, test_fraction, max_per_class) for size in sizes)
+        shares = {} if has_test else {"test": cut / len(rows)}
+        shares |= {} if has_validation else {"validation": validation_fraction}
+        decided = _divide_groups(table["label"].to_numpy()[rows], units[rows], shares, seed=seed)
+        # Where that leaves a class out: the classes of the fewest groups come first, others have more to choose from.
         order.sort(key=lambda one: len(set(units[one[1][1]].tolist())))
     for position, (label, members) in order:
         rng = np.random.default_rng([seed, position])
         rows = rng.permutation(members[given[members] == "train"])
         test = members[given[members] == "test"]
         if not has_test:
-            count = _share(len(rows), test_fraction)
-            if max_per_class is not None:  # `draw_images` has drawn as many for test: what train may not have is test
-                count = min(max_per_class, max(count, len(rows) - max_per_class))
+            count = _count_test(len(rows), test_fraction, max_per_class)
             test, rows = _cut(rows, count, units, decided, "test")
             split[test] = "test"
         if max_per_class is not None:
@@ -126,6 +133,29 @@ def split_images(
         columns["group"] = np.asarray(groups)
     used = np.array([name is not None for name in split], dtype=bool)
     return table.assign(**columns)[used].reset_index(drop=True)
+
+
+def _divide_groups(labels: np.ndarray, units: np.ndarray, shares: Mapping[str, float], *, seed: int) -> dict[int, str]:
+    """Returns the part of each group, so that each class has about its share in each part; nothing where one has none.
+
+    Class by class, groups that hold several classes would be decided by the first of them.
+    """
+    decided: dict[int, str] = {}
+    for number, (part, share) in enumerate(shares.items()):
+        left = np.flatnonzero([unit not in decided for unit in units.tolist()])
+        wanted = Fraction(share).limit_denominator(20)
+        dealt = deal_groups(labels[left], units[left], max(2, wanted.denominator), seed=seed + number)
+        counts = pd.DataFrame({one: pd.Series(labels[left][chosen]).value_counts() for one, chosen in enumerate(dealt)})
+        if counts.empty:
+            return {}
+        # Those parts that are most like all of it.
+        off = counts.fillna(0).div(counts.sum(axis=1), axis=0).sub(1 / len(dealt)).abs().max()
+        chosen = off.sort_values(kind="stable").index[: max(1, round(share * len(dealt)))]
+        decided |= {int(unit): part for one in chosen for unit in units[left][dealt[one]]}
+    parts = pd.crosstab(labels, [decided.get(unit, "train") for unit in units.tolist()])
+    if set(parts.columns) != {"train", *shares} or parts.to_numpy().min() == 0:
+        return {}
+    return {unit: decided.get(unit, "train") for unit in units.tolist()}
 
 
 def _cut(
@@ -150,6 +180,15 @@ def _cut(
         decided[smallest] = part
         cut = members[smallest]
     return np.array(cut, dtype=np.int64), rows[~np.isin(rows, cut)]
+
+
+def _count_test(size: int, test_fraction: float, max_per_class: int | None) -> int:
+    """Returns how many of a class's images are cut as test."""
+    count = _share(size, test_fraction)
+    if max_per_class is None:
+        return count
+    # `draw_images` has drawn as many for test: what train may not have is test.
+    return min(max_per_class, max(count, size - max_per_class))
 
 
 def _share(count: int, fraction: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,6 +64,9 @@ def cross_validate(
         fit = run_recipe(recipe, settings, train, held_out, num_classes=num_classes, predict=True)
         assert fit.val_probs is not None
         right = int((fit.val_probs.argmax(axis=1) == held_out.labels).sum())
+        # A model and its graphs refer to one another: without this, those of all folds would be in memory together.
+        del fit
+        gc.collect()
         took = round(time.perf_counter() - started, 1)
         rows.append({"train": len(train), "held_out": len(held_out), "right": right, "seconds": took})
         run_dir.write_json(CROSS_VALIDATION, {"key": key, "rows": rows})
