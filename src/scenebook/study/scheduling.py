@@ -132,8 +132,11 @@ def plan_rounds(
         for part in range(min(workers, kept)):
             name, mine = f"views of {first.variant.title}, part {part + 1}", range(part, kept, workers)
             rounds[-1].fillings.append(Task(name, first, images, seconds * len(mine) / kept, epochs=mine))
-        for trial in group:
-            estimated = _estimate(trial, speeds[network_of(trial)], kept)
+        for number, trial in enumerate(group):
+            # What the first one computes of the images as they are, the others read. It is begun before them, as it
+            # takes longest: then none of them computes the same beside it.
+            is_read = number > 0 and plain_bytes <= room and not first.settings.is_augmented
+            estimated = _estimate(trial, speeds[network_of(trial)], kept, is_read=is_read)
             keep_views = shared or not trial.settings.is_augmented
             rounds[-1].trainings.append(Task(trial.name, trial, trial.fold.train, estimated, keep_views))
     for one in rounds:
@@ -147,14 +150,14 @@ def _count_views(trial: Trial) -> int:
     return min(epochs, trial.settings.views or epochs)
 
 
-def _estimate(trial: Trial, speed: Speed, kept: int) -> float:
-    """Returns the seconds of a training, of which `kept` epochs are in the feature cache."""
+def _estimate(trial: Trial, speed: Speed, kept: int, *, is_read: bool) -> float:
+    """Returns the seconds of a training, of which `kept` epochs are in the feature cache, and perhaps plain images."""
     settings, images = trial.settings, len(trial.fold.train)
     # A second phase is counted as if it were as fast as the first.
     epochs = range(settings.epochs + settings.fine_tune_epochs)
     views = [settings.view_of(epoch) for epoch in epochs if settings.is_augmented]
     # All images as they are, too: without augmentation they are those of every epoch.
-    computed = 1 + sum(view >= kept for view in views)
+    computed = (not is_read) + sum(view >= kept for view in views)
     return speed.start + computed * images / speed.base + (len(epochs) + 1) * images / speed.tail
 
 

@@ -45,6 +45,14 @@ def test_views_that_several_trainings_share_are_filled_in_once_for_all_their_ima
     assert one.trainings[-1].seconds == pytest.approx(1 + 72 / 10 + 3 * 72 / 100)
 
 
+def test_without_augmentation_a_network_is_begun_once_before_its_further_seeds_read_what_it_computed() -> None:
+    plain = Variant("plain", "plain", NO_AUGMENTATION, None, "", 2)
+    mobile = Variant("mobile", "mobile", {**NO_AUGMENTATION, "backbone": "MobileNet"}, None, "", 2)
+    trainings = plan(plain, mobile)[0].trainings
+    assert [training.trial.variant.name for training in trainings] == ["plain", "mobile", "plain", "mobile"]
+    assert trainings[0].seconds - trainings[2].seconds == pytest.approx(72 / 10)
+
+
 def test_workers_share_the_epochs_of_what_is_filled_in() -> None:
     trials = make_trials(make_base(2), LONGER)
     speeds = {network_of(trial): SPEED for trial in trials}
