@@ -63,7 +63,8 @@ def tell_measured(judged: Sequence[Judged], paper: Paper, file: str) -> list[Sen
     told = []
     if parts:
         of = "claim" if counts.total() == 1 else "claims"
-        told.append((f"Of {{n}} {of} that a run can decide, {join_names(parts)}.", Sourced.from_pairs(values)))
+        shown = " ([@tbl:claims])" if len(tabulate_measured(judged)) else ""
+        told.append((f"Of {{n}} {of} that a run can decide{shown}, {join_names(parts)}.", Sourced.from_pairs(values)))
     scores = sum(one.by_run and bool(one.interval) for one in judged)
     if scores and paper.remark:
         told.append(("{remark}", Sourced.from_pairs({"remark": (paper.remark, f"{file}: paper.remark")})))
@@ -84,7 +85,7 @@ def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     if wrong or right:
         text = "Without any run, {checked} of the paper's numbers can be computed from its other numbers: "
         parts = [f"{{right}} {'agrees' if right == 1 else 'agree'}"] if right else []
-        parts += ["{wrong} " + ("does not" if len(wrong) == 1 else "do not")] if wrong else []
+        parts += [f"{{wrong}} {'does' if len(wrong) == 1 else 'do'} not ([@tbl:own-numbers])"] if wrong else []
         values = {"checked": (right + len(wrong), origin), "right": (right, origin), "wrong": (len(wrong), origin)}
         cited = _cite(key for one in wrong for key in one.claim.source)
         told.append((f"{text}{join_names(parts)}{cited}.", Sourced.from_pairs(values)))

@@ -63,8 +63,8 @@ def tell_verdict(results: Mapping[str, Any]) -> str:
     if "transfer" in results and results["transfer_p"] < SIGNIFICANT:
         helps = results["transfer"]["value"] > 0
         told += (
-            " The pretraining of the backbone matters: it gives a linear classifier {transfer_points} percentage "
-            "points more than random weights do."
+            " The pretraining of the backbone matters: it is worth {transfer_points} percentage points to a linear "
+            "classifier."
             if helps
             else " The pretraining of the backbone does not help."
         )

@@ -57,14 +57,12 @@ def tell_maps(maps: np.ndarray, explained: pd.DataFrame) -> tuple[str, dict[str,
         values["names"] = " and ".join(names)
         text += " In the misclassified image, the evidence is strongest in the {names}."
     elif wrong:
-        values |= {
-            "wrong": len(wrong),
-            "same": say_number(sum(len({places[row] for row in rows}) == 1 for rows in wrong)),
-        }
-        text += (
-            " In {same} of the {wrong} misclassified images, the evidence for both classes is strongest in the same "
-            "ninth of the image."
-        )
+        same = sum(len({places[row] for row in rows}) == 1 for rows in wrong)
+        values |= {"wrong": len(wrong), "same": say_number(same)}
+        which = "{same} of the {wrong} misclassified images"
+        if same == len(wrong):
+            which = "both misclassified images" if same == 2 else "all {wrong} misclassified images"
+        text += f" In {which}, the evidence for both classes is strongest in the same ninth of the image."
     return text, values
 
 
