@@ -75,7 +75,7 @@ def _draw_part(ax: Axes, left: float, title: str, part: tuple[int, int], color: 
     for number, text in enumerate((title, count_noun(layers, "layer"), f"{parameters:,} parameters")):
         weight = "bold" if number == 0 else "normal"
         y = _TOP + 0.11 + 0.14 * number
-        fitted = style.fit(text, _WIDTH - 0.06, _SIZE)
+        fitted = style.fit(text, _WIDTH - 0.02, _SIZE)
         ax.text(left + _WIDTH / 2, y, fitted, ha="center", va="center", size=_SIZE, weight=weight)
     ax.text(left + _WIDTH / 2, _TOP - 0.06, when, ha="center", va="bottom", size=_SIZE)
 
