@@ -137,8 +137,8 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
     if judged != LINEAR:
         is_last = facts["kept_epoch"] == facts["last_epoch"]
         fit += " in the last epoch" if is_last else " in epoch {kept_epoch}, whose weights are kept"
-        fit += ", although augmentation makes them harder," if facts["augmented"] else ","
-    fit += " and {network:.1%} of the test images"
+        fit += ", although augmentation makes them harder" if facts["augmented"] else ""
+    fit += ", and {network:.1%} of the test images"
     if _over_fits(facts, results):
         return f"The network over-fits: {fit}."
     if judged in (BETTER, ALONE, LINEAR):
@@ -221,15 +221,15 @@ def _say_field(name: str, facts: Mapping[str, Any]) -> str:
     return say_number(facts[name]) if facts[name] in (0, 1) else f"{{{name}:,}}"
 
 
-def tell_unknown(*, seeds: int, drawn: bool) -> str:
+def tell_unknown(*, trained_once: bool, drawn: bool) -> str:
     """Returns the sentences on what the run does not show.
 
     Args:
-        seeds: From how many seeds the recipe was trained.
+        trained_once: Whether another seed might have given another network, and was not tried.
         drawn: Whether the program drew the images.
     """
     told = ["The intervals say how far these numbers may move with other test images of the same kind."]
-    if seeds == 1:
+    if trained_once:
         told.append("The network was trained once; how much another seed would change the result is not known.")
     told.append(
         "Since the images are drawn, nothing is shown about photographs."
