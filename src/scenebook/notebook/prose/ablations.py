@@ -171,7 +171,7 @@ def tell_study_outcome(summaries: Sequence[Summary], claims: Sequence[Claim]) ->
         if which := [one.claim.statement for one in judged if one.verdict == verdict]:
             told.append(f"{_capital(verdict)}: {{claims{number}}}.")
             values[f"claims{number}"] = ("; ".join(which), f"{STUDY_VERDICTS}: claims whose verdict is {verdict}")
-    text = " ".join(["The variants test what a paper claims of such changes.", *told]) if told else ""
+    text = " ".join(["The variants test what a paper claims about such changes.", *told]) if told else ""
     return text, Sourced.from_pairs(values)
 
 
