@@ -73,5 +73,5 @@ def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
 
 
 def test_a_map_without_an_image_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"Expected at least one image\. Received: images=0"):
+    with pytest.raises(InputError, match=r"Expected at least one image to draw\. Received: images=0"):
         make_display(n=0)
