@@ -13,9 +13,7 @@ import pytest
 
 from tests.processes import Finished, run_command
 
-SETTINGS = (
-    "scenes_train_per_class=6 scenes_test_per_class=3 image_size=48 epochs=2 head_units=8 batch_size=8 ablations=claims"
-)
+SETTINGS = "scenes_train_per_class=6 scenes_test_per_class=3 image_size=48 epochs=2 head_units=8 batch_size=8"
 VARIABLES = """
 HOME={home} TMPDIR={deep} LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 TZ=Asia/Kathmandu COLUMNS=20
 TERM=dumb FORCE_COLOR=1 PYTHONPATH={path} PYTHONSTARTUP={home}/startup.py PYTHONWARNINGS=error PYTHONOPTIMIZE=2
@@ -47,7 +45,7 @@ def make_hostile(folder: Path) -> dict[str, str]:
         "home/.config/dask/mine.yaml": "distributed:\n  comm:\n    require-encryption: true\n",
         "home/startup.py": "raise RuntimeError('PYTHONSTARTUP')",
         "path/numpy.py": "raise ImportError('shadowed')",
-        "path/sitecustomize.py": "import builtins\nbuiltins.sorted = None",
+        "path/sitecustomize.py": "import warnings\nwarnings.simplefilter('error')",
         "here/statistics.py": "raise ImportError('shadowed')",
     }
     for name, content in files.items():

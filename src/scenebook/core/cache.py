@@ -6,7 +6,7 @@ import functools
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -27,8 +27,11 @@ def cache_dir() -> Path:
     named = os.environ.get("SCENEBOOK_CACHE")
     if named:
         return expand_home(named).absolute()
-    usual = Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
-    return usual if _can_be_made(usual) else private_folder()
+    with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
+        usual = Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
+        if _can_be_made(usual):
+            return usual
+    return private_folder()
 
 
 def _can_be_made(folder: Path) -> bool:

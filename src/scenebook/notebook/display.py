@@ -28,19 +28,19 @@ from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_run, write_bytes
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
-from scenebook.core.source_code import list_assigned
 from scenebook.notebook import grids
 from scenebook.notebook.captions import name_references, to_caption
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
-from scenebook.notebook.recording import SESSION, SessionRecorder
+from scenebook.notebook.recording import SESSION, SessionRecorder, list_unassigned
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
 """Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
 
 
-_NONE = object()
+_PANDAS = ("compute.use_bottleneck", False, "compute.use_numexpr", False, "mode.string_storage", "python")
+"""So that it computes with no package that only happens to be installed, in another order."""
 _open: dict[str, RunDirectory] = {}
 """The run that the notebook of this kernel writes to, as `run_dir`."""
 _recorders: dict[Path, SessionRecorder] = {}
@@ -66,8 +66,7 @@ def begin(run: str) -> RunDirectory:
     make_settings(parameters())
     _open["run_dir"] = open_run(run)
     style.apply()
-    # Packages that pandas computes with, in another order, where they happen to be installed.
-    pd.set_option("compute.use_bottleneck", False, "compute.use_numexpr", False, "mode.string_storage", "python")
+    pd.set_option(*_PANDAS)
     if shell is not None:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
@@ -101,19 +100,16 @@ def parameters() -> Sourced:
     """Returns the notebook's parameters: its variables that have the name of a setting.
 
     Functions, modules, tables and dictionaries are none: `preprocessing` is also what a notebook may import under that
-    name, and `splits` what it calls those of the images. Nor are variables that somebody's own start-up files have set,
-    unless a cell sets them too.
+    name, and `splits` what it calls those of the images. Nor is what somebody's own start-up files have set.
     """
     shell: Any = get_ipython()
     names = shell.user_ns if shell is not None else {}
     found = {name: names[name] for name in Settings.model_fields if name in names}
-    if started := {name for name, value in found.items() if shell.user_ns_hidden.get(name, _NONE) is value}:
-        assigned = list_assigned(shell.history_manager.input_hist_parsed)
-        found = {name: value for name, value in found.items() if name not in started - assigned}
+    strange = list_unassigned(shell, found) if found else set()
     values = {
         name: value
         for name, value in found.items()
-        if not (callable(value) or inspect.ismodule(value) or hasattr(value, "items"))
+        if not (name in strange or callable(value) or inspect.ismodule(value) or hasattr(value, "items"))
     }
     return Sourced(values, "settings")
 

@@ -13,10 +13,17 @@ from uuid import uuid4
 from scenebook.core.provenance import sha256_file, tell_time
 from scenebook.core.run_directory import TOUCHED, RunDirectory, list_touched, write_json
 from scenebook.core.run_files import ABSENT, SESSIONS
-from scenebook.core.source_code import digest_cell
+from scenebook.core.source_code import digest_cell, list_assigned
 
 SESSION = "scenebook_session"
 """In an output's metadata: the session that the notebook was run in."""
+
+
+def list_unassigned(shell: Any, variables: Mapping[str, object]) -> set[str]:
+    """Returns which variables were there before the first cell, by somebody's start-up file, and no cell sets."""
+    nothing = object()
+    started = {name for name, value in variables.items() if shell.user_ns_hidden.get(name, nothing) is value}
+    return started - list_assigned(shell.history_manager.input_hist_parsed) if started else started
 
 
 class SessionRecorder:
