@@ -5,7 +5,7 @@ INSTALL_TOO = $(PIP) --no-deps --no-build-isolation -e .
 
 include template/report.mk
 
-.PHONY: setup-dev test numeric browser hostile scale faults whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock
+.PHONY: setup-dev test numeric browser hostile scale faults sizes whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock
 
 $(VENV)/.installed: pyproject.toml
 
@@ -31,6 +31,8 @@ scale: setup-dev ## time the data notebook on 100,000 images of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py
+sizes: setup-dev ## make whole runs on 30, 300 and 1,000 classes, and on classes of hardly any images (minutes)
+	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_sizes.py
 cluster: setup-dev ## try a whole study, and a dask scheduler and workers that were started as commands of their own
 	@$(PY) -m pytest -o addopts="" -q -m slow tests/slow/test_study.py tests/slow/test_cluster.py
 bench: setup ## measure whole jobs and trainings side by side with plain Keras, and write benchmarks/results.json (minutes)
