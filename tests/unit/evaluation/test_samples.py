@@ -113,9 +113,9 @@ def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
 @pytest.mark.parametrize(
     ("right", "n", "said"),
     [
-        (6, 6, "All {n} images"),
-        (0, 6, "None of the {n} images"),
-        (2, 6, "Of the {n} images"),
+        (6, 6, "All {n:,} images"),
+        (0, 6, "None of the {n:,} images"),
+        (2, 6, "Of the {n:,} images"),
         (1, 1, "The one image in [@fig:samples] is classified correctly."),
         (0, 1, "is not classified correctly; {wrong}."),
     ],

@@ -75,6 +75,12 @@ class ConfusionDisplay(style.Display):
         """Whether the figure needs both columns."""
         return _arrange(self.class_names, style.COLUMN_WIDTH).cell[0] < _LEAST_CELL
 
+    @property
+    def shows(self) -> str:
+        """What the cells of the drawn figure show, for its caption: counts only where there is room for them."""
+        share = "their share of the row"
+        return f"counts, shaded by {share}" if self.annotations_ is not None else f"shades for {share}"
+
     def describe(self) -> str:
         errors = "; ".join(
             f"{true} misclassified as {predicted} {count} times"

@@ -216,7 +216,7 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
     if len(tested) == 1:
         sentence = "Only {best} has test images; its F1 in [@tbl:report] is {best_f1:.2f}."
     elif len(best) == len(tested):
-        sentence = "The {k} classes in [@tbl:report] have the same F1 ({best_f1:.2f})."
+        sentence = "The {k:,} classes in [@tbl:report] have the same F1 ({best_f1:.2f})."
     else:
         are = ["is" if len(classes) == 1 else "are" for classes in (best, worst)]
         sentence = (
@@ -229,7 +229,7 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
         sentence += (
             "That difference is unlikely to be due to the choice of test images."
             if compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
-            else "Chance alone may cause such a difference between the best and the worst of {k} classes: other test "
+            else "Chance alone may cause such a difference between the best and the worst of {k:,} classes: other test "
             "images may put them in another order."
         )
     if never:
@@ -242,4 +242,4 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
 
 def _name_few(classes: pd.DataFrame) -> str:
     names = list(classes["class"])
-    return join_names(names) if len(names) <= _MOST_EXTREMES else f"{len(names)} classes"
+    return join_names(names) if len(names) <= _MOST_EXTREMES else f"{len(names):,} classes"

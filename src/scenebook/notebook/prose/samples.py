@@ -253,7 +253,7 @@ def tell_selection(right: int, n: int, shown: int) -> str:
     some = shown < n
     images = "images" + (", of which [@fig:samples] shows the first {shown}" if some else " in [@fig:samples]")
     if right == n:
-        return f"All {{n}} {images}{',' * some} are classified correctly."
+        return f"All {{n:,}} {images}{',' * some} are classified correctly."
     if right == 0:
-        return f"None of the {{n}} {images}{',' * some} is classified correctly; {{wrong}}."
-    return f"Of the {{n}} {images}, {{right}} {{be}} classified correctly; {{wrong}}."
+        return f"None of the {{n:,}} {images}{',' * some} is classified correctly; {{wrong}}."
+    return f"Of the {{n:,}} {images}, {{right:,}} {{be}} classified correctly; {{wrong}}."
