@@ -58,7 +58,7 @@ def test_an_edited_augmentation_is_trained_on_and_poisons_no_other_run(project: 
     before, black, after = (read_history(project, name) for name in ("before", "black", "after"))
     pd.testing.assert_frame_equal(before, after)
     assert not np.allclose(before["loss"], black["loss"])
-    edited = re.compile(r"\baugment of .{1,40} not as in the published notebook")
+    edited = re.compile(r"\baugment of .{1,40} not as published")
     assert edited.search(project.page("black"))
     assert not edited.search(project.page("after"))
 
