@@ -65,7 +65,7 @@ def name_other_format(start: bytes, path: str = "") -> str:
         return "a pointer of Git LFS in place of the image: `git lfs pull` fetches it"
     kind = _name_heif(start)
     if kind == "HEIC":
-        return "an image in HEIC, which takes pillow-heif: `make setup-heif`, or convert it to JPEG or PNG"
+        return "an image in HEIC: install the package pillow-heif (`make setup-heif`), or convert it to JPEG or PNG"
     suffix = os.path.splitext(path)[1].lower()
     kind = kind or (_OTHERS.get(suffix) or suffix[1:].upper() if suffix in _OTHERS else "")
     return f"an image in {kind}, which is not read here: convert it to JPEG or PNG" if kind else ""

@@ -263,14 +263,17 @@ def test_the_command_line_takes_a_list_and_a_class_map(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path / "runs"))
-    write_list(root, "path,label\n" + ROWS, "my labels.csv")
-    write_list(root, "bark: dog\n", "map.yaml")
+    rows = [f"{label}/{number:03d}.png,{label}\n" for label in ("cat", "dog") for number in range(3)]
+    for label in ("cat", "dog"):
+        write_image(root / label / "002.png", len(label) + ord(label[0]))
+    write_list(root, "path,label\n" + "".join(rows), "my labels.csv")
+    write_list(root, "dog: hound\n", "map.yaml")
     arguments = build_parser().parse_args(["report", "--dataset", "my labels.csv", "--set", "class_map=map.yaml"])
     settings, profile, run_dir = collect_settings(arguments, root)
     assert (settings.dataset, settings.class_map) == (str(root / "my labels.csv"), str(root / "map.yaml"))
     assert (profile, run_dir.name) == ("recommended", "my-labels")
-    write_list(root, "brak: dog\n", "map.yaml")
-    with pytest.raises(DatasetError, match=r"line=1, name='brak'\. Did you mean bark\?"):
+    write_list(root, "dgo: hound\n", "map.yaml")
+    with pytest.raises(DatasetError, match=r"line=1, name='dgo'\. Did you mean dog\?"):
         collect_settings(arguments, root)
     (root / "map.yaml").unlink()
     with pytest.raises(SettingsError, match=r"class_map to be an existing file"):

@@ -471,7 +471,7 @@ def test_pixels_that_do_not_fit_on_the_disk_are_an_error_before_anything_is_deco
     found = find_images(make_folder({"cat": 3, "dog": 3}))
     usage = shutil.disk_usage(run_dir.root.parent.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(DatasetError, match=r"room for the pixels of 6 images.*image_size=16"):
+    with pytest.raises(DatasetError, match=r"space for the pixels of 6 images.*image_size=16"):
         decode_images(found, run_dir, image_size=16)
 
 

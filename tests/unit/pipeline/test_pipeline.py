@@ -265,7 +265,7 @@ def test_a_manifest_of_a_newer_version_is_refused(run_dir: RunDirectory) -> None
 
 
 def test_relative_paths_start_where_the_command_was_typed(make_folder: MakeFolder) -> None:
-    root = make_folder({"cat": 1, "dog": 1})
+    root = make_folder({"cat": 3, "dog": 3})
     settings = resolve_paths(make_settings({"dataset": root.name}), root.parent)
     assert settings.dataset == str(root)
 
