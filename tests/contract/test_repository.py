@@ -23,7 +23,14 @@ def pinned(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "requirements-openvino.txt", "requirements-onnx.txt"]
+    "name",
+    [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-openvino.txt",
+        "requirements-onnx.txt",
+        "requirements-heif.txt",
+    ],
 )
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
@@ -35,7 +42,7 @@ def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
 def test_both_lock_files_agree_and_hold_every_dependency() -> None:
     run, develop = pinned("requirements.txt"), pinned("requirements-dev.txt")
     assert run.items() <= develop.items()
-    for extra in ("openvino", "onnx"):
+    for extra in ("openvino", "onnx", "heif"):
         assert pinned(f"requirements-{extra}.txt").items() <= develop.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
