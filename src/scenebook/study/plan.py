@@ -166,16 +166,18 @@ def _write_out(entry: _Entry, path: Path) -> dict[str, Any]:
 
     Another backbone without weights has those of its own that are taken when nothing is said.
     """
-    own = {"weights": NAMED_WEIGHTS[0]} if "backbone" in entry.change else {}
-    if ALL_OF_IT not in entry.change:
-        return own | dict(entry.change)
+    change: dict[str, Any] = dict(entry.change)
+    if "backbone" in change:
+        change.setdefault("weights", NAMED_WEIGHTS[0])
+    if ALL_OF_IT not in change:
+        return change
     if entry.change[ALL_OF_IT] is not False:
         raise SettingsError(
             f"In the plan {path.name}, variant {entry.name}: Expected augmentation to be off.",
             received={ALL_OF_IT: entry.change[ALL_OF_IT]},
             advice="To change it, name its settings one by one.",
         )
-    return own | NO_AUGMENTATION | {name: value for name, value in entry.change.items() if name != ALL_OF_IT}
+    return NO_AUGMENTATION | {name: value for name, value in change.items() if name != ALL_OF_IT}
 
 
 def _multiply(value: Any, factor: float) -> Any:

@@ -167,7 +167,7 @@ def _tell_study(study: pd.DataFrame) -> str:
         row = _name_variant(study["title"].iloc[0], study["difference"].iloc[0])
         chance = "may be due to chance" if not len(shown) else "is significant"
         return f"One variant was trained ([@tbl:ablations]; {row}); its difference on the validation images {chance}."
-    told = [f"Of {count_noun(len(study), 'variant')} that change one setting each ([@tbl:ablations]),"]
+    told = [f"Of {count_noun(len(study), 'variant')} that change one thing each ([@tbl:ablations]),"]
     for rows, word in ((better, "better"), (worse, "worse")):
         if len(rows):
             told.append(
