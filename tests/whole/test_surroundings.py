@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import Finished, run_command
 
-SETTINGS = "scenes_train_per_class=6 scenes_test_per_class=3 image_size=48 epochs=2 head_units=8 batch_size=8"
+SETTINGS = "scenes_train_per_class=6 scenes_test_per_class=2 image_size=32 epochs=2 head_units=8 batch_size=8"
 VARIABLES = """
 HOME={home} TMPDIR={deep} LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 TZ=Asia/Kathmandu COLUMNS=20
 TERM=dumb FORCE_COLOR=1 PYTHONPATH={path} PYTHONSTARTUP={home}/startup.py PYTHONWARNINGS=error PYTHONOPTIMIZE=2

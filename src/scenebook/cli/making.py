@@ -16,6 +16,7 @@ from scenebook.cli.loading import collect_settings, find_kept_run, load_settings
 from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.combinations import list_idle
+from scenebook.core.environment import allow_files
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.project import project_folder
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run
@@ -168,6 +169,7 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
 
 def _run(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> None:
     settings, profile, run_dir = made
+    allow_files()
     if arguments.scheduler:
         os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler  # the kernels inherit it
     _tell_run(settings, run_dir, console)

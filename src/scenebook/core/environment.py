@@ -70,6 +70,7 @@ _KERAS = {
 _KERAS_FILE = {"floatx": ("float32", None), "epsilon": (1e-7, None), "image_data_format": ("channels_last", None)}
 """What changes Keras' numbers, with the values that do not."""
 _FILES_AT_ONCE = 4096
+_FEWEST_FILES = 200
 """Of kernels, workers and their connections; macOS allows 256 where nobody asks for more."""
 
 
@@ -146,7 +147,6 @@ def clean_process() -> None:
     late = any(name.startswith(_AT_START) and clean.get(name) != value for name, value in given.items())
     late = late or sys.getfilesystemencoding() != "utf-8" or bool(sys.flags.optimize or sys.warnoptions)
     late = late or ("PYTHONNOUSERSITE" in clean and bool(_user_site()))
-    _allow_files()
     if late and os.name == "posix" and sys.executable and _MARK not in sys._xoptions:
         sys.stdout.flush()
         command = [sys.executable, "-P", "-X", _MARK, "-m", "scenebook", *sys.argv[1:]]
@@ -177,8 +177,12 @@ def check_surroundings() -> None:
         )
 
 
-def _allow_files() -> None:
-    """Lets this process, and those that it starts, have as many files open as the system allows them, up to a limit."""
+def allow_files() -> None:
+    """Lets this process, and those that it starts, have as many files open as the system allows them, up to a limit.
+
+    Raises:
+        InputError: The system allows so few that kernels would fail in the middle of their work.
+    """
     if os.name == "posix":
         import resource
 
@@ -186,3 +190,9 @@ def _allow_files() -> None:
         most = _FILES_AT_ONCE if hard == resource.RLIM_INFINITY else min(_FILES_AT_ONCE, hard)
         if soft != resource.RLIM_INFINITY and soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < _FEWEST_FILES:
+            raise InputError(
+                f"Expected a system that allows a process at least {_FEWEST_FILES} open files.",
+                received={"ulimit -n": most},
+                advice="Start the command from a shell with a higher limit.",
+            )

@@ -106,12 +106,8 @@ def parameters() -> Sourced:
     names = shell.user_ns if shell is not None else {}
     found = {name: names[name] for name in Settings.model_fields if name in names}
     strange = list_unassigned(shell, found) if found else set()
-    values = {
-        name: value
-        for name, value in found.items()
-        if not (name in strange or callable(value) or inspect.ismodule(value) or hasattr(value, "items"))
-    }
-    return Sourced(values, "settings")
+    other = {name for name, it in found.items() if callable(it) or inspect.ismodule(it) or hasattr(it, "items")}
+    return Sourced({name: value for name, value in found.items() if name not in strange | other}, "settings")
 
 
 def _show_error(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,18 @@ def test_a_command_runs_where_neither_the_locale_nor_the_folder_is_as_usual(tmp_
     assert "Möbel" in told
     assert "Traceback" not in told
     assert "Warning" not in told
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ulimit")
+def test_too_few_files_are_told_before_anything_runs(tmp_path: Path) -> None:
+    command = "ulimit -n 60; exec " + shlex.join([sys.executable, "-m", "scenebook", "run", "--run", "few"])
+    done = subprocess.run(
+        ["sh", "-c", command], env=os.environ | {"SCENEBOOK_RUNS": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Received: ulimit -n=60" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_caches_go_elsewhere_where_home_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
