@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import scenebook
 from scenebook.core.environment import HANDED_ON, PREFIXES, TERMINAL, WITH_SCHEDULER
 from scenebook.core.project import project_root
 
@@ -53,6 +54,12 @@ def test_both_lock_files_agree_and_hold_every_dependency() -> None:
 def test_the_build_backend_is_pinned_to_the_locked_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["build-system"]["requires"] == [f"hatchling=={pinned('requirements.txt')['hatchling']}"]
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert f"\nversion: {scenebook.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    latest = re.findall(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))[0]
+    assert latest == scenebook.__version__
 
 
 def test_every_dependency_has_its_reason_in_contributing() -> None:
