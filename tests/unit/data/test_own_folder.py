@@ -19,7 +19,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES
 from scenebook.data.decoding import Decoder, decode, decode_unchanged
-from scenebook.data.finding import check_unchanged, find_images
+from scenebook.data.finding import check_sizes, check_unchanged, find_images
 from scenebook.data.splitting import draw_images, split_images, write_splits
 from scenebook.data.storing import DecodedImages, decode_images
 from scenebook.notebook.prose.data import tell_found
@@ -276,6 +276,17 @@ def test_a_subset_of_ready_made_splits(make_folder: MakeFolder) -> None:
     drawn = draw_images(found, max_per_class=4, test_fraction=0.2, seed=0)
     counts = pd.Series([f"{image.split} {image.label}" for image in drawn.images]).value_counts()
     assert counts.to_dict() == {"train cat": 4, "train dog": 3, "test cat": 4, "test dog": 4}
+
+
+@pytest.mark.parametrize(("train", "test"), [(2, 0), (1, 5)])
+def test_a_class_too_small_to_be_split_is_refused_before_anything_is_decoded(
+    make_folder: MakeFolder, train: int, test: int
+) -> None:
+    root = make_folder({"cat": train, "dog": 9}, "train" if test else ".")
+    if test:
+        make_folder({"cat": test, "dog": test}, "test")
+    with pytest.raises(DatasetError, match=rf"at least {train + 1} images.*class='cat', images={train}"):
+        check_sizes(find_images(root))
 
 
 # Groups stay together

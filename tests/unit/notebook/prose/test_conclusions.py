@@ -15,7 +15,13 @@ from scenebook.evaluation import findings
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.prose import conclusion, discussion
 from scenebook.notebook.prose.baselines import collect_baseline_points
-from scenebook.notebook.prose.conclusion import collect_recipe, list_files, tell_commonest_error, write_command
+from scenebook.notebook.prose.conclusion import (
+    collect_recipe,
+    list_files,
+    tell_commonest_error,
+    tell_files,
+    write_command,
+)
 
 SCORE: Score = {"value": 0.8, "low": 0.75, "high": 0.85}
 FACTS: dict[str, Any] = {
@@ -310,3 +316,15 @@ def test_files_are_listed_with_size_and_digest(run_dir: RunDirectory) -> None:
     listed = list_files(run_dir, pd.DataFrame({"image": ["samples/pictures/1-a.jpg"]}))
     assert listed["file"].tolist() == ["training/model.keras", "samples/pictures/1-a.jpg"]
     assert set(listed["SHA-256"]) == {"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
+
+
+def test_of_many_sample_images_the_digests_of_the_first_are_listed(run_dir: RunDirectory) -> None:
+    names = [f"samples/pictures/{number}.jpg" for number in range(300)]
+    for name in ("training/model.keras", *names):
+        run_dir.path(name).parent.mkdir(parents=True, exist_ok=True)
+        run_dir.path(name).write_bytes(b"x")
+    few, many = pd.DataFrame({"image": names[:40]}), pd.DataFrame({"image": names})
+    listed = list_files(run_dir, many)
+    assert list(listed["file"]) == ["training/model.keras", *names[:40]]
+    assert "40 of 300" in tell_files(listed, many)
+    assert "40" not in tell_files(list_files(run_dir, few), few)
