@@ -5,7 +5,7 @@ INSTALL_TOO = $(PIP) --no-deps --no-build-isolation -e .
 
 include template/report.mk
 
-.PHONY: setup-dev test numeric browser hostile scale faults sizes whole cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock
+.PHONY: setup-dev test numeric browser hostile scale faults sizes whole alone cluster bench bench-sizes bench-peers bench-test lint types check format publish sample lock
 
 $(VENV)/.installed: pyproject.toml
 
@@ -27,6 +27,8 @@ hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
 whole: setup-dev ## make whole runs (the sample report, by hand, odd names), and trainings as Keras makes them
 	@$(PY) -m pytest -m slow tests/whole
+alone: setup-dev ## run each notebook alone in an empty folder, as from a mail (minutes)
+	@SCENEBOOK_ALONE=all $(PY) -m pytest -m slow tests/whole/test_alone.py
 scale: setup-dev ## time the data notebook on 100,000 images of its own making
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py
 faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)

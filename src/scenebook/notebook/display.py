@@ -6,10 +6,8 @@ import base64
 import html
 import inspect
 import io
-import logging
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +27,11 @@ from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_ru
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
 from scenebook.notebook import grids
+from scenebook.notebook.alone import advise_report, run_what_is_needed
 from scenebook.notebook.captions import name_references, to_caption
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
-from scenebook.notebook.recording import SESSION, SessionRecorder, list_unassigned
+from scenebook.notebook.recording import SESSION, SessionRecorder, list_unassigned, send_loggers_to_the_log
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
@@ -61,7 +60,7 @@ def begin(run: str) -> RunDirectory:
         InputError: Something around the kernel would change numbers or names.
     """
     shell = get_ipython()
-    _send_loggers_to_the_log()
+    send_loggers_to_the_log()
     check_surroundings()
     make_settings(parameters())
     _open["run_dir"] = open_run(run)
@@ -71,17 +70,9 @@ def begin(run: str) -> RunDirectory:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
         if run == BY_HAND:
+            run_what_is_needed(_open["run_dir"], shell.history_manager.input_hist_raw[-1])
             _record(shell, _open["run_dir"])
     return _open["run_dir"]
-
-
-def _send_loggers_to_the_log() -> None:
-    """Keeps what loggers say out of the report: in a notebook, TensorFlow's own handler writes to the output stream."""
-    logging.basicConfig(stream=sys.stderr)  # where the root logger has a handler, TensorFlow adds none
-    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
-        for handler in getattr(logger, "handlers", ()):
-            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
-                handler.setStream(sys.stderr)
 
 
 def _record(shell: Any, run_dir: RunDirectory) -> None:
@@ -92,8 +83,7 @@ def _record(shell: Any, run_dir: RunDirectory) -> None:
     elif TOUCHED not in os.environ:
         recorder = _recorders[run_dir.root] = SessionRecorder(shell, run_dir, parameters())
     if recorder is not None:
-        text = f"Run {run_dir.name}: `make report RUN={run_dir.name}` makes its report when all notebooks are saved."
-        display({"text/plain": text}, raw=True, metadata={SESSION: recorder.session})
+        display({"text/plain": advise_report(run_dir)}, raw=True, metadata={SESSION: recorder.session})
 
 
 def parameters() -> Sourced:

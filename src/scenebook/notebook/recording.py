@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -84,3 +86,12 @@ class SessionRecorder:
         values = {name: now.get(name) for name in self._record["settings"]}
         plain = {name: value for name, value in values.items() if isinstance(value, (str, int, float, type(None)))}
         return sorted(name for name, value in plain.items() if value != self._record["settings"][name])
+
+
+def send_loggers_to_the_log() -> None:
+    """Keeps what loggers say out of the report: in a notebook, TensorFlow's own handler writes to the output stream."""
+    logging.basicConfig(stream=sys.stderr)  # where the root logger has a handler, TensorFlow adds none
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):
+            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
+                handler.setStream(sys.stderr)
