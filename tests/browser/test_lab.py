@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.core.run_directory import project_root
+from scenebook.core.project import project_root
 from scenebook.core.stages import STAGES
 
 if TYPE_CHECKING:

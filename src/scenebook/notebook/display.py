@@ -59,7 +59,7 @@ def begin(run: str) -> RunDirectory:
         SettingsError: A parameter has a wrong type or is out of bounds.
         InputError: Something around the kernel would change numbers or names.
     """
-    shell = get_ipython()
+    shell: Any = get_ipython()
     send_loggers_to_the_log()
     check_surroundings()
     make_settings(parameters())

@@ -30,16 +30,17 @@ def record_bar(bar: Bar) -> dict[str, Any]:
 def to_html(record: Mapping[str, Any]) -> str:
     """Returns a grid of photographs as Jupyter shows it."""
     cells = [
-        f'<figure style="margin:4px;width:150px"><img src="data:image/jpeg;base64,{item["jpeg"]}" width="150"'
+        f'<figure style="margin:4px"><img src="data:image/jpeg;base64,{item["jpeg"]}" style="width:100%"'
         f' alt="{html.escape(item["alt"])}"><figcaption>{html.escape(item["caption"])}</figcaption>'
         + "".join(map(_to_meter, item.get("bars", ())))
         + "</figure>"
         for item in record["items"]
     ]
     text, rest = "", iter(cells)
+    style = f"display:grid;grid-template-columns:repeat({record['columns']},minmax(0,160px))"
     for row in record["rows"] or [{"heading": "", "count": len(cells)}]:
         text += f"<p>{html.escape(row['heading'])}</p>" if row["heading"] else ""
-        text += f'<div style="display:flex;flex-wrap:wrap">{"".join(islice(rest, row["count"]))}</div>'
+        text += f'<div style="{style}">{"".join(islice(rest, row["count"]))}</div>'
     return text
 
 
