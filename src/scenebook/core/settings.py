@@ -12,7 +12,7 @@ from scenebook.core.combinations import check_contradictions
 from scenebook.core.errors import SettingsError
 from scenebook.core.paths import expand_home
 from scenebook.core.validation import Problem, validate
-from scenebook.core.wording import tell_nearest
+from scenebook.core.wording import shorten, tell_nearest
 
 DRAWN_SCENES = "scenes"
 INTEL = "intel"
@@ -253,7 +253,7 @@ def check_names(names: Iterable[str]) -> None:
             near = tell_nearest(name, Settings.model_fields)
             raise SettingsError(
                 "Expected the name of a setting.",
-                received={"setting": name},
+                received={"setting": shorten(str(name), 80)},
                 advice=f"{near}`python -m scenebook params` lists all settings.",
             )
 

@@ -91,7 +91,8 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
 
 
 def _check_weights(weights: Path) -> Path:
-    suffix = next((suffix for suffix in WEIGHTS_SUFFIXES if weights.name.endswith(suffix)), "")
+    names = (weights.resolve().name, weights.name)  # a link may be called otherwise than what it leads to
+    suffix = next((suffix for name in names for suffix in WEIGHTS_SUFFIXES if name.endswith(suffix)), "")
     if not suffix or not weights.is_file():
         raise WeightsError(
             f"Expected weights to be one of {', '.join(NAMED_WEIGHTS)}, or an existing .weights.h5 or .keras file.",

@@ -32,7 +32,7 @@ def test_changes_stand_in_place_of_the_runs_own(run: RunDirectory) -> None:
 @pytest.mark.parametrize("name", ["w.keras", "W.KERAS"])
 def test_a_keras_file_needs_trust(run: RunDirectory, tmp_path: Path, name: str) -> None:
     weights = tmp_path / name
-    weights.write_bytes(b"")
+    weights.write_bytes(b"PK\x03\x04")
     write_settings(run, {"backbone": "ResNet50", "weights": str(weights)})
     with pytest.raises(InputError, match=r"can hold code.*safe mode.*weights=.*--trust") as caught:
         check_settings(run, trust=False)
@@ -41,13 +41,13 @@ def test_a_keras_file_needs_trust(run: RunDirectory, tmp_path: Path, name: str) 
 
 def test_a_keras_file_that_is_trusted_is_taken(run: RunDirectory, tmp_path: Path) -> None:
     weights = tmp_path / "w.keras"
-    weights.write_bytes(b"")
+    weights.write_bytes(b"PK\x03\x04")
     write_settings(run, {"backbone": "ResNet50", "weights": str(weights)})
     assert check_settings(run, trust=True).weights == str(weights)
 
 
 def test_a_keras_file_behind_a_link_of_another_name_needs_trust(run: RunDirectory, tmp_path: Path) -> None:
-    (tmp_path / "w.keras").write_bytes(b"")
+    (tmp_path / "w.keras").write_bytes(b"PK\x03\x04")
     (tmp_path / "w.weights.h5").symlink_to(tmp_path / "w.keras")
     write_settings(run, {"backbone": "ResNet50", "weights": str(tmp_path / "w.weights.h5")})
     with pytest.raises(InputError, match="--trust"):
@@ -73,12 +73,12 @@ def test_weights_without_code_need_no_trust_but_have_to_be_there(run: RunDirecto
         ("a: &a [x]\nb: [*a, *a]", "no references to other places"),
         ("a: &a {x: 1}\n<<: *a", "no references to other places"),
         ("a: [x]", "whose values are text, numbers"),
-        ("? 0x" + "f" * 20_000 + "\n: 1", "whose values are text, numbers"),
+        ("? 0x" + "f" * 20_000 + "\n: 1", "Expected the name of a setting"),
         ("1: 2", "whose values are text, numbers"),
         ("epochs: -1", "valid value for the setting epochs"),
         ("epochs: true", "valid value for the setting epochs"),
         ("epoch: 3", r"Did you mean epochs\?"),
-        ("dataset: ~nobody-of-this-name/x", "paths can be looked up"),
+        ("dataset: ~nobody-of-this-name/x", "whose ~ stands for a home folder"),
         ('dataset: "\\0"', "Expected"),
         ("# " + "x" * 100_000, "at most 100,000 bytes"),
     ],
