@@ -87,7 +87,7 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     assert "accuracy_without_duplicates" in metrics
     seeds = run_dir.read_csv("training/seeds.csv")
     assert seeds["seed"].tolist() == [0, 1]
-    assert seeds["test_accuracy"][0] == metrics["accuracy"]["value"]
+    assert seeds["test_accuracy"][0] == pytest.approx(metrics["accuracy"]["value"], abs=1e-8)
     assert "Trained from 2 seeds" in " ".join(BeautifulSoup(page, "html.parser").get_text().split())
     assert "Of these test images" in page
     assert "<i>*copy*" not in page
