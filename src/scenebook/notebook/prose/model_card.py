@@ -183,8 +183,9 @@ def _tell_calibration(run_dir: RunDirectory) -> str:
 
 def _tell_size(run_dir: RunDirectory) -> str:
     summary = run_dir.read_json(run_files.SUMMARY)
-    sentence = "The network has {total_params:,} parameters; its file in Keras' format takes {megabytes:,.1f} MB. "
-    sentence += "When its run was made, it classified {images_per_second:,.1f} images a second ({device})."
+    sentence = "The network has {total_params:,} parameters; its file in Keras' format takes {megabytes:,.1f} MB."
+    if summary.get("images_per_second"):
+        sentence += " When its run was made, it classified {images_per_second:,.1f} images a second ({device})."
     return _say(sentence, summary, {"megabytes": run_dir.require(run_files.MODEL).stat().st_size / 1e6})
 
 
