@@ -32,11 +32,27 @@ def build_servable(model: keras.Model, preprocess: Callable[[Any], Any], *, mirr
         InputError: The preprocessing cannot be part of a graph.
     """
     images = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
-    prepared = preprocess(keras.ops.cast(images, "float32"))
+    prepared = _build_colour_map(preprocess)(keras.ops.cast(images, "float32"))
     probs = model(prepared, training=False)
     if mirror:
         probs = (probs + model(keras.ops.flip(prepared, axis=2), training=False)) / 2
     return keras.Model(images, probs, name="exported")
+
+
+def _build_colour_map(preprocess: Callable[[Any], Any]) -> keras.layers.Layer:
+    """Returns preprocessing as a layer that all converters know: a convolution of one pixel with fixed weights.
+
+    What backbones want scales, shifts and swaps colours, and nothing else: four colours show what it does to all.
+    """
+    of_four = np.asarray(preprocess(255 * np.eye(4, 3, -1, dtype=np.float32)[None, None]))[0, 0]
+    black, *pure = of_four.astype(np.float64)
+    layer = keras.layers.Conv2D(3, 1, trainable=False, name="preprocessing")
+    layer.build((None, None, None, 3))
+    layer.set_weights([(np.stack(pure) - black)[None, None] / 255, black])
+    colours = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3)).astype(np.float32)
+    if not np.allclose(layer(colours), preprocess(colours), rtol=1e-5, atol=1e-4):
+        raise InputError("Expected preprocessing that scales, shifts or swaps colours.")
+    return layer
 
 
 def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
