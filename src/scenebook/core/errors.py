@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 
+_LONGEST = 600
+"""Characters of a received value that are shown."""
+
+
 class ScenebookError(Exception):
     """Base of every error that scenebook raises on purpose. `exit_code` is what the command line returns."""
 
@@ -36,11 +40,17 @@ class InputError(ScenebookError):
     def __str__(self) -> str:
         parts = [self.expected]
         if self.received:
-            shown = ", ".join(f"{name}={value!r}" for name, value in self.received.items())
+            shown = ", ".join(f"{name}={_show(value)}" for name, value in self.received.items())
             parts.append(f"Received: {shown}.")
         if self.advice:
             parts.append(self.advice)
         return " ".join(parts)
+
+
+def _show(value: Any) -> str:
+    """Returns what a value looks like; of a very long one, its beginning."""
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 class SettingsError(InputError):

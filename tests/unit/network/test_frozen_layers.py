@@ -155,7 +155,7 @@ def test_what_openvino_cannot_run_is_an_error_with_its_reason() -> None:
 
 def test_openvino_comes_without_what_reports_to_its_makers() -> None:
     where = "from scenebook.network.frozen import openvino_runtime"
-    code = f"import sys; {where}; openvino_runtime._import_openvino(); print(*sys.modules)"
+    code = f"import sys; {where}; openvino_runtime.import_openvino(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = done.stdout.split()
     assert "openvino" in modules
