@@ -15,12 +15,16 @@ from typing import Any
 
 import psutil
 
+from scenebook.core.published_cells import read_published
+from scenebook.core.source_code import digest_cell
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
 COMMAND = (sys.executable, "-P", "-m", "scenebook.pipeline.kernel_process")
 """What starts a kernel; with names of modules, one that imports them and waits."""
 _LIBRARIES = frozenset({"keras", "numpy", "pandas", "scipy", "sklearn", "tensorflow"})
 """What may be imported before the kernel is one. Not matplotlib, which asks at its import where it is."""
+_INSTALLS = "-install"
+"""How the id of the cell ends that installs the package."""
 _MOST = 2
 """How many wait at a time."""
 _LEAST_FREE_MB = 4000
@@ -31,10 +35,15 @@ def list_libraries(notebook: NotebookFile) -> list[str]:
     """Returns the modules of known libraries that a notebook imports before it does anything else.
 
     Whatever stands before an import may change what the import does: a variable of the environment, say. So this ends
-    at the first statement that is no import, but for the parameters.
+    at the first statement that is no import, but for the parameters, and for the cell that installs the package where
+    it is missing, unless that was edited.
     """
     names: list[str] = []
+    published = read_published(notebook.path.stem)
     for cell in notebook.code_cells:
+        name = str(cell.get("id"))
+        if name.endswith(_INSTALLS) and digest_cell(source_of(cell)) == published.get(name):
+            continue
         try:
             statements = ast.parse(source_of(cell)).body
         except SyntaxError:

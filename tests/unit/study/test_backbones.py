@@ -14,8 +14,8 @@ from tests.unit.study.study import make_base, make_failed, make_records, make_va
 ERROR = "WeightsError: Expected to download the ImageNet weights of VGG16."
 
 
-@pytest.fixture(scope="module")
-def summaries() -> list[Summary]:
+def make_summaries() -> list[Summary]:
+    """The base, another backbone, and one that is missing."""
     change = {"backbone": "MobileNet", "weights": "imagenet"}
     variants = [make_base(), make_variant("small", change=change), make_variant("absent", seeds=1, change=change)]
     records = [
@@ -24,6 +24,11 @@ def summaries() -> list[Summary]:
         make_failed("absent", error=ERROR),
     ]
     return summarize_variants(variants, records)
+
+
+@pytest.fixture(scope="module")
+def summaries() -> list[Summary]:
+    return make_summaries()
 
 
 def test_the_table_has_accuracy_speed_and_size_and_says_what_is_missing(summaries: list[Summary]) -> None:

@@ -16,6 +16,7 @@ from scenebook.network.backbones import build_backbone
 from scenebook.notebook import figures
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
+from scenebook.notebook.figures.backbones import BackbonesDisplay
 from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from scenebook.notebook.figures.classes import ClassCountsDisplay
 from scenebook.notebook.figures.confusion import ConfusionDisplay
@@ -28,11 +29,13 @@ from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts
 from tests.unit.notebook.figures.test_network import draw
 from tests.unit.notebook.figures.test_projection import make_display
+from tests.unit.study.test_backbones import make_summaries
 
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5], "val_loss": [0.8, 0.6]})
 EXAMPLES: dict[type[Display], Callable[[], Display]] = {
     AblationHistoriesDisplay: lambda: AblationHistoriesDisplay.from_summaries(make_panels(3)),
     AblationDifferencesDisplay: lambda: AblationDifferencesDisplay.from_summaries([make_row(), make_row(0.05)]),
+    BackbonesDisplay: lambda: BackbonesDisplay.from_summaries(make_summaries(), "ResNet50"),
     ClassCountsDisplay: lambda: ClassCountsDisplay.from_counts(make_counts(3)),
     ConfusionDisplay: lambda: ConfusionDisplay.from_matrix(np.array([[4, 1], [0, 5]]), ["cat", "dog"]),
     CoverageDisplay: lambda: CoverageDisplay.from_curve(make_curve(100)),
