@@ -9,7 +9,6 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 _LONGEST = 600
 """Characters of a received value that are shown."""
 
