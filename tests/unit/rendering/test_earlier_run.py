@@ -223,7 +223,8 @@ def test_how_a_stale_result_was_made_tells_of_its_own_run(mixed: RenderedReport)
 
 def test_numbers_of_two_runs_have_two_rows_in_the_table_of_sources(mixed: RenderedReport) -> None:
     page = page_of(mixed)
-    sources = page.select_one("#sources").find_next("figure")
+    sources = part_of(page, "#sources").find_next("figure")
+    assert isinstance(sources, Tag)
     rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in sources.select("tr")]
     place = "Results: Scores of the"
     assert rows[1:] == [
