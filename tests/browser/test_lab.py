@@ -245,7 +245,7 @@ def test_a_cell_that_is_edited_shows_what_it_says_now(lab: Lab, folder: Path) ->
     cell = notebook.locator(".jp-CodeCell", has_text="ConfusionDisplay.from_matrix")
     cell.locator(".cm-content").click()
     lab.page.keyboard.press("ControlOrMeta+a")
-    lab.page.keyboard.insert_text(re.sub(r'caption="[^"]*"', 'caption="What is confused with what."', source))
+    lab.page.keyboard.insert_text(re.sub(r'caption=f?"[^"]*"', 'caption="What is confused with what."', source))
     lab.page.keyboard.press("Shift+Enter")
     caption = cell.locator("figcaption", has_text="Figure confusion. What is confused with what.")
     caption.wait_for()
