@@ -141,9 +141,8 @@ class _Runner:
             raise
         finally:
             self._prewarmed.close()
-        for stage in STAGES:
-            if stage in failures:
-                raise failures[stage]
+        for stage in filter(failures.get, STAGES):
+            raise failures[stage]
 
     def _pass_next(self, decisions: dict[str, Decision]) -> bool:
         """Skips or starts the next stage; tells whether there was one for which there is room."""
@@ -169,8 +168,7 @@ class _Runner:
     def _wait(self) -> _Execution:
         while True:
             with suppress(queue.Empty):
-                # Without a time limit, Windows would not hear Ctrl-C.
-                return self._ended.get(timeout=0.5)
+                return self._ended.get(timeout=0.5)  # without a limit, Windows would not hear Ctrl-C
 
     def mend_settings(self) -> None:
         """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
