@@ -98,7 +98,9 @@ class PrewarmedKernels:
             environment: Of their kernels.
         """
         for stage, notebook in notebooks.items():
-            if os.name != "posix" or stage in self._waiting or len(self._waiting) >= _MOST:
+            # That of a stage that has just been started will be taken in a moment.
+            ahead = len(self._waiting.keys() & notebooks.keys())
+            if os.name != "posix" or stage in self._waiting or ahead >= _MOST:
                 continue
             libraries = list_libraries(notebook)
             if libraries and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:

@@ -92,6 +92,9 @@ def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
     environment = make_kernel_environment(run_dir.root.parent)
     prewarmed.prepare({"data": notebook}, environment)
     [child] = psutil.Process().children()
+    # One that a stage takes in a moment is in nobody's way.
+    prewarmed.prepare({"training": notebook, "samples": notebook}, environment)
+    assert len(psutil.Process().children()) == 3
     child.kill()
     outputs, kernel = execute(notebook, run_dir, prewarmed)
     assert "42" in str(outputs)
@@ -99,4 +102,5 @@ def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
     prewarmed.prepare({"data": notebook}, environment)
     other = make(tmp_path / "one.ipynb", "import pandas")
     assert prewarmed.take("data", other, environment) is None
+    prewarmed.close()
     assert not psutil.Process().children()
