@@ -108,7 +108,7 @@ def build_environment(threads: int | None = None) -> dict[str, str]:
         "IPYTHONDIR": str(cache / "ipython"),
         **{f"JUPYTER_{kind}_DIR": str(cache / "jupyter") for kind in ("CONFIG", "DATA", "RUNTIME")},
         "JUPYTER_PREFER_ENV_PATH": "1",
-        # TensorFlow's C++ notes of its start are for nobody.
+        # No notes of TensorFlow's C++ library at its start.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         # Stages run side by side; without this, the first takes all memory of a graphics card.

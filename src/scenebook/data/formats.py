@@ -7,7 +7,7 @@ import os
 from functools import cache
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
-"""Endings of files that are taken for images without a look into them."""
+"""Endings of the names of image files; files of these names count as images without being opened."""
 HEIF_PLUGIN = "pillow_heif"
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

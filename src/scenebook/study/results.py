@@ -79,7 +79,7 @@ def tabulate_plan(variants: Sequence[Variant]) -> pd.DataFrame:
 
 def format_changes(change: Mapping[str, Any], most: int | None = None) -> str:
     """Returns the settings that a variant changes, as `learning_rate 0.01`; of more than `most`, how many more."""
-    # Where a weights file lies is nobody's business.
+    # The report does not show the folders of the machine.
     short = {name: PurePath(value).name if name == "weights" else value for name, value in change.items()}
     listed = [f"{name} {show_setting(value)}" for name, value in short.items()]
     if most is not None and len(listed) > most:
