@@ -144,6 +144,7 @@ class Lab:
         light = str(theme == LIGHT).lower()
         body = f"body[data-jp-theme-light='{light}'][data-jp-theme-name='{theme}']"
         self.page.locator(body).wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page while a theme is loaded
 
     def keep(self, name: str) -> None:
         """Keeps a screenshot of the window."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.running import FrozenRuntime
+from scenebook.network.inputs import without_tuning
 
 Rows = list[np.ndarray]
 """The frozen layers' tensors for some images: float32 `(n, ...)` each."""
@@ -41,7 +42,8 @@ class FeatureStream:
         self._asked: deque[list[tuple[np.ndarray, int]]] = deque()
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64))
         # One dataset for all epochs: its functions are traced once.
-        self._views = make_views(tf.data.Dataset.from_generator(self._take_asked, output_signature=signature))
+        asked = tf.data.Dataset.from_generator(self._take_asked, output_signature=signature)
+        self._views = make_views(without_tuning(asked))
 
     def batches(self, order: Any, epoch: int, batch_size: int) -> Iterator[tuple[np.ndarray, Rows]]:
         """Yields the batches of an epoch: positions, int64 `(batch,)`, and the frozen layers' tensors for their views.

@@ -45,8 +45,19 @@ def make_batches(images: SplitImages, settings: Settings, *, epoch: int = 0) -> 
     """
     read = make_reader(images)
     seeds = make_view_seed(settings.augmentation_seed, make_keys(images.digests), epoch)
-    positions = tf.data.Dataset.range(len(images)).batch(settings.batch_size)
+    positions = without_tuning(tf.data.Dataset.range(len(images)).batch(settings.batch_size))
     return positions.map(lambda batch: (read(batch), tf.gather(seeds, batch)), num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def without_tuning(ds: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a dataset whose buffers, and those of what is made of it, are not tuned while it is read.
+
+    The thread that tunes them sleeps for up to ten seconds, and now and then TensorFlow 2.21 waits for it at the end of
+    an epoch.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return ds.with_options(options)
 
 
 def make_keys(digests: Sequence[str]) -> np.ndarray:

@@ -114,3 +114,13 @@ def test_chunks_are_grouped_anew() -> None:
     chunks = iter([[np.arange(3)], [np.arange(3, 7)]])
     groups = [group[0].tolist() if group else [] for group in regroup(chunks, [2, 0, 4, 1])]
     assert groups == [[0, 1], [], [2, 3, 4, 5], [6]]
+
+
+def test_what_an_epoch_is_read_from_is_not_tuned() -> None:
+    """At the end of an epoch, TensorFlow may wait ten seconds for the thread that tunes."""
+    data, _ = open_data()
+    with data:
+        assert data.prepared(VALIDATION).options().autotune.enabled is False
+        _, train_ds, val_ds = data.accelerate(data.keeper.network)
+        assert train_ds.options().autotune.enabled is False
+        assert val_ds.options().autotune.enabled is False
