@@ -18,11 +18,9 @@ setup-dev: $(VENV)/.installed-dev ## the same, with what tests and checks need
 test: setup-dev ## run all tests but the slow ones and those in a browser
 	@$(PY) -m pytest -m "not slow and not browser"
 numeric: setup-dev ## run only the tests of what computes with TensorFlow
-	@$(PY) -m pytest -m "not slow" tests/unit/network tests/unit/study tests/unit/evaluation/attribution tests/unit/inference \
-		--ignore=tests/unit/network/recipe/test_digests.py --ignore=tests/unit/network/recipe/test_edits.py \
-		--ignore=tests/unit/network/recipe/test_reuse.py
+	@$(PY) -m pytest -m "not slow" $(COMPUTING:%=tests/unit/%.py)
 browser: setup-dev ## look at the page in Chromium; skips where there is none
-	@$(PY) -m pytest tests/browser --numprocesses=0
+	@$(PY) -m pytest tests/browser
 hostile: setup-dev ## put many more texts from nowhere into reports (minutes)
 	@SCENEBOOK_HOSTILE_EXAMPLES=60 $(PY) -m pytest tests/unit/rendering/test_hostile.py --numprocesses=2 --dist=load
 whole: setup-dev ## make whole runs (the sample report, by hand, odd names), and trainings as Keras makes them
@@ -68,6 +66,11 @@ lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@for extra in openvino onnx heif; do \
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
+
+COMPUTING := evaluation/attribution/test_checks evaluation/attribution/test_gradcam inference/test_export \
+	inference/test_prediction $(addprefix network/test_,augmentation batch_statistics classifier efficientnet_lite \
+	feature_stream frozen_layers inputs pretrained training) \
+	$(addprefix network/recipe/test_,cross_validation options running seeds)
 
 LOCK_FLAGS := --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links

@@ -24,11 +24,12 @@ from PIL import Image
 from scenebook.core.project import project_root
 from scenebook.core.stages import STAGES
 
+from ..integration.test_by_hand import SMALL, type_small_numbers
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 NOTEBOOKS = [stage.notebook for stage in STAGES.values()]
-SMALL = {"scenes_train_per_class": 12, "scenes_test_per_class": 6, "image_size": 48, "epochs": 2, "head_units": 8}
 SETTINGS = {
     # Nothing is asked of jupyter.org, and every cell is in the page, not only those that are scrolled to.
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -49,12 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the notebooks, in whose cells of parameters somebody has typed smaller numbers."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(project_root() / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    for path in (folder / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-        for name, value in SMALL.items():
-            cell.source = re.sub(rf"(?m)^{name} = \S+", f"{name} = {value}", cell.source)
-        nbformat.write(notebook, path)
+    type_small_numbers(folder / "notebooks")
     for name, values in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from scenebook.network.code_digests import WITHOUT_EFFECT, digest_training_code
 TRAINING = """
 core.backbones
 data.decoding
-data.stored_pixels
 data.storing
 network.augmentation
 network.backbones

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,10 @@ import pytest
 import scenebook
 
 PACKAGE = Path(scenebook.__file__).parent
-ROOMS = [
-    "cli",
-    "project",
-    "pipeline",
-    "notebook",
-    "inference",
-    "study",
-    "evaluation",
-    "network",
-    "data",
-    "rendering",
-    "core",
-]
+ROOMS = (
+    *("cli", "project", "pipeline", "notebook", "inference", "study"),
+    *("evaluation", "network", "data", "rendering", "core"),
+)
 """A room imports from those below it."""
 
 WITH_TENSORFLOW = {"network", "evaluation.attribution.gradcam", "study.variants", "inference.model", "inference.export"}
@@ -72,6 +64,7 @@ def is_in(name: str, homes: set[str]) -> bool:
     return any(name == home or name.startswith(f"{home}.") for home in homes)
 
 
+@cache
 def list_imports(path: Path) -> set[str]:
     """All modules that a file imports, wherever in it: `scenebook.core.errors`, `numpy`."""
     imported: set[str] = set()
@@ -110,18 +103,10 @@ def test_each_heavy_library_stays_in_its_home(path: Path) -> None:
         assert homes is None or is_in(name_of(path), homes), f"{name_of(path)} imports {imported}"
 
 
-QUICK = [
-    "core",
-    "rendering",
-    "data",
-    "network.feature_cache",
-    "evaluation",
-    "study",
-    "notebook",
-    "pipeline",
-    "project",
-    "cli",
-]
+QUICK = {
+    *("core", "rendering", "data", "network.feature_cache", "evaluation", "study"),
+    *("notebook", "pipeline", "project", "cli"),
+}
 """Rooms, and packages of rooms, whose modules have to be there at once, but for those that are for training."""
 
 IMPORT = """
@@ -135,7 +120,7 @@ for name in sys.argv[1:]:
 
 def test_what_must_be_quick_never_imports_tensorflow() -> None:
     names = map(name_of, list_modules())
-    quick = [name for name in names if is_in(name, {*QUICK}) and not is_in(name, WITH_TENSORFLOW)]
+    quick = [name for name in names if is_in(name, QUICK) and not is_in(name, WITH_TENSORFLOW)]
     done = subprocess.run([sys.executable, "-c", IMPORT, *quick], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

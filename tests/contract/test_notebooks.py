@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ WITHOUT_TENSORFLOW = ("01-data", "03-evaluation", "05-ablations", "06-conclusion
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
+@cache
 def load(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
@@ -161,14 +163,8 @@ def test_it_imports_tensorflow_only_where_it_must(path: Path) -> None:
         for node in ast.walk(ast.parse(cell.source))
         if isinstance(node, (ast.Import, ast.ImportFrom))
     }
-    heavy = {
-        "tensorflow",
-        "keras",
-        "scenebook.network.training",
-        "scenebook.network.inputs",
-        "scenebook.network.backbones",
-    } & imported
-    assert path.stem not in WITHOUT_TENSORFLOW or not heavy
+    heavy = {"tensorflow", "keras", *(f"scenebook.network.{name}" for name in ("training", "inputs", "backbones"))}
+    assert path.stem not in WITHOUT_TENSORFLOW or not heavy & imported
 
 
 def test_it_is_a_stage_of_the_report(path: Path) -> None:

@@ -6,19 +6,15 @@ All of them are tried by `make alone`; otherwise only one that needs two others.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from scenebook.core.project import published_root
 from scenebook.core.stages import STAGES, find_needed
 
-from ..integration.test_by_hand import run_by_hand
-
-SMALL = {"scenes_train_per_class": 12, "scenes_test_per_class": 6, "image_size": 48, "epochs": 1, "head_units": 8}
+from ..integration.test_by_hand import run_by_hand, type_small_numbers
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(
             source / name, folder / "scenebook" / "published" / name, ignore=shutil.ignore_patterns("build", ".*")
         )
-    for path in (folder / "scenebook" / "published" / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for name, value in SMALL.items():
-            notebook.cells[2].source = re.sub(rf"(?m)^{name} = \S+", f"{name} = {value}", notebook.cells[2].source)
-        nbformat.write(notebook, path)
+    type_small_numbers(folder / "scenebook" / "published" / "notebooks")
     return folder
 
 

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from nbclient.exceptions import CellExecutionError
 from rich.console import Console
 
 from scenebook.cli.making import report_by_hand
@@ -15,12 +14,13 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.stages import STAGES
 from scenebook.pipeline.compare.repeat import check_files
 
-from ..integration.test_by_hand import run_by_hand
+from ..integration.test_by_hand import run_by_hand, type_small_numbers
 
 
 def test_all_notebooks_run_by_hand_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, notebooks_dir = tmp_path / "runs", tmp_path / "notebooks"
     shutil.copytree(project_root() / "notebooks", notebooks_dir)
+    type_small_numbers(notebooks_dir)
     monkeypatch.setenv("SCENEBOOK_RUNS", str(runs))
     monkeypatch.setenv("SCENEBOOK_BUILD", str(tmp_path / "build"))
     elsewhere = tmp_path / "somewhere else"
@@ -37,11 +37,3 @@ def test_all_notebooks_run_by_hand_from_another_folder(tmp_path: Path, monkeypat
     page = (tmp_path / "build" / "by-hand" / "report.html").read_text(encoding="utf-8")
     assert "incomplete" not in page
     assert "differ from the published" not in page
-
-
-def test_the_training_notebook_without_the_one_before_it_says_which_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SCENEBOOK_RUNS", str(tmp_path / "runs"))
-    with pytest.raises(CellExecutionError, match=r"Run notebooks/01-data\.ipynb first"):
-        run_by_hand(project_root() / "notebooks" / "02-training.ipynb", tmp_path)

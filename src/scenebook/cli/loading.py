@@ -11,8 +11,8 @@ from rich.text import Text
 
 from scenebook.cli.parser import environment
 from scenebook.core.combinations import check_effects
-from scenebook.core.profiles import find_profile, load_profile, parse_overrides
-from scenebook.core.project import OWN_PROFILE, default_profile, project_folder, project_root
+from scenebook.core.profiles import load_named_profile, parse_overrides
+from scenebook.core.project import default_profile
 from scenebook.core.run_directory import RunDirectory, open_run, run_name_for
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, make_settings
@@ -48,10 +48,7 @@ def collect_settings(
         profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
         named = arguments.profile or ("recommended" if arguments.dataset else default_profile())
-        path = find_profile(named, project_folder("profiles"))
-        profile, values = path.stem, load_profile(path)
-        if named == OWN_PROFILE and values.get("dataset") not in (DRAWN_SCENES, INTEL, None):
-            values["dataset"] = str(project_root() / values["dataset"])
+        profile, values = load_named_profile(named)
     for name in ("dataset", "weights"):
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)

@@ -105,12 +105,7 @@ def _explain_by_hand(arguments: argparse.Namespace, console: Console) -> int:
 def report_by_hand(
     console: Console, notebooks_dir: Path | None = None, formats: Sequence[str] = DEFAULT_FORMATS
 ) -> int:
-    """Renders the report of the notebooks as they were run by hand; nothing is run.
-
-    Args:
-        console: What is told goes there.
-        notebooks_dir: The folder of the notebooks, for tests.
-        formats: What it is rendered as.
+    """Renders the report of the notebooks in a folder as they were run by hand; nothing is run.
 
     Raises:
         InputError: A notebook has to be run, or run again.

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import scenebook
-from scenebook.core.paths import SCHEDULER_ADDRESS
-from scenebook.core.project import default_profile
+from scenebook.core.project import SCHEDULER_ADDRESS, default_profile
 from scenebook.core.run_files import DEFAULT_EXPORTS, DEFAULT_FORMATS, EXPORT_FORMATS, REPORT_FORMATS
 from scenebook.core.stages import STAGES
 

@@ -17,9 +17,8 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def new(arguments: argparse.Namespace, console: Console) -> int:
     """Makes the folder of a new report; of one that is there, tells what differs."""
-    from scenebook.project.commit import commit_all
     from scenebook.project.contents import list_contents
-    from scenebook.project.making import check_target, compare_project, locate_dataset, write_project
+    from scenebook.project.making import check_target, commit_all, compare_project, locate_dataset, write_project
 
     target = check_target(arguments.folder)
     dataset = locate_dataset(arguments.data, target) if arguments.data else None

@@ -112,11 +112,9 @@ class _LastColumn(ProgressColumn):
 
 @contextmanager
 def count_on(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields `report(done, total)`, which shows how many are done: a bar on a terminal, elsewhere a line now and then.
+    """Yields `report(done, total)`, which shows how many of what, in the plural, are done.
 
-    Args:
-        console: Where it is shown.
-        what: What is counted, in the plural.
+    On a terminal it is a bar, elsewhere a line now and then.
     """
     if not console.is_interactive:
         yield CountProgress(what, report=lambda line: console.print(Text(f"      {line}")))

@@ -17,8 +17,7 @@ from rich.text import Text
 from scenebook.cli.loading import load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
 from scenebook.core.errors import InputError
-from scenebook.core.paths import expand_home
-from scenebook.core.project import project_folder
+from scenebook.core.project import expand_home, project_folder
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, replacing
 from scenebook.core.run_files import EXPORTS, MANIFEST, MODEL_CARD, REPORT_FORMATS, SETTINGS
 from scenebook.core.settings import describe_settings

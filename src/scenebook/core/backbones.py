@@ -105,18 +105,47 @@ _LITE0 = NamedWeights(
 )
 
 
-def _keras(name: str, module: str, own_size: int = 224, least_size: int = 32) -> Backbone:
-    """Returns the row of a model in a module of `keras.applications`."""
-    return Backbone(
-        name,
-        builder="scenebook.network.keras_models",
-        preprocessing=f"keras.applications.{module}.preprocess_input",
-        prose=name,
-        weights=(_IMAGENET,),
-        least_size=least_size,
-        own_size=own_size,
-    )
-
+_OF_KERAS = {
+    "convnext": "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge",
+    "densenet": "DenseNet121 DenseNet169 DenseNet201",
+    "efficientnet": "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5 "
+    "EfficientNetB6 EfficientNetB7",
+    "efficientnet_v2": "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2L "
+    "EfficientNetV2M EfficientNetV2S",
+    "inception_resnet_v2": "InceptionResNetV2",
+    "inception_v3": "InceptionV3",
+    "mobilenet": "MobileNet",
+    "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v3": "MobileNetV3Large MobileNetV3Small",
+    "nasnet": "NASNetLarge NASNetMobile",
+    "resnet": "ResNet101 ResNet152",
+    "resnet50": "ResNet50",
+    "resnet_v2": "ResNet101V2 ResNet152V2 ResNet50V2",
+    "vgg16": "VGG16",
+    "vgg19": "VGG19",
+    "xception": "Xception",
+}
+"""Modules of `keras.applications`, and their models."""
+_OWN_SIZES = {
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2L": 480,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2S": 384,
+    "InceptionResNetV2": 299,
+    "InceptionV3": 299,
+    "NASNetLarge": 331,
+    "Xception": 299,
+}
+_LEAST_SIZES = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
 
 _ROWS = (
     Backbone(
@@ -126,46 +155,19 @@ _ROWS = (
         prose="EfficientNet-Lite0",
         weights=(_LITE0,),
     ),
-    _keras("ConvNeXtBase", "convnext"),
-    _keras("ConvNeXtLarge", "convnext"),
-    _keras("ConvNeXtSmall", "convnext"),
-    _keras("ConvNeXtTiny", "convnext"),
-    _keras("ConvNeXtXLarge", "convnext"),
-    _keras("DenseNet121", "densenet"),
-    _keras("DenseNet169", "densenet"),
-    _keras("DenseNet201", "densenet"),
-    _keras("EfficientNetB0", "efficientnet"),
-    _keras("EfficientNetB1", "efficientnet", 240),
-    _keras("EfficientNetB2", "efficientnet", 260),
-    _keras("EfficientNetB3", "efficientnet", 300),
-    _keras("EfficientNetB4", "efficientnet", 380),
-    _keras("EfficientNetB5", "efficientnet", 456),
-    _keras("EfficientNetB6", "efficientnet", 528),
-    _keras("EfficientNetB7", "efficientnet", 600),
-    _keras("EfficientNetV2B0", "efficientnet_v2"),
-    _keras("EfficientNetV2B1", "efficientnet_v2", 240),
-    _keras("EfficientNetV2B2", "efficientnet_v2", 260),
-    _keras("EfficientNetV2B3", "efficientnet_v2", 300),
-    _keras("EfficientNetV2L", "efficientnet_v2", 480),
-    _keras("EfficientNetV2M", "efficientnet_v2", 480),
-    _keras("EfficientNetV2S", "efficientnet_v2", 384),
-    _keras("InceptionResNetV2", "inception_resnet_v2", 299, least_size=75),
-    _keras("InceptionV3", "inception_v3", 299, least_size=75),
-    _keras("MobileNet", "mobilenet"),
-    _keras("MobileNetV2", "mobilenet_v2"),
-    _keras("MobileNetV3Large", "mobilenet_v3"),
-    _keras("MobileNetV3Small", "mobilenet_v3"),
-    _keras("NASNetLarge", "nasnet", 331),
-    _keras("NASNetMobile", "nasnet"),
-    _keras("ResNet101", "resnet"),
-    _keras("ResNet101V2", "resnet_v2"),
-    _keras("ResNet152", "resnet"),
-    _keras("ResNet152V2", "resnet_v2"),
-    _keras("ResNet50", "resnet50"),
-    _keras("ResNet50V2", "resnet_v2"),
-    _keras("VGG16", "vgg16"),
-    _keras("VGG19", "vgg19"),
-    _keras("Xception", "xception", 299, least_size=71),
+    *(
+        Backbone(
+            name,
+            builder="scenebook.network.keras_models",
+            preprocessing=f"keras.applications.{module}.preprocess_input",
+            prose=name,
+            weights=(_IMAGENET,),
+            least_size=_LEAST_SIZES.get(name, 32),
+            own_size=_OWN_SIZES.get(name, 224),
+        )
+        for module, names in _OF_KERAS.items()
+        for name in names.split()
+    ),
 )
 """A test holds the rows against `keras.applications`."""
 
@@ -197,12 +199,7 @@ _KNOWN_FILES = {
 
 
 def name_weights(weights: str, sha256: str | None) -> str:
-    """Returns what the weights of a backbone are, for a table: `ImageNet`, `random`, `a weights file`.
-
-    Args:
-        weights: The value of the setting.
-        sha256: Digest of the file that it names.
-    """
+    """Returns what weights are, for a table: `ImageNet`, `random`, `a weights file`; of a file the digest says it."""
     if weights in NAMED_WEIGHTS:
         return "ImageNet" if weights == _IMAGENET.name else weights
     return _KNOWN_FILES.get(sha256 or "", "a weights file")

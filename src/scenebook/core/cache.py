@@ -13,8 +13,8 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from scenebook.core.errors import DownloadError
-from scenebook.core.paths import expand_home
 from scenebook.core.progress import print_progress
+from scenebook.core.project import expand_home
 
 
 def cache_dir() -> Path:

@@ -51,11 +51,8 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 """Whether TensorFlow computes with oneDNN, which gives other last digits. Without it, TensorFlow decides by the
 processor. It stays as it is where a notebook is run by hand and in tests; it counts as a version of a library does."""
 THREADS = (
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
 """What libraries read, when they are imported, to know how many threads they may use."""
 
@@ -79,10 +76,7 @@ def build_environment(threads: int | None = None) -> dict[str, str]:
 
     Training with a large head takes and gives back arrays of hundreds of megabytes at every step. With glibc's ordinary
     pages of 4 kB most of that time is spent on page faults; with huge pages (`glibc.malloc.hugetlb=1`, which other
-    systems ignore) it is not. The numbers are the same.
-
-    Args:
-        threads: How many threads each library may use; `None`: as many as there are cores.
+    systems ignore) it is not. The numbers are the same. Each library may use so many `threads`; `None`: one a core.
     """
     kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
     cache = cache_dir()

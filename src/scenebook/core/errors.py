@@ -9,6 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenebook.core.wording import shorten
+
 _LONGEST = 600
 """Characters of a received value that are shown."""
 
@@ -39,17 +41,11 @@ class InputError(ScenebookError):
     def __str__(self) -> str:
         parts = [self.expected]
         if self.received:
-            shown = ", ".join(f"{name}={_show(value)}" for name, value in self.received.items())
+            shown = ", ".join(f"{name}={shorten(repr(value), _LONGEST)}" for name, value in self.received.items())
             parts.append(f"Received: {shown}.")
         if self.advice:
             parts.append(self.advice)
         return " ".join(parts)
-
-
-def _show(value: Any) -> str:
-    """Returns what a value looks like; of a very long one, its beginning."""
-    shown = repr(value)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 class SettingsError(InputError):

@@ -40,12 +40,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Fields:
-    """What Markdown may name.
-
-    Attributes:
-        values: Values and scores, each with where it comes from.
-        sentences: Name to a sentence, whose own fields name values.
-    """
+    """What Markdown may name: values and scores, and sentences by name, whose own fields name values."""
 
     values: Sourced
     sentences: Mapping[str, str]
@@ -86,10 +81,7 @@ def read_fields(run_dir: RunDirectory) -> Fields | None:
 
 
 def fill_markdown(text: str, fields: Fields) -> tuple[Filled, list[str]]:
-    """Fills the fields of Markdown.
-
-    Returns:
-        The Markdown, and a sentence for each bound that does not hold in this run.
+    """Returns Markdown with its fields filled, and a sentence for each bound that does not hold in this run.
 
     Raises:
         InputError: A field names nothing that is known, or cannot be shown or compared so.

@@ -32,11 +32,9 @@ _NOUNS = {
 
 
 def list_changes(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns what differs between two keys, each as `name: old -> new`; nothing for equal keys.
+    """Returns what differs between the key that a stage was run with and that which it would be run with.
 
-    Args:
-        old: The key that a stage was run with.
-        new: The key that it would be run with. Sections that it lacks are not compared.
+    Each is `name: old -> new`; there is nothing for equal keys. Sections that the new one lacks are not compared.
     """
     changes = []
     for section in new:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from scenebook.core.errors import SettingsError
-from scenebook.core.paths import expand_home
-from scenebook.core.settings import Settings, check_names
+from scenebook.core.project import OWN_PROFILE, expand_home, project_folder, project_root
+from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, check_names
 from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import parse_scalar, read_yaml
 
@@ -76,6 +76,19 @@ def load_profile(path: Path) -> dict[str, Any]:
         )
     check_names(values)
     return {name: _parse_value(name, value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def load_named_profile(profile: str) -> tuple[str, dict[str, Any]]:
+    """Returns a profile's name and its values, as `load_profile` does. That of a project names images that lie in it.
+
+    Args:
+        profile: As for `find_profile`.
+    """
+    path = find_profile(profile, project_folder("profiles"))
+    values = load_profile(path)
+    if profile == OWN_PROFILE and values.get("dataset") not in (DRAWN_SCENES, INTEL, None):
+        values["dataset"] = str(project_root() / values["dataset"])
+    return path.stem, values
 
 
 def find_profile(profile: str, folder: Path) -> Path:

@@ -19,23 +19,8 @@ from scenebook.core.profiles import load_profile
 from scenebook.core.settings import make_settings
 
 LIBRARIES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pandas",
-    "scipy",
-    "scikit-learn",
-    "cleanlab",
-    "imagehash",
-    "matplotlib",
-    "seaborn",
-    "opencv-python-headless",
-    "pillow",
-    "papermill",
-    "nbconvert",
-    "jinja2",
-    "pypandoc_binary",
-    "typst",
+    *("tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn", "cleanlab", "imagehash", "matplotlib"),
+    *("seaborn", "opencv-python-headless", "pillow", "papermill", "nbconvert", "jinja2", "pypandoc_binary", "typst"),
 )
 """Libraries whose versions can change a result."""
 
@@ -71,11 +56,10 @@ def sha256_lines(lines: Iterable[str]) -> str:
 def library_versions(frozen_layers_runtime: str = _OPENVINO) -> dict[str, str]:
     """Returns the versions of Python and of the libraries that can change a result, and the setting of oneDNN.
 
-    Args:
-        frozen_layers_runtime: A run's setting: OpenVINO is only named where it is used and installed.
+    OpenVINO is only named where a run's setting says that it is used, and it is installed.
     """
-    unused = frozen_layers_runtime != _OPENVINO
-    known = {name: version for name, version in _read_versions().items() if not (unused and name == _OPENVINO)}
+    left_out = {_OPENVINO} - {frozen_layers_runtime}
+    known = {name: version for name, version in _read_versions().items() if name not in left_out}
     return known | {ONEDNN: os.environ.get(ONEDNN, "unset")}
 
 

@@ -17,21 +17,14 @@ _FILE = Path(__file__).with_suffix(".json")
 
 @cache
 def read_published(notebook: str) -> dict[str, str]:
-    """Returns the digests of a published notebook's code cells by their ids; nothing for another notebook.
-
-    Args:
-        notebook: Its name without the ending.
-    """
+    """Returns the digests of the code cells of a notebook, `01-data`, by their ids; nothing for one of one's own."""
     return dict(json.loads(_FILE.read_text(encoding="utf-8")).get(notebook, {}))
 
 
 def list_edits(file: Path) -> list[str]:
-    """Returns which code cells of a notebook differ from the published ones, a phrase each.
+    """Returns which code cells of a notebook differ from the published ones, a phrase each; none if it is unreadable.
 
     The cell of the parameters does not count: its values are settings. Comments and layout do not either.
-
-    Args:
-        file: A notebook; one that cannot be read has no edits.
     """
     try:
         cells = digest_cells(json.loads(file.read_text(encoding="utf-8")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -13,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenebook.core.errors import InputError, MissingArtifactError
-from scenebook.core.paths import read_folder_variable
-from scenebook.core.project import project_root
+from scenebook.core.project import project_root, read_folder_variable
 from scenebook.core.sentences import Sourced
 from scenebook.core.stages import STAGES, find_producer
 
@@ -76,6 +76,20 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `target` that takes its place when it is whole; else nothing is left of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield folder
+        folder.chmod(0o777 & ~_umask())
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _synchronize(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
@@ -104,10 +118,9 @@ def write_json(path: Path, content: Any) -> None:
 
 
 class RunDirectory:
-    """The folder of one run, `runs/<run>/`. Paths are given relative to it, with forward slashes.
+    """The folder of one run, `runs/<run>/`, made when something is first written.
 
-    Args:
-        root: The folder; it is made when something is first written.
+    Paths are given relative to it, with forward slashes.
     """
 
     def __init__(self, root: Path) -> None:

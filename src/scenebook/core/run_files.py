@@ -48,13 +48,9 @@ SELECTION = "samples/selection.csv"
 ERROR_MAPS = "samples/error_maps.npz"
 
 OF_TRUST = (
-    "evaluation/calibration.json",
-    "evaluation/reliability.csv",
-    "evaluation/coverage.csv",
-    "evaluation/label_issues.csv",
-    "evaluation/label_issues.json",
-    "evaluation/projection.csv",
-    "evaluation/projection.json",
+    *("evaluation/calibration.json", "evaluation/reliability.csv", "evaluation/coverage.csv"),
+    *("evaluation/label_issues.csv", "evaluation/label_issues.json"),
+    *("evaluation/projection.csv", "evaluation/projection.json"),
 )
 """What the appendix finds out, beside the results that it is about."""
 

@@ -50,10 +50,9 @@ class Sourced(dict[str, Any]):
         return cls.from_pairs(pairs)
 
     def source_of(self, path: str) -> str:
-        """Returns where a value comes from, as `evaluation/metrics.json: accuracy.low`, or nothing if nobody said.
+        """Returns where `accuracy` or its bound `accuracy.low` comes from, as `evaluation/metrics.json: accuracy.low`.
 
-        Args:
-            path: The value's name; `accuracy.low` is a bound.
+        It is an empty text if nobody said.
         """
         name, dot, bound = path.partition(".")
         origin = self._origins.get(name, "")
@@ -145,12 +144,10 @@ def _parse(sentence: str) -> list[tuple[str, str | None, str | None, str | None]
 
 
 def format_field(name: str, spec: str, sources: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a value as text.
+    """Returns a value as text, shown as `spec` says, `.1%` say.
 
-    Args:
-        name: As `accuracy`: a value, or the `value` of a score. `accuracy.low` and `accuracy.high` are its bounds.
-        spec: How it is shown, as `.1%`.
-        sources: Mappings in which it is looked up, the first one first.
+    Its name, `accuracy`, is that of a value or of a score, `accuracy.low` and `accuracy.high` are a score's bounds. It
+    is looked up in the first of the sources that knows it.
 
     Raises:
         InputError: It names nothing that was given, or cannot be shown so.

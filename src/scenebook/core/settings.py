@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from scenebook.core.combinations import check_contradictions
 from scenebook.core.errors import SettingsError
-from scenebook.core.paths import expand_home
+from scenebook.core.project import expand_home
 from scenebook.core.validation import Problem, validate
 from scenebook.core.wording import shorten, tell_nearest
 

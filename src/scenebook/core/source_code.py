@@ -65,15 +65,10 @@ def list_assigned(sources: Iterable[str]) -> set[str]:
 
 
 def digest_modules(sources: Iterable[str], *, without: Collection[str] = (), numbers: bool = False) -> dict[str, str]:
-    """Returns the digest of each module of this package that code imports, directly or through another one.
+    """Returns the digest of each module of this package that code imports, directly or through another one, by name.
 
-    Args:
-        sources: Python code; what cannot be parsed may import every module.
-        without: Modules that are left out, with what only they import.
-        numbers: Whether only what can change a number counts: texts for people are left out.
-
-    Returns:
-        Module name to digest, sorted. The packages around a module count as imported where they hold code.
+    The packages around a module count as imported where they hold code; code that cannot be parsed may import all.
+    Modules that are `without` are left out, with what only they import; where `numbers` alone count, texts for people.
     """
     left_out = {*without, *(TEXT_MODULES if numbers else ())}
     waiting = {name for source in sources for name in _imports_of(source)}

@@ -76,16 +76,8 @@ _ROWS = (
         notebook="03-evaluation",
         needs=("training",),
         text_columns=(
-            *("path", "label", "class", "predicted"),
-            *(
-                "majority",
-                "pixels",
-                "random_untouched",
-                "random_renormalised",
-                "random_features",
-                "pretrained_few",
-                "pretrained_features",
-            ),
+            *("path", "label", "class", "predicted", "majority", "pixels", "random_untouched", "random_renormalised"),
+            *("random_features", "pretrained_few", "pretrained_features"),
         ),
         bundled=("evaluation",),
     ),

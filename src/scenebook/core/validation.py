@@ -42,14 +42,9 @@ def validate(
     context: object = None,
     unions: Mapping[str, str] | None = None,
 ) -> Any:
-    """Returns content as the model, or the type, that it has to be.
+    """Returns content as the model, or the type, that it has to be; raises what `make_error` returns where it is wrong.
 
-    Args:
-        annotation: That type.
-        content: What is checked.
-        make_error: Makes the error that is raised where the content is wrong.
-        context: For the model's validators.
-        unions: What to expect of the keys that take values of several types.
+    `context` is for the model's validators; `unions` says what to expect of keys that take values of several types.
     """
     try:
         return _adapter(annotation).validate_python(content, context=context)
@@ -74,14 +69,9 @@ def read_model(
     advice: str = "",
     **options: Any,
 ) -> Model:
-    """Returns what a file says as a model.
+    """Returns what a file says as a model; `options` are for `validate`.
 
-    Args:
-        file: What was read.
-        model: What it has to be.
-        name_entry: What to call a place in it.
-        advice: What to say of a problem that has no advice of its own.
-        **options: For `validate`.
+    A place in it is called what `name_entry` returns; a problem without advice of its own gets this `advice`.
 
     Raises:
         InputError: Of the file's type: an entry is missing, unknown or wrong; it is named with its line.

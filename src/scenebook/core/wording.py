@@ -24,9 +24,9 @@ def join_some(names: Sequence[str], most: int = MOST_NAMED, other: str = "other"
     return join_names(names[:most] + rest)
 
 
-def say_each(shown: int, count: int, noun: str = "class", plural: str = "classes") -> str:
+def say_each(shown: int, count: int) -> str:
     """Returns 'each class', or 'each of the first 30 of 300 classes' where not all are shown."""
-    return f"each {noun}" if shown >= count else f"each of the first {shown:,} of {count_noun(count, noun, plural)}"
+    return "each class" if shown >= count else f"each of the first {shown:,} of {count:,} classes"
 
 
 def count_noun(count: int, noun: str, plural: str = "") -> str:

@@ -82,15 +82,7 @@ _TextLoader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True)
 class YamlFile:
-    """What a YAML file says.
-
-    Attributes:
-        name: The file's name.
-        what: What it is, for messages: `claims file`.
-        error_type: Which error to raise where something in it is wrong.
-        content: What it says.
-        root: Its tree, which knows the lines.
-    """
+    """What a YAML file says, what messages call it (`what`), and its tree (`root`), which knows the lines."""
 
     name: str
     what: str
@@ -124,19 +116,13 @@ def read_yaml(
     references: bool = True,
     as_text: bool = False,
 ) -> YamlFile:
-    """Reads a YAML file.
+    """Reads a YAML file, which messages call `what`: `claims file`.
 
-    Args:
-        path: The file.
-        what: What it is, for messages: `claims file`.
-        error_type: Which error to raise.
-        most_bytes: The largest file that is read.
-        references: Whether a place may refer to another one: a few lines of them can describe more than fits into
-            memory.
-        as_text: Whether all that is not null stays the text that it is written as.
+    Unless there may be `references`, no place refers to another one: a few lines of them can describe more than fits
+    into memory. With `as_text`, all that is not null stays the text that it is written as.
 
     Raises:
-        InputError: It cannot be read, is no YAML, or has a key twice in one place.
+        InputError: Of `error_type`: it cannot be read, is too large, is no YAML, or has a key twice in one place.
     """
     received: dict[str, Any] = {"file": path.name}
     try:

@@ -132,12 +132,9 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Decoder:
-    """From a file, or its bytes, to what a network is given: with the same settings, the same for every command.
+    """From a file, or its bytes, to what a network of this `(height, width)` is given: the same for every command.
 
-    Attributes:
-        size: `(height, width)` of what the network is given.
-        fit: As for `resize`.
-        max_megapixels: As for `decode`.
+    `fit` is as for `resize`, `max_megapixels` as for `decode`.
     """
 
     size: tuple[int, int]
@@ -196,9 +193,7 @@ def decode_unchanged(
         DatasetError: A file has changed since it was first decoded, or is gone; the error names all that have.
     """
     digests = dict(zip(splits["path"], splits["sha256"], strict=True))
-    decoded: list[np.ndarray] = []
-    changed: list[str] = []
-    removed: list[str] = []
+    decoded, changed, removed = [], [], []
     for path in paths:
         try:
             content = read_regular(root / path, MAX_IMAGE_BYTES)

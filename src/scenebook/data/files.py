@@ -30,7 +30,6 @@ _HOUSEKEEPING = {
 
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
-
 LINK_OUT = "a link that leaves the folder"
 LINK_TO_NOTHING = "a link that leads nowhere"
 
@@ -48,16 +47,10 @@ class Listing(NamedTuple):
 
 
 class Tree:
-    """A folder whose files are looked at one by one.
+    """A folder whose files are looked at one by one; `set_aside` is what is not used, with the reason.
 
-    Args:
-        root: The folder.
-        follow_links: Whether links may leave it. A link to a folder is then entered, unless its images are used where
-            they lie, or were entered through another link.
-
-    Attributes:
-        set_aside: What is not used, with the reason.
-        passed_over: How many hidden files there are of each kind.
+    Where links may leave it (`follow_links`), one to a folder is entered, unless its images are used where they lie, or
+    were entered through another link. `passed_over` counts the hidden files of each kind.
     """
 
     def __init__(self, root: Path, *, follow_links: bool = False) -> None:

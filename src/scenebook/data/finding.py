@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -12,12 +13,11 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.settings import AUTO
 from scenebook.data.files import LINK_OUT, LINK_TO_NOTHING, Tree
 from scenebook.data.formats import IMAGE_SUFFIXES
-from scenebook.data.group_names import find_column, name_groups
 from scenebook.data.image_list import read_list
 from scenebook.data.images import FoundImages, SourceImage, raise_changed
 from scenebook.data.layout import ClassFolder, Layout
 from scenebook.data.layout_reading import read_layout
-from scenebook.data.user_tables import ClassMap
+from scenebook.data.user_tables import ClassMap, read_rows
 
 MAX_CLASSES = 1000
 
@@ -34,12 +34,8 @@ def find_images(
 
     What `Tree` passes over is counted, and what it sets aside is listed.
 
-    Args:
-        source: The folder or the file.
-        class_map: A file that says which class a folder's name, or a label, stands for.
-        groups: The name of a list's column, or a pattern of paths, as `name_groups` reads them.
-        splits: As for `read_layout`; of a CSV file, a column says it.
-        follow_links: Whether links may leave the folder.
+    The file `class_map` says which class a folder's name, or a label, stands for; `groups` is the name of a list's
+    column, or a pattern of paths; `splits` is as for `read_layout`, and in a CSV file a column says it.
 
     Raises:
         DatasetError: There are no class folders, only one class, too many, a class without an image, or a class that
@@ -175,3 +171,55 @@ def _check_classes(found: FoundImages) -> None:
             received={"classes without": unknown[:10]},
             advice="Add images of them to the training folder, or remove them from the others.",
         )
+
+
+_RESERVED = ("path", "label", "split")
+
+
+def find_column(source: Path, groups: str | None) -> str:
+    """Returns the column of a list that the setting `groups` names, in lower case; empty where it names none."""
+    if groups is None or not source.is_file():
+        return ""
+    name = groups.strip().lower()
+    row = next(read_rows(source, required=()), None)
+    return name if row is not None and name in row.cells and name not in _RESERVED else ""
+
+
+def name_groups(found: FoundImages, groups: str, *, by_column: bool = False) -> FoundImages:
+    """Returns the images with their groups, which a random split would put on both sides: images of one patient, say.
+
+    `groups` is a pattern that is looked for in each path below the data folder: what its parentheses hold names the
+    group, without parentheses all that it matches. An image whose path it does not match stands alone. Where the images
+    have their groups from a list already (`by_column`), it is the column's name.
+
+    Raises:
+        DatasetError: The pattern cannot be read or matches no path, or all images are of one group.
+    """
+    if not by_column:
+        try:
+            pattern = re.compile(groups)
+        except (re.error, OverflowError, RecursionError) as error:
+            what = "a column of the list, or a pattern of paths" if found.source.is_file() else "a pattern of paths"
+            advice = f"As a regular expression: {error}."
+            raise DatasetError(f"Expected groups to be {what}.", received={"groups": groups}, advice=advice) from None
+        named = [dataclasses.replace(image, group=_match(pattern, image.path)) for image in found.images]
+        found = dataclasses.replace(found, images=named)
+    found = dataclasses.replace(found, groups=groups)
+    names = {image.group for image in found.images}
+    if len(names) == 1:
+        row = next(read_rows(found.source, required=()), None) if found.source.is_file() else None
+        columns = f"The list's columns are {', '.join(row.cells)}. " if row else ""
+        raise DatasetError(
+            "Expected images of several groups, to put them into different splits.",
+            received={"groups": groups, "images": len(found.images), "group": names.pop() or "none for any image"},
+            advice=f"{columns}The first path is {found.images[0].path!r}. A pattern such as patient-(\\d+) names the "
+            "group by what its parentheses match.",
+        )
+    return found
+
+
+def _match(pattern: re.Pattern[str], path: str) -> str:
+    match = pattern.search(path)
+    if match is None:
+        return ""
+    return "/".join(filter(None, match.groups())) if pattern.groups else match[0]

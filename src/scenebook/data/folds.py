@@ -65,16 +65,13 @@ def _deal(splits: pd.DataFrame, rows: np.ndarray, wanted: int, *, seed: int) -> 
 
 
 def deal_groups(labels: np.ndarray, units: np.ndarray, wanted: int, *, seed: int) -> list[np.ndarray]:
-    """Divides images into parts, stratified by class, whole groups only; returns none where that is impossible.
+    """Divides images, given by their labels `(n,)`, into parts, stratified by class; images of one unit stay together.
 
-    Args:
-        labels: Of the images, `(n,)`.
-        units: A number an image, int `(n,)`; images with the same number stay together.
-        wanted: How many parts; there are fewer where there are fewer groups, or fewer images in the largest class.
-        seed: Of the order in which groups are dealt.
+    There are fewer parts than `wanted` where there are fewer units, int `(n,)`, or fewer images in the largest class;
+    there is none where that leaves less than two. The seed is that of the order in which units are dealt.
 
     Returns:
-        Positions of images, int64 `(m,)` a part; of very unequal groups, a part may be empty.
+        Positions of images, int64 `(m,)` a part; of very unequal units, a part may be empty.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 

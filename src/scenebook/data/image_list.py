@@ -16,7 +16,7 @@ from scenebook.core.errors import DatasetError
 from scenebook.core.wording import join_names
 from scenebook.data.files import FOLDER, LINK_OUT, Tree
 from scenebook.data.images import FoundImages, SourceImage, Stamp
-from scenebook.data.split_names import read_split
+from scenebook.data.layout import read_split
 from scenebook.data.user_tables import Row, has_escapes, read_rows
 
 NO_UTF8 = "Expected a CSV file in UTF-8."
@@ -32,10 +32,8 @@ def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> Fo
 
     An image that is not there is set aside with the line that names it; a row that repeats another is counted once.
 
-    Args:
-        file: Columns path and label; a column split, where it is given, holds train, validation or test in every row.
-        groups: Name of the column that holds the images' groups; empty: there is none.
-        follow_links: Whether links may leave its folder.
+    It has the columns path and label; a column split, where there is one, holds train, validation or test in every row,
+    and the column that `groups` names, the images' groups. Links may leave its folder where they are followed.
 
     Raises:
         DatasetError: The file cannot be read, a path leaves its folder, a label or split is missing or wrong, an image

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scenebook.core.errors import DatasetError
-from scenebook.core.paths import expand_home
+from scenebook.core.project import expand_home
 from scenebook.data.user_tables import ClassMap
 
 LIST_SUFFIX = ".csv"

@@ -66,12 +66,8 @@ class _CutError(Exception):
 class KaggleDownload:
     """A download with Kaggle's client, in as many attempts as it takes.
 
-    Attributes:
-        facts: What is downloaded.
-        cache: The client's cache. What came before a cut stays in it.
-        limits: When to give up.
-        fruitless: How many of the last attempts in a row got no further.
-        furthest: The most bytes that were in the cache.
+    What came before a cut stays in the client's cache. Of the last attempts, `fruitless` in a row got no further than
+    `furthest`, the most bytes that were in it.
     """
 
     facts: KaggleFacts

@@ -8,8 +8,18 @@ from collections.abc import Mapping, Sequence
 from scenebook.core.errors import DatasetError
 from scenebook.core.settings import AUTO
 from scenebook.data.files import LINK_OUT, Tree
-from scenebook.data.layout import ClassFolder, Layout, make_layout, parse_splits, tell_some
-from scenebook.data.split_names import SPLIT_NAMES, is_neutral, is_unlabelled, mentions_split, name_splits
+from scenebook.data.layout import (
+    SPLIT_NAMES,
+    ClassFolder,
+    Layout,
+    is_neutral,
+    is_unlabelled,
+    make_layout,
+    mentions_split,
+    name_splits,
+    parse_splits,
+    tell_some,
+)
 from scenebook.data.user_tables import THE_REST, ClassMap
 
 _BESIDE_IMAGES = frozenset(("mask", "masks", "annotation", "annotations", "label", "labels", "thumbnails", "depth"))
@@ -22,10 +32,7 @@ def read_layout(tree: Tree, splits: str | None = AUTO, class_map: ClassMap | Non
     A folder around all of them is entered, such as an archive leaves; Kaggle's doubled `seg_train/seg_train` is
     understood. Where there are two readings, a class map that fits one of them alone decides.
 
-    Args:
-        tree: The folder.
-        splits: The setting: `auto`; `None`, where every folder is a class; or which folders are which split.
-        class_map: What gives the folders their classes.
+    The setting `splits` is `auto`; `None`, where every folder is a class; or says which folders are which split.
 
     Raises:
         DatasetError: There are no class folders, or they can be read in more than one way.
@@ -193,9 +200,10 @@ def _choose(
     readings = [one for one in (by_class, by_split) if one and named <= one.labels]
     if named and len(readings) == 1:
         return readings[0]
+    second = by_split.describe() if by_split else other[0]
     raise DatasetError(
         "Expected folders that can be read in one way.",
-        received={"dataset": str(tree.root), "first": str(by_class), "second": str(by_split or other[0])},
+        received={"dataset": str(tree.root), "first": by_class.describe(), "second": second},
         advice=f'For the first, SET="splits=none"; for the second, {other[1]}. A class map that fits one of them alone '
         "decides, too.",
     )

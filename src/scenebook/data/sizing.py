@@ -13,12 +13,9 @@ from scenebook.data.images import FoundImages
 
 
 class ImageSize(NamedTuple):
-    """A size that was chosen.
+    """Height and width in pixels: of what the network gets, and of the images that its weights were trained on (`own`).
 
-    Attributes:
-        pixels: Height and width of the images, as the network gets them.
-        own: Height and width of the images that the backbone's weights were trained on.
-        shorter: The median shorter side of the images that are not for testing; `None` where it was not asked for.
+    `shorter` is the median shorter side of the images that are not for testing; `None` where it was not asked for.
     """
 
     pixels: int
@@ -40,11 +37,6 @@ def choose_size(image_size: int | str, backbone: str, found: FoundImages) -> Ima
 
     Where the images are smaller than that, `auto` is their median shorter side: more pixels would show no more. It is
     never less than the backbone can take. Only headers are read, and test images are not looked at.
-
-    Args:
-        image_size: The setting.
-        backbone: The setting.
-        found: The images.
 
     Raises:
         SettingsError: There is no such backbone.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from scenebook.core.errors import DatasetError
-from scenebook.core.paths import expand_home
+from scenebook.core.project import expand_home
 from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import read_yaml
 
@@ -110,12 +110,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], option
 
 @dataclass(frozen=True)
 class ClassMap:
-    """What a class map says.
-
-    Attributes:
-        classes: The class of each name; `None` leaves it out. The name `*` stands for all that are not named.
-        rows: The row of each name.
-    """
+    """The class of each name, `None` where it is left out, and its row; `*` stands for all that are not named."""
 
     classes: dict[str, str | None] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)

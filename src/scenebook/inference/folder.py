@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from scenebook.core.errors import InputError
-from scenebook.core.paths import expand_home
+from scenebook.core.project import expand_home
 from scenebook.data.decoding import Decoder
 from scenebook.data.files import Tree
 from scenebook.data.images import advise_archive

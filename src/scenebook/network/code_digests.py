@@ -13,7 +13,6 @@ WITHOUT_EFFECT = {
     "scenebook.core.combinations": "which settings go together: keys hold their values",
     "scenebook.core.environment": "what is kept away from a process",
     "scenebook.core.keys": "how keys are compared",
-    "scenebook.core.paths": "where files lie",
     "scenebook.core.profiles": "where the values of settings come from: keys hold them",
     "scenebook.core.project": "where files lie",
     "scenebook.core.provenance": "digests and versions, which keys hold themselves",

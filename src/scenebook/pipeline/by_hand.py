@@ -10,7 +10,7 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, SettingsError
-from scenebook.core.paths import expand_home
+from scenebook.core.project import expand_home
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes

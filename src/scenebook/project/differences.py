@@ -31,11 +31,9 @@ class CellDifference:
 
 
 def compare_notebooks(mine: Path, published: Path) -> list[CellDifference]:
-    """Compares the notebooks of two folders; outputs do not count.
+    """Compares a project's notebooks with those that came with the package; outputs do not count.
 
-    Args:
-        mine: The project's `notebooks/`. One that is not there has lost all its cells.
-        published: Those that came with the package.
+    A notebook that is not there has lost all its cells.
 
     Raises:
         InputError: A notebook cannot be read.

@@ -1,18 +1,20 @@
-"""Makes the folder of a new project, whole or not at all, and compares one that is there with what would be made."""
+"""Makes the folder of a new project, whole or not at all, commits it, and compares one that is there already."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import scenebook
+from scenebook.core.environment import build_environment
 from scenebook.core.errors import InputError
-from scenebook.core.paths import expand_home
-from scenebook.core.project import is_project
+from scenebook.core.project import expand_home, is_project
 from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_source
@@ -72,11 +74,9 @@ def locate_dataset(text: str, target: Path) -> str:
 
 
 def write_project(target: Path, files: Mapping[str, bytes]) -> None:
-    """Writes all files of a new project; after an error, nothing of it is left.
+    """Writes all files of a new project, by their paths in it; after an error, nothing of it is left.
 
-    Args:
-        target: The folder: not there yet, or empty but for `.git`.
-        files: By their paths in it.
+    The folder is not there yet, or empty but for `.git`.
 
     Raises:
         InputError: The folder cannot be written to, or the front matter is wrong.
@@ -118,3 +118,50 @@ def compare_project(target: Path, files: Mapping[str, bytes]) -> dict[str, list[
         elif path.read_bytes() != content:
             found["differs"].append(name)
     return {what: names for what, names in found.items() if names}
+
+
+_LATER = "Later: git init, git add --all, git commit."
+
+
+def commit_all(folder: Path) -> str:
+    """Commits all files of a new project, and returns a sentence that says so, or else why not and what to do.
+
+    Where it lies in somebody's repository, nothing is done.
+    """
+    if shutil.which("git") is None:
+        return f"git is not installed, so nothing was committed. {_LATER}"
+    around = _git(folder, "rev-parse", "--show-toplevel")
+    is_own = (folder / ".git").exists()
+    if around.returncode == 0 and not is_own:
+        return f"The folder lies in the repository {around.stdout.strip()}, so nothing was committed."
+    steps = [
+        *([] if is_own else [("init", "--quiet")]),
+        ("add", "--all"),
+        # Without an identity, git would make one up of the names of user and machine.
+        ("-c", "user.useConfigOnly=true", "commit", "--quiet", "-m", f"As made by scenebook {scenebook.__version__}"),
+    ]
+    for step in steps:
+        done = _git(folder, *step)
+        if done.returncode == 0:
+            continue
+        if "user.email" in done.stderr or "user.name" in done.stderr:
+            return (
+                "git does not know who commits, so nothing was committed: set user.name and user.email with "
+                "`git config --global`, then `git commit` in the new folder."
+            )
+        problem = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        return f"git could not commit: {''.join(problem) or 'it did not say why'}. {_LATER}"
+    return "All files are in a first git commit."
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # Without the variables by which a hook names its own repository.
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=build_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

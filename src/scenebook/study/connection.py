@@ -15,8 +15,8 @@ from typing import TypeVar
 from distributed import Client, LocalCluster, Security
 
 from scenebook.core.errors import InputError
-from scenebook.core.paths import SCHEDULER_ADDRESS
 from scenebook.core.progress import print_progress
+from scenebook.core.project import SCHEDULER_ADDRESS
 from scenebook.core.wording import count_noun, join_names
 
 PACKAGES = ("scenebook", "tensorflow")

@@ -10,8 +10,10 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from scenebook.cli import main
+from scenebook.core.profiles import parse_overrides
 from scenebook.core.settings import PATHS, Settings
 from tests.conftest import MakeFolder, write_image
+from tests.processes import run_command
 
 Refused = Callable[..., str]
 NO_NUMBERS = ("many", "1:30", "0x10", "1_0", "true", "", "1e", "nan", ".inf", "[1]", "2024-01-01")
@@ -26,9 +28,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setenv("SCENEBOOK_BUILD", str(tmp_path / "build"))
     monkeypatch.chdir(tmp_path)
 
-    def give(*words: str) -> str:
+    def give(*words: str, command: str = "report") -> str:
         try:
-            code = main(["report", *words])
+            code = main([command, *words])
         except SystemExit as end:
             code = int(str(end.code))
         said = " ".join("".join(capsys.readouterr()).split())
@@ -80,6 +82,7 @@ def write_folders(folder: Path, make_folder: MakeFolder) -> Path:
     """Makes what the cases below name: images, and files in place of others."""
     make_folder({"cat": 4, "dog": 4}).rename(folder / "mine")
     (folder / "empty").mkdir()
+    (folder / "hollow" / "only").mkdir(parents=True)
     write_image(folder / "half" / "cat" / "1.png")
     (folder / "half" / "dog").mkdir()
     (folder / "half" / "dog" / "1.jpg").write_bytes(b"<html>not found</html>")
@@ -93,6 +96,16 @@ def write_folders(folder: Path, make_folder: MakeFolder) -> Path:
 MINE = ("--dataset", "mine")
 SAMPLE = ("--profile", "sample")
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
+    "a misspelt setting": (("--set", "epocs=3"), "Did you mean epochs?"),
+    "nothing to be trained": (("--set", "epochs=0"), "Received: epochs=0"),
+    "no folder": (("--dataset", "no such folder"), "There is no such folder"),
+    "a folder with an empty class": (("--dataset", "hollow", *SAMPLE), "at least one image in every class folder"),
+    "no profile": (("--profile", "papr"), "Did you mean paper?"),
+    "no file of weights": (("--weights", "none.h5"), "an existing .weights.h5 or .keras file"),
+    "no name of weights": (("--weights", "embedded"), "one of imagenet, random, or an existing"),
+    "a misspelt backbone": (("--set", "backbone=ResNet5"), "Did you mean ResNet50?"),
+    "a backbone of old": (("--set", "backbone=embedded"), "efficientnet-lite0 or the name of a model"),
+    "a run elsewhere": (("--run", "../x"), "a run's name"),
     "an empty samples_dir": ((*MINE, "--set", "samples_dir=empty"), "classes without=['cat', 'dog']"),
     "a samples_dir that lacks a class": ((*MINE, "--set", "samples_dir=half"), "classes without=['dog']"),
     "a samples_dir without drawn classes": (("--set", "samples_dir=mine"), "classes without=['buildings'"),
@@ -139,9 +152,28 @@ def test_a_folder_for_reports_that_cannot_be_written_to_is_refused_with_the_vari
     assert "SCENEBOOK_BUILD names another one" in refused(*MINE)
 
 
-def test_numbers_are_decimal() -> None:
-    from scenebook.core.profiles import parse_overrides
+def test_a_process_exits_2_as_well_and_without_a_traceback(tmp_path: Path) -> None:
+    done = run_command(tmp_path, "x", "report", "--dataset", "no such folder")
+    assert (done.returncode, "Traceback" in done.output) == (2, False)
+    assert "There is no such folder" in done.output
+    assert not (tmp_path / "runs").exists()
 
+
+@pytest.mark.parametrize("command", ["render", "bundle"])
+def test_a_command_without_a_run_says_how_to_make_one(command: str, refused: Refused) -> None:
+    assert "`python -m scenebook report` makes one" in refused("--run", "never", command=command)
+
+
+def test_help_and_params_need_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert main(["params"]) == 0
+    told = capsys.readouterr().out
+    for name in ("report", "learning_rate", "trainable_base_layers", "samples_dir"):
+        assert name in told
+
+
+def test_numbers_are_decimal() -> None:
     assert parse_overrides(["epochs=010 learning_rate=1e-4 momentum=.5"]) == {
         "epochs": 10,
         "learning_rate": 1e-4,

@@ -10,7 +10,7 @@ import pytest
 
 from scenebook.core.errors import DatasetError
 from scenebook.data.finding import check_unchanged, find_images
-from scenebook.data.split_names import read_split
+from scenebook.data.layout import read_split
 
 READ = {
     # a folder a class

@@ -28,15 +28,11 @@ LOOKALIKES = ({"glacier", "mountain"}, {"buildings", "street"})
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
-def test_a_image_is_the_same_each_time_it_is_drawn(class_name: str) -> None:
-    first, again = (draw_scene(class_name, seed=3, index=5, size=48) for _ in range(2))
-    assert first.tobytes() == again.tobytes()
-
-
-@pytest.mark.parametrize("class_name", CLASS_NAMES)
-def test_another_seed_and_another_index_give_another_image(class_name: str) -> None:
-    images = [draw_scene(class_name, seed=seed, index=index, size=48) for seed, index in ((3, 5), (4, 5), (3, 6))]
-    assert len({image.tobytes() for image in images}) == 3
+def test_an_image_is_the_same_each_time_and_another_with_another_seed_or_index(class_name: str) -> None:
+    places = ((3, 5), (3, 5), (4, 5), (3, 6))
+    first, again, *others = (draw_scene(class_name, seed=a, index=b, size=48).tobytes() for a, b in places)
+    assert first == again
+    assert len({first, *others}) == 3
 
 
 @pytest.mark.parametrize("size", [16, 33, 96, 150])
@@ -137,7 +133,7 @@ def features(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([colours.ravel(), np.sqrt(np.stack(edges)).ravel()])
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_simple_classifier_confuses_the_lookalikes_most(seed: int) -> None:
     """Stands in for the product's own training, which a test of the sample report holds to the same band."""
 

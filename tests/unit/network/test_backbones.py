@@ -120,7 +120,7 @@ def test_every_model_of_keras_has_a_row_with_the_preprocessing_of_its_own_module
         if "include_top" in inspect.signature(function).parameters
     }
     rows = {name: row for name, row in BACKBONES.items() if row.builder.endswith(".keras_models")}
-    assert list(rows) == sorted(models)
+    assert sorted(rows) == sorted(models)
     for name, row in rows.items():
         preprocess_input = importlib.import_module(row.preprocessing.rpartition(".")[0]).preprocess_input
         assert preprocess_input is importlib.import_module(models[name].__module__).preprocess_input

@@ -20,7 +20,7 @@ from scenebook.core import project
 from scenebook.core.errors import InputError
 from scenebook.core.project import default_profile, project_root, published_root
 from scenebook.project import contents
-from scenebook.project.wheel import make_wheel
+from scenebook.project.contents import make_wheel
 from scenebook.rendering.front_matter import load_front_matter
 from tests.conftest import write_image
 

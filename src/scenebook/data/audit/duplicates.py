@@ -47,12 +47,11 @@ class DuplicateGroups:
 def find_duplicates(
     table: pd.DataFrame, images: np.ndarray, *, report: Callable[[int, int], None] = lambda done, total: None
 ) -> DuplicateGroups:
-    """Finds exact and near duplicates.
+    """Finds exact and near duplicates; `report` is called with the number of images compared and the number in all.
 
     Args:
         table: label, sha256, and the hashes of `measuring.measure`; the row at position i belongs to `images[i]`.
         images: uint8 `(n or more, height, width, 3)`, may be memory-mapped.
-        report: Called with the number of images compared and the number in all.
     """
     unit, _ = pd.factorize(table["sha256"])
     firsts = np.unique(unit, return_index=True)[1]
@@ -137,26 +136,20 @@ def list_groups(splits: pd.DataFrame, duplicates: DuplicateGroups) -> list[dict[
 
 
 def _describe_group(members: pd.DataFrame, *, large: bool) -> dict[str, Any]:
-    return {
-        "paths": list(members["path"]),
-        "exact": bool(members["sha256"].nunique() == 1),
-        "across_splits": bool(members["split"].nunique() > 1),
-        "across_classes": bool(members["label"].nunique() > 1),
-        "large": large,
-    }
+    exact = bool(members["sha256"].nunique() == 1)
+    return {"paths": list(members["path"]), "exact": exact, **_describe_spread(members), "large": large}
+
+
+def _describe_spread(members: pd.DataFrame) -> dict[str, bool]:
+    columns = {"across_splits": "split", "across_classes": "label"}
+    return {name: bool(members[column].nunique() > 1) for name, column in columns.items()}
 
 
 def find_exact_duplicates(splits: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns groups of files with the same bytes: their paths, and whether they straddle splits or classes."""
     copies = splits[splits.duplicated("sha256", keep=False)]
-    return [
-        {
-            "paths": list(rows["path"]),
-            "across_splits": bool(rows["split"].nunique() > 1),
-            "across_classes": bool(rows["label"].nunique() > 1),
-        }
-        for _, rows in copies.groupby("sha256", sort=False)
-    ]
+    groups = copies.groupby("sha256", sort=False)
+    return [{"paths": list(rows["path"]), **_describe_spread(rows)} for _, rows in groups]
 
 
 def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -> pd.DataFrame:

@@ -73,12 +73,8 @@ def _classify(feature: str, values: np.ndarray, labels: np.ndarray, seed: int) -
         if area - 1.96 * _auc_error(area, counts[index], len(labels) - counts[index]) >= LIMITS[feature]:
             classes[str(name)] = round(area, 4)
     accuracy = float(balanced_accuracy_score(labels, names[probs.argmax(axis=1)]))
-    return {
-        "feature": feature,
-        "balanced_accuracy": round(accuracy, 4),
-        "chance": 1 / len(names),
-        "classes": classes,
-    }
+    scores = {"balanced_accuracy": round(accuracy, 4), "chance": 1 / len(names)}
+    return {"feature": feature, **scores, "classes": classes}
 
 
 def _auc_error(area: float, positives: int, negatives: int) -> float:

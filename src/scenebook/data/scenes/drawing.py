@@ -16,8 +16,6 @@ or of streets between high houses. Forest and sea have painters to themselves.
 from __future__ import annotations
 
 import itertools
-import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scenebook.core.errors import InputError
+from scenebook.core.run_directory import replacing_folder
 from scenebook.data.scenes.alpine import paint_alpine
 from scenebook.data.scenes.canvas import Canvas, draw_mood
 from scenebook.data.scenes.sea_and_forest import paint_forest, paint_sea
@@ -81,8 +80,7 @@ def finish(canvas: Canvas, size: int) -> NDArray[np.uint8]:
 def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, seed: int, size: int) -> None:
     """Write a folder of drawn scenes: `train/<class>/0001.png` and so on, and `test/<class>/...`.
 
-    The folder appears whole or not at all: it is written beside its place under another name and then renamed. Drawn
-    scenes that are there already are replaced.
+    The folder appears whole or not at all. Drawn scenes that are there already are replaced.
 
     Raises:
         InputError: There is something in the folder that is not drawn scenes.
@@ -93,20 +91,11 @@ def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, see
             received={"folder": str(folder)},
             advice="Name another folder, or empty this one.",
         )
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     counts = {"train": train_per_class, "test": test_per_class}
-    try:
+    with replacing_folder(folder) as partial:
         for split, class_name in itertools.product(FIRST_INDEX, CLASS_NAMES):
             class_folder = partial / split / class_name
             class_folder.mkdir(parents=True)
             for position in range(counts[split]):
                 image = draw_scene(class_name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
                 Image.fromarray(image).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
-        if folder.exists():  # moved aside first, because no system renames onto a full folder
-            old = folder.rename(partial.with_suffix(".old"))
-            partial.rename(folder)
-            shutil.rmtree(old)
-        else:
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.errors import ClaimsError
-from scenebook.core.paths import expand_home
-from scenebook.core.project import project_folder
+from scenebook.core.project import expand_home, project_folder
 from scenebook.core.settings import Settings
 from scenebook.core.validation import Problem, describe_place, explain_problem, is_valid, name_near, read_model
 from scenebook.core.yaml_files import Location, YamlFile, read_yaml

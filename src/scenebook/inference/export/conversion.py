@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndar
         ScenebookError: The converter cannot convert one of the layers.
     """
     try:
-        _CONVERTERS[name](servable, folder, calibration)
+        _write(name, servable, folder, calibration)
     except InputError:
         raise
     except Exception as error:  # converters raise anything
@@ -78,34 +78,28 @@ def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndar
         ) from error
 
 
-def _to_onnx(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
-    servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+def _write(name: str, servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+    match name:
+        case "onnx":
+            signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
+            servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+        case "openvino":
+            import_openvino()
+            servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
+        case "savedmodel":
+            servable.export(str(folder / "model"), format="tf_saved_model", verbose=False)
+        case "keras":
+            servable.save(folder / "model.keras")
+        case "tflite":
+            _write_tflite(servable, folder, calibration)
 
 
-def _to_openvino(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    import_openvino()
-    servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
-
-
-def _to_saved_model(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    servable.export(str(folder / "model"), format="tf_saved_model", verbose=False)
-
-
-def _to_keras(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    servable.save(folder / "model.keras")
-
-
-def _to_tflite(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    def examples() -> Iterator[list[np.ndarray]]:
-        for image in calibration:
-            yield [image[None]]
-
+def _write_tflite(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
     small = {"optimizations": [tf.lite.Optimize.DEFAULT]}
     options: dict[str, dict[str, Any]] = {
         "model.tflite": {},
         "model-float16.tflite": {**small, "target_spec": {"supported_types": [tf.float16]}},
-        "model-int8.tflite": {**small, "representative_dataset": examples},
+        "model-int8.tflite": {**small, "representative_dataset": lambda: ([image[None]] for image in calibration)},
     }
     for file, more in options.items():
         # Without TensorFlow's own operations: who runs the file has no TensorFlow.
@@ -118,12 +112,3 @@ def _to_tflite(servable: keras.Model, folder: Path, calibration: np.ndarray) -> 
             experimental_enable_resource_variables=False,
             **more,
         )
-
-
-_CONVERTERS = {
-    "onnx": _to_onnx,
-    "tflite": _to_tflite,
-    "openvino": _to_openvino,
-    "savedmodel": _to_saved_model,
-    "keras": _to_keras,
-}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from PIL import Image
 from scenebook.core.environment import build_environment
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.provenance import sha256_file
-from scenebook.core.run_directory import RunDirectory, write_bytes, write_json
+from scenebook.core.run_directory import RunDirectory, replacing_folder, write_bytes, write_json
 from scenebook.core.run_files import CLASSES, EXPORTS, MODEL, MODEL_CARD, SUMMARY, TEST_PREDICTIONS
 from scenebook.data.decoding import SQUASH
 from scenebook.data.splitting import SplitImages, load_split
@@ -75,7 +73,7 @@ def export_run(
     calibration = np.asarray(train.stored[np.sort(train.rows[_spread(len(train), _CALIBRATED)])])
     records, digest = [], sha256_file(run_dir.require(MODEL))
     for name in formats:
-        with _replacing_folder(run_dir.path(f"{EXPORTS}/{name}")) as folder:
+        with replacing_folder(run_dir.path(f"{EXPORTS}/{name}")) as folder:
             convert(name, servable, folder, calibration)
             sizes = {path.name: _count_bytes(path) for path in sorted(folder.iterdir())}
             write_json(folder / "classes.json", about)
@@ -141,12 +139,7 @@ def _check(run_dir: RunDirectory, folder: Path, test: SplitImages) -> float:
 
 
 def measure_variant(file: Path, test: SplitImages, report: Callable[[int, int], None]) -> dict[str, Any]:
-    """Classifies all test images with a file of TFLite.
-
-    Args:
-        file: The file.
-        test: The test images.
-        report: Called with the number of images done and their number.
+    """Classifies all test images with a file of TFLite, and reports how many are done, and their number.
 
     Returns:
         `n`; `accuracy` with its interval; and `images_per_second`, one image at a time.
@@ -170,17 +163,3 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 def _count_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
-
-
-@contextmanager
-def _replacing_folder(target: Path) -> Iterator[Path]:
-    """Yields a folder that takes the place of `target` when it is whole; otherwise nothing is left of it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        shutil.rmtree(target, ignore_errors=True)
-        folder.rename(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -49,20 +49,14 @@ async def serve_page(answer: Answer, about: dict[str, Any], port: int, *, ready:
         ) from None
     listening.setblocking(False)
     port = listening.getsockname()[1]
-    hosts = {f"{ADDRESS}:{port}", f"localhost:{port}"}
     with ThreadPoolExecutor(max_workers=1) as pool:
-        shared = {"hosts": hosts, "work": _Work(answer, pool)}
-        told = {**about, "most_bytes": MOST_BYTES}
         application = Application(
-            [
-                (r"/", _PageHandler, {**shared, "file": "index.html"}),
-                (r"/(page\.css|page\.js)", _PageHandler, shared),
-                (r"/about", _AboutHandler, {**shared, "about": told}),
-                (r"/classify", _ClassifyHandler, shared),
-            ],
+            [(r"/(|page\.css|page\.js)", _PageHandler), (r"/about", _AboutHandler), (r"/classify", _ClassifyHandler)],
             default_handler_class=_Handler,
-            default_handler_args=shared,
             log_function=lambda handler: None,
+            hosts={f"{ADDRESS}:{port}", f"localhost:{port}"},
+            work=_Work(answer, pool),
+            about={**about, "most_bytes": MOST_BYTES},
         )
         server = HTTPServer(
             application,
@@ -100,9 +94,6 @@ class _Work:
 class _Handler(RequestHandler):
     """Answers only who asked for this address by its name; a page of a site whose name leads here is refused."""
 
-    def initialize(self, hosts: set[str], work: _Work) -> None:
-        self._hosts, self._work = hosts, work
-
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.set_header("Content-Security-Policy", _POLICY)
@@ -112,8 +103,8 @@ class _Handler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
-        origin = self.request.headers.get("Origin")
-        if self.request.host not in self._hosts or (origin and origin.removeprefix("http://") not in self._hosts):
+        origin, hosts = self.request.headers.get("Origin"), self.settings["hosts"]
+        if self.request.host not in hosts or (origin and origin.removeprefix("http://") not in hosts):
             self.refuse(403, f"This page is at http://{ADDRESS} only.")
         elif type(self) is _Handler:
             self.refuse(404, "There is nothing here.")
@@ -128,29 +119,21 @@ class _Handler(RequestHandler):
 
 
 class _PageHandler(_Handler):
-    def initialize(self, hosts: set[str], work: _Work, file: str = "") -> None:
-        super().initialize(hosts, work)
-        self._file = file
-
-    def get(self, file: str = "") -> None:
-        name = self._file or file
+    def get(self, file: str) -> None:
+        name = file or "index.html"
         self.set_header("Content-Type", f"{_TYPES[name]}; charset=utf-8")
         self.finish(files(__package__).joinpath(name).read_bytes())
 
 
 class _AboutHandler(_Handler):
-    def initialize(self, hosts: set[str], work: _Work, about: dict[str, Any]) -> None:  # type: ignore[override]
-        super().initialize(hosts, work)
-        self._about = about
-
     def get(self) -> None:
-        self.finish(self._about)
+        self.finish(self.settings["about"])
 
 
 class _ClassifyHandler(_Handler):
     async def post(self) -> None:
         try:
-            answer = await self._work.do(self.request.body)
+            answer = await self.settings["work"].do(self.request.body)
         except OSError as error:
             self.refuse(422, f"The file cannot be read as an image: {error}.")
             return
