@@ -37,13 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(Text(f"{'error: ' if error.exit_code == 2 else ''}{error}"))
         return error.exit_code
     except KeyboardInterrupt as error:
-        what, number = (
-            ("Terminated", signal.SIGTERM) if isinstance(error, Terminated) else ("Interrupted", signal.SIGINT)
-        )
-        makes_a_run = "set" in arguments
-        kept = " What was finished is kept; the same command goes on from there." if makes_a_run else ""
-        errors.print(f"{what}.{kept}")
-        return 128 + number
+        ended = isinstance(error, Terminated)
+        kept = " What was finished is kept; the same command goes on from there." if "set" in arguments else ""
+        errors.print(f"{'Terminated' if ended else 'Interrupted'}.{kept}")
+        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
     except BrokenPipeError:
         return 1
     except OSError as error:

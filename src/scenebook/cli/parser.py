@@ -64,7 +64,7 @@ _NEW = {
     "--author NAME": "an author; may be given more than once",
     "--data FOLDER": "the images that the report is about, as --dataset of `report`; default: drawn ones",
 }
-_COMMANDS = (
+_COMMANDS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("new", _NEW, "make a folder with notebooks, settings and tests for a report of one's own"),
     (
         "report",
@@ -86,13 +86,10 @@ _COMMANDS = (
     ("serve", _SERVE, "show a page, on this machine only, that classifies the images that are dropped on it"),
     ("verify", _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),
     ("diff", _DIFF, "show two runs side by side: settings, data, code, and scores with paired intervals"),
+    ("params", {}, "list all settings with default, bounds and meaning"),
+    ("diff-notebooks", {}, "show which cells of the notebooks differ from those that came with the package"),
 )
 """Each command's name, its arguments with their metavar, and what it does."""
-
-_WITHOUT_ARGUMENTS = {
-    "params": "list all settings with default, bounds and meaning",
-    "diff-notebooks": "show which cells of the notebooks differ from those that came with the package",
-}
 
 
 def environment(name: str) -> str | None:
@@ -117,24 +114,23 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         if _FINISHED.items() <= arguments.items():
             sub.set_defaults(run=environment("RUN") or default_profile())
-    for command, text in _WITHOUT_ARGUMENTS.items():
-        commands.add_parser(command, help=text).set_defaults(command=command)
     return parser
 
 
 def _options_of(name: str, metavar: str) -> dict[str, Any]:
     """Returns how `argparse` reads an argument."""
     match name:
-        case "--set":
+        case "--set" | "--author":
             return {"action": "append", "metavar": metavar}
+        case "folder" | "--title" | "--data":
+            return {"metavar": metavar}
         case "--trust":
             return {"action": "store_true", "default": environment("TRUST") == "1"}
         case "--dataset":
             return {"default": environment("DATA"), "metavar": metavar}
         case "--formats":
-            known, usual = (
-                (EXPORT_FORMATS, DEFAULT_EXPORTS) if metavar == "EXPORTS" else (REPORT_FORMATS, DEFAULT_FORMATS)
-            )
+            of_report, of_export = (REPORT_FORMATS, DEFAULT_FORMATS), (EXPORT_FORMATS, DEFAULT_EXPORTS)
+            known, usual = of_export if metavar == "EXPORTS" else of_report
             return {"default": environment("FORMATS") or usual, "metavar": metavar, "type": partial(_formats, known)}
         case "--port":
             return {"default": environment("PORT") or 8765, "metavar": metavar, "type": _port}
@@ -142,12 +138,6 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
             return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
         case "--scheduler":
             return {"default": environment("SCHEDULER"), "metavar": metavar, "type": _address}
-        case "folder":
-            return {"metavar": metavar}
-        case "--author":
-            return {"action": "append", "metavar": metavar}
-        case "--title" | "--data":
-            return {"metavar": metavar}
         case "first" | "second":
             return {"default": environment(metavar), "metavar": metavar, "nargs": "?"}
     return {"default": environment(name.removeprefix("--").upper()), "metavar": metavar}

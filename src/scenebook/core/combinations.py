@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from scenebook.core.errors import SettingsError
 
@@ -19,39 +19,33 @@ _OF_STEPS = (
 
 def check_contradictions(settings: Settings) -> None:
     """Raises `SettingsError` where settings cannot be followed together."""
-    phases = {name: getattr(settings, name) for name in ("epochs", "fine_tune_epochs")}
+
+    def refuse(expected: str, *names: str, advice: str) -> NoReturn:
+        received = {name: getattr(settings, name) for name in names}
+        raise SettingsError(f"Expected {expected}.", received=received, advice=advice)
+
+    phases = ("epochs", "fine_tune_epochs")
+    trained = [name for name in phases if getattr(settings, name)]
+    short = [name for name in trained if getattr(settings, name) <= settings.warmup_epochs]
     if settings.head_start == "linear" and (settings.head_units or settings.head_pooling != "average"):
-        raise SettingsError(
-            "Expected a head of one dense layer on averaged features, for which there is a linear classifier to start "
-            "from.",
-            received={name: getattr(settings, name) for name in ("head_start", "head_pooling", "head_units")},
+        refuse(
+            "a head of one dense layer on averaged features, for which there is a linear classifier to start from",
+            *("head_start", "head_pooling", "head_units"),
             advice="Set head_pooling to average and head_units to 0, or head_start to random.",
         )
-    if not any(phases.values()) and settings.head_start == "random":
-        raise SettingsError(
-            "Expected something to be trained.",
-            received={**phases, "head_start": settings.head_start},
-            advice="Set epochs or fine_tune_epochs above 0; or head_start to linear, which needs neither.",
-        )
-    if not any(phases.values()) and settings.seeds > 1:
-        raise SettingsError(
-            "Expected one seed where nothing is trained in steps: a linear classifier is the same from every seed.",
-            received={**phases, "seeds": settings.seeds},
-            advice="Set seeds to 1, or epochs or fine_tune_epochs above 0.",
-        )
+    if not trained and settings.head_start == "random":
+        advice = "Set epochs or fine_tune_epochs above 0; or head_start to linear, which needs neither."
+        refuse("something to be trained", *phases, "head_start", advice=advice)
+    if not trained and settings.seeds > 1:
+        advice = "Set seeds to 1, or epochs or fine_tune_epochs above 0."
+        what = "one seed where nothing is trained in steps: a linear classifier is the same from every seed"
+        refuse(what, *phases, "seeds", advice=advice)
     if settings.cross_validation == 1:
-        raise SettingsError(
-            "Expected 2 folds or more: each is trained on the others.",
-            received={"cross_validation": 1},
-            advice="Set cross_validation to 5, say, or to 0.",
-        )
-    short = {name: epochs for name, epochs in phases.items() if 0 < epochs <= settings.warmup_epochs}
+        advice = "Set cross_validation to 5, say, or to 0."
+        refuse("2 folds or more: each is trained on the others", "cross_validation", advice=advice)
     if settings.schedule == "cosine" and short:
-        raise SettingsError(
-            "Expected a warm-up that ends before its phase does.",
-            received={"warmup_epochs": settings.warmup_epochs, **short},
-            advice="Lower warmup_epochs, or train for more epochs.",
-        )
+        advice = "Lower warmup_epochs, or train for more epochs."
+        refuse("a warm-up that ends before its phase does", "warmup_epochs", *short, advice=advice)
 
 
 def list_without_effect(settings: Settings) -> dict[str, str]:

@@ -70,13 +70,10 @@ class ClaimsError(InputError):
 
 @dataclass(eq=False, repr=False)
 class DownloadError(ScenebookError):
-    """A file could not be downloaded. Whoever asked for it knows what to do about that, and says so.
+    """`what` could not be downloaded. Whoever asked for it knows what to do about that, and says so.
 
-    Args:
-        what: What was downloaded, for people to read.
-        reason: What happened, as a clause.
-        kept: Bytes that are kept, from which the next call goes on.
-        status: The HTTP status that the server refused with, if it did.
+    The reason is a clause. The next call goes on from the bytes that are `kept`; `status` is that of HTTP with which
+    the server refused, if it did.
     """
 
     what: str
@@ -148,13 +145,10 @@ class DivergedError(ScenebookError):
 
 @dataclass(eq=False, repr=False)
 class StageError(ScenebookError):
-    """A notebook failed while it was run.
+    """A notebook failed while it was run, for a reason that is one or two sentences.
 
     Args:
-        stage: Its name.
-        reason: What happened, as one or two sentences.
         notebook: The partial notebook that was kept, if any.
-        log: The stage's log.
         cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
         wrong_input: Whether the cell raised an `InputError`: then the command line exits 2.
         was_killed: Whether the kernel was ended from outside, as happens when memory runs out.

@@ -23,16 +23,14 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
         SettingsError: A text is not of the form `name=value`, or the name is unknown.
     """
     overrides: dict[str, Any] = {}
-    for text in texts:
-        for part in _split_overrides(text):
-            name, equals, value = part.partition("=")
-            if not equals or not name.strip():
-                raise SettingsError("Expected a setting as name=value.", received={"set": part})
-            if not value.strip():
-                raise SettingsError(
-                    "Expected a setting with a value.", received={"set": part}, advice="`none` stands for no value."
-                )
-            overrides[name.strip()] = _parse_value(name.strip(), value.strip())
+    for part in (part for text in texts for part in _split_overrides(text)):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise SettingsError("Expected a setting as name=value.", received={"set": part})
+        if not value:
+            advice = "`none` stands for no value."
+            raise SettingsError("Expected a setting with a value.", received={"set": part}, advice=advice)
+        overrides[name] = _parse_value(name, value)
     check_names(overrides)
     return overrides
 

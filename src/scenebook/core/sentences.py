@@ -88,12 +88,9 @@ class Used:
 
 @dataclass(frozen=True)
 class Filled:
-    """A sentence whose fields are filled.
+    """A sentence whose fields are filled, as Markdown, and what was used for them, in its order.
 
-    Args:
-        markdown: Markdown; what was inserted is escaped, and stands between `VALUE_BEGINS`, with its place in `used`,
-            and `VALUE_ENDS`.
-        used: What was inserted, in the order of the sentence.
+    What was inserted is escaped, and stands between `VALUE_BEGINS`, with its place in `used`, and `VALUE_ENDS`.
     """
 
     markdown: str
@@ -101,11 +98,7 @@ class Filled:
 
 
 def fill(sentence: str, sources: Sequence[Mapping[str, Any]]) -> Filled:
-    """Fills the fields of a sentence.
-
-    Args:
-        sentence: Markdown with fields; `{{` stands for a brace.
-        sources: Mappings in which a name is looked up, the first one first.
+    """Fills the fields of a sentence, in which `{{` stands for a brace, from the first source that knows their name.
 
     Raises:
         InputError: A field names nothing that was given, reaches for an attribute or cannot be formatted as it asks, or

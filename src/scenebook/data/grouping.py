@@ -44,11 +44,7 @@ def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def summarize_groups(found: FoundImages, splits: pd.DataFrame) -> dict[str, Any]:
-    """Returns how groups are spread over splits, for `data/audit.json`; nothing where the images have none.
-
-    Args:
-        found: The images.
-        splits: Those that are used, from `split_images`.
+    """Returns how groups are spread over the images that are used, for `data/audit.json`; nothing where there are none.
 
     Returns:
         `setting`, `groups` (how many), `counts` (how many have images in each split), `alone` (images without a

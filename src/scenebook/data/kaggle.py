@@ -43,13 +43,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class KaggleFacts:
-    """What a data set of Kaggle must look like.
+    """What a data set, `owner/name/versions/number`, must look like: images in each folder, and the most bytes in all.
 
-    Attributes:
-        name: What it is called in a sentence, in the plural.
-        handle: `owner/name/versions/number`. Stored credentials are sent along; none are needed.
-        images: How many images are in each folder.
-        max_bytes: The most bytes that its archive and its files have together.
+    A sentence calls it by its name, in the plural. Stored credentials are sent along; none are needed.
     """
 
     name: str

@@ -198,27 +198,26 @@ def _share(count: int, fraction: float) -> int:
 
 def _raise_too_small(label: str, members: np.ndarray, units: np.ndarray, *, needed: int, by_group: bool) -> None:
     different = len(set(units[members].tolist()))
-    if by_group and different < len(members):
-        raise DatasetError(
-            f"Expected every class to have images of enough groups: at least {needed}, one for each split that is cut.",
-            received={"class": label, "images": len(members), "groups": different},
-            advice="Images of one group, and copies, stay in one split. Name smaller groups, add images of other "
-            "groups, or leave the class out.",
+    has_copies = different < len(members)
+    copies = {"groups" if by_group else "different from each other": different} if has_copies else {}
+    if by_group and has_copies:
+        expected = f"every class to have images of enough groups: at least {needed}, one for each split that is cut"
+        advice = (
+            "Images of one group, and copies, stay in one split. Name smaller groups, add images of other groups, or "
+            "leave the class out."
         )
-    copies = {"different from each other": different} if different < len(members) else {}
-    if different >= needed:
-        raise DatasetError(
-            "Expected every class to have an image in each split.",
-            received={"class": label, "images": len(members), **copies},
-            advice="Some of them are copies of images of other classes, and copies stay in one split. Remove those "
-            "whose label is wrong, or add images of this class.",
+    elif different >= needed:
+        expected = "every class to have an image in each split"
+        advice = (
+            "Some of them are copies of images of other classes, and copies stay in one split. Remove those whose "
+            "label is wrong, or add images of this class."
         )
-    raise DatasetError(
-        f"Expected at least {needed} {'different ' if copies else ''}images in every class, to split it.",
-        received={"class": label, "images": len(members), **copies},
-        advice="Add images of this class, or remove its folder."
-        + (" Copies of an image stay in one split." if copies else ""),
-    )
+    else:
+        expected = f"at least {needed} {'different ' if copies else ''}images in every class, to split it"
+        advice = "Add images of this class, or remove its folder."
+        advice += " Copies of an image stay in one split." if copies else ""
+    received = {"class": label, "images": len(members), **copies}
+    raise DatasetError(f"Expected {expected}.", received=received, advice=advice)
 
 
 def write_splits(run_dir: RunDirectory, splits: pd.DataFrame) -> None:

@@ -15,13 +15,9 @@ from scenebook.pipeline.notebooks import Cell, read_notebook, source_of, tags_of
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A cell that differs.
+    """A cell, called what it defines, its heading, or its id, that was `changed`, is `new` or was `removed`.
 
-    Attributes:
-        notebook: The notebook's name without its ending.
-        cell: What it defines, its heading, or its id.
-        what: `changed`, `new` or `removed`.
-        lines: What has changed, as a unified diff without its header: each line begins with a space, `-`, `+` or `@`.
+    The lines are those of a unified diff without its header: each begins with a space, `-`, `+` or `@`.
     """
 
     notebook: str

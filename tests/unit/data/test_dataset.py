@@ -44,15 +44,6 @@ def test_a_ready_made_test_folder_stays_as_it_is(
     assert splits["split"].value_counts().to_dict() == {"train": 12, "test": 8, "validation": 4}
 
 
-def test_folders_beside_train_and_test_are_reported(make_folder: MakeFolder) -> None:
-    make_folder({"cat": 2, "dog": 2}, "train")
-    make_folder({"cat": 2, "dog": 2}, "test")
-    root = make_folder({"seg_pred": 3})
-    found = find_images(root)
-    assert found.ignored_folders == ["seg_pred"]
-    assert found.class_names == ["cat", "dog"]
-
-
 @pytest.mark.parametrize("loose", [0, 3])
 def test_a_test_folder_without_class_folders_is_no_test_split(
     make_folder: MakeFolder, run_dir: RunDirectory, loose: int
@@ -116,15 +107,6 @@ def test_the_split_depends_on_the_seed_alone(make_folder: MakeFolder, run_dir: R
     assert not first["split"].equals(other["split"])
 
 
-def test_max_per_class_draws_a_seeded_subset(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
-    splits = read(make_folder({"cat": 40, "dog": 10}), run_dir, max_per_class=4)
-    assert pd.crosstab(splits["label"], splits["split"]).loc["cat"].to_dict() == {
-        "test": 4,
-        "train": 3,
-        "validation": 1,
-    }
-
-
 def test_the_rows_of_the_splits_lead_to_the_right_images(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
     root = make_folder({"cat": 6, "dog": 6})
     splits = read(root, run_dir, max_per_class=3)
@@ -135,35 +117,6 @@ def test_the_rows_of_the_splits_lead_to_the_right_images(make_folder: MakeFolder
         assert path.startswith(["cat", "dog"][label])
         expected = Image.fromarray(decode(root / path)).resize((16, 16), Image.Resampling.BILINEAR)
         assert (train.stored[row] == np.asarray(expected)).all()
-
-
-def test_an_unreadable_file_is_set_aside_with_the_reason(make_folder: MakeFolder, run_dir: RunDirectory) -> None:
-    root = make_folder({"cat": 3, "dog": 3})
-    (root / "cat" / "broken.jpg").write_bytes(b"not an image")
-    whole = (root / "dog" / "000.png").read_bytes()
-    (root / "dog" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    (root / "dog" / "notes.txt").write_text("hello", encoding="utf-8")
-    found = find_images(root)
-    decoded = decode_images(found, run_dir, image_size=16)
-    assert [path for path, _ in found.set_aside] == ["dog/notes.txt"]
-    assert [path for path, _ in decoded.set_aside] == ["cat/broken.jpg", "dog/cut.png"]
-    assert all(reason.startswith("cannot be read") for _, reason in decoded.set_aside)
-    assert len(decoded.table) == 6
-
-
-def test_hidden_files_are_passed_over(make_folder: MakeFolder) -> None:
-    root = make_folder({"cat": 2, "dog": 2})
-    write_image(root / "cat" / ".hidden.png")
-    (root / ".cache").mkdir()
-    assert len(find_images(root).images) == 4
-
-
-def test_a_link_that_leaves_the_folder_is_not_followed(make_folder: MakeFolder, tmp_path: Path) -> None:
-    root = make_folder({"cat": 2, "dog": 2})
-    secret = write_image(tmp_path / "elsewhere" / "secret.png")
-    (root / "cat" / "link.png").symlink_to(secret)
-    found = find_images(root)
-    assert found.set_aside == [("cat/link.png", "a link that leaves the folder")]
 
 
 def test_a_missing_folder_is_an_error() -> None:
@@ -233,11 +186,3 @@ def test_every_mode_is_decoded_to_8_bit_rgb(tmp_path: Path, mode: str) -> None:
     assert decoded[0, 0].mean() < 60
     assert decoded[-1, -1].mean() > 195
     assert mode == "1" or 80 < decoded[8, 0].mean() < 180
-
-
-def test_a_image_stands_upright_as_its_exif_says(tmp_path: Path) -> None:
-    image = Image.new("RGB", (20, 10), "white")
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    image.save(tmp_path / "turned.jpg", exif=exif)
-    assert decode(tmp_path / "turned.jpg").shape == (20, 10, 3)

@@ -129,12 +129,6 @@ def test_a_folder_or_file_without_permission_is_set_aside() -> None:
         (root / "b" / "closed").chmod(0o755)
 
 
-def test_a_folder_around_the_class_folders_is_entered(make_folder: MakeFolder) -> None:
-    found = find_images(make_folder({"cat": 2, "dog": 2}, "download/images"))
-    assert found.class_names == ["cat", "dog"]
-    assert found.images[0].path == "download/images/cat/000.png"
-
-
 def test_loose_images_beside_train_and_test_are_said(make_folder: MakeFolder) -> None:
     make_folder({"cat": 2, "dog": 2}, "train")
     root = make_folder({"cat": 2, "dog": 2}, "test")

@@ -51,11 +51,7 @@ def audit_images(
 
 
 def measure_shapes(table: pd.DataFrame, fit: str) -> dict[str, Any]:
-    """Returns how far images are from square.
-
-    Args:
-        table: A row an image, with its `width` and `height`.
-        fit: How they are made square.
+    """Returns how far images, a row each with `width` and `height`, are from square.
 
     Returns:
         `fit`; `not_square`, how many are not; `oblong`, how many are more than `OBLONG` times as long one way as the

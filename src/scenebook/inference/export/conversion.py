@@ -18,15 +18,10 @@ VARIANTS = ("model-float16.tflite", "model-int8.tflite")
 
 
 def build_servable(model: keras.Model, preprocess: Callable[[Any], Any], *, mirror: bool) -> keras.Model:
-    """Returns a model that holds all that is done to an image of the network's size.
+    """Returns a model that holds all that is done to an image of the network's size, and to its `mirror` image.
 
-    Args:
-        model: The classifier, from preprocessed float32 images to probabilities.
-        preprocess: What is done to float32 `(batch, height, width, 3)` in `[0, 255]`.
-        mirror: Whether the probabilities are means over each image and its mirror image.
-
-    Returns:
-        From uint8 `(batch, height, width, 3)`, called `images`, to float32 `(batch, num_classes)`.
+    It leads from uint8 `(batch, height, width, 3)`, called `images`, to float32 `(batch, num_classes)`; the classifier
+    from preprocessed images to probabilities; and `preprocess` from float32 `(batch, height, width, 3)` in `[0, 255]`.
 
     Raises:
         InputError: The preprocessing cannot be part of a graph.
@@ -56,13 +51,9 @@ def _build_colour_map(preprocess: Callable[[Any], Any]) -> keras.layers.Layer:
 
 
 def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    """Writes the network in a format.
+    """Writes a network, from `build_servable`, in a format.
 
-    Args:
-        name: The format.
-        servable: From `build_servable`.
-        folder: Where its files go.
-        calibration: uint8 `(n, height, width, 3)`: training images, from which the ranges of 8-bit values are taken.
+    The calibration, uint8 `(n, height, width, 3)`, is training images from which the ranges of 8-bit values are taken.
 
     Raises:
         ScenebookError: The converter cannot convert one of the layers.

@@ -46,11 +46,8 @@ def export_run(
     Each is checked: its own `predict.py`, in a process of its own, has to give the probabilities that the run has for
     ten of its test images. A folder of an earlier export is replaced when that is done.
 
-    Args:
-        run_dir: A run of which every stage is done.
-        formats: Names of formats.
-        card: The text of the model card.
-        report: Called with the number of test images done and their number, while small variants are measured.
+    Every stage of the run is done; `card` is the text of the model card. While small variants are measured, `report` is
+    called with the number of test images done and their number.
 
     Returns:
         Of each format: `format`, `runtime`; `exported_from`, the run and the SHA-256 of its trained model; `files`,

@@ -23,11 +23,7 @@ NEAREST = 6
 
 
 class Answerer:
-    """Classifies one image at a time.
-
-    Args:
-        run_dir: A run that `check_run` accepts.
-        trust: Whether code that comes with the run may be run.
+    """Classifies one image at a time with a run that `check_run` accepts, and whose own code is trusted or not.
 
     Raises:
         InputError: The run is not whole, or its own code is not trusted.
@@ -60,10 +56,7 @@ class Answerer:
         self._stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
 
     def __call__(self, content: bytes) -> dict[str, Any]:
-        """Classifies an image.
-
-        Args:
-            content: The bytes of its file.
+        """Classifies an image, given as the bytes of its file.
 
         Returns:
             `classes`, the names with their probabilities, the most probable first; `image`, as the network is given it,
