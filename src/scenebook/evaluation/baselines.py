@@ -53,10 +53,10 @@ class Baselines:
 
     Attributes:
         predictions: A row a test image: path, label, and the predicted class of each classifier but the network; empty
-            where a classifier was not asked.
+            where it was not asked.
         strengths: The inverse strength of regularisation that each logistic regression was given.
-        random_kind: Which of `RANDOM_KINDS` the column `random_features` is: the one that suited the validation
-            images better, so that random weights are given their best chance. `None` where there was no choice.
+        random_kind: Which of `RANDOM_KINDS` the column `random_features` is: the one that suited the validation images
+            better, so that random weights are given their best chance. `None` where there was no choice.
         few: How many training and test images have random features, by the names of the splits; empty: all have.
     """
 
@@ -87,12 +87,7 @@ def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.nda
 
 
 def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Returns images of `_SIDE` by `_SIDE` pixels, each the mean of what it covers: float32 `(n, _SIDE * _SIDE * 3)`.
-
-    Args:
-        stored: uint8 `(images, height, width, 3)`, perhaps memory-mapped.
-        rows: int `(n,)`: which of them.
-    """
+    """Returns rows of stored images, uint8 `(m, height, width, 3)`, as `_SIDE` by `_SIDE` means: float32 `(n, d)`."""
     images = (Image.fromarray(np.asarray(stored[row])) for row in rows)
     small = [np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32) for image in images]
     return np.stack(small).reshape(len(rows), -1)
@@ -101,10 +96,7 @@ def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], class_names: Sequence[str]) -> Baselines:
     """Fits each simple classifier on the training images and asks it about the test images.
 
-    Args:
-        splits: The content of `data/splits.csv`.
-        inputs: From `load_inputs`.
-        class_names: The classes.
+    `splits` is the content of `data/splits.csv`, `inputs` what `load_inputs` returned.
     """
     from threadpoolctl import threadpool_limits
 

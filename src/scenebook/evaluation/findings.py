@@ -1,4 +1,4 @@
-"""What was found in a run: the network against a linear classifier, its errors, and the ablations that were trained."""
+"""What was found in a run: how well the network fits, its rank beside a linear classifier, its errors, ablations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import join_names
-from scenebook.evaluation.fit import read_fit
 from scenebook.evaluation.metrics.comparison import SIGNIFICANT
 
 _LABEL_ISSUES = "evaluation/label_issues.csv"
@@ -20,6 +19,33 @@ _BASELINE_PREDICTIONS = "evaluation/baseline_predictions.csv"
 BETTER, WORSE, OPEN, ALONE, LINEAR = "better", "worse", "open", "alone", "linear"
 """How a network compares with the linear classifier; `ALONE` where a run has none on pretrained features,
 `LINEAR` where the network is one."""
+
+
+def read_fit(run_dir: RunDirectory) -> dict[str, tuple[Any, str]]:
+    """Returns facts of a training, each with its origin.
+
+    Returns:
+        `train_accuracy` and `val_accuracy` in the epoch whose weights the network has, the former as the training
+        batches were seen; `kept_epoch`, which that is, counted from 1; `last_epoch`, and `best_epoch`, that of the
+        lowest validation loss. Of a linear classifier, which is not trained in epochs, the three are 0.
+    """
+    summary, history = run_dir.read_json(run_files.SUMMARY), run_dir.read_csv(run_files.HISTORY)
+    if history.empty:
+        accuracies = {"train_accuracy": "linear_train_accuracy", "val_accuracy": "linear_val_accuracy"}
+        facts = {name: (float(summary[key]), f"{run_files.SUMMARY}: {key}") for name, key in accuracies.items()}
+        return facts | dict.fromkeys(("kept_epoch", "last_epoch", "best_epoch"), (0, f"{run_files.HISTORY}: no epoch"))
+    last_epoch = int(history["epoch"].iloc[-1])
+    kept_epoch = int(summary.get("kept_epoch", last_epoch))
+    best_epoch = int(history["epoch"].iloc[int(history["val_loss"].argmin())])
+    kept = history[history["epoch"] == kept_epoch].iloc[0]
+    which = "the last row" if kept_epoch == last_epoch else f"epoch {kept_epoch}"
+    return {
+        "train_accuracy": (float(kept["accuracy"]), f"{run_files.HISTORY}: accuracy in {which}"),
+        "val_accuracy": (float(kept["val_accuracy"]), f"{run_files.HISTORY}: val_accuracy in {which}"),
+        "kept_epoch": (kept_epoch, f"{run_files.SUMMARY}: kept_epoch"),
+        "last_epoch": (last_epoch, f"{run_files.HISTORY}: epoch in the last row"),
+        "best_epoch": (best_epoch, f"{run_files.HISTORY}: epoch of the lowest val_loss"),
+    }
 
 
 def judge_network(results: Mapping[str, Any]) -> str:
@@ -66,11 +92,11 @@ def _count_errors(run_dir: RunDirectory, *, is_linear: bool) -> dict[str, tuple[
         in_pair = pd.Series(pairs, errors.index) == counts.index[0]
         facts["pair"] = (counts.index[0], f"{of}: the two classes that are confused most often")
         facts["pair_errors"] = (int(counts.iloc[0]), f"{of}: errors between these two classes")
-        suspicious = errors["path"].isin(_read_paths(run_dir, _LABEL_ISSUES))
-        if _has(run_dir, _LABEL_ISSUES):
+        if run_dir.path(_LABEL_ISSUES).is_file():
+            suspicious = errors["path"].isin(run_dir.read_csv(_LABEL_ISSUES)["path"])
             facts["suspicious_errors"] = (int(suspicious.sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
             facts["suspicious_pair"] = (int((suspicious & in_pair).sum()), f"{of} and {_LABEL_ISSUES}: paths in both")
-    if not is_linear and _has(run_dir, _BASELINE_PREDICTIONS):
+    if not is_linear and run_dir.path(_BASELINE_PREDICTIONS).is_file():
         simple = run_dir.read_csv(_BASELINE_PREDICTIONS)
         if "pretrained_features" in simple:
             wrong = set(simple.loc[simple["pretrained_features"] != simple["label"], "path"])
@@ -80,14 +106,6 @@ def _count_errors(run_dir: RunDirectory, *, is_linear: bool) -> dict[str, tuple[
             alone = len(wrong - set(errors["path"]))
             facts["linear_errors"] = (alone, f"{_BASELINE_PREDICTIONS}: errors of the linear classifier alone")
     return facts
-
-
-def _has(run_dir: RunDirectory, file: str) -> bool:
-    return run_dir.path(file).is_file()
-
-
-def _read_paths(run_dir: RunDirectory, file: str) -> list[str]:
-    return list(run_dir.read_csv(file)["path"]) if _has(run_dir, file) else []
 
 
 def read_study(run_dir: RunDirectory) -> pd.DataFrame:

@@ -21,10 +21,9 @@ class Projection:
     """Test images on a map.
 
     Attributes:
-        table: A row a test image: path, label, predicted, x, y, and nearest, the class whose training images lie
-            nearest on average.
-        share: How much of what sets the classes apart the map shows, in `[0, 1]`; `None` where the training images
-            are too few to say, and the map shows where they differ most instead.
+        table: A row a test image: path, label, predicted, x, y, and nearest, the class whose centre is nearest.
+        share: How much of what sets the classes apart the map shows, in `[0, 1]`; `None` where the training images are
+            too few to say, and the map shows where they differ most instead.
     """
 
     table: pd.DataFrame

@@ -16,13 +16,12 @@ from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
 _COLUMNS = ["path", "label"]
-KINDS = ("right and sure", "right and unsure", "wrong and sure")
-"""The kinds of cases, in the order in which they are shown."""
-_HEADINGS = (
-    "Correct, with the highest confidence",
-    "Correct, with the lowest confidence",
-    "Misclassified, largest loss first",
-)
+KINDS = {
+    "right and sure": "Correct, with the highest confidence",
+    "right and unsure": "Correct, with the lowest confidence",
+    "wrong and sure": "Misclassified, largest loss first",
+}
+"""The kinds of cases, in the order in which they are shown, and the headings of their rows."""
 
 
 def select_one_per_class(images: pd.DataFrame, class_names: Sequence[str], *, seed: int) -> pd.DataFrame:
@@ -57,11 +56,7 @@ def load_samples(
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Returns one image a class: the columns path and label, and the images, uint8 `(height, width, 3)`, as they are.
 
-    Args:
-        run_dir: A run whose test images have been predicted.
-        samples_dir: As for `find_samples`; `None`: they are drawn from the test images.
-        class_names: The classes.
-        seed: Of the draw.
+    They are those of `samples_dir`, as `find_samples` finds them, or else drawn from the predicted test images.
 
     Raises:
         DatasetError: The folder lacks an image, or an image is another one than when it was split.
@@ -148,4 +143,4 @@ def select_cases(predictions: pd.DataFrame, *, each: int = 6) -> pd.DataFrame:
 def count_rows(cases: pd.DataFrame) -> list[tuple[str, int]]:
     """Returns the heading of each row and how many images stand in it, for `show_pictures`."""
     counts = cases["row"].value_counts()
-    return [(heading, int(counts[kind])) for kind, heading in zip(KINDS, _HEADINGS, strict=True) if kind in counts]
+    return [(heading, int(counts[kind])) for kind, heading in KINDS.items() if kind in counts]

@@ -33,14 +33,10 @@ def soften(images: np.ndarray) -> np.ndarray:
 
 
 def blur(images: np.ndarray, heatmaps: np.ndarray, softened: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Blurs the quarter of each image in which its map is strongest, and the one in which it is weakest.
+    """Blurs the quarter of each image, uint8, in which its map is strongest, and the one in which it is weakest.
 
-    What is blurred keeps its colours and gets a soft edge: a grey patch would be something new to see.
-
-    Args:
-        images: uint8 `(n, height, width, 3)`; the results are as these.
-        heatmaps: float32 `(n, h, w)`.
-        softened: What `soften` makes of the images.
+    What is blurred keeps its colours, as `soften` leaves them, and gets a soft edge: a grey patch would be something
+    new to see.
     """
     height, width = images.shape[1:3]
     side = max(height, width)
@@ -77,8 +73,7 @@ def check_maps(
     Args:
         images: uint8 `(n, height, width, 3)`.
         classes: int `(n,)`: the position of the class that the maps explain.
-        kinds: A name to maps of these images, float32 `(n, h, w)`; those of all kinds are of one shape. The first is
-            chosen where there are too few images to tell.
+        kinds: A name to maps of these images, float32 `(n, h, w)`; the first is chosen where there are too few to tell.
         unlearned: The same kinds, from the network with random weights.
         predict: From uint8 images to probabilities, float `(m, num_classes)`.
         seed: Of the bootstrap.
@@ -88,8 +83,7 @@ def check_maps(
         chosen kind's maps of other images, and for `random`, its maps with random weights: `<name>_strongest` and
         `<name>_weakest`, the mean probability when that quarter is blurred; `<name>_loss`, a score: how much more the
         first costs than the second; `<name>_agreement`, the median rank correlation with the maps of the chosen kind,
-        `None` where none varies. `gain`, a score: how much larger the loss is with the chosen kind's own maps than with
-        those of other images.
+        `None` where none varies. `gain`, a score: how much more is lost with an image's own map than with another's.
     """
     n, softened = len(images), soften(images)
     rows = np.arange(n)

@@ -1,8 +1,7 @@
 """Where the network looks: the share of each place of an image in the score of a class.
 
-A classifier is cut at its last tensor that still has places: what comes before turns images into activations, what
-comes after turns activations into one score a class. The tensor is found in the graph of the model, whatever the
-backbone, so that nothing needs to be named.
+A classifier is cut at its last tensor that still has places, which is found in the graph of the model, whatever the
+backbone: what comes before turns images into activations, what comes after turns these into one score a class.
 """
 
 from __future__ import annotations
@@ -24,18 +23,17 @@ BATCH = 8
 def weigh_activations(
     activations: tf.Tensor, head: Callable[[tf.Tensor], tf.Tensor], classes: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns what each place adds to the score of a class: gradient times activation, summed over channels.
+    """Returns HiResCAM and plain Grad-CAM, each float32 `(n, h, w)`, at least 0: what speaks against a class is left
+    out.
 
-    This is HiResCAM (Draelos and Carin, 2021). Plain Grad-CAM (Selvaraju et al., 2017) averages the gradient over all
-    places first, one weight a channel. A head that flattens has a weight for each place, and the average forgets them.
+    HiResCAM (Draelos and Carin, 2021) is what each place adds to the score: gradient times activation, summed over
+    channels. Plain Grad-CAM (Selvaraju et al., 2017) averages the gradient over all places first, one weight a channel.
+    A head that flattens has a weight for each place, and the average forgets them.
 
     Args:
         activations: float32 `(n, h, w, channels)`: the last tensor that has places.
         head: Maps activations to logits, `(n, num_classes)`.
         classes: int32 `(n,)`: the class to explain, one an image.
-
-    Returns:
-        HiResCAM and plain Grad-CAM, each float32 `(n, h, w)`, at least 0: what speaks against the class is left out.
     """
     with tf.GradientTape() as tape:
         tape.watch(activations)
@@ -47,16 +45,14 @@ def weigh_activations(
 
 
 def compute_maps(model: keras.Model, images: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Explains one class for each image.
+    """Returns HiResCAM and plain Grad-CAM of one class for each image, float32 `(n, h, w)`, at least 0.
+
+    Their resolution is that of the last tensor with places, 5 by 5 for ResNet50 at 150 pixels, their unit the logit's.
 
     Args:
         model: As for `split_at_last_places`.
         images: float32 `(n, height, width, 3)`, preprocessed as for `predict`.
         classes: int `(n,)`: the position of the class to explain.
-
-    Returns:
-        HiResCAM and plain Grad-CAM, each float32 `(n, h, w)`, at least 0, at the resolution of the tensor: 5 by 5 for
-        ResNet50 at 150 pixels. The unit is that of the logit.
     """
     body, head = split_at_last_places(model)
     classes = np.asarray(classes, dtype=np.int32)
@@ -84,8 +80,8 @@ def split_at_last_places(model: keras.Model) -> tuple[Callable[[Any], Any], Call
         model: A Sequential or functional classifier, built, that ends in a softmax.
 
     Returns:
-        Two functions: from preprocessed images to activations, and from activations to logits. Both run in inference
-        mode. The layers are the model's own.
+        Two functions that share the model's layers, in inference mode: from preprocessed images to activations, and
+        from these to logits.
 
     Raises:
         ScenebookError: The model does not end in a softmax, or no tensor of it has places.

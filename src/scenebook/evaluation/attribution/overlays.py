@@ -15,18 +15,12 @@ _MOST_OPAQUE = 0.8
 
 
 def overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
-    """Lays a map over an image, which becomes grey: all colour is the map's.
+    """Returns an image, uint8 `(height, width, 3)`, with a map on it: it becomes grey, so that all colour is the map's.
 
-    The map is shown relative to its own maximum: grey where it is 0, then violet, red, and yellow at the maximum. The
-    colours differ in lightness, too, so that they can be told apart by people who do not see all of them, and in print.
-    A strip at the right shows them, the maximum on top.
-
-    Args:
-        image: uint8 `(height, width, 3)`, of any size and shape; the map is stretched over all of it.
-        heatmap: float32 `(h, w)`, at least 0; all zeros leave a grey image.
-
-    Returns:
-        uint8 `(height', width', 3)`; the image's longest side is `OVERLAY_SIDE`.
+    The map, float32 `(h, w)` and at least 0, is stretched over the image and shown relative to its own maximum: grey
+    where it is 0, then violet, red, and yellow at the maximum. The colours differ in lightness, too, so that they can
+    be told apart by people who do not see all of them, and in print. A strip at the right shows them, the maximum on
+    top. The image's longest side becomes `OVERLAY_SIDE`.
     """
     base = _resize(image)
     values = enlarge(heatmap, (base.shape[0], base.shape[1]))
@@ -42,7 +36,6 @@ def _resize(image: np.ndarray) -> np.ndarray:
 
 
 def _paint(grey: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns uint8 `(height, width, 3)` of greys in `[0, 255]` and values in `[0, 1]`."""
     # The darkest colours are left out: on an image they would be shadows.
     colors = colormaps["inferno"](0.3 + 0.7 * values)[..., :3] * 255
     opacity = _MOST_OPAQUE * values[..., None] ** 0.7
@@ -50,7 +43,7 @@ def _paint(grey: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _scale(height: int) -> np.ndarray:
-    """Returns a white gap and a strip of the colours on middle grey, uint8 `(height, width, 3)`."""
+    """Returns a white gap and a strip of the colours on middle grey."""
     values = np.repeat(np.linspace(1, 0, height)[:, None], OVERLAY_SIDE // 30, axis=1)
     strip = _paint(np.full(values.shape, 160.0), values)
     return np.hstack([np.full((height, OVERLAY_SIDE // 60, 3), 255, dtype=np.uint8), strip])

@@ -29,7 +29,7 @@ def load_claims(path: Path) -> ClaimsFile:
     """Reads a claims file.
 
     Raises:
-        ClaimsError: It cannot be read, or an entry is wrong; the error names the claim and the line.
+        ClaimsError: It cannot be read, or an entry is wrong.
     """
     return _load(path)[0]
 

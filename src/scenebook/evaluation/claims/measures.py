@@ -32,12 +32,8 @@ RUN_MEASURES = {
 
 
 class PaperMeasure(NamedTuple):
-    """A measure of the paper's own numbers.
-
-    Attributes:
-        origin: What it is computed from, as a clause.
-        needs: The key of `paper` that it takes.
-        of: What the claim's `of` must name: `class`, or nothing.
+    """A measure of the paper's own numbers: what it is computed from, as a clause, which key of `paper` it `needs`, and
+    what the claim's `of` must name.
     """
 
     origin: str = "its confusion matrix"
@@ -61,10 +57,7 @@ PAPER_MEASURES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured value; `low` and `high` where it has a 95% interval.
-
-    `verdict` and `why` are given where whoever measured it has judged it too.
-    """
+    """A measured value, with its 95% interval where it has one, and a verdict where it has been judged already."""
 
     value: float | int | str | bool
     low: float | None = None

@@ -23,9 +23,8 @@ class _Strict(BaseModel):
 class Expectation(_Strict):
     """How the measured value is compared with the reported one.
 
-    Attributes:
-        tolerance: How far the edge lies from the reported value, on the lenient side; of a proportion, 0.02 are 2
-            percentage points.
+    The edge lies `tolerance` from the reported value, on the lenient side; of a proportion, 0.02 are 2 percentage
+    points.
     """
 
     kind: Literal["equals", "within", "below", "above"]
@@ -48,9 +47,8 @@ class StudyExpectation(_Strict):
 class Conditions(_Strict):
     """What a run must have to be comparable with the paper; what is not given does not matter.
 
-    Attributes:
-        same_classes: Whether the classes must be the paper's, and the images no drawings of the program.
-        samples_given: Whether the sample images must have been chosen by the user.
+    `same_classes`: the classes must be the paper's, and the images no drawings; `samples_given`: a user chose the
+    samples.
     """
 
     dataset: list[NonEmptyText] | None = None

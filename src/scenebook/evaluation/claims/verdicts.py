@@ -42,12 +42,10 @@ class Judged:
     """A claim that was held against a run.
 
     Attributes:
-        verdict: One of `VERDICTS`.
-        why: One sentence.
-        measured: What the run measured, as text, without interval.
-        interval: Its 95% interval as text; empty where it has none.
+        verdict: One of `VERDICTS`; `why` is a sentence.
+        measured: What the run measured, as text; `interval` is its 95% interval, if any.
         own: What follows from the paper's own numbers, as text.
-        by_run: Whether the run was what it was compared with, rather than the paper's own numbers.
+        by_run: Whether it was compared with the run, rather than with the paper's own numbers.
         paper_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
         shared: Why it is not comparable, as a clause that holds for all claims of that kind.
     """
@@ -71,10 +69,8 @@ class Judged:
 def judge_paper_claims(claims: ClaimsFile, run_dir: RunDirectory, recipe: dict[str, Any]) -> list[Judged]:
     """Holds every claim against the paper's own numbers, and then against a run.
 
-    Args:
-        claims: The claims file.
-        run_dir: The run; files that are missing make a claim "not tested in this run".
-        recipe: The settings of the run: dataset, samples_dir, weights, and all that the paper's recipe names.
+    What needs a file that the run lacks is "not tested in this run". `recipe` has the settings of the run: dataset,
+    samples_dir, weights, and all that the paper's recipe names.
 
     Raises:
         ClaimsError: A measure leads to something that cannot be compared.
@@ -155,8 +151,7 @@ def _judge(claim: Claim, paper: Paper, run_dir: RunDirectory, run: dict[str, Any
 def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str, str] | None:
     """Returns why a run is not comparable with the paper for this claim; `None` where it is.
 
-    That is a sentence on this claim, and the same as a clause that holds for all claims of that kind. `run` holds the
-    settings that the run was made with, `class_names` and `dataset_name`.
+    That is a sentence on this claim, and the same as a clause that holds for all claims of that kind.
     """
     wanted = claim.applies_to
     if run.get("edited") and (wanted.recipe or wanted.backbone is not None):

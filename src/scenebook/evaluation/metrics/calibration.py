@@ -28,14 +28,9 @@ def compute_calibration_error(
 ) -> Score:
     """Returns the expected calibration error with a 95% interval.
 
-    It is the mean distance between confidence and accuracy over the bins of confidence, weighted by their images
-    (Guo et al., 2017, "On Calibration of Modern Neural Networks").
-
-    Args:
-        probs: float `(n, num_classes)`, rows that sum to 1, n at least 1.
-        positions: int `(n,)`, the position of the true class.
-        seed: Of the draws.
-        resamples: How many draws.
+    It is the mean distance between confidence and accuracy over the bins of confidence, weighted by their images (Guo
+    et al., 2017, "On Calibration of Modern Neural Networks"). `probs` is float `(n, num_classes)`, `positions` int
+    `(n,)`: those of the true classes.
     """
     columns = compute_bin_gaps(probs, positions)
     drawn = np.abs(resample_means(columns, seed=seed, resamples=resamples)).sum(axis=1)
@@ -55,8 +50,7 @@ def compute_error_interval(value: float, debiased: float, drawn: np.ndarray, by_
     of 100 cases.
 
     Args:
-        value: The error, in `[0, 1]`.
-        debiased: From `compute_debiased_error`.
+        value: The error, in `[0, 1]`; `debiased` is what `compute_debiased_error` makes of it.
         drawn: float `(resamples,)`, the errors of bootstrap samples.
         by_chance: float `(resamples,)`, from `compute_chance_errors`.
     """

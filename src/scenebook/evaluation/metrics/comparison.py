@@ -16,19 +16,14 @@ SIGNIFICANT = 0.05
 
 
 def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:
-    """Compares two classifiers that were asked about the same images.
+    """Compares two classifiers, each given as whether it is right, bool `(n,)`, that were asked about the same images.
 
     What both get right, or both wrong, says nothing of which is better: the test and most of the interval rest on the
     images that only one of them gets right.
 
-    Args:
-        first_right: bool `(n,)`: whether the first classifier is right.
-        second_right: The same of the second.
-
     Returns:
-        `difference` (a `Score`: accuracy of the first less that of the second, with a 95% interval), `p` (of McNemar's
-        test), `method` (`exact` or `approximate`), `only_first` and `only_second` (images that only one gets right)
-        and `n`.
+        `difference` (a `Score`: accuracy of the first less that of the second), `p` and `method` of McNemar's test
+        (`exact` or `approximate`), `only_first` and `only_second` (images that only one gets right) and `n`.
     """
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())

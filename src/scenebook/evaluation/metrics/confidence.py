@@ -32,13 +32,8 @@ ANSWERED = 0.8
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `compute_calibration` found.
-
-    Attributes:
-        facts: For `evaluation/calibration.json`.
-        bins: Reliability bins of the test images as the network gives its probabilities.
-        bins_after: The same with the temperature, or `None` where there is none.
-        curve: From `compute_coverage`.
+    """What `compute_calibration` found: the content of `evaluation/calibration.json`, the curve of `compute_coverage`,
+    and reliability bins of the test images, as they are and with the temperature, where there is one.
     """
 
     facts: dict[str, Any]

@@ -23,23 +23,15 @@ class Score(TypedDict):
     high: float
 
 
-def compute_wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Returns the Wilson score interval of a proportion.
+def compute_wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """Returns the bounds of the 95% Wilson score interval of a proportion, of `n` trials, at least 1.
 
     Unlike the textbook interval p +- z sqrt(p (1 - p) / n) it stays inside [0, 1] and holds for small n and for
     proportions near 0 or 1 (Wilson, 1927, Journal of the American Statistical Association 22, 209-212).
-
-    Args:
-        successes: How often it happened, 0 to `n`.
-        n: How often it was tried, at least 1.
-        confidence: How often the interval is to hold the true proportion.
-
-    Returns:
-        The lower and the upper bound, in `[0, 1]`.
     """
     from scipy import special
 
-    z = float(special.ndtri((1 + confidence) / 2))  # 1.96 for 95%
+    z = float(special.ndtri(0.975))  # 1.96
     p = successes / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
@@ -81,14 +73,10 @@ def compute_fold_mean(folds: Sequence[Mapping[str, int]]) -> Score:
 def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Score | None]:
     """Returns precision, recall and F1 of one class with 95% intervals, each `None` where it would divide by nothing.
 
-    F1 = 2J / (1 + J) of the proportion J of right ones among all images that have the class or were given it (Hand,
-    Christen and Kirielle, 2021, Machine Learning 110, 451-456). J's Wilson interval is carried over, so that a class
-    without an error has an interval too: a bootstrap of the matrix would call it certain.
-
-    Args:
-        right: Images of the class that were given it.
-        predicted: Images that were given it.
-        true: Images of the class.
+    The arguments are how many of its images were given it, and how many images were given it and have it in all. F1 =
+    2J / (1 + J) of the proportion J of right ones among the images of either kind (Hand, Christen and Kirielle, 2021,
+    Machine Learning 110, 451-456). J's Wilson interval is carried over, so that a class without an error has an
+    interval too: a bootstrap of the matrix would call it certain.
     """
     precision, recall, shared = (
         compute_proportion(right, n) if n else None for n in (predicted, true, predicted + true - right)
@@ -100,10 +88,7 @@ def compute_class_score(right: int, predicted: int, true: int) -> dict[str, Scor
 
 
 def bootstrap_mean(values: np.ndarray, *, seed: int) -> Score:
-    """Returns the mean of float `(n,)` values with a percentile bootstrap interval.
-
-    Efron, 1979, The Annals of Statistics 7, 1-26.
-    """
+    """Returns the mean of float `(n,)` values with a percentile bootstrap interval (Efron, 1979)."""
     return compute_percentiles(values.mean(), resample_means(values[:, None], seed=seed)[:, 0])
 
 
@@ -143,17 +128,13 @@ def compute_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPLE
     """Returns `macro_precision`, `macro_recall`, `macro_f1` and the same `weighted_`, each with its interval.
 
     The macro average is the mean over the classes that have test images; the weighted one weights each class by how
-    many it has. A class that is never predicted has no precision and counts as 0.
+    many it has. A class that is never predicted has no precision and counts as 0. `matrix` has counts `(k, k)`, rows
+    true.
 
-    The interval is the percentile bootstrap's (Efron, 1979). In a class without an error, no resample has one either,
-    so where errors are few that interval is too short, and without any it is a point. It is therefore at least as wide
-    as the one that follows from the classes' own intervals (Zou and Donner, 2008, Statistics in Medicine 27,
-    1693-1702). Weighted recall is the accuracy, and has its Wilson interval.
-
-    Args:
-        matrix: Counts `(k, k)`, rows true, columns predicted; at least one image.
-        seed: Of the draws.
-        resamples: How many draws.
+    The interval is the percentile bootstrap's (Efron, 1979, The Annals of Statistics 7, 1-26). In a class without an
+    error, no resample has one either, so where errors are few that interval is too short, and without any it is a
+    point. It is therefore at least as wide as the one that follows from the classes' own intervals (Zou and Donner,
+    2008, Statistics in Medicine 27, 1693-1702). Weighted recall is the accuracy, and has its Wilson interval.
     """
     right, predicted, true = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
     values = average_matrix(matrix)
@@ -178,10 +159,7 @@ def compute_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPLE
 def average_classes(right: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Returns float `(..., 2, 3)`: the averages (macro, weighted) of precision, recall and F1.
 
-    Args:
-        right: float `(..., k)`: how many images of each class were given it.
-        predicted: float `(..., k)`: how many were given it.
-        true: float `(..., k)`: how many have it.
+    Each argument is float `(..., k)`: how many images of each class were given it, were given it or not, and have it.
     """
     shares = np.stack([_divide(right, predicted), _divide(right, true), _divide(2 * right, predicted + true)], axis=-1)
     occurs = (true > 0).astype(float)
@@ -220,11 +198,8 @@ def resample_averages(matrix: np.ndarray, *, seed: int, resamples: int = RESAMPL
 def combine_intervals(scores: Sequence[Score | None], weights: np.ndarray) -> tuple[float, float]:
     """Returns the interval of a weighted sum of independent scores from theirs (Zou and Donner, 2008).
 
-    Each bound lies off the sum by the root of the summed squares of what the scores' bounds lie off their values.
-
-    Args:
-        scores: A score a class; `None` counts as a certain 0.
-        weights: float `(k,)`.
+    Each bound lies off the sum by the root of the summed squares of what the scores' bounds lie off their values. A
+    score that is `None` counts as a certain 0.
     """
     known = [(weight, score) for weight, score in zip(weights.tolist(), scores, strict=True) if score is not None]
     value = sum(weight * score["value"] for weight, score in known)

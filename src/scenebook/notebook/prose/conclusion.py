@@ -22,7 +22,7 @@ from scenebook.core.wording import as_typed, count_noun, join_names
 from scenebook.core.yaml_files import read_yaml
 from scenebook.evaluation.claims.schema import Paper
 from scenebook.evaluation.claims.verdicts import concerns_run
-from scenebook.evaluation.fit import read_fit
+from scenebook.evaluation.findings import read_fit
 from scenebook.evaluation.metrics.classification import list_confusions
 from scenebook.notebook.display import as_code
 
