@@ -57,17 +57,15 @@ def assemble(
     abstract: Filled | None = None,
     fields: Fields | None = None,
 ) -> Report:
-    """Merges notebooks into one report, not yet numbered.
+    """Merges notebooks, in the order in which they ran, into one report, not yet numbered.
 
     Args:
-        notebooks: In the order in which they ran.
         run_dir: Markdown may show images that lie in it.
         abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
         fields: What the Markdown of the last notebook may name; without them it is taken as it is.
 
     Raises:
-        ReportError: An output is not as `scenebook.notebook.display` writes it, or Markdown names a field that there is
-            not.
+        ReportError: An output is not as `scenebook.notebook.display` writes it, or a field names nothing.
     """
     stale = {notebook.name: notebook.earlier for notebook in notebooks if notebook.earlier is not None}
     report = Report(front, stale=stale)

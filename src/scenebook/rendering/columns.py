@@ -43,11 +43,8 @@ def column_widths(table: Table, layout: str = "ieee") -> Markup:
 def share_width(table: Table, line: float, *, size: float, inset: float) -> tuple[np.ndarray, bool]:
     """Returns the width of each column, float64 `(columns,)`, and whether no cell breaks; all in points.
 
-    Args:
-        table: Of the first rows, as many as tell how the others are, each cell is measured.
-        line: What there is for all columns.
-        size: Of the text.
-        inset: Room beside the text of a column, both sides together.
+    `line` is what there is for all columns, `size` that of the text, `inset` the room beside the text of a column, both
+    sides together. Of the table as many rows are measured as tell how the others are.
     """
     rows = table.rows[:MEASURED_ROWS]
     room = line - inset * len(table.header)

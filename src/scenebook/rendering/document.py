@@ -28,7 +28,7 @@ LETTERED = (APPENDIX, SUPPLEMENT)
 class Origin:
     """Where something in the report comes from: a notebook, named without its ending, and a cell of it.
 
-    Cells count from 1, as the notebook was written: those that papermill added do not count. 0 is no cell.
+    Cells count from 1, as the notebook was written, without those that papermill added. 0 is no cell.
     """
 
     notebook: str
@@ -237,14 +237,13 @@ class Report:
     """A whole report.
 
     Args:
-        sections: In the order in which they are shown.
-        references: The works that are cited, in the order of their list; it stands behind the sections.
+        sections: In the order in which they are shown; `references` is the list of the works that are cited, behind
+            them.
         sources: Where the numbers in sentences come from; behind everything else, on the page alone.
         elsewhere: A sentence of the PDF and the Word file on what the page alone has.
         banners: Plain sentences that stand above everything else.
         placeholders: Keys of the front matter that are still to be filled in; the page asks for them.
         stale: Names of the notebooks that an earlier run left, each with that run.
-        provenance: Where it all comes from; the HTML alone shows it.
         warnings: What could not be shown as its author wrote it; sentences.
     """
 

@@ -115,10 +115,7 @@ def formula_of(node: Node) -> Formula:
 
 @dataclass
 class FragmentWriter:
-    """Writes fragments: turns the nodes of ours in them into nodes that pandoc writes, and calls it.
-
-    `targets` maps labels to what they name, `equations` are as `convert_equations` returns them.
-    """
+    """Writes fragments: turns the nodes of ours in them into nodes that pandoc writes, and calls it."""
 
     targets: dict[str, Target]
     equations: dict[Formula, str]

@@ -28,34 +28,22 @@ _NOWHERE = frozenset({"example.org", "example.com", "example.net"})
 Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).split())), Field(min_length=1)]
 
 
-def _find_beside(name: object, info: ValidationInfo) -> Path:
-    """Returns the file that a key names; a relative path starts at the folder of the front matter."""
+def _find_beside(name: object, info: ValidationInfo, kind: str = "file") -> Path:
+    """Returns the file or folder that a key names; a relative path starts at the folder of the front matter."""
     if not isinstance(name, str):
-        raise ValueError("the name of a file is text")
+        raise ValueError(f"the name of a {kind} is text")
     try:
         path = (info.context or Path()) / Path(name).expanduser()
-        found = path.is_file()
+        found = path.is_file() if kind == "file" else path.is_dir()
     except (OSError, RuntimeError):  # a name longer than any file's, the home of nobody
         found = False
     if not found:
-        raise ValueError(f"no file {name!r} beside the front matter")
+        raise ValueError(f"no {kind} {name!r} beside the front matter")
     return path
 
 
 def _find_fonts(name: object, info: ValidationInfo) -> Path | str:
-    """Returns the folder that an entry names, as a file is; or `system`."""
-    if name == SYSTEM_FONTS:
-        return SYSTEM_FONTS
-    if not isinstance(name, str):
-        raise ValueError("the name of a folder is text")
-    try:
-        path = (info.context or Path()) / Path(name).expanduser()
-        found = path.is_dir()
-    except (OSError, RuntimeError):
-        found = False
-    if not found:
-        raise ValueError(f"no folder {name!r} beside the front matter")
-    return path
+    return SYSTEM_FONTS if name == SYSTEM_FONTS else _find_beside(name, info, "folder")
 
 
 def _check_link(link: str) -> str:
@@ -81,20 +69,13 @@ class FrontMatter(_Strict):
     """The title block of the report and how its pages are laid out.
 
     Args:
-        title: Plain text.
-        subtitle: Plain text, under the title.
-        authors: At least one.
-        course: The course or the occasion, under the authors.
         abstract: Markdown with fields, as `{accuracy:.1%}`, that `fill_abstract` fills; without it, the abstract is
             what the last notebook wrote from the run's numbers.
-        keywords: Shown under the abstract.
-        repository: Web address of the code.
         license: Of the trained network, as Hugging Face calls it: `mit`, `cc-by-nc-4.0`. The model card states it.
         bibliography: A BibTeX file with the works that are cited; a relative path starts at the front matter's folder.
         citation_style: `numeric` is [1], in the order of first citation; `author-year` is (He et al., 2016).
         length: `short` is the main text with the appendix, `full` has the supplement too; the page always has all.
         layout: `ieee` is two columns with roman section numbers, `article` one column with arabic ones.
-        paper: Size of the PDF's pages.
         fonts: Where to look for letters that the fonts of the PDF do not have, in this order: folders, and `system`.
     """
 
@@ -138,9 +119,7 @@ def load_front_matter(path: Path) -> FrontMatter:
 def fill_abstract(front: FrontMatter, run_dir: Path, path: Path) -> Filled:
     """Fills the fields of the abstract with what the Markdown of the last notebook may name, and with settings.
 
-    Args:
-        run_dir: A run of which every stage is done.
-        path: The front-matter file, for messages.
+    Every stage of the run is done; `path` is the front-matter file, for messages.
 
     Raises:
         ReportError: A field names nothing that is known, or cannot be formatted so; with file, key and line.

@@ -192,10 +192,8 @@ def resolve_images(
 ) -> list[str]:
     """Puts the images that a fragment names into its tree: attachments of its cell, by name, and files of the run.
 
-    Relative addresses start from the notebook's `folder`; no file outside of `run_dir` is read.
-
-    Returns:
-        A warning for each image that is only named instead.
+    Relative addresses start from the notebook's `folder`; no file outside of `run_dir` is read. Returns a warning for
+    each image that is only named instead.
     """
     warnings: list[str] = []
 

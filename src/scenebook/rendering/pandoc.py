@@ -57,21 +57,20 @@ def run_pandoc(
     Raises:
         PandocError: pandoc failed, or took too long or too much memory.
     """
-    command = [_executable(), "+RTS", "-M1G", "-RTS", "--sandbox", "--wrap=none", "-f", source, "-t", target, *options]
+    return _call(text, ["--sandbox", "--wrap=none", "-f", source, "-t", target, *options], seconds).decode("utf-8")
+
+
+def _call(text: str, options: Sequence[str], seconds: float, folder: Path | None = None) -> bytes:
+    command = [_executable(), "+RTS", "-M1G", "-RTS", *options]
+    # The time in a Word file is always the same, the first that a zip archive can hold.
+    environment = {**build_environment(), "SOURCE_DATE_EPOCH": "315532800"}
+    how: Any = {"capture_output": True, "check": True, "timeout": seconds, "cwd": folder, "env": environment}
     try:
-        done = subprocess.run(
-            command,
-            input=text.encode("utf-8"),
-            capture_output=True,
-            timeout=seconds,
-            check=True,
-            env=build_environment(),
-        )
+        return subprocess.run(command, input=text.encode("utf-8"), **how).stdout
     except subprocess.TimeoutExpired:
         raise PandocError(f"no answer within {seconds:g} s") from None
     except subprocess.CalledProcessError as error:
         raise PandocError(error.stderr.decode("utf-8", "replace").strip()) from None
-    return done.stdout.decode("utf-8")
 
 
 def in_batches(
@@ -98,8 +97,8 @@ def in_batches(
 def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     """Reads pieces of Markdown into pandoc's trees.
 
-    A paragraph stands between two pieces. Where one of them swallows it (a code fence that nobody closed), the count
-    is wrong and the batch fails.
+    A paragraph stands between two pieces. Where one of them swallows it (a code fence that nobody closed), the batch
+    fails.
 
     Raises:
         PandocError: pandoc failed, or the pieces cannot be told apart.
@@ -108,12 +107,7 @@ def read_markdown(sources: Sequence[str], seconds: float) -> list[list[Node]]:
     text = f"\n\n{mark}\n\n".join(sources)
     aside, back = _stand_ins(text)
     answer = run_pandoc(text.translate(aside), READER, "json", seconds=seconds).translate(back)
-    try:
-        blocks: list[Node] = json.loads(answer)["blocks"]
-    except RecursionError:
-        raise PandocError("too deeply nested") from None
-    if depth_of(blocks) > DEEPEST:
-        raise PandocError("too deeply nested")
+    blocks = load_blocks(answer)
     trees: list[list[Node]] = [[]]
     for node in blocks:
         if node["t"] == "Para" and node["c"] == [{"t": "Str", "c": mark}]:
@@ -172,25 +166,23 @@ def write_docx(meta: Node, blocks: list[Node], folder: Path) -> bytes:
     """
     document = json.dumps({"pandoc-api-version": API_VERSION, "meta": meta, "blocks": blocks})
     # Of its folder of data: a user's own may hold other templates.
-    options = ["--data-dir=.", "-f", "json", "-t", "docx", "--reference-doc=reference.docx"]
-    command = [_executable(), "+RTS", "-M1G", "-RTS", *options]
-    # The time in the file is always the same, the first that a zip archive can hold.
-    environment = {**build_environment(), "SOURCE_DATE_EPOCH": "315532800"}
+    options = ["--data-dir=.", "-f", "json", "-t", "docx", "--reference-doc=reference.docx", "-o", "-"]
+    return _call(document, options, SECONDS_A_FILE, folder)
+
+
+def load_blocks(answer: str) -> list[Node]:
+    """Returns the blocks of a document that pandoc wrote as JSON.
+
+    Raises:
+        PandocError: They are nested too deeply for what follows.
+    """
     try:
-        done = subprocess.run(
-            [*command, "-o", "-"],
-            input=document.encode("utf-8"),
-            capture_output=True,
-            timeout=SECONDS_A_FILE,
-            check=True,
-            cwd=folder,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        raise PandocError(f"no answer within {SECONDS_A_FILE:g} s") from None
-    except subprocess.CalledProcessError as error:
-        raise PandocError(error.stderr.decode("utf-8", "replace").strip()) from None
-    return done.stdout
+        blocks: list[Node] = json.loads(answer)["blocks"]
+    except RecursionError:
+        raise PandocError("too deeply nested") from None
+    if depth_of(blocks) > DEEPEST:
+        raise PandocError("too deeply nested")
+    return blocks
 
 
 def depth_of(tree: Any) -> int:
@@ -205,6 +197,11 @@ def depth_of(tree: Any) -> int:
 
 def _digest(parts: Sequence[str]) -> str:
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def make_node(kind: str, *content: Any) -> Node:
+    """A node with one content, or with a list of several."""
+    return {"t": kind, "c": content[0] if len(content) == 1 else list(content)}
 
 
 def string(text: str) -> Node:

@@ -36,12 +36,7 @@ _Output = dict[str, Any]
 
 
 def make_preview(notebook: dict[str, Any], name: str) -> dict[str, Any]:
-    """Returns an executed notebook with outputs for a preview.
-
-    Args:
-        notebook: The content of its file.
-        name: What errors call it.
-    """
+    """Returns the content of an executed notebook, which errors call `name`, with outputs for a preview."""
     cells = []
     for number, cell in enumerate(notebook["cells"], start=1):
         metadata = {"tags": tags} if (tags := cell["metadata"].get("tags")) else {}

@@ -26,8 +26,8 @@ class Provenance:
     """What is known of a run. What is not is empty, and is not shown.
 
     Args:
-        profile: The name of the profile that it started from.
-        changed: Settings that differ from the profile; `None` where the profile is not at hand.
+        profile: The name of the profile that it started from; `changed` are the settings that differ from it, `None`
+            where it is not at hand.
         digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
         made: When the run was started.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -41,10 +40,8 @@ def read_block(text: str) -> list[Node] | None:
         return None
     try:
         answer = pandoc.run_pandoc(rest, "html+tex_math_dollars", "json", seconds=pandoc.SECONDS_A_PIECE)
-        blocks = json.loads(answer)["blocks"]
-    except (pandoc.PandocError, RecursionError, ValueError):
-        return None
-    if pandoc.depth_of(blocks) > pandoc.DEEPEST:
+        blocks = pandoc.load_blocks(answer)
+    except pandoc.PandocError:
         return None
     read = map_lists(_without_attributes(blocks), _unwrap)
     return [{**node, "t": "Para"} if node["t"] == "Plain" else node for node in read]

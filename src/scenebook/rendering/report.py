@@ -41,13 +41,11 @@ STALE = "stale"
 
 
 class StageNotebook(NamedTuple):
-    """What the runner says about one stage.
+    """What the runner says about one stage: its name in banners, and its notebook, which is partial when the stage
+    failed.
 
-    Args:
-        name: As it stands in banners.
-        notebook: The executed notebook, partial when the stage failed; `None` when there is none.
-        status: `done`, `skipped` or the like; `STALE`; or one that says that it did not finish.
-        note: What is known of the earlier run when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
+    `status` is `done`, `skipped` or the like; `STALE`; or one that says that it did not finish. `note` is what is known
+    of the earlier run when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
     """
 
     name: str
@@ -86,9 +84,8 @@ def check_before_run(
 ) -> None:
     """Looks for what would keep a report from being rendered, before hours are spent on a run.
 
-    Args:
-        notebooks: As they were written: what their cells will show is not known yet, what their prose cites is.
-        works: Keys of works that other files cite, each with where that is, for messages.
+    What the cells of `notebooks` will show is not known yet, what their prose cites is. `works` are keys that other
+    files cite, each with where that is, for messages.
 
     Raises:
         ReportError: The front matter or the bibliography cannot be read, or a work that is cited is not in it.
@@ -126,8 +123,8 @@ def render_report(
         formats: Any of `REPORT_FORMATS`.
 
     Raises:
-        ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing has been
-            written then.
+        ReportError: The front matter, the bibliography, a record, a reference or a citation is wrong; nothing was
+            written.
     """
     given = load_front_matter(front_matter_path)
     front = given.without_placeholders()

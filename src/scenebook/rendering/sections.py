@@ -97,8 +97,7 @@ class Collector:
     ) -> None:
         """Puts a block into the appendix or the supplement, below the heading of the text that it stood under.
 
-        A heading of its own takes that one's place. `above` holds for each part the heading of the text at its last
-        block.
+        A heading of its own takes that one's place. `above` holds for each part the heading at its last block.
         """
         section = self._open(_make_heading(part.capitalize(), notebook), after=None)
         is_first = part not in above or above[part] is not heading

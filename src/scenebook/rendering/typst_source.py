@@ -103,9 +103,7 @@ def write_typst(
 ) -> dict[Formula, str]:
     """Fills `typst` of every fragment of a numbered report. Returns the equations that are set as such, in Typst.
 
-    Args:
-        as_source: Equations that Typst was seen not to compile.
-        missing: Names of image files that Typst was seen not to read; their description stands there.
+    Typst was seen not to compile the equations `as_source`, nor to read the image files of the names `missing`.
     """
     converted = convert_equations(report, "typst")
     equations = {formula: text for formula, text in converted.items() if formula not in as_source}

@@ -16,7 +16,7 @@ from scenebook.rendering.document import Block, Figure, Fragment, Heading, Outpu
 from scenebook.rendering.exporter import FragmentWriter, template_folder
 from scenebook.rendering.fonts import fonts, gather_fonts
 from scenebook.rendering.numbering import NO_BREAK, Target
-from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, map_lists, string
+from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, make_node, map_lists, string
 from scenebook.rendering.pdf import images_of
 from scenebook.rendering.typst_source import (
     CODE_LINES,
@@ -75,13 +75,13 @@ class _WordWriter(FragmentWriter):
             formula = {"t": "Math", "c": [kind, content["tex"]]}
             if not content["numbered"]:
                 return [formula]
-            return [_span(content["anchor"], [formula, string(f"\u2003({content['number']})")])]
+            number = string(f"\u2003({content['number']})")
+            return [make_node("Span", [content["anchor"], [], []], [formula, number])]
         if node["t"] == "ReportImage":
             return [self.show_image(content, TEXT_WIDTH)]
         return super().change_node(node)
 
     def tree_of(self, fragment: Fragment) -> list[Node]:
-        """Returns a fragment's tree as pandoc knows it."""
         return map_lists(fragment.tree, self.change)
 
     def show_image(self, image: ReportImage, width: float) -> Node:
@@ -119,45 +119,46 @@ class _Document:
         """Returns the title block: what Word keeps as the file's properties, too."""
         front = self.report.front
         authors = [
-            _lines([_named(author.name, author.id), author.affiliation, author.email]) for author in front.authors
+            _lines([f"{one.name} ({one.id})" if one.id else one.name, one.affiliation, one.email])
+            for one in front.authors
         ]
         meta = {
-            "title": _inlines([string(front.title)]),
-            "author": {"t": "MetaList", "c": [_inlines(lines) for lines in authors]},
-            "keywords": {"t": "MetaList", "c": [_inlines([string(keyword)]) for keyword in front.keywords]},
-            "lang": {"t": "MetaString", "c": "en-GB"},
+            "title": make_node("MetaInlines", [string(front.title)]),
+            "author": make_node("MetaList", [make_node("MetaInlines", lines) for lines in authors]),
+            "keywords": make_node("MetaList", [make_node("MetaInlines", [string(word)]) for word in front.keywords]),
+            "lang": make_node("MetaString", "en-GB"),
         }
         if front.subtitle:
-            meta["subtitle"] = _inlines([string(front.subtitle)])
+            meta["subtitle"] = make_node("MetaInlines", [string(front.subtitle)])
         if occasion := _lines([front.course, front.repository]):
-            meta["date"] = _inlines(occasion)
+            meta["date"] = make_node("MetaInlines", occasion)
         if self.report.abstract:
-            meta["abstract-title"] = _inlines([string("Abstract")])
+            meta["abstract-title"] = make_node("MetaInlines", [string("Abstract")])
             meta["abstract"] = {"t": "MetaBlocks", "c": self._list_blocks(self.report.abstract)}
         return meta
 
     def blocks(self) -> list[Node]:
         """Returns what stands below the title block."""
         report = self.report
-        strong = [_paragraph([{"t": "Strong", "c": [string(banner)]}]) for banner in report.banners]
+        strong = [make_node("Para", [make_node("Strong", [string(banner)])]) for banner in report.banners]
         blocks = [_styled("Block Text", strong)] if strong else []
         if report.front.keywords:
             words = string(f"Keywords: {', '.join(report.front.keywords)}")
-            blocks.append(_styled("Abstract", [_paragraph([words])]))
+            blocks.append(_styled("Abstract", [make_node("Para", [words])]))
         for section in report.sections:
             blocks += [*self._convert(section.heading), *self._list_blocks(section.blocks)]
         if report.references:
-            blocks.append(_header(1, "", [string("References")]))
+            blocks.append(make_node("Header", 1, NO_ATTRIBUTES, [string("References")]))
         for work in report.references:
             number = [string(work.number), string("\t")] if work.number else []
-            entry = _paragraph([*number, *self.writer.tree_of(work.body)])
+            entry = make_node("Para", [*number, *self.writer.tree_of(work.body)])
             blocks.append(_styled("Bibliography", [entry], work.anchor))
-        return blocks + ([_paragraph([string(report.elsewhere)])] if report.elsewhere else [])
+        return blocks + ([make_node("Para", [string(report.elsewhere)])] if report.elsewhere else [])
 
     def _list_blocks(self, blocks: Sequence[Block]) -> list[Node]:
         done: list[Node] = []
         for earlier, group in self.report.groups(blocks):
-            done += [_paragraph([{"t": "Strong", "c": [string(earlier.label)]}])] if earlier else []
+            done += [make_node("Para", [make_node("Strong", [string(earlier.label)])])] if earlier else []
             done += [node for block in group for node in self._convert(block)]
         return done
 
@@ -165,7 +166,8 @@ class _Document:
         match block:
             case Heading():
                 number = [string(block.number), SPACE] if block.number else []
-                return [_header(block.level, block.anchor, [*number, *self.writer.tree_of(block.title)])]
+                title = [*number, *self.writer.tree_of(block.title)]
+                return [make_node("Header", block.level, [block.anchor, [], []], title)]
             case Prose():
                 return self.writer.tree_of(block.body)
             case Figure():
@@ -173,7 +175,7 @@ class _Document:
             case Table():
                 return [_styled("", [self._caption(block, "Table"), self._tabulate(block)], block.anchor)]
             case Output(lacks=True):
-                return [_styled("Block Text", [_paragraph([string(block.text)])])]
+                return [_styled("Block Text", [make_node("Para", [string(block.text)])])]
             case Output():
                 text = wrap_lines(block.text, _CHARACTERS, CODE_LINES)
                 return [{"t": "CodeBlock", "c": [NO_ATTRIBUTES, text]}]
@@ -184,24 +186,25 @@ class _Document:
         form = "ROMAN" if isinstance(block, Table) and self.report.front.layout == "ieee" else "ARABIC"
         name = "Figure" if isinstance(block, Figure) else "Table"
         field = f'<w:fldSimple w:instr=" SEQ {name} \\* {form} "><w:r><w:t>{block.number}</w:t></w:r></w:fldSimple>'
-        mark = [{"t": "Strong", "c": [string("(earlier run)")]}, SPACE] if self.report.earlier_run(block) else []
+        mark = [make_node("Strong", [string("(earlier run)")]), SPACE] if self.report.earlier_run(block) else []
         number = [string(word + NO_BREAK), pandoc.raw("openxml", field), string(". ")]
         caption = self.writer.tree_of(block.caption)
         if isinstance(block, Table) and (left_out := rows_left_out(block)):
             told = f" {len(block.rows) - left_out} of its {len(block.rows)} rows; the page has all."
             caption = [*caption, string(told)]
-        return _styled("Caption", [_paragraph([*number, *mark, *caption])])
+        return _styled("Caption", [make_node("Para", [*number, *mark, *caption])])
 
     def _draw_figure(self, figure: Figure) -> list[Node]:
         if not figure.grid:
             image = self.writer.show_image(figure.images[0], TEXT_WIDTH)
-            return [_styled("Captioned Figure", [_paragraph([image])])]
+            return [_styled("Captioned Figure", [make_node("Para", [image])])]
         columns = figure.columns
         width = min(TEXT_WIDTH / columns - 0.1, _WIDEST_OF_GRID)
         rows = []
         for heading, images in figure.groups():
             if heading:
-                rows.append(_row([_cell([_plain([{"t": "Strong", "c": [string(heading)]}])], across=columns)]))
+                title = make_node("Plain", [make_node("Strong", [string(heading)])])
+                rows.append(_row([_cell([title], across=columns)]))
             cells = [_cell(self._show_member(image, width)) for _, image in images]
             cells += [_cell([])] * (-len(cells) % columns)
             rows += [_row(cells[start : start + columns]) for start in range(0, len(cells), columns)]
@@ -211,9 +214,9 @@ class _Document:
         lines = [string(image.caption)] if image.caption else []
         for bar in image.bars:
             text = string(f"{bar.label}{NO_BREAK}{bar.text}")
-            lines += [LINE_BREAK, {"t": "Strong", "c": [text]} if bar.is_true else text]
+            lines += [LINE_BREAK, make_node("Strong", [text]) if bar.is_true else text]
         # A row of images stays on the page of the next one, and the last on that of the caption.
-        kept = [_plain([self.writer.show_image(image, width)]), _plain(lines)]
+        kept = [make_node("Plain", [self.writer.show_image(image, width)]), make_node("Plain", lines)]
         return [_styled(_KEPT, kept)]
 
     def _tabulate(self, table: Table) -> Node:
@@ -232,37 +235,13 @@ class _Document:
         return _table(columns, heads, body, "Table")
 
 
-def _named(name: str, number: str | None) -> str:
-    return f"{name} ({number})" if number else name
-
-
 def _lines(texts: Iterable[str | None]) -> list[Node]:
     return [node for text in texts if text for node in (LINE_BREAK, string(text))][1:]
 
 
-def _inlines(nodes: list[Node]) -> Node:
-    return {"t": "MetaInlines", "c": nodes}
-
-
-def _paragraph(nodes: list[Node]) -> Node:
-    return {"t": "Para", "c": nodes}
-
-
-def _plain(nodes: list[Node]) -> Node:
-    return {"t": "Plain", "c": nodes}
-
-
-def _span(anchor: str, nodes: list[Node]) -> Node:
-    return {"t": "Span", "c": [[anchor, [], []], nodes]}
-
-
-def _header(level: int, anchor: str, nodes: list[Node]) -> Node:
-    return {"t": "Header", "c": [level, [anchor, [], []], nodes]}
-
-
 def _styled(style: str, blocks: list[Node], anchor: str = "") -> Node:
     """Returns blocks in a style of the template, and below a bookmark."""
-    return {"t": "Div", "c": [[anchor, [], [["custom-style", style]] if style else []], blocks]}
+    return make_node("Div", [anchor, [], [["custom-style", style]] if style else []], blocks)
 
 
 def _cells(table: Table, texts: Sequence[str], line: int, style: str, kind: str = "") -> list[Any]:
@@ -271,8 +250,8 @@ def _cells(table: Table, texts: Sequence[str], line: int, style: str, kind: str 
     for column, text in enumerate(texts):
         down, across = table.spans.get((line, column), (1, 1))
         if down:
-            inlines: list[Node] = [{"t": kind, "c": [string(text)]}] if kind else [string(text)]
-            cells.append(_cell([_styled(style, [_plain(inlines)])], down, across))
+            inlines = [make_node(kind, [string(text)]) if kind else string(text)]
+            cells.append(_cell([_styled(style, [make_node("Plain", inlines)])], down, across))
     return cells
 
 
@@ -286,8 +265,6 @@ def _row(cells: list[Any]) -> Any:
 
 def _table(columns: Sequence[tuple[str, float]], head: list[Any], rows: list[Any], style: str) -> Node:
     """Returns a table in a style of the template; `columns` are pairs of a side and a share of the width."""
-    specs = [[{"t": side}, {"t": "ColWidth", "c": share}] for side, share in columns]
-    attributes = ["", [], [["custom-style", style]]]
-    bodies = [[NO_ATTRIBUTES, 0, [], rows]]
-    caption: list[Any] = [None, []]
-    return {"t": "Table", "c": [attributes, caption, specs, [NO_ATTRIBUTES, head], bodies, [NO_ATTRIBUTES, []]]}
+    specs = [[{"t": side}, make_node("ColWidth", share)] for side, share in columns]
+    parts = [specs, [NO_ATTRIBUTES, head], [[NO_ATTRIBUTES, 0, [], rows]], [NO_ATTRIBUTES, []]]
+    return make_node("Table", ["", [], [["custom-style", style]]], [None, []], *parts)
