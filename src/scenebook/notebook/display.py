@@ -27,17 +27,21 @@ from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_ru
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
 from scenebook.notebook import grids
-from scenebook.notebook.alone import advise_report, run_what_is_needed
-from scenebook.notebook.captions import name_references, to_caption
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
-from scenebook.notebook.recording import SESSION, SessionRecorder, list_unassigned, send_loggers_to_the_log
+from scenebook.notebook.recording import (
+    SESSION,
+    SessionRecorder,
+    advise_report,
+    list_unassigned,
+    run_what_is_needed,
+    send_loggers_to_the_log,
+)
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
 """Longest side of a photograph in the report, in pixels: 300 dots an inch when it is 1.6 inches wide."""
-
-
+_KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 _PANDAS = ("compute.use_bottleneck", False, "compute.use_numexpr", False, "mode.string_storage", "python")
 """So that it computes with no package that only happens to be installed, in another order."""
 _open: dict[str, RunDirectory] = {}
@@ -47,13 +51,11 @@ _recorders: dict[Path, SessionRecorder] = {}
 
 
 def begin(run: str) -> RunDirectory:
-    """Opens the run that this notebook writes to, and checks the notebook's parameters.
+    """Opens the run that this notebook writes to, `by-hand` or one that the pipeline injected, and checks its
+    parameters.
 
-    A parameter is any variable of the notebook that has the name of a setting. In a notebook that is run by hand
-    nobody has checked them before, and what is run is noted, so that a report can be made of it.
-
-    Args:
-        run: The run's name: `by-hand`, unless the pipeline injected another.
+    A parameter is any variable of the notebook that has the name of a setting. In a notebook that is run by hand nobody
+    has checked them before, and what is run is noted, so that a report can be made of it.
 
     Raises:
         SettingsError: A parameter has a wrong type or is out of bounds.
@@ -100,9 +102,7 @@ def parameters() -> Sourced:
     return Sourced({name: value for name, value in found.items() if name not in strange | other}, "settings")
 
 
-def _show_error(
-    shell: Any, kind: type, error: BaseException, traceback: Any, tb_offset: int | None = None
-) -> list[str]:
+def _show_error(shell: Any, kind: type, error: BaseException, *_: Any, **__: Any) -> list[str]:
     lines = [f"{kind.__name__}: {error}"]
     shell._showtraceback(kind, error, lines)
     return lines
@@ -151,8 +151,7 @@ def show_pictures(
         images: uint8 `(height, width, 3)` in `[0, 255]`, of any sizes.
         captions: Plain text under each, also its alternative text.
         label: `fig:name`.
-        caption: Markdown, of the whole.
-        alt: Plain text, of the whole.
+        caption: Markdown, of the whole; `alt` is plain text.
         columns: Images in a row; by default as `columns_for` divides them.
         wide: Spans both columns of the PDF.
         bars: Of each image, classes with their probability in `[0, 1]`, shown as bars under it.
@@ -188,10 +187,10 @@ def encode_jpeg(image: np.ndarray, side: int = JPEG_SIDE) -> bytes:
     return buffer.getvalue()
 
 
-def keep_images(files: Sequence[str], images: Sequence[np.ndarray], *, side: int = 2000) -> None:
-    """Keeps images, uint8 `(height, width, 3)`, as JPEG files of the run, no side of them above `side` pixels."""
+def keep_images(files: Sequence[str], images: Sequence[np.ndarray]) -> None:
+    """Keeps images, uint8 `(height, width, 3)`, as JPEG files of the run, no side of them above 2000 pixels."""
     for file, image in zip(files, images, strict=True):
-        write_bytes(_run_dir().path(file), encode_jpeg(image, side=side))
+        write_bytes(_run_dir().path(file), encode_jpeg(image, side=2000))
 
 
 def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = False, digits: int = 3) -> None:
@@ -202,7 +201,6 @@ def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = Fa
         label: `tbl:name`.
         caption: Markdown.
         wide: Spans both columns of the PDF.
-        digits: Decimal places of floats.
     """
     _name(label, "tbl")
     numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]
@@ -258,10 +256,7 @@ def as_code(text: str) -> str:
 
 
 def make_link(address: str) -> str:
-    """Returns a Markdown link that shows its address, for use in the sentence that is given to `say`.
-
-    Braces are doubled, because `say` reads single ones as fields.
-    """
+    """Returns a Markdown link that shows its address, for `say`, which reads single braces as fields."""
     target = quote(address, safe=":/?#[]@!$&'()*+,;=%-._~")
     return f"[{escape(address)}](<{target}>)".replace("{", "{{").replace("}", "}}")
 
@@ -286,3 +281,18 @@ def _name(label: str, kind: str) -> str:
     if not re.fullmatch(rf"{kind}:[a-z0-9-]+", label):
         raise InputError(f"Expected a label of the form {kind}:name.", received={"label": label})
     return label.split(":", 1)[1]
+
+
+def to_caption(label: str, caption: str) -> str:
+    """Returns a caption as HTML: behind the name by which sentences refer to it, without what marks it as text."""
+    plain = re.sub(r"\\([^\w\s])", r"\1", name_references(f"[@{label}]. {caption}"))
+    return f"<figcaption>{html.escape(plain)}</figcaption>"
+
+
+def name_references(text: str, mark: str = "") -> str:
+    """Returns Markdown with `Figure confusion` for `[@fig:confusion]`, between marks such as `*`."""
+
+    def name(found: re.Match[str]) -> str:
+        return f"{mark}{_KINDS.get(found[1], found[1])} {found[2]}{mark}"
+
+    return re.sub(r"\[@(\w+):([a-z0-9-]+)\]", name, text)

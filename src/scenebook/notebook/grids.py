@@ -13,6 +13,8 @@ import pandas as pd
 from scenebook.core.sentences import as_utf8
 from scenebook.core.wording import format_share
 
+_GAP = 2  # pixels
+
 
 class Bar(NamedTuple):
     """A class, as plain text, with its probability, in `[0, 1]`, and whether it is the image's own class."""
@@ -56,18 +58,11 @@ def columns_for(count: int) -> int:
     return -(-count // max(rows, 1))
 
 
-def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, gap: int = 2) -> dict[str, np.ndarray]:
-    """Puts the images of each class together into one.
+def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int) -> dict[str, np.ndarray]:
+    """Puts the images of each class, uint8 `(height, width, 3)` of one size, together into one.
 
-    Args:
-        images: uint8 `(height, width, 3)`, all of one size.
-        labels: The class of each.
-        columns: Images in a row.
-        gap: White pixels between images.
-
-    Returns:
-        Class to uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, 3)`, all of one size; white where a
-        class has fewer images than another.
+    `labels` are their classes, `columns` says how many stand in a row. The results, by class, are of one size: white
+    where a class has fewer images than another, and in the `_GAP` between images.
     """
     by_class: dict[str, list[np.ndarray]] = {}
     for image, label in zip(images, labels, strict=True):
@@ -76,27 +71,25 @@ def tile(images: Sequence[np.ndarray], labels: Sequence[str], *, columns: int, g
     tiles = {}
     for label, members in by_class.items():
         height, width = members[0].shape[:2]
-        sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8)
+        sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, dtype=np.uint8)
         for number, image in enumerate(members):
-            top, left = number // columns * (height + gap), number % columns * (width + gap)
+            top, left = number // columns * (height + _GAP), number % columns * (width + _GAP)
             sheet[top : top + height, left : left + width] = image
         tiles[label] = sheet
     return tiles
 
 
-def bars_of(predictions: pd.DataFrame, class_names: Sequence[str], *, most: int = 3) -> list[list[Bar]]:
-    """Returns the likeliest classes of each image, the likeliest first, and always the true one.
+def bars_of(predictions: pd.DataFrame, class_names: Sequence[str]) -> list[list[Bar]]:
+    """Returns the three likeliest classes of each image, the likeliest first, and always the true one, at least as the
+    last.
 
-    Args:
-        predictions: The columns label and `p_<class>` for each class.
-        class_names: Their order is that of equally likely ones.
-        most: Bars of an image; where the true class is not among them, it takes the place of the last.
+    `predictions` has the columns label and `p_<class>`; the order of `class_names` is that of equally likely ones.
     """
     probs = predictions[[f"p_{name}" for name in class_names]].to_numpy(dtype=float)
     order = np.argsort(-probs, axis=1, kind="stable")
     rows = []
     for label, shares, ranked in zip(predictions["label"], probs, order, strict=True):
-        shown = [int(position) for position in ranked[:most]]
+        shown = [int(position) for position in ranked[:3]]
         true = class_names.index(label)
         if true not in shown:
             shown[-1] = true

@@ -1,21 +1,32 @@
-"""What was run in a kernel by hand: which code, in which order, with which settings, and from which files."""
+"""Notebooks run by hand: which code was run, in which order, with which settings, and from which files.
+
+Before one that lies alone, in Colab or from a mail, those that it needs are run as they came with the package.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
+from scenebook.core.environment import build_environment
+from scenebook.core.errors import ScenebookError
+from scenebook.core.progress import print_progress
+from scenebook.core.project import is_project, project_root, published_root
 from scenebook.core.provenance import sha256_file, tell_time
+from scenebook.core.published_cells import read_published
 from scenebook.core.run_directory import TOUCHED, RunDirectory, list_touched, write_json
 from scenebook.core.run_files import ABSENT, SESSIONS
 from scenebook.core.source_code import digest_cell, list_assigned
+from scenebook.core.stages import STAGES, Stage, find_needed
 
 SESSION = "scenebook_session"
 """In an output's metadata: the session that the notebook was run in."""
@@ -29,19 +40,13 @@ def list_unassigned(shell: Any, variables: Mapping[str, object]) -> set[str]:
 
 
 class SessionRecorder:
-    """Writes `log/cells-<session>.json` after each cell of a kernel in which a notebook is run by hand.
-
-    Args:
-        shell: IPython's shell.
-        run_dir: The run.
-        settings: The notebook's parameters.
-    """
+    """Writes `log/cells-<session>.json` after each cell of a kernel in which a notebook is run by hand."""
 
     def __init__(self, shell: Any, run_dir: RunDirectory, settings: Mapping[str, Any]) -> None:
         self.session = uuid4().hex[:12]
         self._shell = shell
         self._root = run_dir.root
-        self._folder = TemporaryDirectory(prefix="touched-")
+        self._folder = tempfile.TemporaryDirectory(prefix="touched-")
         self._touched = Path(self._folder.name) / "touched"
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
         self._record: dict[str, Any] = {"started": tell_time(), "folder": str(Path.cwd()), "cells": {}}
@@ -95,3 +100,41 @@ def send_loggers_to_the_log() -> None:
         for handler in getattr(logger, "handlers", ()):
             if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.__stdout__):
                 handler.setStream(sys.stderr)
+
+
+def run_what_is_needed(run_dir: RunDirectory, code: str) -> None:
+    """Runs the package's notebooks, with their defaults, whose files a notebook needs that lies outside of any project.
+
+    Within a project nothing is run: the notebooks there may have been edited, and are their reader's to run. A kernel
+    is not told which notebook it runs: it is known by the `code` of the cell that is being run.
+
+    Raises:
+        ScenebookError: One of them failed.
+    """
+    if is_project(project_root()):
+        return
+    digest = digest_cell(code)
+    stage = next((name for name, row in STAGES.items() if digest in read_published(row.notebook).values()), None)
+    needed = find_needed(stage) if stage else ()
+    for row in (row for name, row in STAGES.items() if name in needed):
+        if not all((run_dir.root / file).exists() for file in row.bundled):
+            _run_published(run_dir, row)
+
+
+def advise_report(run_dir: RunDirectory) -> str:
+    """Returns how a run by hand becomes a report."""
+    if is_project(project_root()):
+        return f"Run {run_dir.name}: `make report RUN={run_dir.name}` makes its report when all notebooks are saved."
+    return f"Run {run_dir.name}: `scenebook new my-report` makes a folder in which the notebooks become a report."
+
+
+def _run_published(run_dir: RunDirectory, row: Stage) -> None:
+    print_progress(f"{row.notebook} was not run here, so the package's own is run first, with its defaults")
+    environment = {**build_environment(), "SCENEBOOK_RUNS": str(run_dir.root.parent.resolve())}
+    environment.pop(TOUCHED, None)  # what is read there is not what this notebook has read
+    with tempfile.TemporaryDirectory(prefix="scenebook-") as folder:
+        file = shutil.copy(published_root() / "notebooks" / f"{row.notebook}.ipynb", folder)
+        command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--inplace", "--execute", file]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ScenebookError(f"The package's notebook {row.notebook} failed. {done.stderr.strip().splitlines()[-1]}")

@@ -35,14 +35,8 @@ _FAR = 2.5
 class AblationHistoriesDisplay(style.Display):
     """Accuracy by epoch, a panel a variant: means over the seeds as thick lines, the seeds as thin ones.
 
-    The base is in each other panel too, in grey. All panels have the same axes. Where some variants train much longer
-    than others, epochs are drawn on a logarithmic scale, so that the others keep their room.
-
-    Attributes:
-        panels: The variants that are drawn, in their order.
-        base: The base, or `None` where it has no history.
-        left_out: How many variants are not drawn.
-        ax_: The axes of the panels, after `plot`.
+    The base, where it has a history, is in each other panel too, in grey. All panels have the same axes. Where some
+    variants train much longer than others, epochs are drawn on a logarithmic scale, so that the others keep their room.
     """
 
     panels: list[Summary]
@@ -186,10 +180,6 @@ class AblationDifferencesDisplay(style.Display):
 
     Shares are drawn as percentage points. A mark is filled where the difference is shown, and hollow where it may be
     chance; ticks are single seeds. What lies far outside the others is an arrow with its value.
-
-    Attributes:
-        rows: The variants, from top to bottom.
-        ax_: The axes of the accuracies and those of the gaps, after `plot`.
     """
 
     rows: list[Summary]

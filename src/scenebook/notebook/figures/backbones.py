@@ -32,11 +32,7 @@ class _Point(NamedTuple):
 class BackbonesDisplay(style.Display):
     """Accuracy with its interval against images a second (left) and parameters (right), a mark a backbone.
 
-    Both scales across are logarithmic.
-
-    Attributes:
-        points: The backbones that were trained, the base first.
-        ax_: The two axes, after `plot`.
+    Both scales across are logarithmic. The base comes first.
     """
 
     points: list[_Point]
@@ -53,17 +49,9 @@ class BackbonesDisplay(style.Display):
         done = [one for one in select_backbones(summaries) if one.done]
         if not done:
             raise InputError("Expected at least one backbone that was trained.", received={"backbones": 0})
-        return cls(
-            [
-                _Point(
-                    title_backbone(one, backbone),
-                    one.accuracy,
-                    one.images_per_second,
-                    one.done[0].total_params / 1e6,
-                )
-                for one in done
-            ]
-        )
+        titles = [title_backbone(one, backbone) for one in done]
+        facts = [(one.accuracy, one.images_per_second, one.done[0].total_params / 1e6) for one in done]
+        return cls([_Point(title, *known) for title, known in zip(titles, facts, strict=True)])
 
     def describe(self) -> str:
         rows = [

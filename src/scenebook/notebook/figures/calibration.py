@@ -10,11 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from scenebook.core.errors import InputError
 from scenebook.notebook.figures import style
 
-_BIN_COLUMNS = ["from", "to", "n", "right", "confidence", "accuracy", "low", "high"]
-_CURVE_COLUMNS = ["n", "coverage", "accuracy", "low", "high"]
 _LEAST_IMAGES = 20
 _MOST_POINTS = 150
 _DESCRIBED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -24,10 +21,8 @@ _DESCRIBED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 class ReliabilityDisplay(style.Display):
     """Accuracy by bins of confidence, with Wilson's intervals, over the number of images in each bin.
 
-    Attributes:
-        bins: A row a bin that holds images.
-        bins_after: The same after a correction, drawn beside it, or `None`.
-        ax_: The axes of the accuracies and those of the counts, after `plot`.
+    `bins` has a row a bin that holds images; `bins_after` the same after a correction, drawn beside it, if there is
+    one.
     """
 
     bins: pd.DataFrame
@@ -37,17 +32,7 @@ class ReliabilityDisplay(style.Display):
 
     @classmethod
     def from_bins(cls, bins: pd.DataFrame, bins_after: pd.DataFrame | None = None) -> Self:
-        """Returns the display of one or two tables of `compute_reliability_bins`.
-
-        Raises:
-            InputError: There is no bin, or a column is missing.
-        """
-        for table in (bins, bins_after):
-            if table is not None and (table.empty or not set(_BIN_COLUMNS) <= set(table.columns)):
-                raise InputError(
-                    f"Expected at least one bin, with the columns {', '.join(_BIN_COLUMNS)}.",
-                    received={"columns": list(table.columns), "bins": len(table)},
-                )
+        """Returns the display of one or two tables of `compute_reliability_bins`."""
         return cls(bins, bins_after)
 
     def describe(self) -> str:
@@ -105,25 +90,13 @@ class CoverageDisplay(style.Display):
     """The accuracy on the images with the highest confidence, by their share of all images, with its interval.
 
     The first few images say next to nothing and are left out; of many points some are drawn.
-
-    Attributes:
-        curve: The rows that are drawn.
     """
 
     curve: pd.DataFrame
 
     @classmethod
     def from_curve(cls, curve: pd.DataFrame) -> Self:
-        """Returns the display of a curve of `compute_coverage`: a row a threshold, coverage rising to 1.
-
-        Raises:
-            InputError: There is no row, or a column is missing.
-        """
-        if curve.empty or not set(_CURVE_COLUMNS) <= set(curve.columns):
-            raise InputError(
-                f"Expected a curve of at least one row, with the columns {', '.join(_CURVE_COLUMNS)}.",
-                received={"columns": list(curve.columns), "rows": len(curve)},
-            )
+        """Returns the display of a curve of `compute_coverage`: a row a threshold, coverage rising to 1."""
         told = curve[curve["n"] >= min(_LEAST_IMAGES, curve["n"].max())]
         rows = np.unique(np.linspace(0, len(told) - 1, min(len(told), _MOST_POINTS)).round().astype(int))
         return cls(told.iloc[rows].reset_index(drop=True))

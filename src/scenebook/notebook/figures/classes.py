@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.notebook.figures import style
 
@@ -27,11 +26,7 @@ class ClassCountsDisplay(style.Display):
     """Images a class and split, as horizontal bars.
 
     Up to 12 classes have a bar a split; up to 40 have one bar, divided by split; of more, the 20 largest and the 20
-    smallest are drawn, and a line between them says what is left out.
-
-    Attributes:
-        counts: Ints; a row a class (the index holds the names, in one line each), a column a split.
-        shown: The rows that are drawn, from top to bottom.
+    smallest are `shown`, and a line between them says what is left out.
     """
 
     counts: pd.DataFrame
@@ -39,13 +34,7 @@ class ClassCountsDisplay(style.Display):
 
     @classmethod
     def from_counts(cls, counts: pd.DataFrame) -> Self:
-        """Returns the display of counts with a row a class and a column a split.
-
-        Raises:
-            InputError: There is no class or no split.
-        """
-        if counts.empty:
-            raise InputError("Expected counts of at least one class and split.", received={"shape": counts.shape})
+        """Returns the display of counts with a row a class and a column a split."""
         counts = counts.set_axis([printable(name) for name in counts.index], axis=0)
         if len(counts) <= MOST_ROWS:
             return cls(counts, counts)
@@ -93,15 +82,8 @@ class ClassCountsDisplay(style.Display):
             hidden = self.counts.sum(axis=1).sort_values().iloc[MOST_ROWS // 2 : -MOST_ROWS // 2]
             note = f"{self.left_out:,} more classes of {hidden.min():,.0f} to {hidden.max():,.0f} images"
             middle = (rows[len(rows) // 2 - 1] + rows[len(rows) // 2]) / 2
-            ax.text(
-                0.02,
-                middle,
-                note,
-                transform=ax.get_yaxis_transform(),
-                va="center",
-                fontsize=style.SMALLEST_SIZE,
-                color=style.GREY,
-            )
+            looks = {"va": "center", "fontsize": style.SMALLEST_SIZE, "color": style.GREY}
+            ax.text(0.02, middle, note, transform=ax.get_yaxis_transform(), **looks)
         longest = float(counts.max() if self._is_side_by_side else counts.sum(axis=1).max())
         ax.set_xlim(0, max(1.0, 1.18 * longest))
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))

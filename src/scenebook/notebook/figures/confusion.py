@@ -43,7 +43,6 @@ class ConfusionDisplay(style.Display):
 
     Attributes:
         matrix: int64 `(num_classes, num_classes)`; rows are true classes, columns predicted ones.
-        class_names: A name a class, in one line each.
         annotations_: The texts of the cells, after `plot`; `None` where there is no room for any.
     """
 

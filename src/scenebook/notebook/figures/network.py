@@ -32,10 +32,6 @@ class NetworkDisplay(style.Display):
     """The chain of stages from input to head; beside it the last residual block with its layers and its shortcut.
 
     Frozen and trained weights have different colours. A network without a residual block shows the chain alone.
-
-    Attributes:
-        network: What is drawn.
-        ax_: The axes, after `plot`, in inches from the top left corner.
     """
 
     network: NetworkSummary

@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from scenebook.core.errors import InputError
 from scenebook.core.wording import count_noun, printable, shorten_all
 from scenebook.notebook.figures import style
 
@@ -28,14 +27,10 @@ _LABEL_CHARACTERS = 18
 class ProjectionDisplay(style.Display):
     """A map of images; colour and shape tell the class, a cross marks an error.
 
-    Of more than `MOST_POINTS` images that many are drawn, chosen by lot but always the same ones.
+    Of more than `MOST_POINTS` images that many are `shown`, chosen by lot but always the same ones.
 
     Attributes:
-        points: float `(n, 2)`.
-        labels: int `(n,)`, indices into `class_names`.
-        wrong: bool `(n,)`: whether the image is given another class.
-        class_names: The classes, in one line each.
-        shown: int: the positions of the images that are drawn.
+        labels: int `(n,)`, indices into `class_names`; `wrong` is bool: whether the image is given another class.
         colored: The indices of the classes that have a colour, in the order of their names.
     """
 
@@ -48,13 +43,7 @@ class ProjectionDisplay(style.Display):
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, class_names: Sequence[str]) -> Self:
-        """Returns the map of a table with label, predicted, x and y, a row an image.
-
-        Raises:
-            InputError: There is no image.
-        """
-        if table.empty:
-            raise InputError("Expected at least one image to draw.", received={"images": 0})
+        """Returns the map of a table with label, predicted, x and y, a row an image."""
         labels = table["label"].map({name: index for index, name in enumerate(class_names)}).to_numpy(dtype=np.int64)
         wrong = (table["label"] != table["predicted"]).to_numpy()
         shown = np.arange(len(table))

@@ -37,7 +37,7 @@ SMALLEST_SIZE = 7.0
 
 # seaborn's palette `colorblind`. It is not asked for: a notebook without a heat map need not import it.
 _COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9")
-BLUE, ORANGE, GREEN, RED = _COLORS[0], _COLORS[1], _COLORS[2], _COLORS[3]
+BLUE, ORANGE, GREEN, RED = _COLORS[:4]
 GREY = "#6b6b6b"
 INK = "#1a1a1a"
 SHADES = "Blues"

@@ -26,11 +26,8 @@ _TENSORS = 2
 class CutDisplay(style.Display):
     """Frozen layers and trainable layers side by side, what goes between them, and how far the gradient comes back.
 
-    Attributes:
-        base: The number of layers and of weights of the frozen part.
-        tail: The same of the part that is fit.
-        shapes: The tensors between them, without the axis of the images.
-        ax_: The axes, after `plot`, in inches from the top left corner.
+    `base` and `tail` are the numbers of layers and of weights of both parts; `shapes` are those of the tensors between
+    them, without the axis of the images.
     """
 
     base: tuple[int, int]
@@ -82,14 +79,9 @@ def _draw_part(ax: Axes, left: float, title: str, part: tuple[int, int], color: 
 
 @dataclass(eq=False)
 class HistoryDisplay(style.Display):
-    """Loss or accuracy on training and validation images by epoch.
+    """Loss or accuracy, the `metric`, on training and validation images by epoch, float64 `(epochs,)`.
 
-    Attributes:
-        metric: `loss` or `accuracy`.
-        epochs: int64 `(epochs,)`.
-        training: float64 `(epochs,)`.
-        validation: float64 `(epochs,)`, or `None`.
-        second_phase: Where the second phase begins, between two epochs; `None` where there is one phase.
+    The second phase begins between two epochs, or never.
     """
 
     metric: str
@@ -105,12 +97,11 @@ class HistoryDisplay(style.Display):
         metric: Literal["loss", "accuracy"] = "loss",
         phases: Sequence[Mapping[str, Any]] = (),
     ) -> Self:
-        """Returns the display of one metric.
+        """Returns the display of one metric, `loss` or `accuracy`.
 
         Args:
             history: A row an epoch, with the columns `epoch` (optional, counted from 1), `loss` or `accuracy`, and
                 `val_loss` or `val_accuracy` where there was a validation split.
-            metric: `loss` or `accuracy`.
             phases: Of the training, each with its `first_epoch`, counted from 0.
 
         Raises:
@@ -184,11 +175,7 @@ class HistoryDisplay(style.Display):
 
 @dataclass(eq=False)
 class HistoriesDisplay(style.Display):
-    """Loss and accuracy side by side.
-
-    Attributes:
-        parts: The display of each.
-    """
+    """Loss and accuracy side by side."""
 
     parts: tuple[HistoryDisplay, HistoryDisplay]
     _grid: ClassVar = {"ncols": 2}
