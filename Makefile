@@ -59,7 +59,7 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 		SCENEBOOK_SET="ablations=claims" $(PY) -m scenebook report
 	@mkdir -p docs/sample && cp report/build/sample/report.html report/build/sample/report.pdf docs/sample/
 	@pdftoppm -r 110 -png -singlefile -f 1 -l 1 docs/sample/report.pdf docs/sample/first-page
-	@$(PY) -m scenebook.rendering.preview sample docs/sample/notebooks
+	@$(PY) docs/preview.py sample docs/sample/notebooks
 lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt

@@ -135,11 +135,6 @@ def _read_table(table: Tag) -> Grid | None:
     return Grid(header, align, rows, above[:first], kept, text)
 
 
-def html_to_text(html: str) -> str:
-    """Returns what an HTML output says, without its tags, styles and scripts."""
-    return "\n".join(piece for piece in read_html(html).pieces if isinstance(piece, str))
-
-
 def fit_row(row: list[str], width: int) -> list[str]:
     """Returns a row of exactly `width` cells."""
     return [*row[:width], *[""] * (width - len(row))]

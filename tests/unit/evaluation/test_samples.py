@@ -103,11 +103,11 @@ def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
     assert shown["label"].tolist() == ["dog"] * 3 + ["cat"] * 4
     assert not shown["path"].duplicated().any()
     images = [np.full((5, 5, 3), number, dtype=np.uint8) for number in range(7)]
-    tiles = tile(images, shown["label"].tolist(), columns=2, gap=1)
+    tiles = tile(images, shown["label"].tolist(), columns=2)
     assert list(tiles) == ["dog", "cat"]
-    assert {tile.shape for tile in tiles.values()} == {(11, 11, 3)}
-    assert [tiles["dog"][at][0] for at in ((0, 0), (0, 10), (10, 0), (10, 10), (5, 5))] == [0, 1, 2, 255, 255]
-    assert tiles["cat"][10, 10, 0] == 6
+    assert {tile.shape for tile in tiles.values()} == {(12, 12, 3)}
+    assert [tiles["dog"][at][0] for at in ((0, 0), (0, 11), (11, 0), (11, 11), (5, 5))] == [0, 1, 2, 255, 255]
+    assert tiles["cat"][11, 11, 0] == 6
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from scenebook.rendering.html_pieces import Grid, HTMLImage, html_to_text, read_html, side_of
+from scenebook.rendering.html_pieces import Grid, HTMLImage, read_html, side_of
 
 
 def table_of(html: str) -> Grid:
@@ -69,7 +69,7 @@ def test_tables_images_and_text_keep_their_order() -> None:
 
 
 def test_scripts_and_styles_are_no_text() -> None:
-    assert html_to_text("<style>a</style><p>one</p><script>two</script><b>three</b>") == "one\nthree"
+    assert read_html("<style>a</style><p>one</p><script>two</script><b>three</b>").pieces == ["one\nthree"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from scenebook.rendering.preview import make_preview
+from docs.preview import make_preview
 
 from .conftest import notebooks_of
 

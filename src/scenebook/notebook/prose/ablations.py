@@ -1,8 +1,8 @@
 """The sentences on a study: what was run, what becomes of the paper's claims, what cannot be concluded.
 
-All of them take the summaries of `summarize_variants`, and `claims` of the claims file. A sentence has fields
-for what it says of `ablations/results.csv`, and comes with their values, for `say`. A field on a variant begins with
-the variant's number in the plan, so that the sentences of several claims may stand together.
+All of them take the summaries of `summarize_variants`, and `claims` of the claims file. A sentence has fields for what
+it says of `ablations/results.csv`, and comes with their values, for `say`. A field on a variant begins with the
+variant's number in the plan, so that the sentences of several claims may stand together.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ _MANY_INTERVALS = 10
 def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:
     """Returns the sentences on what was run, or the one that nothing was.
 
-    Args:
-        summaries: The variants.
-        stale: How many kept results belong to other settings and are left out.
+    So many kept results as are `stale` belong to other settings and are left out.
     """
     run = [one for one in summaries if one.status != NOT_RUN]
     if not run:

@@ -14,11 +14,8 @@ from scenebook.study.summaries import Summary
 
 
 def tell_backbones(summaries: Sequence[Summary], backbone: str) -> Sentence:
-    """Returns the sentences on the most accurate and the fastest backbone; one at least is done.
-
-    Args:
-        summaries: Of all variants of the plan.
-        backbone: The run's.
+    """Returns the sentences on the most accurate and the fastest backbone; one at least is done. `backbone` is the
+    run's.
     """
     done = [one for one in select_backbones(summaries) if one.done]
     best = max(done, key=lambda one: one.accuracy["value"])

@@ -30,10 +30,7 @@ def tell_unlike(paper: Paper) -> Sentence:
 def tell_paper(paper: Paper, differences: Sequence[str], file: str) -> Sentence:
     """Returns the sentences on whose claims these are and in what the run is not the paper's.
 
-    Args:
-        paper: The paper's own numbers.
-        differences: From `list_departures`.
-        file: The name of the claims file.
+    `differences` are those of `list_departures`, `file` is the name of the claims file.
     """
     text = f"The claims are those of *{{title}}*{_cite([paper.source])}."
     listed = list(differences[:_MOST_LISTED])
@@ -81,15 +78,14 @@ def tell_own_numbers(judged: Sequence[Judged], file: str) -> list[Sentence]:
     """Returns the sentences on what follows from the paper's own numbers, without any run."""
     wrong, right = [one for one in judged if one.verdict == CONTRADICTED], count_own(judged)
     origin = f"{file}: claims that name a paper_measure"
-    told: list[Sentence] = []
-    if wrong or right:
-        text = "Without any run, {checked} of the paper's numbers can be computed from its other numbers: "
-        parts = [f"{{right}} {'agrees' if right == 1 else 'agree'}"] if right else []
-        parts += [f"{{wrong}} {'does' if len(wrong) == 1 else 'do'} not ([@tbl:own-numbers])"] if wrong else []
-        values = {"checked": (right + len(wrong), origin), "right": (right, origin), "wrong": (len(wrong), origin)}
-        cited = _cite(key for one in wrong for key in one.claim.source)
-        told.append((f"{text}{join_names(parts)}{cited}.", Sourced.from_pairs(values)))
-    return told
+    if not wrong and not right:
+        return []
+    text = "Without any run, {checked} of the paper's numbers can be computed from its other numbers: "
+    parts = [f"{{right}} {'agrees' if right == 1 else 'agree'}"] if right else []
+    parts += [f"{{wrong}} {'does' if len(wrong) == 1 else 'do'} not ([@tbl:own-numbers])"] if wrong else []
+    values = {"checked": (right + len(wrong), origin), "right": (right, origin), "wrong": (len(wrong), origin)}
+    cited = _cite(key for one in wrong for key in one.claim.source)
+    return [(f"{text}{join_names(parts)}{cited}.", Sourced.from_pairs(values))]
 
 
 def tell_remaining_claims(judged: Sequence[Judged]) -> list[Sentence]:

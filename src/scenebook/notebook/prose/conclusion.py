@@ -104,10 +104,7 @@ def tell_method(facts: Mapping[str, Any]) -> str:
 def tell_next(run_dir: RunDirectory, what: str, change: Mapping[str, Any]) -> str:
     """Returns the sentence on the next experiment, with its command.
 
-    Args:
-        run_dir: The run.
-        what: What it tries, as a clause.
-        change: The settings that it changes; none: the ablations are meant.
+    `what` says what it tries, as a clause; where no settings `change`, the ablations are meant.
     """
     if run_dir.name == BY_HAND:
         where = join_names([f"`{name} = {value!r}`" for name, value in change.items()])
@@ -148,9 +145,7 @@ def tell_files(files: pd.DataFrame, selection: pd.DataFrame) -> str:
 def write_command(run_dir: RunDirectory, **others: Any) -> str:
     """Returns the command that makes the run's report again, without the paths of the machine it was made on.
 
-    Args:
-        run_dir: The run.
-        others: Settings that are to be others, for a further experiment: it gets a run of its own.
+    `others` are settings that are to be others, for a further experiment: it gets a run of its own.
     """
     if run_dir.name == BY_HAND or not run_dir.path(run_files.MANIFEST).is_file():
         return "Jupyter, by running the notebooks from the first to the last"

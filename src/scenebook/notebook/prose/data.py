@@ -33,9 +33,9 @@ def tell_layout(dataset: str, found: FoundImages) -> _Sentences:
 
 
 def tell_found(found: FoundImages) -> _Sentences:
-    """Yields sentences with fields, and the values of the fields, on everything that was not simply used.
+    """Yields sentences with fields, and their values, on everything that was not simply used, where it occurs.
 
-    Nothing is said of what does not occur. What was set aside stands in a table of its own.
+    What was set aside stands in a table of its own.
     """
     if found.source.suffix.lower() == LIST_SUFFIX:
         text = "The images and their classes are those of the list {list}."
@@ -211,10 +211,7 @@ def tell_odd_images(findings: dict[str, Any]) -> _Sentences:
         yield "Most images are {traits}; this is typical of these data and does not count as odd.", {"traits": traits}
     if found:
         counted = [f"{count:,} {_TRAITS[name][0]} ({_TRAITS[name][1]})" for name, count in found.items()]
-        yield (
-            "Some images stand out ([@tbl:odd], [@fig:odd]): {found}.",
-            {"found": "; ".join(counted)},
-        )
+        yield "Some images stand out ([@tbl:odd], [@fig:odd]): {found}.", {"found": "; ".join(counted)}
     else:
         *others, last = (_TRAITS[name][0] for name in findings["odd_images"])
         yield "No image is {traits}.", {"traits": f"{', '.join(others)} or {last}"}
@@ -274,15 +271,12 @@ def list_audit_warnings(findings: dict[str, Any]) -> list[str]:
     """Returns a line for each finding that can spoil the results, for the terminal of whoever started the run."""
     groups = findings["duplicate_groups"]
     conflicts = sum(bool(group["across_classes"]) for group in groups)
+    seen, duplicate = len(findings["seen_in_training"]), "a duplicate among the training images"
     counted = (
         (len(findings["set_aside"]), "file cannot be used", "files cannot be used"),
         (len(groups), "group of images that occur more than once", "groups of images that occur more than once"),
         (conflicts, "of these groups has images of two classes", "of these groups have images of two classes"),
-        (
-            len(findings["seen_in_training"]),
-            "test image has a duplicate among the training images",
-            "test images have a duplicate among the training images",
-        ),
+        (seen, f"test image has {duplicate}", f"test images have {duplicate}"),
     )
     lines = [f"check: {count_noun(count, one, many)}" for count, one, many in counted if count]
     lines += [

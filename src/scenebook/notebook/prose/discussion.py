@@ -34,17 +34,13 @@ def tell_outcome(results: Mapping[str, Any]) -> str:
     difference = (
         "{network_gain_points} percentage points (95% interval {network_gain_points.low} to {network_gain_points.high})"
     )
-    start = (
-        f"The accuracy of {{recipe}} differs from that of the linear classifier on the frozen features by {difference}"
-    )
-    return (
-        start
-        + {
-            BETTER: ": training adds something that those features do not contain.",
-            WORSE: ": training loses something that those features contain.",
-            OPEN: ", so these {test:,} test images cannot tell which of the two is better.",
-        }[judged]
-    )
+    rest = {
+        BETTER: ": training adds something that those features do not contain.",
+        WORSE: ": training loses something that those features contain.",
+        OPEN: ", so these {test:,} test images cannot tell which of the two is better.",
+    }[judged]
+    differs = "The accuracy of {recipe} differs from that of the linear classifier on the frozen features by"
+    return f"{differs} {difference}{rest}"
 
 
 def tell_verdict(results: Mapping[str, Any]) -> str:
@@ -222,12 +218,7 @@ def _say_field(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def tell_unknown(*, trained_once: bool, drawn: bool) -> str:
-    """Returns the sentences on what the run does not show.
-
-    Args:
-        trained_once: Whether another seed might have given another network, and was not tried.
-        drawn: Whether the program drew the images.
-    """
+    """Returns the sentences on what the run does not show: on other seeds, where none was tried, and other images."""
     told = ["The intervals say how far these numbers may move with other test images of the same kind."]
     if trained_once:
         told.append("The network was trained once; how much another seed would change the result is not known.")

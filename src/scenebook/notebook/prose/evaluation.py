@@ -95,8 +95,7 @@ def tell_cross_validation(scores: Mapping[str, Any]) -> str:
 def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
     """Yields sentences for `say`, each with its values; none where there is nothing to be careful about.
 
-    Args:
-        counts: Images a class (rows) a split (columns `train`, `validation`, `test`).
+    `counts` are the images a class (rows) a split (columns `train`, `validation`, `test`).
     """
     shares = counts / counts.sum()
     for split, consequence in _CONSEQUENCES.items():
@@ -203,9 +202,8 @@ def tell_intervals(class_scores: _ClassScores) -> Sentence:
 
 
 def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
-    """Returns the sentences on the best and the worst class and on classes that are never predicted, for `say`.
-
-    Classes whose F1 is the same in the table are named together.
+    """Returns the sentences on the best and the worst class, those of equal F1 together, and on classes never
+    predicted.
     """
     rows = report.iloc[: len(class_scores)]
     tested = rows[rows["support"] > 0]

@@ -11,10 +11,7 @@ _Sentences = Iterator[tuple[str, dict[str, Any]]]
 
 
 def tell_groups(facts: Mapping[str, Any]) -> _Sentences:
-    """Yields sentences with their values on how groups are spread over the splits; none where there are no groups.
-
-    `facts` are those of `grouping.summarize_groups`.
-    """
+    """Yields sentences with their values on how groups are spread over the splits, from `grouping.summarize_groups`."""
     if not facts:
         return
     text = (
@@ -37,10 +34,7 @@ def tell_groups(facts: Mapping[str, Any]) -> _Sentences:
 
 
 def tell_series(facts: Mapping[str, Any]) -> _Sentences:
-    """Yields the warning that file names look like series; none where they do not.
-
-    `facts` are those of `series.find_series`.
-    """
+    """Yields the warning that file names look like series, if they do, from `series.find_series`."""
     if not facts:
         return
     values = {**facts, "first": name_file(facts["first"]), "last": name_file(facts["last"])}

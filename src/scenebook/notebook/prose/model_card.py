@@ -39,23 +39,21 @@ _SCORES = {
 
 
 def write_model_card(run_dir: RunDirectory, settings: Settings, licence: str | None) -> str:
-    """Returns the model card of a run, as Markdown with a head of YAML.
+    """Returns the model card of a run of which every stage is done, as Markdown with a head of YAML.
 
-    Args:
-        run_dir: A run of which every stage is done.
-        settings: Of the run.
-        licence: The licence of the network, as Hugging Face calls it; `None`: nobody has named one.
+    `licence` is that of the network, as Hugging Face calls it; `None`: nobody has named one.
 
     Raises:
         MissingArtifactError: The run lacks a file.
     """
     run_dir.require(run_files.FIELDS)
+    recipe = make_settings(run_dir.read_json(run_files.RECIPE))
     sections = {
         f"# {escape(run_dir.name)}": _tell_finding(run_dir, "finding", "method"),
         "## What it must not be used for": _list_misuses(run_dir, settings),
         "## Data": _tell_data(run_dir, settings),
         "## Known leaks and wrong labels": _tell_faults(run_dir),
-        "## Recipe": _tabulate(tabulate_recipe(run_dir.read_json(run_files.SUMMARY), _read_recipe(run_dir))),
+        "## Recipe": _tabulate(tabulate_recipe(run_dir.read_json(run_files.SUMMARY), recipe)),
         "## Scores": _tell_scores(run_dir),
         "## Calibration": _tell_calibration(run_dir),
         "## Size and speed": _tell_size(run_dir),
@@ -66,7 +64,8 @@ def write_model_card(run_dir: RunDirectory, settings: Settings, licence: str | N
 
 
 def _make_head(run_dir: RunDirectory, licence: str | None) -> dict[str, Any]:
-    scores, name = run_dir.read_json(run_files.METRICS), _line(run_dir.read_json(run_files.CLASSES)["name"])
+    scores, name = run_dir.read_json(run_files.METRICS), run_dir.read_json(run_files.CLASSES)["name"]
+    name = printable(as_utf8(name))
     metrics = [
         {
             "type": identifier,
@@ -91,10 +90,6 @@ def _make_head(run_dir: RunDirectory, licence: str | None) -> dict[str, Any]:
     }
 
 
-def _read_recipe(run_dir: RunDirectory) -> Settings:
-    return make_settings(run_dir.read_json(run_files.RECIPE))
-
-
 def _tell_finding(run_dir: RunDirectory, *names: str) -> str:
     """Returns sentences that the last notebook wrote for the report; a user may have taken some of them out."""
     fields = read_fields(run_dir)
@@ -104,6 +99,7 @@ def _tell_finding(run_dir: RunDirectory, *names: str) -> str:
 
 def _list_misuses(run_dir: RunDirectory, settings: Settings) -> str:
     scores, classes = run_dir.read_json(run_files.METRICS), run_dir.read_json(run_files.CLASSES)["classes"]
+    right = scores["accuracy"]
     told = [
         _say(
             "Images of anything but its {k:,} classes, which are {names}: it always gives the most probable of them.",
@@ -116,12 +112,7 @@ def _list_misuses(run_dir: RunDirectory, settings: Settings) -> str:
         _say(
             "Decisions that affect people, or in which an error does harm, without somebody who checks each: of the "
             "{n:,} test images it misclassified {wrong:.1%} ({low:.1%} to {high:.1%}).",
-            {
-                "n": scores["n"],
-                "wrong": 1 - scores["accuracy"]["value"],
-                "low": 1 - scores["accuracy"]["high"],
-                "high": 1 - scores["accuracy"]["low"],
-            },
+            {"n": scores["n"], "wrong": 1 - right["value"], "low": 1 - right["high"], "high": 1 - right["low"]},
         ),
     ]
     per_class = run_dir.read_json(run_files.PER_CLASS)
@@ -202,10 +193,6 @@ def _say(sentence: str, *sources: Mapping[str, Any]) -> str:
     """Returns a filled sentence of the report as it stands without the report's figures."""
     text = _ASIDE.sub("", without_marks(fill(sentence, sources).markdown))
     return _SHOWN.sub("the report", text).replace("&nbsp;", " ")
-
-
-def _line(text: str) -> str:
-    return printable(as_utf8(text))
 
 
 def _tabulate(table: pd.DataFrame) -> str:

@@ -14,8 +14,6 @@ from scenebook.core.wording import count_noun, join_names
 
 _OPTIMIZERS = {"SGD": "stochastic gradient descent", "Adam": "Adam", "AdamW": "AdamW"}
 """Keras' names of optimizers, and what a sentence calls them."""
-
-
 _SCHEDULES = {"CosineDecay": "cosine", "constant": "constant"}
 """The same of schedules; of others, the table has their rates."""
 
@@ -23,11 +21,8 @@ _SCHEDULES = {"CosineDecay": "cosine", "constant": "constant"}
 def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
     """Returns the table of the model and its training, an item and its value a row, as in the paper's Table 1 and more.
 
-    What the model and its training are comes from the objects that ran, the augmentation from the settings.
-
-    Args:
-        summary: The run's `training/summary.json`.
-        settings: The settings of augmentation and training.
+    What the model and its training are comes from the objects that ran, as the run's `training/summary.json` has them,
+    the augmentation from the settings.
     """
     zoom, phases, is_linear = settings.zoom_range, summary["phases"], settings.head_start == "linear"
     height, width, _ = summary["input_shape"]
@@ -96,11 +91,7 @@ def _list_phase(phase: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the sentences on what was made smaller, and by what, for `say`.
-
-    Args:
-        phases: Of the run's `training/summary.json`.
-    """
+    """Returns the sentences on what was made smaller in the phases of the run's summary, and by what, for `say`."""
     if not phases:
         return (
             "No layer is trained by gradient descent in this run: the head is the linear classifier on the frozen "
@@ -129,12 +120,7 @@ def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataFrame:
-    """Returns the parts of the recipe that ran, and what each is for, a row each; those that are off are left out.
-
-    Args:
-        summary: The run's `training/summary.json`.
-        settings: The settings of augmentation and training.
-    """
+    """Returns the parts of the recipe that ran, and what each is for, a row each; those that are off are left out."""
     phases = summary["phases"]
     optimizers, schedules = ({phase[name] for phase in phases} for name in ("optimizer", "schedule"))
     is_trained, fine_tunes = bool(phases), settings.fine_tune_epochs > 0

@@ -17,9 +17,7 @@ _MUCH, _MANY = 0.25, 0.1
 def tell_size(size: ImageSize, shapes: Mapping[str, Any]) -> _Sentences:
     """Yields sentences on a size that was not set by hand, and on how images that are not square were made so.
 
-    Args:
-        size: From `choose_size`.
-        shapes: From `measure_shapes`.
+    `size` is from `choose_size`, `shapes` from `measure_shapes`.
     """
     if size.shorter is not None:
         why = "no other size suits its weights better" if size.pixels == size.own else "it cannot take smaller images"

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def tell_augmentation(settings: Settings, *, published: bool) -> str:
     """Returns the sentences on the views of an image, for `say` with the settings.
 
-    Args:
-        settings: Those of the augmentation count, and the epochs.
-        published: Whether `augment` does what they say.
+    `published` says whether `augment` does what they say.
     """
     if not settings.epochs and not settings.fine_tune_epochs:
         return "This run has no epoch of training, so no image is augmented."
@@ -74,9 +72,7 @@ def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
 def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
     """Returns the sentences on the network as it was built, for `say` with the summary.
 
-    Args:
-        summary: From `finishing.describe_model`.
-        network: From `describe_network`.
+    It is that of `finishing.describe_model`, `network` that of `describe_network`.
     """
     some = summary["trainable_base_layers"] < summary["last_base_layers"]
     last = "{trainable_base_layers} of the last {last_base_layers}" if some else "the last {trainable_base_layers}"
@@ -96,9 +92,7 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
 def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str, Sourced, Sourced]:
     """Returns the sentences on the last epoch, the best one and the one that was kept, and their values, for `say`.
 
-    Args:
-        history: A row an epoch, at least one.
-        summary: The run's `training/summary.json`.
+    `history` has a row an epoch, at least one; `summary` is the run's `training/summary.json`.
     """
     epochs = history.to_dict("records")
     last, best = epochs[-1], min(epochs, key=lambda row: row["val_loss"])
@@ -127,12 +121,9 @@ def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str
 
 
 def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str, Any]]:
-    """Returns the sentences on the cut, and the values of their fields.
+    """Returns the sentences on the cut of `finishing.describe_cut`, and the values of their fields.
 
-    Args:
-        cut: From `finishing.describe_cut`.
-        accelerated: The setting `accelerate`.
-        kept: Whether a feature cache keeps the tensors.
+    `accelerated` is the setting `accelerate`; `kept` says whether a feature cache keeps the tensors.
     """
     if not accelerated:
         return "This run was trained by plain `fit`, without acceleration.", {}

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.core.errors import InputError
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
 
@@ -53,14 +52,6 @@ def test_the_description_holds_every_bin() -> None:
     )
 
 
-@pytest.mark.parametrize("bins", [make_bins().iloc[:0], make_bins().drop(columns="low")])
-def test_bins_that_lack_something_are_an_error(bins: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match=r"Expected at least one bin, with the columns from, .*Received: columns="):
-        ReliabilityDisplay.from_bins(bins)
-    with pytest.raises(InputError, match="Expected at least one bin"):
-        ReliabilityDisplay.from_bins(make_bins(), bins)
-
-
 def make_curve(n: int, step: int = 1) -> pd.DataFrame:
     counts = np.arange(step, n + 1, step)
     accuracy = 1 - 0.2 * counts / n
@@ -104,9 +95,3 @@ def test_the_description_says_what_some_shares_gain() -> None:
         "86.0% at 70%; 88.0% at 60%; 90.0% at 50%."
     )
     assert CoverageDisplay.from_curve(make_curve(3)).describe().endswith("of all images: 80.0% at 100%.")
-
-
-@pytest.mark.parametrize("curve", [make_curve(5).iloc[:0], make_curve(5).drop(columns="low")])
-def test_a_curve_that_lacks_something_is_an_error(curve: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match=r"Expected a curve of at least one row, with the columns n, .*Received: "):
-        CoverageDisplay.from_curve(curve)

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from scenebook.core.errors import InputError
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.projection import MOST_POINTS, ProjectionDisplay
 
@@ -70,8 +68,3 @@ def test_a_table_is_drawn_in_the_order_of_the_classes() -> None:
     assert legend_of(display) == ["NA", "$x$", "wrong"]
     assert "NA around (1.0, 3.0)" in display.describe()
     assert "Crosses mark the 1 " in display.describe()
-
-
-def test_a_map_without_an_image_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"Expected at least one image to draw\. Received: images=0"):
-        make_display(n=0)

@@ -1,6 +1,6 @@
 """Executed notebooks for a preview, as GitHub has one: every figure is one small image, and nothing needs a script.
 
-`python -m scenebook.rendering.preview RUN FOLDER` writes the notebooks of a run.
+`python docs/preview.py RUN FOLDER` writes the notebooks of a run; `make sample` makes those of `docs/sample` so.
 """
 
 from __future__ import annotations
