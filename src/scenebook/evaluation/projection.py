@@ -80,7 +80,6 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
 
 
 def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
-    """Standardises features by the training images and keeps their first principal components."""
     known = np.flatnonzero(train)
     if len(known) > _MOST_TO_FIT:
         known = np.random.default_rng(seed).choice(known, _MOST_TO_FIT, replace=False)

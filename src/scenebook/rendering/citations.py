@@ -113,7 +113,6 @@ def keys_of(node: Node) -> list[str]:
 
 
 def _run_citeproc(citations: list[Node], entries: list[dict[str, Node]], style: str) -> list[Node]:
-    """Returns a paragraph for each citation, and then the list of references."""
     meta = {
         "references": {"t": "MetaList", "c": [{"t": "MetaMap", "c": entry} for entry in entries]},
         "link-citations": {"t": "MetaBool", "c": True},

@@ -91,6 +91,5 @@ def _count_lines(widths: np.ndarray, share: np.ndarray | float) -> np.ndarray:
 
 
 def _longest_word(cells: Iterable[str]) -> float:
-    """Returns ems; a word that may break counts with its longest piece."""
     words = [word if len(word) <= LONG_WORD else word[:13] for cell in cells for word in cell.split()]
     return max((_width_in_ems(word) for word in words), default=0.0)

@@ -82,7 +82,6 @@ def advise_fonts(missing: str) -> str:
 
 
 def _find_script(sign: str) -> tuple[str, str]:
-    """Returns what a character belongs to, and a font that has it."""
     script = unicodedata.name(sign, "?").split()[0]
     if script in _EXAMPLES:
         return _EXAMPLES[script]

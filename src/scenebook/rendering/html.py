@@ -19,8 +19,8 @@ from traitlets import default
 from scenebook.core.sentences import clean_text
 from scenebook.rendering.document import Code, Figure, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, ReportExporter, convert_equations, template_folder
-from scenebook.rendering.lengths import find_works_of_supplement
 from scenebook.rendering.numbering import Target
+from scenebook.rendering.sections import find_works_of_supplement
 
 _SVG_WIDTH = re.compile(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"')
 _LONG_WORD = re.compile(r"\S{25,}")

@@ -61,7 +61,6 @@ def read(fragments: Sequence[Fragment]) -> list[Fragment]:
 
 
 def _as_typed(text: str) -> Node:
-    """Returns a paragraph that shows text as it is."""
     parts = text.strip("\n").split("\n")
     return {"t": "Para", "c": [node for part in parts for node in (LINE_BREAK, string(part))][1:]}
 
@@ -81,7 +80,6 @@ def prepare(source: str) -> str:
 
 
 def _split_fences(source: str) -> list[tuple[str, bool]]:
-    """Splits source into runs of lines inside and outside fenced code."""
     lines: list[tuple[str, bool]] = []
     fence = ""
     for line in source.splitlines(keepends=True):

@@ -115,7 +115,6 @@ class _Pass:
             self._add(content["label"], f"({count})", content["anchor"], origin)
 
     def _count(self, kind: str, label: str) -> tuple[int, str]:
-        """Returns the number of the next one of a kind, and its anchor."""
         self.counts[kind] += 1
         return self.counts[kind], self._anchor(label or f"{kind}:{self.counts[kind]}")
 
@@ -275,7 +274,6 @@ def tabulate_sources(report: Report) -> Table | None:
 
 
 def _sentences(report: Report) -> Iterator[tuple[str, Prose]]:
-    """Yields the report's prose, each with the headings above it."""
     yield from (("Abstract", prose) for prose in report.abstract)
     for section in report.sections:
         place = section.heading.plain

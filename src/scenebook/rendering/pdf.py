@@ -191,7 +191,6 @@ def _find_room_below(root: Path) -> int:
 
 
 def _find_fault(source: str, root: Path, standard: Literal["ua-1"] | None = None) -> str:
-    """Returns why Typst cannot compile a source; nothing where it can."""
     try:
         _compile(source, root, standard)
     except typst.TypstError as error:

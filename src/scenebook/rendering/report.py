@@ -20,10 +20,10 @@ from scenebook.rendering.citations import check_citations, check_work, load_bibl
 from scenebook.rendering.document import EarlierRun, Report
 from scenebook.rendering.front_matter import fill_abstract, load_front_matter
 from scenebook.rendering.html import ScenebookHTMLExporter
-from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import Target, check_references, number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance, read_provenance
+from scenebook.rendering.sections import for_paper
 from scenebook.rendering.word import write_word
 
 _EXPORTERS: dict[str, Callable[[Report, dict[str, Target]], str | bytes]] = {
@@ -173,7 +173,6 @@ def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
 
 
 def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
-    """Returns a sentence on what the report lacks, or nothing when every stage shows something."""
     lacking = [stage for stage in stages if stage.is_incomplete]
     failed = [stage.name for stage in lacking if stage.status == _FAILED]
     stopped = [stage.name for stage in lacking if stage.status in _INTERRUPTED]

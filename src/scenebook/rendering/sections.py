@@ -1,4 +1,4 @@
-"""Sorts what notebooks show into the sections of a report: the text, the appendix and the supplement."""
+"""Sorts what notebooks show into the sections of a report, and chooses the sections that are printed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import copy
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from scenebook.core.sentences import NUMBER_DIGITS, VALUE_BEGINS
 from scenebook.rendering.document import (
     LETTERED,
+    SUPPLEMENT,
     Block,
     Code,
     Figure,
@@ -22,12 +23,16 @@ from scenebook.rendering.document import (
     Report,
     Section,
     Table,
+    Work,
 )
+from scenebook.rendering.numbering import Target
 from scenebook.rendering.pandoc import Node, each_node, map_lists, plain_text, string
 
 SECTION_ORDER = ("introduction", "methodology", "results", "discussion", "conclusion", "repository", *LETTERED)
 """Sections of these names come in this order. Any other follows the one that stood before it."""
 ABSTRACT = "abstract"
+PAGE = "report.html"
+"""The file that has everything."""
 _LABEL = re.compile(r"\{#(sec:.*)\}")
 
 
@@ -188,3 +193,47 @@ def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
     if isinstance(block, Figure) and not block.alt:
         block.alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
         block.images = [dataclasses.replace(image, alt=block.alt) for image in block.images]
+
+
+def for_paper(report: Report, targets: dict[str, Target]) -> tuple[Report, dict[str, Target]]:
+    """Returns what is printed of a numbered report, and what labels name there.
+
+    That is all of it or the short report, as the front matter has it. Numbers are the same in both, and on the page:
+    the supplement comes last. A reference to something of it names it and is no link.
+    """
+    if report.front.length == "full":
+        kept = report.sections
+    else:
+        kept = [section for section in report.sections if section.name != SUPPLEMENT]
+        targets = {label: _name_elsewhere(target) for label, target in targets.items()}
+    left_out = [section for section in report.sections if section not in kept]
+    elsewhere = _tell_elsewhere(left_out, has_sources=report.sources is not None)
+    paper = dataclasses.replace(report, sections=kept, sources=None, elsewhere=elsewhere)
+    return dataclasses.replace(paper, references=_list_cited(paper)), targets
+
+
+def find_works_of_supplement(report: Report) -> set[str]:
+    """Returns the keys of the works that nothing but the supplement cites."""
+    kept = [section for section in report.sections if section.name != SUPPLEMENT]
+    cited = _list_cited(dataclasses.replace(report, sections=kept))
+    return {work.key for work in report.references if work not in cited}
+
+
+def _list_cited(report: Report) -> list[Work]:
+    keys = {item["key"] for _, node in report.nodes("Citation") for item in node["c"]["items"]}
+    return [work for work in report.references if work.key in keys]
+
+
+def _name_elsewhere(target: Target) -> Target:
+    if target.part != SUPPLEMENT:
+        return target
+    place = "" if target.is_section else f" of the {SUPPLEMENT}"
+    return dataclasses.replace(target, text=target.text + place, anchor="")
+
+
+def _tell_elsewhere(left_out: Sequence[Section], *, has_sources: bool) -> str:
+    blocks = itertools.chain.from_iterable(section.blocks for section in left_out)
+    parts = [block.plain for block in blocks if isinstance(block, Heading) and block.level == 2]
+    told = [f"the supplement ({'; '.join(dict.fromkeys(parts))})"] if parts else ["the supplement"] if left_out else []
+    told += ["the source of each number"] if has_sources else []
+    return f"{PAGE} also has {' and '.join(told)}." if told else ""

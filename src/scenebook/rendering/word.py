@@ -52,7 +52,6 @@ def write_word(report: Report, targets: dict[str, Target]) -> bytes:
 
 
 def _write_template(path: Path, paper: str) -> None:
-    """Copies the template, with the pages that are asked for."""
     with zipfile.ZipFile(template_folder() / "word" / "reference.docx") as source, zipfile.ZipFile(path, "w") as copy:
         for name in source.namelist():
             content = source.read(name)
@@ -60,8 +59,6 @@ def _write_template(path: Path, paper: str) -> None:
 
 
 class _WordWriter(FragmentWriter):
-    """Turns the nodes of ours into what pandoc writes as Word's own."""
-
     target: ClassVar[Literal["html", "typst", "docx"]] = "docx"
 
     def __init__(self, targets: dict[str, Target], images: Path) -> None:
@@ -109,8 +106,6 @@ def _draw(image: ReportImage, folder: Path) -> tuple[bytes, float]:
 
 
 class _Document:
-    """The report as pandoc's blocks and metadata."""
-
     def __init__(self, report: Report, targets: dict[str, Target], images: Path) -> None:
         self.report = report
         self.writer = _WordWriter(targets, images)
@@ -220,7 +215,6 @@ class _Document:
         return [_styled(_KEPT, kept)]
 
     def _tabulate(self, table: Table) -> Node:
-        """Returns a table; a short one stays on one page."""
         widths, _ = share_width(table, 72 * TEXT_WIDTH, size=_TABLE_SIZE, inset=_INSET)
         shares = widths / max(72 * TEXT_WIDTH, widths.sum())
         columns = [(_SIDES[side], float(share)) for side, share in zip(table.align, shares, strict=True)]

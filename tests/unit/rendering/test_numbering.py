@@ -10,9 +10,9 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Heading, Report, Table
 from scenebook.rendering.exporter import template_folder
 from scenebook.rendering.fonts import fonts
-from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import check_references, letter, number_report, roman, slug_of
 from scenebook.rendering.pdf import ScenebookPDFExporter, write_images
+from scenebook.rendering.sections import for_paper
 
 from .conftest import assembled
 

@@ -43,7 +43,6 @@ def _paint(grey: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _scale(height: int) -> np.ndarray:
-    """Returns a white gap and a strip of the colours on middle grey."""
     values = np.repeat(np.linspace(1, 0, height)[:, None], OVERLAY_SIDE // 30, axis=1)
     strip = _paint(np.full(values.shape, 160.0), values)
     return np.hstack([np.full((height, OVERLAY_SIDE // 60, 3), 255, dtype=np.uint8), strip])

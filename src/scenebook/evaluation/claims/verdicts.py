@@ -170,7 +170,6 @@ def _find_mismatch(claim: Claim, paper: Paper, run: dict[str, Any]) -> tuple[str
 
 
 def _other_data(wanted: Conditions, paper: Paper, run: dict[str, Any]) -> str:
-    """Returns what else makes a run not comparable, as a clause."""
     names = run["class_names"]
     if wanted.recipe == "all" and run["weights"] == RANDOM and "weights" not in paper.recipe:
         return "this run starts from random weights"
@@ -266,5 +265,4 @@ def show_value(claim: Claim, value: Value) -> str:
 
 
 def _count_places(value: Value) -> int:
-    """Returns how many places a number has: 7 of 1e-7."""
     return max(0, -int(Decimal(repr(value)).as_tuple().exponent)) if isinstance(value, float) else 0

@@ -140,7 +140,6 @@ class ConfusionDisplay(style.Display):
 
 
 def _arrange(class_names: Sequence[str], width: float) -> _Layout:
-    """Divides the width of a figure between labels, cells and the bar that explains the shades."""
     num_classes = len(class_names)
     room = width - _LABEL_LIMIT - _BAR
     size = float(np.clip(room / num_classes * 72 * 0.9, style.SMALLEST_SIZE, style.SMALL_SIZE))
@@ -171,7 +170,6 @@ def _fit_counts(matrix: np.ndarray, cell: tuple[float, float]) -> tuple[np.ndarr
 
 
 def _in_thousands(count: int) -> str:
-    """Returns 999 as `999`, 1234 as `1.2k`, 23456 as `23k` and 3456789 as `3.5M`."""
     for power, sign in ((1_000_000, "M"), (1_000, "k")):
         if count >= power:
             return f"{count / power:.{int(count < 10 * power)}f}{sign}"

@@ -54,7 +54,6 @@ class NetworkDisplay(style.Display):
 
     @property
     def _height(self) -> float:
-        """Height of the chain and of the block beside it, in inches."""
         return _PITCH * max(len(self.network.stages), len(_visible_layers(self.network.block)))
 
     def _size(self) -> tuple[float, float]:
@@ -112,7 +111,6 @@ class NetworkDisplay(style.Display):
         self._draw_shortcut(ax, block, left + width, right, tops[0], added, middle)
 
     def _draw_zoom(self, ax: Axes, block: ResidualBlock, right: float, pitch: float, height: float) -> None:
-        """Joins the stage that holds the block to the block's details."""
         number = next(n for n, stage in enumerate(self.network.stages) if block.addition in stage.layers)
         top = _TOP + number * pitch
         for start, end in ((top, _TOP), (top + _BOX, _TOP + height - _PITCH + _BOX)):
@@ -185,7 +183,6 @@ def _count_text(part: NetworkStage | LayerSummary) -> str:
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
-    """Writes `(38, 38, 256)` as `38 × 38 × 256`; an open size is a question mark."""
     return " × ".join("?" if size is None else f"{size}" for size in shape)
 
 

@@ -147,7 +147,6 @@ class Display(ABC):
 
 
 def _make_part(ax: Axes | None, size: tuple[float, float]) -> Any:
-    """Returns a new figure, or a part of one that takes the place of the axes."""
     if ax is None:
         return plt.figure(figsize=size)
     figure, place = ax.get_figure(root=True), ax.get_subplotspec()

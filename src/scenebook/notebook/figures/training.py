@@ -128,7 +128,6 @@ class HistoryDisplay(style.Display):
         return " ".join(told)
 
     def _describe_curve(self, values: np.ndarray | None) -> str:
-        """Returns a curve's ends, its best epoch, and how often it turns back."""
         if values is None or not np.isfinite(values).any():
             return "has no values."
         known, rises = np.isfinite(values), self.metric == "accuracy"

@@ -185,7 +185,6 @@ def tell_study_claims(summaries: Sequence[Summary], claims: Sequence[Claim]) -> 
 
 
 def _fill_plainly(sentence: str, values: Sourced) -> str:
-    """Returns a sentence with its fields filled, as plain text: nothing in it is escaped."""
     parts = string.Formatter().parse(sentence)
     return "".join(text + (format_field(name, spec or "", [values]) if name else "") for text, name, spec, _ in parts)
 
@@ -240,7 +239,6 @@ def _tell_trouble(summary: Summary) -> str:
 
 
 def _tell_outcome(expected: StudyExpectation, summary: Summary, found: Comparison) -> Iterator[str]:
-    """Yields the sentences on what a compared variant shows of all that the claim says."""
     shown, contradicted, left_open = sort_parts(expected, summary)
 
     def word(names: list[str], sign: int = 1) -> str:

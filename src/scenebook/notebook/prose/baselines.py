@@ -46,7 +46,6 @@ def tell_comparison(results: Mapping[str, Any]) -> str:
 
 
 def _tell_transfer(results: Mapping[str, Any]) -> str:
-    """Returns the sentences on what transfer learning itself adds."""
     if "transfer" not in results:
         return (
             "The weights of this run's backbone are random, so nothing is transferred. A linear classifier on its "
@@ -78,7 +77,6 @@ def _tell_transfer(results: Mapping[str, Any]) -> str:
 
 
 def _tell_network(results: Mapping[str, Any]) -> str:
-    """Returns the sentence on what training the network adds to a linear classifier."""
     if "network_gain" not in results:
         return "The network has an accuracy of {network:.1%}."
     if results.get("is_linear"):
@@ -98,7 +96,6 @@ def _tell_network(results: Mapping[str, Any]) -> str:
 
 
 def _tell_simple(results: Mapping[str, Any]) -> str:
-    """Returns the sentences on what needs no backbone at all."""
     start = (
         "Always naming the most frequent class would give {majority:.1%}; a linear classifier on tiny images, which "
         "show little but colours and where they are, has {pixels:.1%}"

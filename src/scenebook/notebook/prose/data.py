@@ -157,7 +157,6 @@ def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
 
 
 def _tell_splits(findings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Returns the sentence on where the members of a group ended up."""
     straddling = sum(group["across_splits"] for group in findings["duplicate_groups"])
     seen = len(findings["seen_in_training"])
     if not straddling:

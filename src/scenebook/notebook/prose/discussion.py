@@ -149,12 +149,10 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
 
 
 def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
-    """Returns whether the accuracy on training images is above the interval of that on test images."""
     return bool(facts["train_accuracy"] > results["network"]["high"])
 
 
 def _tell_study(study: pd.DataFrame) -> str:
-    """Returns the sentences on what the ablations show of the causes."""
     if not len(study):
         return "None of these explanations has been tested by changing one setting at a time."
     shown = study[study["p"] < SIGNIFICANT]

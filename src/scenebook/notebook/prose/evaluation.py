@@ -121,7 +121,6 @@ def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
 
 
 def _tell_few(few: pd.Series, *, is_all: bool) -> Sentence:
-    """Returns the sentence on classes with few test images, given in ascending order."""
     values: dict[str, Any] = {"least": int(few.iloc[0]), "most": int(few.iloc[-1]), "limit": _FEW}
     origins = dict.fromkeys(["least", "most"], f"{SPLITS}: rows of a class whose split is test")
     sized = "{least}" if values["least"] == values["most"] else "{least} to {most}"

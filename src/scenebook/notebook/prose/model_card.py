@@ -196,7 +196,6 @@ def _say(sentence: str, *sources: Mapping[str, Any]) -> str:
 
 
 def _tabulate(table: pd.DataFrame) -> str:
-    """Returns a table of Markdown; its cells are text."""
     rows: list[list[Any]] = [list(table.columns), *map(list, table.itertuples(index=False))]
     lines = [f"| {' | '.join(map(_write_cell, row))} |" for row in rows]
     return "\n".join([lines[0], f"|{' --- |' * len(table.columns)}", *lines[1:]])

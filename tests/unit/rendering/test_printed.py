@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.document import Code, Heading, Prose, Report, Table
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.lengths import for_paper
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.sections import for_paper
 
 from .conftest import page_of, pdf_text
 
