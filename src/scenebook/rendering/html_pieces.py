@@ -123,7 +123,8 @@ def _read_table(table: Tag) -> Grid | None:
     last = max((line for (line, _), (_, across) in spans_above.items() if across > 1), default=-1)
     first = min(last + 1, max(len(above) - 1, 0))
     above = [fit_row(line, width) for line in above]
-    header = _join_header(above[first:], width)
+    # A named index puts its name into a second line, under blanks.
+    header = [" ".join(line[column] for line in above[first:] if line[column]) for column in range(width)]
     rows = [fit_row(row, width) for row in rows]
     kept = _clip({place: span for place, span in spans_above.items() if place[0] <= first}, first + 1, width)
     if any(header[column] for (line, column), span in kept.items() if line == first and span == COVERED):
@@ -183,8 +184,3 @@ def _clip(spans: Spans, lines: int, width: int) -> Spans:
         for (line, column), (down, across) in spans.items()
         if line < lines and column < width
     }
-
-
-def _join_header(lines: list[list[str]], width: int) -> list[str]:
-    """Joins header lines into one: a named index puts its name into a second line, under blanks."""
-    return [" ".join(line[column] for line in lines if line[column]) for column in range(width)]

@@ -89,7 +89,9 @@ def read_data(data: Data, origin: Origin) -> list[Block]:
         return [Output(origin, clean_text(json.dumps(data["application/json"], indent=1, ensure_ascii=False)))]
     if "text/html" in data and (not said or _REPR_ONLY.match(said) or _SAYS_NOTHING.match(said)):
         return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
-    return _read_plain(data, origin)
+    text = clean_text(strip_terminal_codes(_joined(data.get("text/plain", "")))).strip("\n")
+    # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
+    return [Output(origin, text)] if text.strip() and not _SAYS_NOTHING.match(text.strip()) else []
 
 
 def note_missing(what: str, origin: Origin) -> Output:
@@ -105,7 +107,12 @@ def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> li
     blocks: list[Block] = []
     for piece in pieces:
         if isinstance(piece, Grid):
-            blocks.append(_table(piece, origin))
+            caption, rest = (
+                Fragment(escape(piece.caption), origin, inline=True),
+                (piece.header, piece.align, piece.rows),
+            )
+            wide = len(piece.header) > 6
+            blocks.append(Table(origin, "", caption, *rest, wide, heads=piece.heads, spans=piece.spans))
         elif isinstance(piece, str):
             blocks.append(Output(origin, piece))
         elif image := image_of_address(piece.source, piece.alt):
@@ -156,12 +163,6 @@ def _figure(image: ReportImage, origin: Origin) -> Figure:
     return Figure(origin, "", Fragment("", origin, inline=True), [image], alt=image.alt)
 
 
-def _table(grid: Grid, origin: Origin) -> Table:
-    caption = Fragment(escape(grid.caption), origin, inline=True)
-    wide = len(grid.header) > 6
-    return Table(origin, "", caption, grid.header, grid.align, grid.rows, wide, heads=grid.heads, spans=grid.spans)
-
-
 def _read_markdown(data: Data, origin: Origin) -> Block | None:
     if "text/markdown" in data:
         return Prose(Fragment(clean_text(_joined(data["text/markdown"])), origin))
@@ -171,12 +172,6 @@ def _read_markdown(data: Data, origin: Origin) -> Block | None:
         # Dollar signs within: formulas among words, as Jupyter shows them.
         return Prose(Fragment(text if "$" in tex else f"$${tex}$$", origin))
     return None
-
-
-def _read_plain(data: Data, origin: Origin) -> list[Block]:
-    text = clean_text(strip_terminal_codes(_joined(data.get("text/plain", "")))).strip("\n")
-    # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
-    return [Output(origin, text)] if text.strip() and not _SAYS_NOTHING.match(text.strip()) else []
 
 
 def _joined(value: Any) -> str:

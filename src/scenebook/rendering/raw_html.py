@@ -9,7 +9,7 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, Node, map_lists, string
+from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, Node, make_node, map_lists, string
 
 _PLAIN_TAG = re.compile(r"^<(/?)([a-zA-Z]+)\s*(/?)>$")
 _HARMLESS = {
@@ -103,17 +103,15 @@ def _read_lone(text: str) -> list[Node]:
     name = match[1].lower() if match else ""
     if name == "img":
         tag = BeautifulSoup(text, "html.parser").img
-        return [_image(tag)] if isinstance(tag, Tag) else []
+        if not isinstance(tag, Tag):
+            return []
+        alt = str(tag.get("alt") or tag.get("title") or "")
+        return [make_node("Image", NO_ATTRIBUTES, [string(alt)] if alt else [], [str(tag.get("src") or ""), ""])]
     if name == "br":
         return [LINE_BREAK]
     # Anchors and styles, and what the report has no markup for.
     is_dropped = name in _WRAPPERS and (name != "a" or "href" not in text.lower())
     return [] if is_dropped or is_comment(text) else [string(text)]
-
-
-def _image(tag: Tag) -> Node:
-    alt = str(tag.get("alt") or tag.get("title") or "")
-    return {"t": "Image", "c": [NO_ATTRIBUTES, [string(alt)] if alt else [], [str(tag.get("src") or ""), ""]]}
 
 
 def _mark_up(opening: str, inner: list[Node], make_link: Callable[[Node], list[Node]]) -> list[Node]:

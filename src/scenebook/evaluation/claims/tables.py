@@ -43,7 +43,9 @@ def tabulate_measured(judged: Sequence[Judged]) -> pd.DataFrame:
     for one in judged:
         if one.by_run:
             rows.setdefault((one.claim.group or one.claim.id, one.verdict), []).append(one)
-    ordered = sorted(rows.values(), key=_rank)[:MOST_MEASURED]
+    ordered = sorted(
+        rows.values(), key=lambda of: (of[0].claim.measure != ABLATION, len(of) > 1, VERDICTS.index(of[0].verdict))
+    )[:MOST_MEASURED]
     columns = ["claim", "reported", "measured in this run", "verdict"]
     return pd.DataFrame([_merge(members) for members in ordered], columns=columns)
 
@@ -58,10 +60,6 @@ def tabulate_contradicted(judged: Sequence[Judged]) -> pd.DataFrame:
 def count_own(judged: Sequence[Judged]) -> int:
     """Returns how many claims are consistent with the paper's own numbers, whatever the run says of them."""
     return sum(one.verdict == CONSISTENT or bool(one.paper_holds) for one in judged)
-
-
-def _rank(members: list[Judged]) -> tuple[bool, bool, int]:
-    return members[0].claim.measure != ABLATION, len(members) > 1, VERDICTS.index(members[0].verdict)
 
 
 def _merge(members: list[Judged]) -> tuple[str, str, str, str]:

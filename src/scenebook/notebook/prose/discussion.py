@@ -185,7 +185,8 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on which errors are the network's own, and which of them may be wrong labels."""
     if not facts["errors"]:
         return "The network makes no error on the test images."
-    number = {name: _say_field(name, facts) for name in facts if name.endswith(("errors", "_pair"))}
+    counts = [name for name in facts if name.endswith(("errors", "_pair"))]
+    number = {name: say_number(facts[name]) if facts[name] in (0, 1) else f"{{{name}:,}}" for name in counts}
     told = [
         f"Of the {{test:,}} test images, {number['errors']} {'is' if facts['errors'] == 1 else 'are'} misclassified, "
         f"{number['pair_errors']} of them by confusing {{pair}}."
@@ -208,11 +209,6 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     elif "suspicious_errors" in facts:
         told.append("None of the misclassified images has a label that a second model finds suspicious.")
     return " ".join(told)
-
-
-def _say_field(name: str, facts: Mapping[str, Any]) -> str:
-    """Returns the field of a count, or the count in words: 'none', 'one', '{errors:,}'."""
-    return say_number(facts[name]) if facts[name] in (0, 1) else f"{{{name}:,}}"
 
 
 def tell_unknown(*, trained_once: bool, drawn: bool) -> str:

@@ -83,17 +83,17 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
 
 def tell_map_choice(checks: Mapping[str, Any]) -> str:
     """Returns the sentences beside the maps: of which kind they are, and whether they passed the check."""
-    title = MAP_TITLES[checks["chosen"]]
+    chosen, title = checks["chosen"], MAP_TITLES[checks["chosen"]]
     if checks["n"] < FEWEST_CHECKED:
         return (
             f"The maps are those of {title}; too few test images could be checked to say whether they can be trusted."
         )
     told = [
         f"The maps shown are those of {title}, which do better in a check than those of "
-        + join_names([name for kind, name in MAP_TITLES.items() if kind != checks["chosen"]])
+        + join_names([name for kind, name in MAP_TITLES.items() if kind != chosen])
         + ": blurring the quarter of an image in which the map is strongest, instead of the quarter in which it is "
         "weakest, lowers the probability of the predicted class by "
-        + " against ".join(f"{{{kind}_loss:z.3f}}" for kind in _order(checks))
+        + " against ".join(f"{{{kind}_loss:z.3f}}" for kind in sorted(MAP_TITLES, key=lambda kind: kind != chosen))
         + " on average ({n} test images, [@tbl:map-checks])."
     ]
     if checks["gain"]["low"] > 0:
@@ -103,10 +103,6 @@ def tell_map_choice(checks: Mapping[str, Any]) -> str:
             "Maps of other images do as well, so **it is not shown that these point at what the network uses**."
         )
     return " ".join(told)
-
-
-def _order(checks: Mapping[str, Any]) -> list[str]:
-    return sorted(MAP_TITLES, key=lambda kind: kind != checks["chosen"])
 
 
 def tell_map_checks(checks: Mapping[str, Any]) -> str:
