@@ -107,12 +107,9 @@ def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> li
     blocks: list[Block] = []
     for piece in pieces:
         if isinstance(piece, Grid):
-            caption, rest = (
-                Fragment(escape(piece.caption), origin, inline=True),
-                (piece.header, piece.align, piece.rows),
-            )
-            wide = len(piece.header) > 6
-            blocks.append(Table(origin, "", caption, *rest, wide, heads=piece.heads, spans=piece.spans))
+            header, align, rows, heads, spans, words = piece
+            caption = Fragment(escape(words), origin, inline=True)
+            blocks.append(Table(origin, "", caption, header, align, rows, len(header) > 6, heads=heads, spans=spans))
         elif isinstance(piece, str):
             blocks.append(Output(origin, piece))
         elif image := image_of_address(piece.source, piece.alt):
