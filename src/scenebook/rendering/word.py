@@ -53,9 +53,9 @@ def write_word(report: Report, targets: dict[str, Target]) -> bytes:
 
 def _write_template(path: Path, paper: str) -> None:
     with zipfile.ZipFile(template_folder() / "word" / "reference.docx") as source, zipfile.ZipFile(path, "w") as copy:
-        for name in source.namelist():
-            content = source.read(name)
-            copy.writestr(name, content.replace(_A4, _LETTER) if paper == "letter" else content)
+        for entry in source.infolist():  # with their own times: the same bytes whenever it is written
+            content = source.read(entry)
+            copy.writestr(entry, content.replace(_A4, _LETTER) if paper == "letter" else content)
 
 
 class _WordWriter(FragmentWriter):
