@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from functools import cache
@@ -65,6 +66,7 @@ def is_in(name: str, homes: set[str]) -> bool:
 
 
 @cache
+@functools.cache
 def list_imports(path: Path) -> set[str]:
     """All modules that a file imports, wherever in it: `scenebook.core.errors`, `numpy`."""
     imported: set[str] = set()

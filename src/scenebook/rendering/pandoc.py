@@ -64,9 +64,12 @@ def _call(text: str, options: Sequence[str], seconds: float, folder: Path | None
     command = [_executable(), "+RTS", "-M1G", "-RTS", *options]
     # The time in a Word file is always the same, the first that a zip archive can hold.
     environment = {**build_environment(), "SOURCE_DATE_EPOCH": "315532800"}
-    how: Any = {"capture_output": True, "check": True, "timeout": seconds, "cwd": folder, "env": environment}
+    source = text.encode("utf-8")
     try:
-        return subprocess.run(command, input=text.encode("utf-8"), **how).stdout
+        done = subprocess.run(
+            command, input=source, capture_output=True, check=True, timeout=seconds, cwd=folder, env=environment
+        )
+        return done.stdout
     except subprocess.TimeoutExpired:
         raise PandocError(f"no answer within {seconds:g} s") from None
     except subprocess.CalledProcessError as error:

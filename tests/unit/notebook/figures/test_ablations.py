@@ -186,18 +186,15 @@ def test_the_description_holds_every_number() -> None:
     )
 
 
-TITLES = {"markup": HOSTILE, "long": "much too long for its row " * 8, "wide": "日本語" * 30, "control": "\x00"}
-
-
-@pytest.mark.parametrize("title", TITLES.values(), ids=TITLES)
-def test_titles_are_text_and_leave_the_axes_their_width(title: str) -> None:
-    first, second = (AblationDifferencesDisplay.from_summaries([make_row(title=title)] * 12).plot() for _ in range(2))
+def test_titles_are_text_and_leave_the_axes_their_width() -> None:
+    rows = [make_row(title=title) for title in (HOSTILE, "much too long for its row " * 8, "日本語" * 30, "\x00")]
+    first, second = (AblationDifferencesDisplay.from_summaries(rows * 3).plot() for _ in range(2))
     assert style.to_svg(first.figure_) == style.to_svg(second.figure_)
     assert first.ax_[0].get_position().width > 0.3
     assert not any(text.get_parse_math() for text in first.ax_[0].get_yticklabels())
 
 
-@pytest.mark.parametrize("count", [1, 10, 25])
+@pytest.mark.parametrize("count", [1, 25])
 def test_rows_do_not_run_into_each_other(count: int) -> None:
     display = AblationDifferencesDisplay.from_summaries([make_row() for _ in range(count)]).plot()
     display.figure_.canvas.draw()

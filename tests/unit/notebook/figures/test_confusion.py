@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import io
 import itertools
-import re
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -30,7 +28,7 @@ def labels_of(display: ConfusionDisplay) -> list[str]:
     return [label.get_text() for label in display.ax_.get_yticklabels()]
 
 
-def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
+def test_cells_show_counts_and_shades_show_shares_of_their_row_the_true_class() -> None:
     display = ConfusionDisplay.from_matrix(PAPER, SCENES).plot()
     assert [text.get_text() for text in display.ax_.texts] == [str(count) for count in PAPER.ravel()]
     np.testing.assert_allclose(display.percentages.sum(axis=1), 100)
@@ -40,10 +38,6 @@ def test_cells_show_counts_and_shades_show_shares_of_the_true_class() -> None:
     assert values is not None
     np.testing.assert_allclose(values.ravel(), display.percentages.ravel())
     assert shades.get_clim() == (0, 100)
-
-
-def test_rows_are_true_classes_and_columns_predicted_ones() -> None:
-    display = ConfusionDisplay.from_matrix(PAPER, SCENES).plot()
     assert display.ax_.get_ylabel() == "true class"
     assert display.ax_.get_xlabel() == "predicted class"
     assert labels_of(display) == [label.get_text() for label in display.ax_.get_xticklabels()] == SCENES
@@ -61,7 +55,7 @@ def test_zeros_are_muted() -> None:
     assert grey == ["0"]
 
 
-@pytest.mark.parametrize("num_classes", [2, 6, 13, 16])
+@pytest.mark.parametrize("num_classes", [2, 16])
 def test_every_count_can_be_read_on_its_shade(num_classes: int) -> None:
     shares = np.linspace(0, 100, num_classes).round().astype(int)
     # Rows of two shares that add up to 100: each shade from the palest to the darkest.
@@ -85,7 +79,7 @@ def test_names_of_any_script_stay_text_without_a_warning() -> None:
     assert "font-family: 'DejaVu Sans', sans-serif" in svg, "a browser takes from the system what this font lacks"
 
 
-@pytest.mark.parametrize("num_classes", [2, 6, 11, 16])
+@pytest.mark.parametrize("num_classes", [2, 11, 16])
 def test_all_counts_and_names_can_be_read_from_2_to_16_classes(num_classes: int) -> None:
     names = [f"class_number_{number}" for number in range(num_classes)]
     display = ConfusionDisplay.from_matrix(diagonal(num_classes), names).plot()
@@ -123,27 +117,23 @@ def test_large_counts_are_shortened_before_they_are_dropped() -> None:
     display = ConfusionDisplay.from_matrix(diagonal(22, 23_456), names).plot()
     assert display.annotations_ is not None
     assert display.annotations_[0, 0] == "23k"
-    many = ConfusionDisplay.from_matrix(diagonal(150, 23_456), [f"class {number}" for number in range(150)]).plot()
-    assert many.annotations_ is None
-    assert not many.ax_.texts
 
 
-def test_a_thousand_classes_draw_with_a_part_of_their_names() -> None:
+def test_a_thousand_classes_draw_with_a_part_of_their_names_and_without_counts() -> None:
     display = ConfusionDisplay.from_matrix(diagonal(1000, 50), [f"class {number}" for number in range(1000)]).plot()
     assert 10 < len(labels_of(display)) < 200
+    assert display.annotations_ is None
+    assert not display.ax_.texts
 
 
-@pytest.mark.parametrize("name", ["$x$", "$\\frac{1}$", "<b>alert(1)</b>", "a & b", "%s {0}", "_under", "x\0y\n"])
-def test_names_show_as_text(name: str) -> None:
-    display = ConfusionDisplay.from_matrix(diagonal(2), [name, "other"]).plot()
-    shown = printable(name)
-    assert labels_of(display)[0] == shown
-    with style.use():
-        buffer = io.BytesIO()
-        display.figure_.savefig(buffer, format="svg")
-    root = ElementTree.fromstring(buffer.getvalue())
-    texts = ["".join(element.itertext()) for element in root.iter(f"{{{SVG}}}text")]
-    assert sum(re.sub(r"\s+", " ", text) == re.sub(r"\s+", " ", shown) for text in texts) == 2
+def test_names_show_as_text() -> None:
+    names = ["$x$", "$\\frac{1}$", "<b>alert(1)</b>", "a & b", "%s {0}", "_under", "x\0y\n"]
+    display = ConfusionDisplay.from_matrix(diagonal(len(names)), names).plot()
+    shown = [printable(name) for name in names]
+    assert labels_of(display) == shown
+    root = ElementTree.fromstring(style.to_svg(display.figure_))
+    texts = [" ".join("".join(element.itertext()).split()) for element in root.iter(f"{{{SVG}}}text")]
+    assert [texts.count(" ".join(name.split())) for name in shown] == [2] * len(names)
 
 
 def test_the_description_tells_the_size_the_diagonal_and_the_commonest_errors() -> None:

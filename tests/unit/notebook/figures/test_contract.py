@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.network.backbones import build_backbone
 from scenebook.notebook import figures
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
@@ -27,7 +26,7 @@ from scenebook.notebook.figures.training import CutDisplay, HistoriesDisplay, Hi
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
 from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts
-from tests.unit.notebook.figures.test_network import draw
+from tests.unit.notebook.figures.test_network import draw, make_small
 from tests.unit.notebook.figures.test_projection import make_display
 from tests.unit.study.test_backbones import make_summaries
 
@@ -42,7 +41,7 @@ EXAMPLES: dict[type[Display], Callable[[], Display]] = {
     CutDisplay: lambda: CutDisplay.from_parts((172, 23_000), (1, 6_300), [(5, 5, 2048)]),
     HistoryDisplay: lambda: HistoryDisplay.from_history(HISTORY),
     HistoriesDisplay: lambda: HistoriesDisplay.from_history(HISTORY.assign(accuracy=[0.5, 0.7])),
-    NetworkDisplay: lambda: draw(build_backbone("efficientnet-lite0", weights="random", image_size=64)),
+    NetworkDisplay: lambda: draw(make_small()),
     ProjectionDisplay: make_display,
     ReliabilityDisplay: lambda: ReliabilityDisplay.from_bins(make_bins(), make_bins(30)),
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import keras
 import pytest
 from matplotlib.colors import to_hex
@@ -59,6 +61,16 @@ def assert_block_is_drawn(display: NetworkDisplay, base_model: keras.Model, bloc
     assert "identity" in texts_of(display)
 
 
+def assert_texts_stay_apart(display: NetworkDisplay) -> None:
+    display.figure_.canvas.draw()
+    boxes = [text.get_window_extent() for text in display.ax_.texts if text.get_text()]
+    assert not [
+        (one, other)
+        for one, other in itertools.combinations(boxes, 2)
+        if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 4
+    ]
+
+
 @pytest.mark.usefixtures("clean_keras")
 def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
     base_model = freeze(keras.applications.ResNet50(weights=None, include_top=False, input_shape=(150, 150, 3)), 3)
@@ -75,6 +87,7 @@ def test_resnet50_is_drawn_with_its_own_layers_and_shapes() -> None:
     assert color_of(display, "conv5_block3_3_bn") == PARTLY, "its stored mean and variance are not trained"
     assert color_of(display, "conv5_block3_3_conv") == FROZEN
     assert color_of(display, "hidden") == TRAINED
+    assert_texts_stay_apart(display)
 
 
 @pytest.mark.usefixtures("clean_keras")
@@ -88,16 +101,21 @@ def test_efficientnet_lite0_is_drawn_by_resolution_with_its_last_block_that_adds
     assert "depthwise convolution 5×5" in texts_of(display)
     assert "6 blocks, 18 convolutions" in texts_of(display)
     assert PARTLY not in box_colors(display)
+    assert_texts_stay_apart(display)
 
 
-@pytest.mark.usefixtures("clean_keras")
-def test_block_with_a_convolution_on_its_shortcut_shows_it() -> None:
+def make_small() -> keras.Model:
+    """A network of one residual block with a convolution on its shortcut."""
     inputs = keras.Input((8, 8, 4))
     shortcut = keras.layers.Conv2D(8, 1, strides=2, name="block1_0_conv")(inputs)
     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", name="block1_1_conv")(inputs)
     x = keras.layers.BatchNormalization(name="block1_1_bn")(x)
-    outputs = keras.layers.Add(name="block1_add")([shortcut, x])
-    display = draw(keras.Model(inputs, outputs, name="small"))
+    return keras.Model(inputs, keras.layers.Add(name="block1_add")([shortcut, x]), name="small")
+
+
+@pytest.mark.usefixtures("clean_keras")
+def test_block_with_a_convolution_on_its_shortcut_shows_it() -> None:
+    display = draw(make_small())
     assert {"block1_0_conv", "block1_1_conv", "block1_1_bn", "block1_add"} <= texts_of(display)
     assert "identity" not in texts_of(display)
     assert "convolution 1×1, stride 2" in texts_of(display)
@@ -124,16 +142,3 @@ def test_long_paths_and_names_are_shortened_to_fit() -> None:
     assert "9 more layers" in texts_of(display)
     assert max(len(text) for text in texts_of(display)) < 50
     assert display.figure_.get_figheight() < 7
-
-
-@pytest.mark.usefixtures("clean_keras")
-def test_texts_of_a_box_do_not_run_into_each_other() -> None:
-    display = draw(freeze(build_backbone("efficientnet-lite0", image_size=96, weights="random"), 3))
-    display.figure_.canvas.draw()
-    boxes = [text.get_window_extent() for text in display.ax_.texts if text.get_text()]
-    assert not [
-        (one, other)
-        for number, one in enumerate(boxes)
-        for other in boxes[number + 1 :]
-        if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 4
-    ]
