@@ -63,7 +63,7 @@ sample: setup ## make docs/sample anew from the sample profile, with the variant
 lock: setup-dev ## pin all requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test $(LOCK_FLAGS) -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra test --extra dev -c requirements.txt $(LOCK_FLAGS) -o requirements-dev.txt
-	@for extra in openvino onnx heif; do \
+	@for extra in openvino onnx heif cuda; do \
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
 

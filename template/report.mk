@@ -29,7 +29,7 @@ PY := $(BIN)/python
 # What lies on PYTHONPATH counts for pip as installed.
 PIP := PYTHONPATH= $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup setup-openvino setup-onnx setup-heif report run ablations explain verify diff diff-notebooks render bundle predict export serve params lab clean
+.PHONY: help setup setup-openvino setup-onnx setup-heif setup-cuda report run ablations explain verify diff diff-notebooks render bundle predict export serve params lab clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(lastword $(MAKEFILE_LIST)) $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,8 @@ setup-onnx: $(VENV)/.installed ## add what `make export FORMATS=onnx` needs
 	$(PIP) --require-hashes -r requirements-onnx.txt
 setup-heif: $(VENV)/.installed ## add pillow-heif, with which images in HEIC are read
 	$(PIP) --require-hashes -r requirements-heif.txt
+setup-cuda: $(VENV)/.installed ## add what TensorFlow needs for NVIDIA's graphics cards, on Linux (3 GB)
+	$(PIP) --require-hashes -r requirements-cuda.txt
 
 report: setup ## run what has changed and render report/build/<run>/report.html and report.pdf; FORMATS="html pdf docx": Word, too
 	@$(PY) -m scenebook report

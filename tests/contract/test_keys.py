@@ -12,6 +12,7 @@ data.storing
 network.augmentation
 network.backbones
 network.classifier
+network.devices
 network.efficientnet_lite
 network.feature_cache.cache
 network.feature_cache.shard

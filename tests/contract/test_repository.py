@@ -36,6 +36,9 @@ def test_both_lock_files_agree_and_hold_every_dependency() -> None:
     assert run.items() <= develop.items()
     for extra in ("openvino", "onnx", "heif"):
         assert pinned(f"requirements-{extra}.txt").items() <= develop.items()
+    cuda = pinned("requirements-cuda.txt")
+    assert all(develop.get(name, version) == version for name, version in cuda.items())
+    assert cuda["tensorflow"] == run["tensorflow"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
         name = re.split(r"[<>=~!\[ ]", requirement)[0].replace("_", "-").lower()

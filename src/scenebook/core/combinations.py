@@ -43,6 +43,13 @@ def check_contradictions(settings: Settings) -> None:
     if settings.cross_validation == 1:
         advice = "Set cross_validation to 5, say, or to 0."
         refuse("2 folds or more: each is trained on the others", "cross_validation", advice=advice)
+    if settings.precision != "float32" and settings.frozen_layers_runtime == "openvino":
+        advice = "Set precision to float32, or frozen_layers_runtime to tensorflow."
+        what = "precision float32 with OpenVINO, which runs the frozen layers on the CPU"
+        refuse(what, "precision", "frozen_layers_runtime", advice=advice)
+    if settings.batch_size % settings.devices:
+        advice = "Set batch_size to a multiple of devices."
+        refuse("a batch_size of which all devices get equal parts", "batch_size", "devices", advice=advice)
     if settings.schedule == "cosine" and short:
         advice = "Lower warmup_epochs, or train for more epochs."
         refuse("a warm-up that ends before its phase does", "warmup_epochs", *short, advice=advice)

@@ -107,6 +107,8 @@ def build_environment(threads: int | None = None) -> dict[str, str]:
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         # Stages run side by side; without this, the first takes all memory of a graphics card.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        # As the driver's own tool does, CUDA numbers cards by their places, not by their speed.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         **({} if threads is None else dict.fromkeys(THREADS, str(max(1, threads)))),
     }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.environment import ONEDNN, build_environment
+from scenebook.core.graphics_cards import find_graphics_cards
 from scenebook.core.profiles import load_profile
 from scenebook.core.settings import make_settings
 
@@ -25,7 +26,8 @@ LIBRARIES = (
 """Libraries whose versions can change a result."""
 
 _OPENVINO = "openvino"
-OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", _OPENVINO, ONEDNN)
+_GPU = "GPU"
+OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", _OPENVINO, ONEDNN, _GPU)
 """What of `library_versions` can change the numbers of a training."""
 
 
@@ -54,13 +56,14 @@ def sha256_lines(lines: Iterable[str]) -> str:
 
 
 def library_versions(frozen_layers_runtime: str = _OPENVINO) -> dict[str, str]:
-    """Returns the versions of Python and of the libraries that can change a result, and the setting of oneDNN.
+    """Returns the versions of Python and of the libraries that can change a result, the setting of oneDNN, and GPUs.
 
     OpenVINO is only named where a run's setting says that it is used, and it is installed.
     """
     left_out = {_OPENVINO} - {frozen_layers_runtime}
     known = {name: version for name, version in _read_versions().items() if name not in left_out}
-    return known | {ONEDNN: os.environ.get(ONEDNN, "unset")}
+    cards = sorted({card.name for card in find_graphics_cards()})
+    return known | {ONEDNN: os.environ.get(ONEDNN, "unset"), **({_GPU: ", ".join(cards)} if cards else {})}
 
 
 @cache

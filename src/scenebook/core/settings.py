@@ -18,6 +18,7 @@ DRAWN_SCENES = "scenes"
 INTEL = "intel"
 OPENVINO = "openvino"
 AUTO = "auto"
+FLOAT32 = "float32"
 COLOURS = ("brightness", "contrast", "saturation")
 AUGMENTATION = (
     "rotation_range",
@@ -185,6 +186,11 @@ class Settings(BaseModel):
     feature_cache_gb: float = Field(
         8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
     )
+
+    precision: Literal["float32", "mixed", "auto"] = Field(
+        "float32", description="what layers compute in; mixed: float16 where that is enough; auto: that on fast GPUs"
+    )
+    devices: int = Field(1, ge=1, le=64, description="GPUs of this machine that share the images of each step")
 
     ablations: Literal["none", "claims", "full"] = Field(
         "none", description="which variants of the recipe are trained: those that test a claim, or all of the plan"

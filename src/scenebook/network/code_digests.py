@@ -12,6 +12,7 @@ WITHOUT_EFFECT = {
     "scenebook.core.cache": "where files lie",
     "scenebook.core.combinations": "which settings go together: keys hold their values",
     "scenebook.core.environment": "what is kept away from a process",
+    "scenebook.core.graphics_cards": "which cards there are: keys hold their names",
     "scenebook.core.keys": "how keys are compared",
     "scenebook.core.profiles": "where the values of settings come from: keys hold them",
     "scenebook.core.project": "where files lie",

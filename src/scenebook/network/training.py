@@ -21,19 +21,27 @@ from scenebook.core.errors import DivergedError, InputError
 from scenebook.core.progress import update_progress
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import HISTORY, MODEL
+from scenebook.core.settings import FLOAT32
+from scenebook.network.devices import set_precision
 from scenebook.network.graph import open_layers
 
 HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
 
 
-def initialize_determinism(seed: int) -> None:
-    """Seeds Python, NumPy and TensorFlow, and asks TensorFlow for the same result twice on the same machine type."""
+def initialize_determinism(seed: int, precision: str = FLOAT32) -> None:
+    """Seeds Python, NumPy and TensorFlow, and asks TensorFlow for the same result twice on the same machine type.
+
+    Args:
+        seed: The setting.
+        precision: The setting: what the layers that are built next compute in.
+    """
     import tensorflow as tf
 
     # That several small networks are traced one after the other is no news for a report.
     tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    set_precision(precision)
 
 
 class HistoryWriter(keras.callbacks.Callback):
@@ -194,11 +202,3 @@ def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, cl
         "confidence": probs[np.arange(len(probs)), chosen],
     }
     return pd.DataFrame({**table, **{f"p_{name}": probs[:, index] for index, name in enumerate(class_names)}})
-
-
-def describe_device() -> str:
-    """Returns what TensorFlow computes on: `CPU`, or the name of the first GPU."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")) if gpus else "CPU"

@@ -19,6 +19,7 @@ from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.system import memory_limit
 
 from scenebook.core.environment import build_environment
+from scenebook.core.graphics_cards import VISIBLE, find_graphics_cards
 from scenebook.core.progress import print_progress
 from scenebook.study.connection import closing_quietly, connect
 
@@ -57,7 +58,8 @@ def open_cluster(
 ) -> AbstractContextManager[Cluster]:
     """Returns a context manager that opens a cluster: workers of its own on this machine, or a scheduler's.
 
-    Workers of its own end with this process, whichever way it ends; cores and memory are shared out to them. The
+    Workers of its own end with this process, whichever way it ends; cores and memory are shared out to them, or, where
+    there are graphics cards, one card to each. The
     connection to a scheduler uses the TLS files that dask's own configuration names; at its end the scheduler and its
     workers stay, and a worker that is in the middle of a task then ends it.
 
@@ -82,12 +84,13 @@ def count_local_workers(tasks: int, *, cores: int, free_gb: float, task_gb: floa
 
 @contextmanager
 def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
-    cores = cpu_count()
+    cards = [card.number for card in find_graphics_cards()]
+    cores = len(cards) or cpu_count()
     free_gb = min(psutil.virtual_memory().available, memory_limit()) / 1e9
     workers = count_local_workers(tasks, cores=cores, free_gb=free_gb, task_gb=task_gb)
     if free_gb < task_gb:
         print_progress(f"memory is scarce: {free_gb:.1f} GB are free, and a task takes about {task_gb:.1f} GB")
-    environment = build_environment(threads=max(1, cores // workers))
+    environment = build_environment(threads=max(1, cpu_count() // workers))
     shows = importlib.util.find_spec("bokeh") is not None
     with (
         TemporaryDirectory(prefix="scenebook-sweep-", ignore_cleanup_errors=True) as folder,
@@ -111,6 +114,8 @@ def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
         closing_quietly(Client(cluster, set_as_default=False)) as client,
     ):
         client.register_plugin(_OutputIsLog())
+        if cards:
+            client.register_plugin(_CardOfItsOwn(cards))
         yield Cluster(client, cluster.dashboard_link if shows else None, patience=180)
 
 
@@ -167,6 +172,18 @@ class _OutputIsLog(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         with suppress(OSError):
             os.dup2(2, 1)
+
+
+class _CardOfItsOwn(WorkerPlugin):
+    """Each worker sees one graphics card: it is set up before a task imports TensorFlow."""
+
+    name = "scenebook-card-of-its-own"
+
+    def __init__(self, cards: Sequence[str]) -> None:
+        self._cards = cards
+
+    def setup(self, worker: Any) -> None:
+        os.environ[VISIBLE] = self._cards[int(worker.name) % len(self._cards)]
 
 
 @contextmanager

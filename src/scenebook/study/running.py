@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scenebook.core.backbones import NAMED_WEIGHTS
+from scenebook.core.errors import InputError
 from scenebook.core.progress import describe_seconds, print_progress
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.settings import Settings
+from scenebook.core.settings import AUTO, Settings
 from scenebook.core.wording import count_noun
 from scenebook.study.records import Record, read_records, remove_others, write_record
 from scenebook.study.scheduling import (
@@ -97,11 +98,17 @@ def run_study(
         scheduler: Address of a dask scheduler; `None`: processes of this machine, which end with this one.
 
     Raises:
-        InputError: The scheduler cannot be used.
+        InputError: The scheduler cannot be used, or its workers would decide on the precision.
         ScenebookError: The scheduler went away.
     """
     if not trials:
         return
+    if scheduler and settings.precision == AUTO:
+        raise InputError(
+            "Expected a precision that does not depend on a worker's graphics card.",
+            received={"precision": AUTO, "scheduler": scheduler},
+            advice="Set precision to float32 or mixed.",
+        )
     # Without a training to do, nobody waits for dask, which takes a second to import.
     from scenebook.study.cluster import open_cluster
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.run_files import STUDY_RECORDS
-from scenebook.core.settings import TRAINING, Settings
+from scenebook.core.settings import FLOAT32, TRAINING, Settings
 from scenebook.data.folds import Fold
 from scenebook.network.code_digests import digest_training_code
 from scenebook.network.imagenet_weights import weights_digest
@@ -86,7 +86,7 @@ def list_trials(
         change = {name: value for name, value in variant.change.items() if name != "weights"}  # their digest counts
         for number in range(variant.seeds):
             fold = folds[number % len(folds)]
-            seeded = changed.model_copy(update={"seed": settings.seed + number})
+            seeded = changed.model_copy(update={"seed": settings.seed + number, "devices": 1})
             about = {
                 "format": _FORMAT,
                 "settings": {**seeded.model_dump(include=set(TRAINING)), **change},
@@ -96,6 +96,7 @@ def list_trials(
                 "versions": training_versions(settings.frozen_layers_runtime),
                 "code": code,
                 **({"timed": True} if timed else {}),
+                **({} if settings.precision == FLOAT32 else {"precision": settings.precision}),
             }
             trials.append(Trial(variant, number, seeded, fold, about, timed))
     return trials

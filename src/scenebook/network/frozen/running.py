@@ -109,7 +109,8 @@ def _build_graph(base: keras.Model) -> Any:
 
     @tf.function(input_signature=[tf.TensorSpec(base.input_shape, tf.float32)], autograph=False)
     def run(images: tf.Tensor) -> list[tf.Tensor]:
-        return keras.tree.flatten(run_graph(base, images, call))
+        # With mixed precision they may be float16.
+        return [tf.cast(tensor, tf.float32) for tensor in keras.tree.flatten(run_graph(base, images, call))]
 
     # A concrete function: calls of the other kind count as retracing, and Keras warns when many are compiled.
     return run.get_concrete_function()

@@ -15,6 +15,7 @@ from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs
 from scenebook.network.augmentation import make_view_seed
+from scenebook.network.devices import share_statistics, sharing
 from scenebook.network.feature_stream import FeatureStream, stream_through
 from scenebook.network.frozen.cutting import split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
@@ -42,7 +43,8 @@ class TrainingData:
         compile_layers: Makes the frozen layers ready to run.
 
     Attributes:
-        keeper: What it was given.
+        settings: What it was given.
+        keeper: The same.
         part: What is fit in the last phase, or the started head; `None` before that.
         base: The layers that were cut off before it; `None` where `part` is, and without acceleration.
         runtime: What they run in.
@@ -69,7 +71,8 @@ class TrainingData:
         self.base: keras.Model | None = None
         self.runtime = ""
         self.stream: FeatureStream | None = None
-        self._recipe, self._settings, self._train, self._validation = recipe, settings, train, validation
+        self._recipe, self._train, self._validation = recipe, train, validation
+        self.settings, self._sharing = settings, sharing(settings.devices)
         self._num_classes, self.keeper = num_classes, keeper
         self._keep_views, self._compile_layers = keep_views, compile_layers
         self._run_base: FrozenRuntime | None = None
@@ -103,7 +106,7 @@ class TrainingData:
         """Cuts a network in front of its last layer, where its features are."""
         extractor = build_extractor(model)
         check_linear_head(model.layers[-1], extractor.output.shape[-1])
-        if not self._settings.accelerate:
+        if not self.settings.accelerate:
             self.keeper.note_model(model, "")
             self.part = model
             return
@@ -127,7 +130,8 @@ class TrainingData:
             order and with other views.
         """
         self.is_linear = False
-        if not self._settings.accelerate:
+        share_statistics(model, self.settings.devices)
+        if not self.settings.accelerate:
             self.keeper.note_model(model, "")
             plain = tf.data.Dataset.zip(self.prepared(self._validation), self._batch_labels(self._validation))
             self.part = model
@@ -137,7 +141,7 @@ class TrainingData:
         return self.part, self._make_feature_ds(), self._make_validation_ds()
 
     def _run_frozen(self, model: keras.Model, base: keras.Model, *, keep_views: bool) -> None:
-        self.base, self._run_base = base, self._compile_layers(base, self._settings.frozen_layers_runtime)
+        self.base, self._run_base = base, self._compile_layers(base, self.settings.frozen_layers_runtime)
         self.runtime = self._run_base.name
         # Before a head is given other weights: a training is known by those that its network was built with.
         self.keeper.note_model(model, self.runtime)
@@ -163,7 +167,7 @@ class TrainingData:
 
     def prepared(self, images: SplitImages) -> tf.data.Dataset:
         """Returns images as they are, in their order, as `prepare_plain` does."""
-        ds = prepare_plain(self._recipe, self._settings, images, read=self._caches.plain_settings)
+        ds = prepare_plain(self._recipe, self.settings, images, read=self._caches.plain_settings)
         self._caches.check()
         return ds
 
@@ -188,7 +192,7 @@ class TrainingData:
         if self.stream is None:
             return
         for view in dict.fromkeys(map(self._caches.view_of, epochs)):
-            for _ in self.stream.batches(self.stream.list_missing(view), view, self._settings.batch_size):
+            for _ in self.stream.batches(self.stream.list_missing(view), view, self.settings.batch_size):
                 pass
 
     def compute_views(self, count: int) -> list[np.ndarray]:
@@ -203,7 +207,7 @@ class TrainingData:
         positions = np.resize(np.arange(self.count, dtype=np.int64), count)
         if self.stream is not None:
             return next(iter(self.stream.batches(positions, 0, count)))[1]
-        views = self._prepare_views(self._settings)(tf.constant(positions), tf.constant(0, tf.int64))
+        views = self._prepare_views(self.settings)(tf.constant(positions), tf.constant(0, tf.int64))
         return [np.asarray(views)]
 
     def close(self) -> None:
@@ -211,11 +215,13 @@ class TrainingData:
         self._caches.close()
 
     def __enter__(self) -> TrainingData:
+        self._sharing.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._sharing.__exit__(kind, error, trace)
         self.close()
 
     def _prepare_views(self, settings: Any) -> Callable[[Any, Any], tf.Tensor]:
@@ -223,7 +229,7 @@ class TrainingData:
         read, keys = inputs.make_reader(self._train), tf.constant(inputs.make_keys(self._train.digests))
 
         def make_views(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-            seeds = make_view_seed(self._settings.augmentation_seed, tf.gather(keys, positions), epoch)
+            seeds = make_view_seed(self.settings.augmentation_seed, tf.gather(keys, positions), epoch)
             return self._recipe.prepare(read(positions), seeds, settings, True)
 
         return make_views
@@ -236,25 +242,25 @@ class TrainingData:
         """Returns the index of the epoch that begins, and its order of the training images, int64 `(n,)`."""
         epoch, self._epoch = self._epoch, self._epoch + 1
         positions = tf.range(len(self._train), dtype=tf.int64)
-        order = tf.random.experimental.stateless_shuffle(positions, seed=[self._settings.seed, epoch])
+        order = tf.random.experimental.stateless_shuffle(positions, seed=[self.settings.seed, epoch])
         return epoch, np.asarray(order)
 
     def _make_plain_ds(self) -> tf.data.Dataset:
-        size, labels = self._settings.batch_size, self._one_hot(self._train)
+        size, labels = self.settings.batch_size, self._one_hot(self._train)
 
         def ask() -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
             epoch, order = self._begin_epoch()
             for batch in np.split(order, range(size, len(order), size)):
-                yield batch, self._settings.view_of(epoch), labels[batch]
+                yield batch, self.settings.view_of(epoch), labels[batch]
 
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64), self._label_spec)
         asked = inputs.without_tuning(tf.data.Dataset.from_generator(ask, output_signature=signature))
-        make_batch = self._prepare_views(self._settings)
+        make_batch = self._prepare_views(self.settings)
         ds = asked.map(lambda batch, epoch, given: (make_batch(batch, epoch), given), tf.data.AUTOTUNE).prefetch(2)
         return self._with_length(ds, len(self._train))
 
     def _make_feature_ds(self) -> tf.data.Dataset:
-        size, labels = self._settings.batch_size, self._one_hot(self._train)
+        size, labels = self.settings.batch_size, self._one_hot(self._train)
 
         def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
             epoch, order = self._begin_epoch()
@@ -285,7 +291,7 @@ class TrainingData:
 
     def _with_length(self, ds: tf.data.Dataset, count: int) -> tf.data.Dataset:
         # Without the number of batches Keras would warn that the data ran out.
-        batches = math.ceil(count / self._settings.batch_size)
+        batches = math.ceil(count / self.settings.batch_size)
         return ds.apply(tf.data.experimental.assert_cardinality(batches))
 
     @property
@@ -296,4 +302,4 @@ class TrainingData:
         return np.asarray(tf.one_hot(images.labels, self._num_classes))
 
     def _batch_labels(self, images: SplitImages) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(self._one_hot(images)).batch(self._settings.batch_size)
+        return tf.data.Dataset.from_tensor_slices(self._one_hot(images)).batch(self.settings.batch_size)

@@ -12,15 +12,16 @@ from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_training_code
+from scenebook.network.devices import describe_computing
 
 _WITHOUT_EFFECT = frozenset(
     {
         *("accelerate", "feature_cache_gb", "frozen_layers_runtime", "weights"),
-        *("seeds", "cross_validation", "test_time_flip"),
+        *("seeds", "cross_validation", "test_time_flip", "precision", "devices"),
     }
 )
-"""Settings that change how long a training takes, or what follows it; the runtime counts by its name, weights by their
-values."""
+"""Settings that change how long a training takes, or what follows it; or that count by what they led to: the runtime by
+its name, weights by their values, precision and devices by what `describe_computing` returns."""
 
 
 def describe_training(settings: Settings, parts: Sequence[SplitImages]) -> Key:
@@ -34,7 +35,11 @@ def describe_training(settings: Settings, parts: Sequence[SplitImages]) -> Key:
         "settings": {name: value for name, value in settings.model_dump().items() if name not in _WITHOUT_EFFECT},
         "images": {str(number): _digest_images(part) for number, part in enumerate(parts)},
         "modules": digest_training_code(settings.backbone),
-        "versions": {**training_versions(settings.frozen_layers_runtime), **_describe_keras()},
+        "versions": {
+            **training_versions(settings.frozen_layers_runtime),
+            **_describe_keras(),
+            **describe_computing(settings),
+        },
     }
 
 

@@ -21,6 +21,7 @@ from scenebook.core.source_code import digest_cell
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing
 from scenebook.network.classifier import find_base_model, summarize
+from scenebook.network.devices import describe_computing, describe_device, leave_devices
 from scenebook.network.frozen.cutting import list_stochastic
 from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.recipe.compiled import is_library
@@ -29,7 +30,7 @@ from scenebook.network.recipe.data import TrainingData
 from scenebook.network.recipe.digests import CodeDigest
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 from scenebook.network.recipe.tracing import trace_preparation
-from scenebook.network.training import describe_device, save_model
+from scenebook.network.training import save_model
 
 
 class Cut(NamedTuple):
@@ -132,7 +133,8 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
 
     Returns:
         For `training/summary.json`: `phases`, a mapping a phase; `kept_epoch` of `Keeper`; `test_time_flip`;
-        `frozen_layers_runtime`, `device`, and `images_per_second`, `None` where there was no phase; of the recipe
+        `frozen_layers_runtime`, `device`, what else `describe_computing` returns, and `images_per_second`, `None` where
+        there was no phase; of the recipe
         `recipe_sha256`, `None` where it cannot be compared, `recipe`, name to digest, and `edited`, the names of its
         functions that differ from those of the published notebook.
 
@@ -153,6 +155,8 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
             advice="Give that model to `data.accelerate`.",
         )
     keeper.restore()
+    computing = describe_computing(data.settings)
+    leave_devices(model)
     keeper.history.write()
     save_model(run_dir, model)
     code = recipe.digest()
@@ -164,6 +168,7 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
         "test_time_flip": data.test_time_flip,
         "frozen_layers_runtime": data.runtime,
         "device": describe_device(),
+        **computing,
         "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2) if seconds else None,
         "recipe_sha256": code.sha256 if code.is_known else None,
         "recipe": recipe.digest(states=False).parts,

@@ -44,13 +44,15 @@ class Phase(NamedTuple):
 def describe_phase(part: keras.Model, base: keras.Model | None, first: int, epochs: int) -> Phase:
     """Returns what is about to be fit, compiled; `base` was cut off before it,"""
     loss = part.loss if isinstance(part.loss, str) else getattr(part.loss, "name", getattr(part.loss, "__name__", ""))
-    schedule, rates = _read_rates(part.optimizer)
+    # With mixed precision, Keras wraps it in one that scales the loss.
+    optimizer = getattr(part.optimizer, "inner_optimizer", part.optimizer)
+    schedule, rates = _read_rates(optimizer)
     return Phase(
         first_epoch=first,
         epochs=epochs,
         trainable_params=sum(int(np.prod(weight.shape)) for weight in part.trainable_weights),
         frozen_layers=0 if base is None else len(base.layers) - len(base.inputs),
-        optimizer=type(part.optimizer).__name__,
+        optimizer=type(optimizer).__name__,
         schedule=schedule,
         rates=rates,
         loss=str(loss),

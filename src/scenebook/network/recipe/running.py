@@ -18,6 +18,7 @@ from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import training
 from scenebook.network.backbones import seeded_weights
+from scenebook.network.devices import sharing
 from scenebook.network.recipe.data import TrainingData
 from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.keeping import Keeper
@@ -48,7 +49,7 @@ class Fit:
 
 def build_seeded(build_model: Callable[..., keras.Model], settings: Settings, num_classes: int) -> keras.Model:
     """Returns what a recipe's `build_model` does; the first weights are drawn from the setting `seed`."""
-    with seeded_weights(settings.seed):
+    with seeded_weights(settings.seed), sharing(settings.devices):
         return build_model(settings, num_classes)
 
 
@@ -114,7 +115,7 @@ def run_recipe(
     Raises:
         DivergedError: The loss is no finite number.
     """
-    training.initialize_determinism(settings.seed)
+    training.initialize_determinism(settings.seed, settings.precision)
     model = build_seeded(recipe.build_model, settings, num_classes)
     with open_training(recipe, settings, train, validation, num_classes=num_classes, **options) as data:
         recipe.train_model(model, data, settings)
@@ -142,7 +143,7 @@ def open_first_phase(
 
     The arguments are those of `open_training` that are not about the state of a training.
     """
-    training.initialize_determinism(settings.seed)
+    training.initialize_determinism(settings.seed, settings.precision)
     model = build_seeded(recipe.build_model, settings, num_classes)
     data = _FirstPhase(recipe, settings, train, validation, num_classes=num_classes, keeper=Keeper(), **options)
     with suppress(_PhaseReachedError):

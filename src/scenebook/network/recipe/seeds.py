@@ -17,6 +17,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import OTHER_SEEDS
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
+from scenebook.network.devices import leave_devices
 from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.predicting import predict_probs, prepare_plain
 from scenebook.network.recipe.recipe import Recipe
@@ -82,6 +83,7 @@ def repeat_training(
             changed = settings.model_copy(update={"seed": row["seed"]})
             model = build_seeded(recipe.build_model, changed, num_classes)
             model.load_weights(Path(folder) / f"{number}.weights.h5")
+            leave_devices(model)
             images = prepare_plain(recipe, changed, test)
             probs = predict_probs(model, images, test_time_flip=changed.test_time_flip)
             row["test_accuracy"] = float((probs.argmax(axis=1) == test.labels).mean())

@@ -71,6 +71,8 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
     if phases and settings.early_stopping:
         rows.append(("early stopping", f"after {count_noun(settings.early_stopping, 'epoch')} without improvement"))
     rows += [("test-time flip", "yes")] if summary["test_time_flip"] else []
+    rows += [("precision in training", "mixed, float16 and float32")] if "precision" in summary else []
+    rows += [("devices that share a batch", f"{summary['devices']:,}")] if "devices" in summary else []
     rows += [("batch size", f"{settings.batch_size:,}"), ("seed", f"{settings.seed}")]
     return pd.DataFrame(rows, columns=["item", "value"])
 

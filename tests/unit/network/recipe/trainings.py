@@ -75,7 +75,7 @@ def fit_in(
 ) -> tuple[Fit, list[int]]:
     """Trains as notebook 02 does; returns the epochs that were begun, too."""
     recipe, settings, noted = recipe or load_recipe(), make_settings(**changes), NotedEpochs()
-    training.initialize_determinism(settings.seed)
+    training.initialize_determinism(settings.seed, settings.precision)
     model = build_seeded(recipe.build_model, settings, CLASSES)
     with open_training(
         recipe, settings, TRAIN, VALIDATION, num_classes=CLASSES, run_dir=run_dir, callbacks=[noted, *callbacks]
