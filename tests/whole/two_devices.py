@@ -6,7 +6,6 @@ import json
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,8 +15,6 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MODEL
 from tests.unit.network.recipe.test_running import Killed, KilledInEpoch
 from tests.unit.network.recipe.trainings import NUMBERS, SIDE, fit_in
-
-TWO_PHASES: dict[str, Any] = {"fine_tune_epochs": 1, "fine_tune_layers": 6, "fine_tune_learning_rate": 1e-4}
 
 
 def main() -> None:
@@ -31,8 +28,8 @@ def main() -> None:
             run_dir = RunDirectory(Path(folder))
             if devices == 2:
                 with suppress(Killed):
-                    fit_in(run_dir, callbacks=[KilledInEpoch(1)], devices=2, **TWO_PHASES)
-            trained, started = fit_in(run_dir, devices=devices, **TWO_PHASES)
+                    fit_in(run_dir, callbacks=[KilledInEpoch(1)], devices=2)
+            trained, started = fit_in(run_dir, devices=devices)
             loaded = keras.saving.load_model(run_dir.require(MODEL), compile=False)
             history = trained.history[NUMBERS].to_numpy()
             probs = [model.predict(images, verbose=0) for model in (trained.model, loaded)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -218,10 +217,8 @@ class TrainingData:
         self._sharing.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._sharing.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._sharing.__exit__(*error)
         self.close()
 
     def _prepare_views(self, settings: Any) -> Callable[[Any, Any], tf.Tensor]:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.core.run_files import HISTORY, MODEL
+from scenebook.core.run_files import HISTORY
 from scenebook.network.linear_head import set_linear_weights
 from scenebook.network.recipe.running import run_recipe
 from tests.recipes import load_recipe
@@ -74,20 +74,6 @@ def test_the_head_starts_from_the_training_images_that_it_is_given() -> None:
     recipe, settings = load_recipe(), make_settings(**ALONE)
     fits = [run_recipe(recipe, settings, images, VALIDATION, num_classes=CLASSES) for images in (TRAIN, VALIDATION)]
     assert not np.allclose(*(one.model.layers[-1].get_weights()[0] for one in fits))
-
-
-def test_a_training_in_mixed_precision_leaves_a_network_in_float32(run_dir: RunDirectory) -> None:
-    """And neither takes features or a finished training from one in float32, nor leaves it any."""
-    exact, mixed = (fit_in(run_dir, epochs=1, precision=precision) for precision in ("float32", "mixed"))
-    assert (exact[1], mixed[1]) == ([0], [0])
-    np.testing.assert_allclose(mixed[0].history[NUMBERS], exact[0].history[NUMBERS], atol=0.02)
-    assert not mixed[0].history[NUMBERS].equals(exact[0].history[NUMBERS])
-    assert [phase.optimizer for phase in mixed[0].phases] == ["SGD"]
-    saved = keras.saving.load_model(run_dir.require(MODEL), compile=False)
-    assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
-    images = np.ones((2, *TRAIN.stored.shape[1:]), np.float32)
-    np.testing.assert_array_equal(saved.predict(images, verbose=0), mixed[0].model.predict(images, verbose=0))
-    assert fit_in(run_dir, epochs=1)[1] == [0]
 
 
 def test_a_head_that_cannot_be_a_linear_classifier_is_refused() -> None:
