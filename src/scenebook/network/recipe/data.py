@@ -49,7 +49,6 @@ class TrainingData:
         runtime: What they run in.
         count: How many training images there are.
         labels: Of the training images, int `(n,)`.
-        test_time_flip: The setting.
         is_linear: Whether the head is the linear classifier of `start_head`, and no phase has followed.
         stream: What they put out for the training images; `None` where `base` is.
     """
@@ -79,7 +78,6 @@ class TrainingData:
         self._epoch = 0
         self.count = len(train)
         self.labels = train.labels
-        self.test_time_flip = settings.test_time_flip
         self.is_linear = False
 
     def start_head(self, model: keras.Model, linear: Any) -> None:
@@ -179,9 +177,9 @@ class TrainingData:
         part, run_base, prepared = self.part, self._run_base, self.prepared(images)
         assert part is not None
         if run_base is None:
-            return predict_probs(part, prepared, test_time_flip=self.test_time_flip)
+            return predict_probs(part, prepared, test_time_flip=self.settings.test_time_flip)
         rows = [stream_through(run_base, prepared, images.digests, self._caches.plain)]
-        if self.test_time_flip:
+        if self.settings.test_time_flip:
             rows.append(tuple(run_base(tf.image.flip_left_right(batch))) for batch in prepared)
         probs = [np.concatenate([np.asarray(part(tensors, training=False)) for tensors in one]) for one in rows]
         return np.asarray(sum(probs) / len(probs))

@@ -165,7 +165,7 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
     return {
         "phases": [phase._asdict() for phase in keeper.phases],
         "kept_epoch": keeper.kept_epoch,
-        "test_time_flip": data.test_time_flip,
+        "test_time_flip": data.settings.test_time_flip,
         "frozen_layers_runtime": data.runtime,
         "device": describe_device(),
         **computing,
