@@ -172,7 +172,6 @@ class Settings(BaseModel):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
-
     cross_validation: int = Field(
         0, ge=0, le=20, description="also train on so many folds of the images that are not test images; 0: do not"
     )
