@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 from markupsafe import Markup
 
 from scenebook.rendering.front_matter import FrontMatter
-from scenebook.rendering.html_pieces import Spans
+from scenebook.rendering.html_pieces import Colouring, Spans
 from scenebook.rendering.pandoc import Node, each_node
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.records import BarItem, Suffix
@@ -147,7 +147,7 @@ class Figure:
 
 @dataclass
 class Table:
-    """A table of plain text. `heads` stand above the header, `spans` count lines from the first of them."""
+    """A table of plain text. `heads` stand above the header; `spans` and `colours` count lines from their first one."""
 
     kind: ClassVar[str] = "table"
     origin: Origin
@@ -162,6 +162,7 @@ class Table:
     anchor: str = ""
     heads: list[list[str]] = field(default_factory=list)
     spans: Spans = field(default_factory=dict)
+    colours: Colouring = field(default_factory=dict)
 
     @property
     def is_long(self) -> bool:
@@ -171,7 +172,8 @@ class Table:
     @property
     def halves(self) -> list[Table]:
         """A high table of two columns in two parts, which the PDF sets side by side; nothing for any other."""
-        if self.wide or self.is_long or self.spans or len(self.header) != 2 or len(self.rows) < HIGH_TABLE:
+        is_plain = not (self.wide or self.is_long or self.spans or self.colours)
+        if not is_plain or len(self.header) != 2 or len(self.rows) < HIGH_TABLE:
             return []
         half = -(-len(self.rows) // 2)
         return [dataclasses.replace(self, rows=rows) for rows in (self.rows[:half], self.rows[half:])]

@@ -84,7 +84,7 @@ class ScenebookHTMLExporter(ReportExporter):
         written = _HTMLWriter(targets, convert_equations(report, "html")).write(fragments)
         for fragment, text in zip(fragments, written, strict=True):
             fragment.html = clean_html(text)
-        style = (template_folder() / "html" / "style.css").read_text(encoding="utf-8")
+        style = (template_folder() / "html" / "style.css").read_text(encoding="utf-8") + write_colours(report)
         include_code = not (self.exclude_input or self.exclude_code_cell)
         boxed = match_code(report) if include_code else {}
         resources: dict[str, Any] = {
@@ -104,6 +104,17 @@ def match_code(report: Report) -> dict[str, Code]:
     last = {block.origin: block.anchor for block in report.blocks() if isinstance(block, (Figure, Table))}
     cells = [block for block in report.blocks() if isinstance(block, Code) and not block.name]
     return {last[block.origin]: block for block in cells if block.origin in last}
+
+
+def write_colours(report: Report) -> str:
+    """Returns the style of what the templates call `ink-ff0000` and `fill-ffff00`."""
+    tables = (block for block in report.blocks() if isinstance(block, Table))
+    colours = {colour for table in tables for colour in table.colours.values()}
+    inks = (f".ink-{ink} {{ color: #{ink}; }}\n" for ink in sorted({colour.ink for colour in colours} - {""}))
+    fills = (
+        f".fill-{fill} {{ background: #{fill}; }}\n" for fill in sorted({colour.fill for colour in colours} - {""})
+    )
+    return "".join([*inks, *fills])
 
 
 def is_drawing(image: ReportImage) -> bool:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bs4 import BeautifulSoup, Tag
 
 from scenebook.core.sentences import clean_text
+from scenebook.rendering.cell_colours import Colours, read_colours
 
 MOST_COLUMNS = 200
 Span = tuple[int, int]
 """How many lines and columns a cell takes; (0, 0): another cell takes its place."""
 Spans = dict[tuple[int, int], Span]
 """By line and column; what is not in it takes one of each."""
+Colouring = dict[tuple[int, int], Colours]
+"""By line and column."""
 COVERED: Span = (0, 0)
 FOREIGN = {
     "script": "what a script draws",
@@ -28,7 +32,6 @@ FOREIGN = {
 }
 """Tags of what a page without scripts and requests cannot show, and what each is called."""
 _UNSEEN = ("style", "template", "title", "button")
-_COLOURED = re.compile(r"#T_\w+_row\d+_col\d+[^{]*\{[^}]*\b(?:background-color|color|background)\s*:")
 _SVG = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
 _NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "–"})
@@ -37,7 +40,7 @@ _NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "�
 class Grid(NamedTuple):
     """A table's text: header and rows have the same length, `align` names each column's side.
 
-    `heads` are lines above the header; `spans` count lines from the first of them.
+    `heads` are lines above the header; `spans` and `colours` count lines from the first of them.
     """
 
     header: list[str]
@@ -45,6 +48,7 @@ class Grid(NamedTuple):
     rows: list[list[str]]
     heads: list[list[str]]
     spans: Spans
+    colours: Colouring
     caption: str
 
 
@@ -73,6 +77,7 @@ def read_html(html: str) -> HTMLPieces:
     drawings, tags = _SVG.findall(source), soup("svg")
     of_tag = {id(tag): text for tag, text in zip(tags, drawings, strict=False)} if len(tags) == len(drawings) else {}
     foreign = [word for name, word in FOREIGN.items() if soup(name)]
+    colours = read_colours(soup)
     for tag in soup([*_UNSEEN, *FOREIGN]):
         if not tag.decomposed:
             tag.decompose()
@@ -80,7 +85,7 @@ def read_html(html: str) -> HTMLPieces:
     for tag in soup(["table", "img", "svg"]):
         if tag.decomposed or tag.find_parent(["table", "svg"]) is not None:
             continue
-        piece = _read_tag(tag, of_tag.get(id(tag), ""))
+        piece = _read_tag(tag, of_tag.get(id(tag), ""), colours.cells)
         if piece is not None:
             found.append(piece)
             tag.replace_with(f"\0{len(found) - 1}\0")
@@ -90,13 +95,13 @@ def read_html(html: str) -> HTMLPieces:
     for place, text in zip(places, texts[1:], strict=True):
         pieces += [place, text.strip()]
     if any(isinstance(piece, Grid) for piece in found):
-        foreign = ["the colours of a table"] if _COLOURED.search(source) else []
+        foreign = [] if colours.all_read else ["colours of a table"]
     return HTMLPieces([piece for piece in pieces if piece], foreign)
 
 
-def _read_tag(tag: Tag, drawing: str) -> Grid | HTMLImage | None:
+def _read_tag(tag: Tag, drawing: str, colours: Mapping[int, Colours]) -> Grid | HTMLImage | None:
     if tag.name == "table":
-        return _read_table(tag)
+        return _read_table(tag, colours)
     if tag.name == "img":
         return HTMLImage(str(tag.get("src", "")), clean_text(str(tag.get("alt", ""))))
     if drawing and "xmlns=" not in drawing.split(">")[0]:
@@ -104,7 +109,7 @@ def _read_tag(tag: Tag, drawing: str) -> Grid | HTMLImage | None:
     return HTMLImage(drawing, "") if drawing else None
 
 
-def _read_table(table: Tag) -> Grid | None:
+def _read_table(table: Tag, colours: Mapping[int, Colours]) -> Grid | None:
     """Reads a table, or returns `None` where it has no cells."""
     for image in table("img"):
         image.replace_with(f"[image: {image.get('alt') or 'without a description'}]")
@@ -114,8 +119,8 @@ def _read_table(table: Tag) -> Grid | None:
     if not heads:
         heads = list(itertools.takewhile(lambda line: line.find("td") is None, body))
         body = body[len(heads) :]
-    rows, spans = _expand(body)
-    above, spans_above = _expand(heads)
+    rows, spans, coloured = _expand(body, colours)
+    above, spans_above, coloured_above = _expand(heads, colours)
     width = min(max(map(len, [[], *above, *rows])), MOST_COLUMNS)
     if width == 0:
         return None
@@ -130,10 +135,12 @@ def _read_table(table: Tag) -> Grid | None:
     if any(header[column] for (line, column), span in kept.items() if line == first and span == COVERED):
         kept = {}  # a name stands below a cell that reaches down: it is not to be covered
     kept |= {(line + first + 1, column): span for (line, column), span in _clip(spans, len(rows), width).items()}
+    found = {(min(line, first), column): colour for (line, column), colour in coloured_above.items()}
+    found |= {(line + first + 1, column): colour for (line, column), colour in coloured.items()}
     caption = table.find("caption", recursive=False)
     text = clean_text(caption.get_text(" ", strip=True)) if isinstance(caption, Tag) else ""
     align = [side_of([row[column] for row in rows]) for column in range(width)]
-    return Grid(header, align, rows, above[:first], kept, text)
+    return Grid(header, align, rows, above[:first], kept, found, text)
 
 
 def fit_row(row: list[str], width: int) -> list[str]:
@@ -147,10 +154,11 @@ def side_of(cells: list[str]) -> str:
     return "right" if told and all(_NUMBER.match(cell) for cell in told) else "left"
 
 
-def _expand(lines: list[Tag]) -> tuple[list[list[str]], Spans]:
+def _expand(lines: list[Tag], colours: Mapping[int, Colours]) -> tuple[list[list[str]], Spans, Colouring]:
     """Reads lines of cells; a cell that spans several leaves the others blank."""
     grid: list[list[str]] = []
     spans: Spans = {}
+    coloured: Colouring = {}
     held: dict[int, int] = defaultdict(int)
     for number, line in enumerate(lines):
         row: list[str] = []
@@ -161,6 +169,8 @@ def _expand(lines: list[Tag]) -> tuple[list[list[str]], Spans]:
             if cell is None:
                 continue
             start, down = len(row), min(_span(cell, "rowspan"), len(lines) - number)
+            if id(cell) in colours:
+                coloured[number, start] = colours[id(cell)]
             wanted = range(start, start + min(_span(cell, "colspan"), MOST_COLUMNS))
             across = next((column - start for column in wanted if held[column] > 0), len(wanted))
             if down > 1 or across > 1:
@@ -169,7 +179,7 @@ def _expand(lines: list[Tag]) -> tuple[list[list[str]], Spans]:
             held |= dict.fromkeys(range(start, start + across), down - 1)
             row += [clean_text(cell.get_text(" ", strip=True)), *[""] * (across - 1)]
         grid.append(row)
-    return grid, spans
+    return grid, spans, coloured
 
 
 def _span(cell: Tag, name: str) -> int:

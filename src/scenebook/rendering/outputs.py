@@ -107,9 +107,10 @@ def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> li
     blocks: list[Block] = []
     for piece in pieces:
         if isinstance(piece, Grid):
-            header, align, rows, heads, spans, words = piece
+            header, align, rows, heads, spans, colours, words = piece
             caption = Fragment(escape(words), origin, inline=True)
-            blocks.append(Table(origin, "", caption, header, align, rows, len(header) > 6, heads=heads, spans=spans))
+            shown = {"heads": heads, "spans": spans, "colours": colours}
+            blocks.append(Table(origin, "", caption, header, align, rows, len(header) > 6, **shown))
         elif isinstance(piece, str):
             blocks.append(Output(origin, piece))
         elif image := image_of_address(piece.source, piece.alt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import subprocess
 import sys
@@ -215,6 +216,12 @@ def string(text: str) -> Node:
 def raw(target: str, text: str) -> Node:
     """Source of the output format, within a line."""
     return {"t": "RawInline", "c": [target, text]}
+
+
+def colour(text: str, ink: str, fill: str, *, bold: bool) -> Node:
+    """Returns text in colours, such as `ff0000`, for Word; cells of tables cannot be filled through pandoc."""
+    marks = f'{"<w:b/>" * bold}<w:color w:val="{ink or "auto"}"/><w:shd w:val="clear" w:fill="{fill or "auto"}"/>'
+    return raw("openxml", f'<w:r><w:rPr>{marks}</w:rPr><w:t xml:space="preserve">{html.escape(text)}</w:t></w:r>')
 
 
 def raw_block(target: str, text: str) -> Node:

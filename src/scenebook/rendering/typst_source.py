@@ -65,8 +65,15 @@ def printed_rows(table: Table) -> Table:
         return table
     between = [f"… {left_out:,} more", *[""] * (len(table.header) - 1)]
     rows = [*table.rows[: PRINTED_ROWS - LAST_ROWS], between, *table.rows[-LAST_ROWS:]]
-    spans = {place: span for place, span in table.spans.items() if place[0] <= len(table.heads)}
-    return dataclasses.replace(table, rows=rows, spans=spans)
+    above = len(table.heads) + 1
+    spans = {place: span for place, span in table.spans.items() if place[0] < above}
+    start = above + PRINTED_ROWS - LAST_ROWS
+    colours = {
+        (line if line < start else line - left_out + 1, column): colour
+        for (line, column), colour in table.colours.items()
+        if not start <= line < start + left_out
+    }
+    return dataclasses.replace(table, rows=rows, spans=spans, colours=colours)
 
 
 def file_name(image: ReportImage) -> str:

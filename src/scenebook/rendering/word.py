@@ -245,6 +245,8 @@ def _cells(table: Table, texts: Sequence[str], line: int, style: str, kind: str 
         down, across = table.spans.get((line, column), (1, 1))
         if down:
             inlines = [make_node(kind, [string(text)]) if kind else string(text)]
+            if colours := table.colours.get((line, column)):
+                inlines = [pandoc.colour(text, *colours, bold=bool(kind))]
             cells.append(_cell([_styled(style, [make_node("Plain", inlines)])], down, across))
     return cells
 

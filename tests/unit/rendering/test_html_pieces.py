@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import html
+import re
+
 import pandas as pd
 import pytest
 
+from scenebook.rendering.cell_colours import Colours
 from scenebook.rendering.html_pieces import Grid, HTMLImage, read_html, side_of
 
 
-def table_of(html: str) -> Grid:
-    (grid,) = read_html(html).pieces
+def table_of(source: str) -> Grid:
+    (grid,) = read_html(source).pieces
     assert isinstance(grid, Grid)
     return grid
 
@@ -41,17 +45,37 @@ def test_a_name_below_a_head_that_reaches_down_is_not_covered() -> None:
     assert grid.spans == {(0, 0): (2, 1), (0, 1): (1, 2), (0, 2): (0, 0), (1, 0): (0, 0)}
 
 
-def test_a_stylers_caption_is_kept_and_its_colours_are_named_as_missing() -> None:
+def test_a_stylers_caption_and_colours_are_kept_and_what_cannot_be_shown_is_named() -> None:
     frame = pd.DataFrame({"a": [1, 2]})
-    styled = read_html(frame.style.highlight_max().set_caption("Said").to_html())
-    assert [piece.caption for piece in styled.pieces if isinstance(piece, Grid)] == ["Said"]
-    assert len(styled.foreign) == 1
+    styler = frame.style.highlight_max(color="navy").map(lambda value: "color: rgba(255, 0, 0, .5)", subset=([0], "a"))
+    styler = styler.set_table_styles([{"selector": "th.col_heading", "props": "background-color: #ff0"}])
+    grid = table_of(styler.set_caption("Said").to_html())
+    assert grid.caption == "Said"
+    assert grid.colours == {
+        (0, 1): Colours("000000", "ffff00"), (1, 1): Colours("ff8080"), (2, 1): Colours("ffffff", "000080"),
+    }  # fmt: skip
     assert read_html(frame.style.to_html()).foreign == []
+    assert len(read_html(frame.style.bar().to_html()).foreign) == 1
 
 
-@pytest.mark.parametrize("html", ["", "<p>no table</p>", "<table></table>", "<table><tr></tr></table>"])
-def test_html_without_a_table_has_none(html: str) -> None:
-    assert not read_html(html).has_more_than_text
+@pytest.mark.parametrize(
+    "value",
+    [
+        "url(https://a.example/x)", "expression(alert(1))", "red}body{display:none", "#12", "var(--x)", "rgb(1,2)",
+        "r\\65 d", "</style><script>", '"); #panic("', "rgb(99999999999999999999,0,0)", "rgba(0,0,0,9e9)", "#fffffffff",
+    ],
+)  # fmt: skip
+def test_whatever_else_a_style_holds_only_colours_are_taken_from_it(value: str) -> None:
+    style = f"<style>#c {{background: {value}; color: {value}}}</style>"
+    read = read_html(f"{style}<table><tr><td id=c>1</td><td style='color: {html.escape(value)}'>2</td></tr></table>")
+    for piece in read.pieces:
+        for colours in piece.colours.values() if isinstance(piece, Grid) else ():
+            assert all(re.fullmatch("([0-9a-f]{6})?", colour) for colour in colours)
+
+
+@pytest.mark.parametrize("source", ["", "<p>no table</p>", "<table></table>", "<table><tr></tr></table>"])
+def test_html_without_a_table_has_none(source: str) -> None:
+    assert not read_html(source).has_more_than_text
 
 
 def test_absurd_spans_make_no_absurd_table() -> None:
