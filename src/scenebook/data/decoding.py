@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ if reads_heif():
     pillow_heif.register_heif_opener()
     FORMATS.append("HEIF")
 MAX_MEGAPIXELS = 64
+_KEPT_BYTES = 256 * 2**20
 SQUASH = "squash"
 SAMPLING = Image.Resampling.BILINEAR
 
@@ -150,6 +152,34 @@ class Decoder:
         return resize(image, self.size, self.fit)
 
 
+class DecodedImages(Sequence[np.ndarray]):
+    """Images of files, uint8 `(height, width, 3)`, decoded as they are asked for: memory does not hold all large ones.
+
+    Args:
+        paths: The files.
+        decode: What decodes one of them.
+        kept: Images that need not be decoded again, by their file.
+    """
+
+    def __init__(
+        self, paths: Iterable[Path], decode: Callable[[Path], np.ndarray], kept: dict[Path, np.ndarray] | None = None
+    ) -> None:
+        self._paths, self._decode = list(paths), decode
+        self._kept: dict[Path, np.ndarray] = {} if kept is None else kept
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return DecodedImages(self._paths[index], self._decode, self._kept)
+        path = self._paths[index]
+        image = self._kept[path] if path in self._kept else self._decode(path)
+        if sum(one.nbytes for one in self._kept.values()) + image.nbytes <= _KEPT_BYTES:
+            self._kept[path] = image
+        return image
+
+
 def load_decoder(run_dir: RunDirectory) -> Decoder:
     """Returns the decoder of a run's images; earlier versions kept less of its settings."""
     settings = run_dir.read_json(CLASSES).get("settings", {})
@@ -186,27 +216,23 @@ def resize(image: np.ndarray, size: tuple[int, int] | None, fit: str = SQUASH) -
 
 def decode_unchanged(
     root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None, fit: str = SQUASH
-) -> list[np.ndarray]:
+) -> DecodedImages:
     """Decodes images below `root` once more, for figures, and makes sure that they have the digests in `splits`.
 
     Raises:
         DatasetError: A file has changed since it was first decoded, or is gone; the error names all that have.
     """
     digests = dict(zip(splits["path"], splits["sha256"], strict=True))
-    decoded, changed, removed = [], [], []
+    paths, changed, removed = list(paths), [], []
     for path in paths:
         try:
-            content = read_regular(root / path, MAX_IMAGE_BYTES)
+            if sha256_bytes(read_regular(root / path, MAX_IMAGE_BYTES)) != digests[path]:
+                changed.append(path)
         except OSError:
             removed.append(path)
-            continue
-        if sha256_bytes(content) != digests[path]:
-            changed.append(path)
-        elif not changed and not removed:
-            # What the run's limit lets through was found out when it was first decoded.
-            decoded.append(decode(content, size, fit, max_megapixels=None))
     raise_changed(changed=changed, removed=removed)
-    return decoded
+    # What the run's limit lets through was found out when it was first decoded.
+    return DecodedImages((root / path for path in paths), lambda path: decode(path, size, fit, max_megapixels=None))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
