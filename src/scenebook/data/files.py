@@ -25,6 +25,9 @@ _HOUSEKEEPING = {
     "desktop.ini": "desktop.ini files",
     "icon\r": "folder icons",
     "__macosx": "__MACOSX folders",
+    "@eadir": "@eaDir folders, with thumbnails",
+    **dict.fromkeys(("$recycle.bin", "#recycle", "@recycle", "lost+found"), "folders of deleted files"),
+    "system volume information": "folders of Windows",
 }
 """What systems leave behind, in lower case, and how it is counted."""
 

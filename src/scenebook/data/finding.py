@@ -14,7 +14,7 @@ from scenebook.core.settings import AUTO
 from scenebook.data.files import LINK_OUT, LINK_TO_NOTHING, Tree
 from scenebook.data.formats import IMAGE_SUFFIXES
 from scenebook.data.image_list import read_list
-from scenebook.data.images import FoundImages, SourceImage, raise_changed
+from scenebook.data.images import FoundImages, SourceImage, fold_name, raise_changed
 from scenebook.data.layout import ClassFolder, Layout
 from scenebook.data.layout_reading import read_layout
 from scenebook.data.user_tables import ClassMap, read_rows
@@ -166,10 +166,13 @@ def _check_classes(found: FoundImages) -> None:
     trained = {image.label for image in found.images if image.split in (None, "train")}
     unknown = sorted(set(names) - trained)
     if unknown:
+        alike = [(name, other) for name in unknown for other in trained if fold_name(name) == fold_name(other)]
         raise DatasetError(
             "Expected every class to have training images.",
             received={"classes without": unknown[:10]},
-            advice="Add images of them to the training folder, or remove them from the others.",
+            advice=f"The name {alike[0][0]!a} only looks like {alike[0][1]!a}: give both folders one name."
+            if alike
+            else "Add images of them to the training folder, or remove them from the others.",
         )
 
 

@@ -98,11 +98,17 @@ class FoundImages:
 
     @property
     def similar_names(self) -> list[list[str]]:
-        """Groups of class names that differ only in case, or in how their letters are written in Unicode."""
+        """Groups of class names that look alike, as `fold_name` folds them."""
         groups: dict[str, list[str]] = {}
         for name in self.class_names:
-            groups.setdefault(unicodedata.normalize("NFKC", name).casefold(), []).append(name)
+            groups.setdefault(fold_name(name), []).append(name)
         return [names for names in groups.values() if len(names) > 1]
+
+
+def fold_name(name: str) -> str:
+    """Returns a name as it is read: without case, further spaces, signs that show nothing, and Unicode's many forms."""
+    shown = "".join(sign for sign in name if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf"))
+    return " ".join(unicodedata.normalize("NFKC", shown).casefold().split())
 
 
 def check_folder(folder: Path, setting: str = "dataset") -> Path:

@@ -22,8 +22,15 @@ from scenebook.data.layout import (
 )
 from scenebook.data.user_tables import THE_REST, ClassMap
 
-_BESIDE_IMAGES = frozenset(("mask", "masks", "annotation", "annotations", "label", "labels", "thumbnails", "depth"))
-"""Folders in a class folder that hold no images of the class, where one called `images` lies beside them."""
+_BESIDE_IMAGES = frozenset(
+    (
+        *("mask", "masks", "annotation", "annotations", "label", "labels", "thumbnails", "depth", "trimaps"),
+        *("ground_truth", "groundtruth", "gt"),
+    )
+)
+"""Folders that hold no images of any class, where one called `images` lies beside them."""
+
+_NO_FOLDERS = "put the images of each class into a folder, or list path, label and split of each in a CSV file"
 
 
 def read_layout(tree: Tree, splits: str | None = AUTO, class_map: ClassMap | None = None) -> Layout:
@@ -170,6 +177,13 @@ def _tell_nested(tree: Tree, full: Sequence[str]) -> tuple[str, str] | None:
     if odd and whole:
         told = f"{whole[0]} as a data set of its own, and {odd[0]} as a part of it"
         return told, f'SET="splits=train:{ends[whole[0]]}", with test:FOLDER where that has class folders'
+    beside = [path for path in full if _name(path).lower() in _BESIDE_IMAGES]
+    plain = [path for path in full if path not in beside]
+    if beside and plain and all(is_neutral(_name(path)) for path in plain):
+        return (
+            f"{tell_some(plain)} as images without class folders, and {tell_some(beside)} as made from them",
+            _NO_FOLDERS,
+        )
     return None
 
 
@@ -185,7 +199,7 @@ def _tell_splits(
             f'SET="splits={",".join(says)}", and so on for other folders',
         )
     told = f"{tell_some(loose)} as {'splits' if len(loose) > 1 else 'a split'} without class folders"
-    return told, "put the images of each class into a folder, or list path, label and split of each in a CSV file"
+    return told, _NO_FOLDERS
 
 
 def _choose(

@@ -41,6 +41,10 @@ READ = {
         "2 classes: COVID and Normal; not",
     ),
     "vehicles": ("{bus,car,train}", "3 classes: bus, car and train"),
+    "a share of a NAS": (
+        "{cat,dog,@eaDir,#recycle,$RECYCLE.BIN} | cat/@eaDir/1.jpg",
+        "2 classes: cat and dog",
+    ),
     "places": ("{airport,train_station,test_track}", "3 classes: airport, test_track and train_station"),
     "car models": ("Audi/{A3,A4} | BMW/{X3,X5}", "2 classes: Audi and BMW"),
     # splits
@@ -169,6 +173,8 @@ REFUSED = {
     "bus, car, train with kinds": ("bus | car | train/{steam,diesel}", "splits=train:train"),
     "bus, car, test with kinds": ("bus | car | test/{steam,diesel}", "splits=train:FOLDER,test:test"),
     "dogs vs. cats": ("train | test1", "without class folders"),
+    "Oxford pets": ("images | annotations/trimaps", "CSV file"),
+    "images and masks": ("data/{Images,masks}", "CSV file"),
     "butterflies": ("{train,test} | Training_set.csv", "without class folders"),
     "split and class in one name": ("{train,test}_{cats,dogs}", "without class folders"),
     "only a training folder": ("train", "Put the images of each class into a folder"),
@@ -257,6 +263,16 @@ def test_a_class_map_that_fits_one_reading_decides(tmp_path: Path, text: str, cl
     root = make(tmp_path / "data", REFUSED["bus, car, train with kinds"][0])
     (tmp_path / "map.yaml").write_text(text, encoding="utf-8")
     assert find_images(root, class_map=tmp_path / "map.yaml").class_names == classes
+
+
+@pytest.mark.parametrize("other", ["Café", "Cafe\u0301", "Caf\u00e9 ", "Caf\u200b\u00e9"])
+def test_names_that_only_look_alike_are_told_by_their_letters(tmp_path: Path, other: str) -> None:
+    make(tmp_path / "data", f"train/{{Caf\u00e9,bar}} | test/{{{other},bar}}")
+    if other == "Caf\u00e9":
+        assert find_images(tmp_path / "data").similar_names == []
+        return
+    with pytest.raises(DatasetError, match=re.escape(ascii(other))):
+        find_images(tmp_path / "data")
 
 
 def test_a_split_may_lie_in_several_folders_at_any_depth(tmp_path: Path) -> None:

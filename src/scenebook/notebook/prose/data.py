@@ -54,8 +54,8 @@ def tell_found(found: FoundImages) -> _Sentences:
         yield "The class map leaves out: {left}.", {"left": _list(left)}
     if found.similar_names:
         text = (
-            "Some class names differ only in upper and lower case or in how their letters are stored: {similar}. They "
-            "count as different classes; a class map merges them."
+            "Some class names differ only in case, in spaces, or in how letters are stored: {similar}. They count "
+            "as different classes; a class map merges them."
         )
         yield text, {"similar": _list(map(join_names, found.similar_names))}
     if found.passed_over:
