@@ -26,7 +26,7 @@ from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names, printable
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
-from scenebook.pipeline.checks import check_writable
+from scenebook.pipeline.checks import check_dask_files, check_writable
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import check_stages, stored_outcomes
@@ -165,6 +165,7 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
 def _run(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> None:
     settings, profile, run_dir = made
     allow_files()
+    check_dask_files()
     if arguments.scheduler:
         os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler  # the kernels inherit it
     _tell_run(settings, run_dir, console)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from scenebook.core.errors import DatasetError, InputError, SettingsError, Weigh
 from scenebook.core.profiles import find_plan
 from scenebook.core.project import project_folder
 from scenebook.core.settings import AUTO, DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
+from scenebook.core.wording import join_names
 from scenebook.data.files import Tree
 from scenebook.data.finding import check_sizes, find_images
 from scenebook.data.images import check_folder, check_source
@@ -60,7 +63,10 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
         )
         check_sizes(found)
         class_names = found.class_names
-        tell_layout(found.layout)
+        alike = "".join(
+            f"; {join_names(map(ascii, names))} count as different classes" for names in found.similar_names
+        )
+        tell_layout(found.layout + alike)
     if settings.samples_dir is not None:
         folder = check_folder(base / settings.samples_dir, "samples_dir")
         _check_samples(folder, class_names, follow_links=settings.follow_links)
@@ -142,6 +148,23 @@ def _check_samples(folder: Path, class_names: Sequence[str], *, follow_links: bo
             received={"samples_dir": str(folder), "classes without": without[:10]},
             advice="Add the images, or leave samples_dir out: then they are taken from the test images.",
         )
+
+
+def check_dask_files() -> None:
+    """Checks the settings that somebody has for dask, which reads them wherever it is imported.
+
+    Raises:
+        InputError: They are no YAML, and dask cannot be imported.
+    """
+    if os.path.isdir(os.path.expanduser("~/.config/dask")) or os.environ.get("DASK_CONFIG"):
+        try:
+            importlib.import_module("dask")
+        except ValueError as error:
+            raise InputError(
+                "Expected dask's files of settings to be YAML: studies cannot run without dask.",
+                received={"error": " ".join(str(error).split())},
+                advice="Mend that file or move it away.",
+            ) from None
 
 
 def check_writable(folder: Path, variable: str) -> None:
