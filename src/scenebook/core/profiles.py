@@ -16,11 +16,11 @@ from scenebook.core.yaml_files import parse_scalar, read_yaml
 def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
     """Parses `name=value` texts, several of them in one text when separated by spaces.
 
-    The value is read as YAML, so `true`, `1e-3`, `none` and `null` mean what they say. A value that holds a space is
-    given in a text of its own: `samples_dir=my images`.
+    The value is read as YAML, so `true`, `1e-3`, `none` and `null` mean what they say; quotes around it go. A value
+    that holds a space is given in a text of its own: `samples_dir=my images`.
 
     Raises:
-        SettingsError: A text is not of the form `name=value`, or the name is unknown.
+        SettingsError: A text is not of the form `name=value`, the name is unknown, or it is given two values.
     """
     overrides: dict[str, Any] = {}
     for part in (part for text in texts for part in _split_overrides(text)):
@@ -30,9 +30,16 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
         if not value:
             advice = "`none` stands for no value."
             raise SettingsError("Expected a setting with a value.", received={"set": part}, advice=advice)
-        overrides[name] = _parse_value(name, value)
+        read = _parse_value(name, _without_quotes(value))
+        if overrides.setdefault(name, read) != read:
+            received = {name: [overrides[name], read]}
+            raise SettingsError("Expected one value for each setting.", received=received)
     check_names(overrides)
     return overrides
+
+
+def _without_quotes(text: str) -> str:
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _split_overrides(text: str) -> list[str]:

@@ -63,6 +63,8 @@ def test_settings_cannot_be_changed_in_place() -> None:
         ("samples_dir=my own images epochs=3", {"samples_dir": "my own images", "epochs": 3}),
         ("dataset=$(touch x)", {"dataset": "$(touch x)"}),
         ('dataset=it\'s "here"', {"dataset": 'it\'s "here"'}),
+        ("dataset=\"my images\" epochs='2'", {"dataset": "my images", "epochs": 2}),
+        ("epochs=2 epochs=02", {"epochs": 2}),
         ("", {}),
     ],
 )
@@ -70,9 +72,12 @@ def test_overrides_are_read_as_yaml_scalars(text: str, expected: dict[str, objec
     assert parse_overrides([text]) == expected
 
 
-def test_an_override_without_an_equals_sign_is_an_error() -> None:
-    with pytest.raises(SettingsError, match=r"name=value\. Received: set='epochs'"):
-        parse_overrides(["epochs"])
+@pytest.mark.parametrize(
+    ("texts", "received"), [(["epochs"], "set='epochs'"), (["epochs=2 seed=1", "epochs=3"], r"epochs=\[2, 3\]")]
+)
+def test_an_override_without_an_equals_sign_or_with_two_values_is_an_error(texts: list[str], received: str) -> None:
+    with pytest.raises(SettingsError, match=f"Received: {received}"):
+        parse_overrides(texts)
 
 
 def test_the_paper_profile_is_table_1() -> None:
