@@ -75,6 +75,7 @@ class Backbone:
         preprocessing: Importable name of what it wants to be done to float32 images in `[0, 255]`.
         prose: What a sentence calls it.
         weights: The weights that it can be given by name. The first are those that it takes when nothing is said.
+        layers: How many layers it has, at most: weights may need one more.
         least_size: Least height and width of images that it can be built for, in pixels.
         own_size: Height and width of the images that its weights were trained on: the size that suits it.
     """
@@ -84,6 +85,7 @@ class Backbone:
     preprocessing: str
     prose: str
     weights: tuple[NamedWeights, ...]
+    layers: int
     least_size: int = 32
     own_size: int = 224
 
@@ -106,26 +108,26 @@ _LITE0 = NamedWeights(
 
 
 _OF_KERAS = {
-    "convnext": "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge",
-    "densenet": "DenseNet121 DenseNet169 DenseNet201",
-    "efficientnet": "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5 "
-    "EfficientNetB6 EfficientNetB7",
-    "efficientnet_v2": "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2L "
-    "EfficientNetV2M EfficientNetV2S",
-    "inception_resnet_v2": "InceptionResNetV2",
-    "inception_v3": "InceptionV3",
-    "mobilenet": "MobileNet",
-    "mobilenet_v2": "MobileNetV2",
-    "mobilenet_v3": "MobileNetV3Large MobileNetV3Small",
-    "nasnet": "NASNetLarge NASNetMobile",
-    "resnet": "ResNet101 ResNet152",
-    "resnet50": "ResNet50",
-    "resnet_v2": "ResNet101V2 ResNet152V2 ResNet50V2",
-    "vgg16": "VGG16",
-    "vgg19": "VGG19",
-    "xception": "Xception",
+    "convnext": "ConvNeXtBase:259 ConvNeXtLarge:259 ConvNeXtSmall:259 ConvNeXtTiny:133 ConvNeXtXLarge:259",
+    "densenet": "DenseNet121:427 DenseNet169:595 DenseNet201:707",
+    "efficientnet": "EfficientNetB0:238 EfficientNetB1:340 EfficientNetB2:340 EfficientNetB3:385 EfficientNetB4:475 "
+    "EfficientNetB5:577 EfficientNetB6:667 EfficientNetB7:814",
+    "efficientnet_v2": "EfficientNetV2B0:270 EfficientNetV2B1:334 EfficientNetV2B2:349 EfficientNetV2B3:409 "
+    "EfficientNetV2L:1028 EfficientNetV2M:740 EfficientNetV2S:513",
+    "inception_resnet_v2": "InceptionResNetV2:780",
+    "inception_v3": "InceptionV3:311",
+    "mobilenet": "MobileNet:86",
+    "mobilenet_v2": "MobileNetV2:154",
+    "mobilenet_v3": "MobileNetV3Large:187 MobileNetV3Small:157",
+    "nasnet": "NASNetLarge:1039 NASNetMobile:769",
+    "resnet": "ResNet101:345 ResNet152:515",
+    "resnet50": "ResNet50:175",
+    "resnet_v2": "ResNet101V2:377 ResNet152V2:564 ResNet50V2:190",
+    "vgg16": "VGG16:19",
+    "vgg19": "VGG19:22",
+    "xception": "Xception:132",
 }
-"""Modules of `keras.applications`, and their models."""
+"""Modules of `keras.applications`, and their models, each with its number of layers."""
 _OWN_SIZES = {
     "EfficientNetB1": 240,
     "EfficientNetB2": 260,
@@ -154,6 +156,7 @@ _ROWS = (
         preprocessing="scenebook.network.efficientnet_lite.preprocess_input",
         prose="EfficientNet-Lite0",
         weights=(_LITE0,),
+        layers=141,
     ),
     *(
         Backbone(
@@ -162,11 +165,12 @@ _ROWS = (
             preprocessing=f"keras.applications.{module}.preprocess_input",
             prose=name,
             weights=(_IMAGENET,),
+            layers=int(layers),
             least_size=_LEAST_SIZES.get(name, 32),
             own_size=_OWN_SIZES.get(name, 224),
         )
         for module, names in _OF_KERAS.items()
-        for name in names.split()
+        for name, layers in (entry.split(":") for entry in names.split())
     ),
 )
 """A test holds the rows against `keras.applications`."""

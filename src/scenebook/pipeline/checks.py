@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.backbones import NAMED_WEIGHTS, find_backbone
+from scenebook.core.backbones import NAMED_WEIGHTS, Backbone, find_backbone
 from scenebook.core.errors import DatasetError, InputError, SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
-from scenebook.core.project import project_folder
+from scenebook.core.project import project_folder, project_root
+from scenebook.core.published_cells import list_edits
 from scenebook.core.settings import AUTO, DRAWN_SCENES, INTEL, WEIGHTS_SUFFIXES, Settings, check_runtime
 from scenebook.core.wording import join_names
 from scenebook.data.files import Tree
@@ -90,10 +91,21 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
             f"Expected image_size to be at least {row.least_size} for the backbone {row.name}.",
             received={"image_size": settings.image_size},
         )
+    _check_layers(settings, row)
     named = row.find_weights(settings.weights)
     if named and named.package:
         named.require_file()
     return settings.updated(changes)
+
+
+def _check_layers(settings: Settings, row: Backbone) -> None:
+    """The network counts its layers itself; here they are known unless somebody has edited what builds it."""
+    notebook = project_root() / "notebooks" / "02-training.ipynb"
+    if settings.trainable_base_layers > row.layers and "build_model" not in list_edits(notebook):
+        raise SettingsError(
+            f"Expected trainable_base_layers to be at most {row.layers}, as many as {row.name} has.",
+            received={"trainable_base_layers": settings.trainable_base_layers},
+        )
 
 
 def _check_weights(weights: Path) -> Path:

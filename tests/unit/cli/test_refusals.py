@@ -117,6 +117,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "another archive": (("--dataset", "images.tar.gz"), "Unpack the archive"),
     "a page in place of weights": ((*MINE, "--weights", "page.weights.h5"), "begins with=b'<!DOCTYP'"),
     "a page in place of a model": ((*MINE, "--weights", "page.keras"), "begins with=b'<!DOCTYP'"),
+    "more trained layers than a backbone has": (("--set", "trainable_base_layers=142"), "at most 141"),
     "images too small for a backbone": (("--set", "backbone=Xception image_size=64"), "at least 71 for the backbone"),
     "a class map of other classes": ((*MINE, "--set", "class_map=map.yaml"), "name='emu'"),
     "a class map of other drawn classes": (("--set", "class_map=map.yaml"), "name='emu'"),

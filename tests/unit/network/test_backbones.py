@@ -140,7 +140,7 @@ def test_every_backbone_has_a_builder_and_weights_with_a_name(backbone: str) -> 
 
 
 def test_resnet50_has_175_layers_and_178_with_the_papers_head(resnet50: keras.Model) -> None:
-    assert count_layers(resnet50) == len(resnet50.layers) == 175
+    assert count_layers(resnet50) == len(resnet50.layers) == BACKBONES["ResNet50"].layers == 175
     assert resnet50.output_shape == (None, 5, 5, 2048)
     head = [layers.Flatten(), layers.Dense(2, activation="relu"), layers.Dense(6, activation="softmax")]
     assert count_layers(keras.Sequential([keras.Input((150, 150, 3)), resnet50, *head])) == 178
@@ -158,6 +158,7 @@ def test_resnet50_with_its_own_top_has_50_weight_layers(resnet50: keras.Model) -
 
 def test_vgg16_has_16_weight_layers() -> None:
     vgg16 = build_backbone("VGG16", image_size=32, weights="random")
+    assert len(vgg16.layers) == BACKBONES["VGG16"].layers
     top = keras.Sequential([vgg16, layers.Flatten(), layers.Dense(2), layers.Dense(2), layers.Dense(2)])
     assert count_weight_layers(top) == 16
 
@@ -166,6 +167,7 @@ def test_weight_layers_of_a_nested_model_count() -> None:
     base_model = build_efficientnet_lite0(32)
     model = keras.Sequential([keras.Input((32, 32, 3)), base_model, layers.Flatten(), layers.Dense(2), layers.Dense(2)])
     assert count_weight_layers(model) == count_weight_layers(base_model) + 2
+    assert len(base_model.layers) == BACKBONES["efficientnet-lite0"].layers
 
 
 def test_random_weights_have_no_digest() -> None:
