@@ -152,7 +152,7 @@ class Decoder:
         return resize(image, self.size, self.fit)
 
 
-class DecodedImages(Sequence[np.ndarray]):
+class ImagesOnDemand(Sequence[np.ndarray]):
     """Images of files, uint8 `(height, width, 3)`, decoded as they are asked for: memory does not hold all large ones.
 
     Args:
@@ -172,7 +172,7 @@ class DecodedImages(Sequence[np.ndarray]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return DecodedImages(self._paths[index], self._decode, self._kept)
+            return ImagesOnDemand(self._paths[index], self._decode, self._kept)
         path = self._paths[index]
         image = self._kept[path] if path in self._kept else self._decode(path)
         if sum(one.nbytes for one in self._kept.values()) + image.nbytes <= _KEPT_BYTES:
@@ -216,7 +216,7 @@ def resize(image: np.ndarray, size: tuple[int, int] | None, fit: str = SQUASH) -
 
 def decode_unchanged(
     root: Path, paths: Iterable[str], splits: pd.DataFrame, size: tuple[int, int] | None = None, fit: str = SQUASH
-) -> DecodedImages:
+) -> ImagesOnDemand:
     """Decodes images below `root` once more, for figures, and makes sure that they have the digests in `splits`.
 
     Raises:
@@ -232,7 +232,7 @@ def decode_unchanged(
             removed.append(path)
     raise_changed(changed=changed, removed=removed)
     # What the run's limit lets through was found out when it was first decoded.
-    return DecodedImages((root / path for path in paths), lambda path: decode(path, size, fit, max_megapixels=None))
+    return ImagesOnDemand((root / path for path in paths), lambda path: decode(path, size, fit, max_megapixels=None))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

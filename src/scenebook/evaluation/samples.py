@@ -11,7 +11,7 @@ import pandas as pd
 from scenebook.core.errors import DatasetError
 from scenebook.core.run_directory import RunDirectory, run_name_for
 from scenebook.core.run_files import CLASSES, SPLITS, TEST_PREDICTIONS
-from scenebook.data.decoding import DecodedImages, Decoder, decode_unchanged, load_decoder
+from scenebook.data.decoding import Decoder, ImagesOnDemand, decode_unchanged, load_decoder
 from scenebook.data.files import Tree
 from scenebook.data.images import check_folder
 
@@ -53,7 +53,7 @@ def select_per_class(images: pd.DataFrame, class_names: Sequence[str], *, each: 
 
 def load_samples(
     run_dir: RunDirectory, samples_dir: str | None, class_names: Sequence[str], *, seed: int
-) -> tuple[pd.DataFrame, DecodedImages]:
+) -> tuple[pd.DataFrame, ImagesOnDemand]:
     """Returns one image a class: the columns path and label, and the images, uint8 `(height, width, 3)`, as they are.
 
     They are those of `samples_dir`, as `find_samples` finds them, or else drawn from the predicted test images.
@@ -65,7 +65,7 @@ def load_samples(
         folder, decoder = check_folder(Path(samples_dir), "samples_dir"), load_decoder(run_dir)
         follow_links = bool(run_dir.read_json(CLASSES).get("settings", {}).get("follow_links"))
         chosen = find_samples(folder, class_names, decoder, follow_links=follow_links)
-        return chosen, DecodedImages((folder / path for path in chosen["path"]), decoder.decode)
+        return chosen, ImagesOnDemand((folder / path for path in chosen["path"]), decoder.decode)
     chosen = select_one_per_class(run_dir.read_csv(TEST_PREDICTIONS), class_names, seed=seed)
     root = run_dir.root / run_dir.read_json(CLASSES)["root"]
     return chosen, decode_unchanged(root, chosen["path"], run_dir.read_csv(SPLITS))

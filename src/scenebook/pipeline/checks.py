@@ -65,7 +65,7 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
         check_sizes(found)
         class_names = found.class_names
         alike = "".join(
-            f"; {join_names(map(ascii, names))} count as different classes" for names in found.similar_names
+            f"; {join_names([*map(ascii, names)])} count as different classes" for names in found.similar_names
         )
         tell_layout(found.layout + alike)
     if settings.samples_dir is not None:

@@ -40,7 +40,7 @@ class ReadColours(NamedTuple):
 
 def read_colours(soup: BeautifulSoup) -> ReadColours:
     """Reads the colours that styles give to cells of tables: those of the output, and those that a cell has itself."""
-    cells: dict[int, dict[str, str]] = {}
+    cells: dict[int, dict[str, str | None]] = {}
     all_read = True
     by_identifier = {f"#{tag['id']}": tag for tag in soup(id=True)}
     left = MOST_SELECTORS

@@ -109,8 +109,9 @@ def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> li
         if isinstance(piece, Grid):
             header, align, rows, heads, spans, colours, words = piece
             caption = Fragment(escape(words), origin, inline=True)
-            shown = {"heads": heads, "spans": spans, "colours": colours}
-            blocks.append(Table(origin, "", caption, header, align, rows, len(header) > 6, **shown))
+            table = Table(origin, "", caption, header, align, rows, len(header) > 6, heads=heads, spans=spans)
+            table.colours = colours
+            blocks.append(table)
         elif isinstance(piece, str):
             blocks.append(Output(origin, piece))
         elif image := image_of_address(piece.source, piece.alt):

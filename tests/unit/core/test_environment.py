@@ -111,3 +111,16 @@ def test_a_checkout_inside_another_repository_has_no_commit_of_that_one(
     assert len(git_commit(tmp_path)) == 40
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as git sets it for hooks
     assert git_commit(project_root()) != git_commit(tmp_path)
+
+
+def test_dask_settings_that_are_no_yaml_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / ".config" / "dask").mkdir(parents=True)
+    (tmp_path / ".config" / "dask" / "mine.yaml").write_text("distributed: [\n", encoding="utf-8")
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "SCENEBOOK_RUNS": str(tmp_path / "runs")}
+    done = subprocess.run(
+        [sys.executable, "-m", "scenebook", "run", "--profile", "sample"],
+        env=os.environ | home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "mine.yaml" in done.stderr
+    assert not (tmp_path / "runs").exists()
