@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -27,9 +27,12 @@ from scenebook.core.wording import join_names, printable
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
 from scenebook.pipeline.checks import check_dask_files, check_writable
+from scenebook.pipeline.kernels import make_kernel_environment
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
 from scenebook.pipeline.manifest import StageStatus, check_version
+from scenebook.pipeline.notebooks import read_notebook
 from scenebook.pipeline.planning import check_stages, stored_outcomes
+from scenebook.pipeline.prewarming import PrewarmedKernels
 from scenebook.pipeline.running import explain_pipeline, run_pipeline
 from scenebook.pipeline.saved_notebooks import check_notebooks
 
@@ -44,7 +47,8 @@ _Made = tuple[Settings, str, RunDirectory]
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
     _check_not_by_hand(arguments)
-    _run(arguments, console, _collect(arguments, console), _list_forced(arguments))
+    _prepare_process(arguments)
+    _run(arguments, console, _collect(arguments, console), _list_forced(arguments), PrewarmedKernels())
     return 0
 
 
@@ -162,26 +166,46 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
     return forced
 
 
-def _run(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> None:
-    settings, profile, run_dir = made
+def _prepare_process(arguments: argparse.Namespace) -> None:
+    """Sets what kernels inherit."""
     allow_files()
     check_dask_files()
     if arguments.scheduler:
-        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler  # the kernels inherit it
+        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
+
+
+def _run(
+    arguments: argparse.Namespace, console: Console, made: _Made, force: list[str], prewarmed: PrewarmedKernels
+) -> None:
+    settings, profile, run_dir = made
     _tell_run(settings, run_dir, console)
     _tell_of_replacement(settings, run_dir, console)
     limit = arguments.time_limit
     with TerminalListener(console) as listener:
-        run_pipeline(settings, run_dir, profile=profile, listener=listener, force=force, time_limit=limit)
+        run_pipeline(
+            settings, run_dir, profile=profile, listener=listener, force=force, time_limit=limit, prewarmed=prewarmed
+        )
 
 
 def _report(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> int:
     settings, profile, run_dir = made
     check_writable(default_build_dir() / run_dir.name, "SCENEBOOK_BUILD")
-    if any(decision.run for decision in explain_pipeline(settings, run_dir, profile=profile, force=force)):
-        _check_before_run(settings)
+    _prepare_process(arguments)
+    with closing(PrewarmedKernels()) as prewarmed:
+        decisions = explain_pipeline(settings, run_dir, profile=profile, force=force)
+        if first := next((decision.stage for decision in decisions if decision.run), None):
+            notebook = read_notebook(project_folder("notebooks") / f"{STAGES[first].notebook}.ipynb")
+            prewarmed.prepare({first: notebook}, make_kernel_environment(run_dir.root.parent))
+            _check_before_run(settings)
+        return _run_and_render(arguments, console, made, force, prewarmed)
+
+
+def _run_and_render(
+    arguments: argparse.Namespace, console: Console, made: _Made, force: list[str], prewarmed: PrewarmedKernels
+) -> int:
+    _, _, run_dir = made
     try:
-        _run(arguments, console, made, force)
+        _run(arguments, console, made, force, prewarmed)
     except StageError as error:
         console.print(Text(str(error), style="red"))
         _render(run_dir, console, arguments.formats)

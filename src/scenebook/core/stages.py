@@ -91,7 +91,7 @@ _ROWS = (
     Stage(
         name="trust",
         notebook="appendix-trust",
-        needs=("evaluation", "samples"),
+        needs=("evaluation",),
         elsewhere=OF_TRUST,
         text_columns=("path", "label", "split", "predicted", "suggested", "nearest"),
         bundled=OF_TRUST,

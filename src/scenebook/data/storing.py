@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,11 +27,11 @@ from scenebook.data.file_facts import FactsCache, FileFacts, facts_version
 from scenebook.data.files import MAX_IMAGE_BYTES, read_regular
 from scenebook.data.images import FoundImages, SourceImage
 from scenebook.data.measuring import measure
+from scenebook.data.pools import open_pool
 
 _CHUNK = 64
 _WORTH_PROCESSES = 3000
-"""For fewer images, starting processes takes longer than they save. (Threads wait for one another: most of the time
-of a small image is spent in Python.)"""
+"""So many images take longer to decode than processes take to start."""
 
 Decoded = tuple[bytes, FileFacts] | str
 """Pixels and facts of an image, or why it cannot be read."""
@@ -167,7 +166,7 @@ def _decode_all(
     rows = [None if known is None else earlier.rows.get(known["sha256"]) for known in facts]
     waiting: deque[tuple[range, Future[list[Decoded]]]] = deque()
     starts = iter(range(0, len(images), _CHUNK))
-    with _start_pool(sum(row is None for row in rows)) as (pool, workers), earlier:
+    with open_pool(sum(row is None for row in rows), worth_processes=_WORTH_PROCESSES) as (pool, workers), earlier:
         while True:
             for start in starts:
                 chunk = range(start, min(start + _CHUNK, len(images)))
@@ -194,22 +193,6 @@ def _decode_all(
                     new.append((image, result[1]))
                 yield image, result
             cache.keep(found.root, new)
-
-
-@contextmanager
-def _start_pool(count: int) -> Iterator[tuple[Executor, int]]:
-    """Gives processes for many images, threads for few, and their number."""
-    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    pool: Executor
-    if count < _WORTH_PROCESSES or workers == 1:
-        pool = ThreadPoolExecutor(workers)
-    else:
-        # Not forked: the kernel of a notebook has threads, whose locks would be copied as they are.
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        yield pool, workers
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _add_row(columns: dict[str, list[Any]], image: SourceImage, facts: FileFacts) -> None:

@@ -74,7 +74,12 @@ def configure_kernel(folder: str) -> dict[str, Any]:
 
 def make_kernel_environment(runs_dir: Path) -> dict[str, str]:
     """Returns the environment of all kernels of a run; `runs_dir` is the folder of all runs."""
-    return build_environment() | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "SCENEBOOK_RUNS": str(runs_dir)}
+    return build_environment() | {
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "SCENEBOOK_RUNS": str(runs_dir),
+        # What a kernel sets when it starts, which matplotlib has to find where it is imported before.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
 
 
 def make_kernel_manager(

@@ -16,13 +16,13 @@ from typing import Any
 import psutil
 
 from scenebook.core.published_cells import read_published
-from scenebook.core.source_code import digest_cell
+from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules, read_module
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
 COMMAND = (sys.executable, "-P", "-m", "scenebook.pipeline.kernel_process")
 """What starts a kernel; with names of modules, one that imports them and waits."""
-_LIBRARIES = frozenset({"keras", "numpy", "pandas", "scipy", "sklearn", "tensorflow"})
-"""What may be imported before the kernel is one. Not matplotlib, which asks at its import where it is."""
+_LIBRARIES = frozenset({"keras", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "tensorflow", PACKAGE.name})
+"""What may be imported before the kernel is one."""
 _INSTALLS = "-install"
 """How the id of the cell ends that installs the package."""
 _MOST = 2
@@ -32,7 +32,7 @@ _LEAST_FREE_MB = 4000
 
 
 def list_libraries(notebook: NotebookFile) -> list[str]:
-    """Returns the modules of known libraries that a notebook imports before it does anything else.
+    """Returns the modules of known libraries and of this package that a notebook imports before it does anything else.
 
     Whatever stands before an import may change what the import does: a variable of the environment, say. So this ends
     at the first statement that is no import, but for the parameters, and for the cell that installs the package where
@@ -52,7 +52,9 @@ def list_libraries(notebook: NotebookFile) -> list[str]:
             if isinstance(statement, ast.Import):
                 names += [alias.name for alias in statement.names]
             elif isinstance(statement, ast.ImportFrom):
-                names.append(statement.module or "")
+                names.append(module := statement.module or "")
+                # What is imported from this package may be a module; where it is none, nothing happens.
+                names += [f"{module}.{alias.name}" for alias in statement.names if module.startswith(PACKAGE.name)]
             elif not (PARAMETERS in tags_of(cell) and _is_plain(statement)):
                 return _choose(names)
     return _choose(names)
@@ -77,8 +79,7 @@ class _Waiting:
     """A process that waits to become a kernel."""
 
     process: Popen[bytes]
-    libraries: list[str]
-    environment: dict[str, str]
+    state: tuple[Any, ...]
 
 
 @dataclass
@@ -102,14 +103,12 @@ class PrewarmedKernels:
             ahead = len(self._waiting.keys() & notebooks.keys())
             if os.name != "posix" or stage in self._waiting or ahead >= _MOST:
                 continue
-            libraries = list_libraries(notebook)
-            if libraries and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:
-                self._waiting[stage] = _Waiting(
-                    _start(libraries, environment, notebook.path.parent), libraries, dict(environment)
-                )
+            state = _note_state(notebook, environment)
+            if state[0] and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:
+                self._waiting[stage] = _Waiting(_start(state[0], environment, notebook.path.parent), state)
 
     def take(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> Popen[bytes] | None:
-        """Returns the process that waits for a stage, if its notebook and environment are as they were.
+        """Returns the process that waits for a stage, if its imports, their code and its environment are as they were.
 
         Args:
             stage: The stage.
@@ -119,8 +118,7 @@ class PrewarmedKernels:
         one = self._waiting.pop(stage, None)
         if one is None:
             return None
-        same = one.libraries == list_libraries(notebook) and one.environment == dict(environment)
-        if same and one.process.poll() is None:
+        if one.state == _note_state(notebook, environment) and one.process.poll() is None:
             return one.process
         _end(one.process)
         return None
@@ -129,6 +127,13 @@ class PrewarmedKernels:
         """Ends all that still wait."""
         while self._waiting:
             _end(self._waiting.popitem()[1].process)
+
+
+def _note_state(notebook: NotebookFile, environment: Mapping[str, str]) -> tuple[Any, ...]:
+    """Returns what a process that waits depends on: what it imports, the code of this package, and its environment."""
+    libraries = list_libraries(notebook)
+    read_module.cache_clear()
+    return libraries, digest_modules([f"import {name}" for name in libraries]), dict(environment)
 
 
 def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -> Popen[bytes]:

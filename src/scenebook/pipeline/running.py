@@ -55,6 +55,7 @@ def run_pipeline(
     notebooks_dir: Path | None = None,
     force: Collection[str] = (),
     time_limit: int | None = None,
+    prewarmed: PrewarmedKernels | None = None,
 ) -> None:
     """Runs the stages whose key has changed; when one fails, those that run beside it end, and no other starts.
 
@@ -66,6 +67,7 @@ def run_pipeline(
         notebooks_dir: The folder of the notebooks, for tests.
         force: Stages that run in any case; `all` names every one.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
+        prewarmed: Kernels that wait already; none of them does so afterwards.
 
     Raises:
         StageError: A stage failed; of several, the one that comes first in the table.
@@ -78,7 +80,8 @@ def run_pipeline(
         planner = Planner(settings, manifest, notebooks=notebooks_dir, force=force)
         decisions = {decision.stage: decision for decision in planner.decide_all()}
         planned = [stage for stage, decision in decisions.items() if decision.run]
-        runner = _Runner(planner, manifest, Schedule(settings, manifest, planned), run_dir, listener, time_limit)
+        kernels, schedule = prewarmed or PrewarmedKernels(), Schedule(settings, manifest, planned)
+        runner = _Runner(planner, manifest, schedule, run_dir, listener, time_limit, kernels)
         runner.mend_settings()
         # What one writes decides whether the next has to run.
         runner.pass_all({} if planned else decisions)
@@ -114,10 +117,10 @@ class _Runner:
     run_dir: RunDirectory
     listener: Listener
     time_limit: int | None
+    prewarmed: PrewarmedKernels
     _begun: bool = False
     _running: dict[str, _Execution] = field(default_factory=dict)
     _ended: queue.SimpleQueue[_Execution] = field(default_factory=queue.SimpleQueue)
-    _prewarmed: PrewarmedKernels = field(default_factory=PrewarmedKernels)
 
     def pass_all(self, decisions: dict[str, Decision]) -> None:
         """Runs or skips every stage, unless one fails; `decisions` are those that are known."""
@@ -140,7 +143,7 @@ class _Runner:
             self._interrupt()
             raise
         finally:
-            self._prewarmed.close()
+            self.prewarmed.close()
         for stage in filter(failures.get, STAGES):
             raise failures[stage]
 
@@ -161,9 +164,9 @@ class _Runner:
 
     def _prewarm(self, decisions: dict[str, Decision]) -> None:
         """Has kernels wait for the next stages that will run, as far as that is known."""
-        expected = [stage for stage in self.schedule.waiting if stage not in decisions or decisions[stage].run]
+        expected = (stage for stage in self.schedule.waiting if stage not in decisions or decisions[stage].run)
         notebooks = {stage: self.planner.notebook_of(stage) for stage in expected}
-        self._prewarmed.prepare(notebooks, make_kernel_environment(self.run_dir.root.parent))
+        self.prewarmed.prepare(notebooks, make_kernel_environment(self.run_dir.root.parent))
 
     def _wait(self) -> _Execution:
         while True:
@@ -194,8 +197,7 @@ class _Runner:
         self._begin()
         reason = join_reasons(decision.reasons)
         notebook = self.planner.notebook_of(stage)
-        name = f"{STAGES[stage].notebook}.ipynb"
-        outcome = StageOutcome(stage, name, StageStatus.RUNNING, reason, started=tell_time())
+        outcome = StageOutcome(stage, notebook.path.name, StageStatus.RUNNING, reason, started=tell_time())
         # Before its kernel starts, so that whatever happens nobody takes an earlier run's results for this one's.
         self.manifest.record(outcome)
         if decision.forced:
@@ -227,7 +229,7 @@ class _Runner:
                     runs_dir=self.run_dir.root.parent,
                     time_limit=self.time_limit,
                     kernel=one.kernel,
-                    prewarmed=self._prewarmed,
+                    prewarmed=self.prewarmed,
                 )
         except OSError as caught:
             one.error = StageError(stage, explain_os_error(caught), notebook=None, log=log, cell=None)
@@ -243,8 +245,7 @@ class _Runner:
         if error is not None and not isinstance(error, StageError):
             raise error
         if error and error.was_killed:
-            total = psutil.virtual_memory().total / 2**20
-            error.reason += f" (Its processes had taken {one.memory_mb:,.0f} of {total:,.0f} MB.)"
+            error.reason += f" (It had taken {one.memory_mb:,.0f} of {psutil.virtual_memory().total / 2**20:,.0f} MB.)"
         self.manifest.collect(stage, one.before, touched, whole=error is None)
         outcome = replace(
             one.outcome,
@@ -296,5 +297,4 @@ class _Runner:
 
 
 def _number(stage: str) -> int:
-    """Returns the place of a stage in the table, from 1."""
-    return list(STAGES).index(stage) + 1
+    return list(STAGES).index(stage) + 1  # its place in the table

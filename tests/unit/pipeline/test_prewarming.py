@@ -57,7 +57,8 @@ def execute(
          ["numpy", "sklearn.metrics", "pandas"]),
         (["import os\nos.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\nimport tensorflow"], []),
         (["import numpy\nprint()", "import tensorflow"], ["numpy"]),
-        (["import helper", "import matplotlib.pyplot"], []),
+        (["import helper", "import matplotlib.pyplot"], ["matplotlib.pyplot"]),
+        (["from scenebook.network import features"], ["scenebook.network", "scenebook.network.features"]),
         (["%env TF_ENABLE_ONEDNN_OPTS=0", "import tensorflow"], []),
     ],
 )  # fmt: skip

@@ -111,14 +111,14 @@ def test_what_two_wrote_at_the_same_time_is_each_ones_own(run_dir: RunDirectory,
         evaluation="meet('e', 's'); run_dir.write_json('figures/e.json', 1); meet('e2', 's2')",
         samples="meet('s', 'e'); run_dir.write_json('figures/s.json', 1); meet('s2', 'e2')",
         ablations="meet('a', 't'); meet('a2', 't2')",
-        trust="meet('t', 'a'); run_dir.write_json('samples/map_checks.json', 1); meet('t2', 'a2')",
+        trust="meet('t', 'a'); run_dir.write_json('evaluation/calibration.json', 1); meet('t2', 'a2')",
     )
     run(run_dir, folder)
     manifest = load_manifest(run_dir)
     producers = {name: entry["stage"] for name, entry in manifest["files"].items()}
     expected = {
         "figures/e.json": "evaluation", "figures/s.json": "samples", "samples/value.json": "samples",
-        "samples/map_checks.json": "trust", "log/samples.txt": "samples", "ablations/value.json": "ablations",
+        "evaluation/calibration.json": "trust", "log/samples.txt": "samples", "ablations/value.json": "ablations",
         "notebooks/03-evaluation.ipynb": "evaluation",
     }  # fmt: skip
     assert {name: producers.get(name) for name in expected} == expected

@@ -14,8 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from scenebook.data.audit.shortcuts import FOLDS
+
 ISSUE_COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
-FOLDS = 5
 COMPONENTS = 128
 STRENGTHS = (1e-3, 1e-2, 1e-1)
 """What `C` of the logistic regression is chosen from."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_FOLDS = 5
+FOLDS = 5
 FEWEST = 20
 """Images a class. Of fewer, a rank statistic says little."""
 MOST_IMAGES = 10_000
@@ -64,7 +64,7 @@ def _classify(feature: str, values: np.ndarray, labels: np.ndarray, seed: int) -
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     trees = ExtraTreesClassifier(25, min_samples_leaf=5, class_weight="balanced", random_state=seed)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     probs = cross_val_predict(trees, values, labels, cv=folds, method="predict_proba")
     names, counts = np.unique(labels, return_counts=True)
     classes = {}

@@ -15,8 +15,8 @@ or of streets between high houses. Forest and sea have painters to themselves.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from PIL import Image
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import replacing_folder
+from scenebook.data.pools import open_pool
 from scenebook.data.scenes.alpine import paint_alpine
 from scenebook.data.scenes.canvas import Canvas, draw_mood
 from scenebook.data.scenes.sea_and_forest import paint_forest, paint_sea
@@ -46,6 +47,8 @@ CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
 # Test images continue the same endless series, far behind any training image.
 FIRST_INDEX: dict[str, int] = {"train": 0, "test": 1_000_000}
 SUPERSAMPLING = 2
+_WORTH_PROCESSES = 200
+"""So many images take longer to draw than processes take to start."""
 
 
 def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:
@@ -92,10 +95,15 @@ def write_scenes(folder: Path, *, train_per_class: int, test_per_class: int, see
             advice="Name another folder, or empty this one.",
         )
     counts = {"train": train_per_class, "test": test_per_class}
-    with replacing_folder(folder) as partial:
-        for split, class_name in itertools.product(FIRST_INDEX, CLASS_NAMES):
-            class_folder = partial / split / class_name
-            class_folder.mkdir(parents=True)
-            for position in range(counts[split]):
-                image = draw_scene(class_name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
-                Image.fromarray(image).save(class_folder / f"{position + 1:04d}.png", compress_level=1)
+    scenes = [(split, name, position) for split in counts for name in CLASS_NAMES for position in range(counts[split])]
+    with replacing_folder(folder) as unfinished, open_pool(len(scenes), worth_processes=_WORTH_PROCESSES) as (pool, _):
+        for split in counts:
+            for name in CLASS_NAMES:
+                (unfinished / split / name).mkdir(parents=True)
+        list(pool.map(partial(_write_scene, unfinished, seed, size), scenes, chunksize=24))
+
+
+def _write_scene(folder: Path, seed: int, size: int, scene: tuple[str, str, int]) -> None:
+    split, name, position = scene
+    image = draw_scene(name, seed=seed, index=FIRST_INDEX[split] + position, size=size)
+    Image.fromarray(image).save(folder / split / name / f"{position + 1:04d}.png", compress_level=1)

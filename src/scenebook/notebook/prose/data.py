@@ -19,7 +19,7 @@ from scenebook.core.wording import (
     say_number,
     shorten,
 )
-from scenebook.data.audit.labels import FOLDS
+from scenebook.data.audit.shortcuts import FOLDS
 from scenebook.data.images import LIST_SUFFIX, FoundImages, source_name
 
 _Sentences = Iterator[tuple[str, dict[str, Any]]]

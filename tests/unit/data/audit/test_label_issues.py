@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.data.audit.labels import FOLDS, ISSUE_COLUMNS, assign_folds, find_label_issues
+from scenebook.data.audit.labels import ISSUE_COLUMNS, assign_folds, find_label_issues
+from scenebook.data.audit.shortcuts import FOLDS
 from scenebook.notebook.prose.data import caption_label_issue, tell_label_issues
 
 NAMES = ["1", "NA", "sea"]

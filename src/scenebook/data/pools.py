@@ -1,0 +1,31 @@
+"""Processes or threads for work on many images."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+
+@contextmanager
+def open_pool(count: int, *, worth_processes: int) -> Iterator[tuple[Executor, int]]:
+    """Gives what work is submitted to, and how many pieces it does at a time.
+
+    Args:
+        count: How many images there are.
+        worth_processes: For fewer images, starting processes takes longer than they save: then they are threads, which
+            wait for one another wherever most of the time is spent in Python.
+    """
+    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    pool: Executor
+    if count < worth_processes or workers == 1:
+        pool = ThreadPoolExecutor(workers)
+    else:
+        # Not forked: the kernel of a notebook has threads, whose locks would be copied as they are.
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool, workers
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
