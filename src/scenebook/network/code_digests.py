@@ -29,6 +29,7 @@ WITHOUT_EFFECT = {
     "scenebook.data.formats": "the same",
     "scenebook.data.images": "the same",
     "scenebook.data.measuring": "what the audit looks at",
+    "scenebook.data.pools": "how many processes decode images",
     "scenebook.data.splitting": "which images are in which split: keys hold their digests",
     "scenebook.data.user_tables": "which images there are, and of which class: keys hold digests and labels",
     "scenebook.network.code_digests": "this list",
