@@ -37,7 +37,7 @@ help: ## list all targets
 # A stamp is newer than the lock file it was made from; both are made again when the lock file changes.
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Expected Python 3.11 to 3.13. Received: %d.%d. Name another with PYTHON=python3.12." % v)'
-	@echo "Installing into $(VENV): about 700 MB to download, once."
+	@echo "Installing into $(VENV): about 750 MB to download, once."
 	$(PYTHON) -I -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.txt
 	$(INSTALL_TOO)
@@ -71,7 +71,7 @@ render: setup ## render the report of RUN again
 	@$(PY) -m scenebook render
 bundle: setup ## zip the report of RUN with its weights, model card, sample images and settings
 	@$(PY) -m scenebook bundle
-predict: setup ## classify the unlabelled images of the folder IMAGES with the finished run RUN
+predict: setup ## classify unlabelled images with the finished run RUN: IMAGES=folder, list.csv or list.parquet; SCHEDULER=address
 	@$(PY) -m scenebook predict
 export: setup ## write the network of RUN for other programs: FORMATS="onnx tflite openvino savedmodel keras"
 	@$(PY) -m scenebook export

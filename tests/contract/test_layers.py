@@ -29,6 +29,7 @@ HOMES = {
     "distributed": {"study"},
     "openvino": {"network.frozen"},
     "matplotlib": {"notebook", "evaluation.attribution.overlays", "inference.contact_sheet", "rendering.fonts"},
+    "polars": {"inference.shards", "data.user_tables"},
     "tornado": {"inference.serving"},
     "seaborn": {"notebook"},
     "IPython": {"notebook", "pipeline.kernel_process"},

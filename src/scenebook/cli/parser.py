@@ -37,8 +37,11 @@ _PLAN = {
 _FORMATS = {"--formats FORMATS": f"what to render the report as, any of {', '.join(REPORT_FORMATS)}; default: html pdf"}
 _FINISHED = {"--run NAME": "the run; default: default where there is profiles/default.yaml, else sample"}
 _PREDICT = {
-    "--images FOLDER": "the folder; folders in it are looked into too. The outcome goes to predictions/ of the run",
+    "--images FOLDER": "the folder, folders in it looked into too; or a CSV or Parquet file with a column path, whose "
+    "paths start at its folder. The outcome goes to predictions/ of the run; what is there of unchanged images is kept",
     **_FINISHED,
+    "--scheduler ADDRESS": "tcp://host:port or tls://host:port of a dask scheduler whose workers classify 1,000 images "
+    "at a time; default: this process",
     "--trust": "run the code by which the run's own notebook prepares images: only if you know who made it",
 }
 _EXPORT = {
@@ -81,7 +84,7 @@ _COMMANDS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("explain", _SETTINGS, "tell of each stage whether it would run, and why"),
     ("render", _FINISHED | _FORMATS, "render the report of a run again"),
     ("bundle", _FINISHED, "zip a run's report, trained weights, model card, sample images and settings"),
-    ("predict", _PREDICT, "classify a folder of unlabelled images with a finished run"),
+    ("predict", _PREDICT, "classify a folder or list of unlabelled images with a finished run"),
     ("export", _EXPORT, "write the network of a finished run for other programs, with a script and a model card"),
     ("serve", _SERVE, "show a page, on this machine only, that classifies the images that are dropped on it"),
     ("verify", _VERIFY, "check the files of a run, make it again in a fresh folder, and compare"),

@@ -119,7 +119,16 @@ def count_on(console: Console, what: str) -> Iterator[Callable[[int, int], None]
     if not console.is_interactive:
         yield CountProgress(what, report=lambda line: console.print(Text(f"      {line}")))
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("loading the network", total=None)
-        yield lambda done, total: progress.update(task, description=what, completed=done, total=total)
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    # Shards come one by one from a cluster's workers, minutes apart.
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=300) as progress:
+        task = progress.add_task("loading the network", total=None, rate="")
+
+        def report(done: int, total: int) -> None:
+            shown = progress.tasks[0]
+            if shown.total is None:  # what is done by now was done before
+                progress.reset(task, description=what, completed=done, total=total)
+            progress.update(task, completed=done, rate=f"{shown.speed:,.0f} a second" if shown.speed else "")
+
+        yield report

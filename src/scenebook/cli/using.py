@@ -95,7 +95,7 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     check_installed(arguments.formats)
     card = _write_card(run_dir)
     console.print(Text(f"run {run_dir.name}: exported as {join_names(arguments.formats)}"))
-    from scenebook.inference.prediction import hold_error_stream
+    from scenebook.inference.loading import hold_error_stream
 
     with hold_error_stream():
         from scenebook.inference.export.writing import export_run
@@ -125,7 +125,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import asyncio
 
-    from scenebook.inference.prediction import check_run
+    from scenebook.inference.loading import check_run
     from scenebook.inference.serving.answering import Answerer
     from scenebook.inference.serving.server import serve_page
 
@@ -146,21 +146,22 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def predict(arguments: argparse.Namespace, console: Console) -> int:
-    """Classifies a folder of unlabelled images with a finished run."""
+    """Classifies a folder, or a list, of unlabelled images with a finished run."""
     # TensorFlow's start-up notes are not for whoever classifies images; it reads this when it is imported.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from scenebook.inference.folder import resolve_folder
-    from scenebook.inference.prediction import check_run, predict_folder
+    from scenebook.inference.listing import resolve_source
+    from scenebook.inference.loading import check_run
+    from scenebook.inference.prediction import predict_images
 
     run_dir = open_run(arguments.run)
-    images = resolve_folder(arguments.images)
+    images = resolve_source(arguments.images)
     check_run(run_dir)
     check_version(run_dir)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
-        summary = predict_folder(run_dir, images, report=report, trust=arguments.trust)
-    rate = summary.images / max(summary.seconds, 1e-3)
-    console.print(Text(f"{count_noun(summary.images, 'image')} in {summary.seconds:.1f} s, {rate:.1f} a second"))
+        options = {"trust": arguments.trust, "scheduler": arguments.scheduler}
+        summary = predict_images(run_dir, images, report=report, **options)
+    console.print(Text(_tell_speed(summary)))
     for warning in _list_warnings(summary):
         console.print(Text(f"warning: {warning}", style="yellow"))
     for file in summary.files:
@@ -168,9 +169,19 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _tell_speed(summary: PredictionSummary) -> str:
+    images = count_noun(summary.images, "image")
+    if not summary.made:
+        return f"{images}, all of them classified before"
+    part = f", {summary.made:,} of them classified now" if summary.made < summary.images else ""
+    return f"{images}{part} in {summary.seconds:.1f} s, {summary.made / max(summary.seconds, 1e-3):.1f} a second"
+
+
 def _list_warnings(summary: PredictionSummary) -> list[str]:
     """Returns what somebody has to know before using the predictions, as sentences."""
     warnings = []
+    if summary.repeated:
+        warnings.append(f"{count_noun(summary.repeated, 'row')} of the list repeated an earlier one.")
     if summary.set_aside:
         warnings.append(f"{count_noun(summary.set_aside, 'file was', 'files were')} set aside: see set-aside.csv.")
     if summary.unlike is None:

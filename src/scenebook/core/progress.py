@@ -31,22 +31,24 @@ def update_progress(text: str) -> None:
 class CountProgress:
     """Prints how many of many are done, how fast, and how long the rest takes. Call it as `report(done, total)`.
 
-    `seconds` are between two lines, each of which `report` gets.
+    What the first call says is done was done before. `seconds` are between two lines, each of which `report` gets.
     """
 
     def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = update_progress) -> None:
         self._report = report
         self._what = what
         self._seconds = seconds
-        self._started = self._last = time.monotonic()
+        self._last = time.monotonic()
+        self._first: tuple[float, int] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        started, before = self._first = self._first or (now, done)
         if now - self._last >= self._seconds or done == total:
             self._last = now
-            rate = done / max(now - self._started, 1e-6)
+            rate = (done - before) / max(now - started, 1e-6)
             # The first few say little: starting what counts takes its time as well.
-            told = total / 100 <= done < total
+            told = before < done < total and done - before >= (total - before) / 100
             rest = f", {rate:,.0f} a second, {describe_seconds((total - done) / rate)} left" if told else ""
             self._report(f"{self._what}: {done:,} of {total:,}{rest}")
 

@@ -96,15 +96,8 @@ class Tree:
 
     def _list(self, folder: str) -> Listing:
         listing = Listing([], [], [], Counter())
-        for name in self._list_names(folder, listing):
-            hidden = name_hidden(name)
-            relative = f"{folder}/{name}" if folder else name
-            if hidden is not None:
-                path = os.path.join(self.root, relative)
-                folder_like = hidden == HIDDEN and os.path.isdir(path) and not os.path.islink(path)
-                listing.passed_over["hidden folders" if folder_like else hidden] += 1
-                continue
-            seen = self.look(relative)
+        for relative, seen in self._look_into(folder, listing):
+            name = os.path.basename(relative)
             if seen == FOLDER:
                 listing.folders.append(name)
             elif isinstance(seen, Stamp):
@@ -112,6 +105,34 @@ class Tree:
             else:
                 listing.set_aside.append((relative, seen))
         return listing
+
+    def stream(self) -> Iterator[tuple[str, Stamp | str]]:
+        """Yields all images below the root with their stamps, and what is set aside with the reason.
+
+        Of all of them, only one folder's names are in memory at a time.
+        """
+        waiting = [""]
+        while waiting:
+            listing, folders = Listing([], [], [], Counter()), []
+            for relative, seen in self._look_into(waiting.pop(), listing):
+                if seen == FOLDER:
+                    folders.append(relative)
+                else:
+                    yield relative, seen
+            yield from listing.set_aside
+            waiting += reversed(folders)
+
+    def _look_into(self, folder: str, listing: Listing) -> Iterator[tuple[str, Stamp | str]]:
+        """Yields the path of each file and folder in a folder, with what `look` says; what is hidden is counted."""
+        for name in self._list_names(folder, listing):
+            hidden = name_hidden(name)
+            relative = f"{folder}/{name}" if folder else name
+            if hidden is None:
+                yield relative, self.look(relative)
+            else:
+                path = os.path.join(self.root, relative)
+                folder_like = hidden == HIDDEN and os.path.isdir(path) and not os.path.islink(path)
+                listing.passed_over["hidden folders" if folder_like else hidden] += 1
 
     def walk(self, folder: str) -> Iterator[tuple[str, Stamp]]:
         """Yields the images of a folder and of all folders in it, as paths below the root."""

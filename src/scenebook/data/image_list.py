@@ -45,11 +45,11 @@ def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> Fo
     repeated = 0
     _check_columns(file)
     for row in read_rows(file, required=("path", "label"), optional=("split", *filter(None, [groups]))):
-        path, label, split = _check_path(row), _check_label(row), _check_split(row)
+        path, label, split = check_listed_path(row), _check_label(row), _check_split(row)
         group = row.cells[groups].strip() if groups else ""
         if has_escapes(group):
             row.reject(NO_UTF8, advice=ADVICE_UTF8)
-        seen, path = _look(tree, path)
+        seen, path = look_at_listed(tree, path)
         if path in first:
             _check_repeated(row, first[path], label, split, group)
             repeated += 1
@@ -133,7 +133,7 @@ def _split_label(label: str, separator: str) -> frozenset[str]:
     return frozenset(part for part in listed if part)
 
 
-def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:
+def look_at_listed(tree: Tree, path: str) -> tuple[Stamp | str, str]:
     """Returns the stamp of a listed image, or why it is not used, and its path as it is on this system."""
     if "\\" in path and not os.path.lexists(tree.root / path):
         path = path.replace("\\", "/")  # a list that was made on Windows
@@ -145,7 +145,12 @@ def _look(tree: Tree, path: str) -> tuple[Stamp | str, str]:
     return ("a folder, no image" if seen == FOLDER else seen), path
 
 
-def _check_path(row: Row) -> str:
+def check_listed_path(row: Row) -> str:
+    """Returns the path in a row of a list, with forward slashes.
+
+    Raises:
+        DatasetError: It is none, or leaves the list's folder.
+    """
     text = row.cells["path"]
     if not text.strip() or "\0" in text:
         row.reject("Expected an image's path.", {"path": text})

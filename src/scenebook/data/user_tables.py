@@ -6,11 +6,11 @@ A class map tells which class a folder's name stands for. Several folders may be
 from __future__ import annotations
 
 import csv
-import io
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TextIO
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.project import expand_home
@@ -18,12 +18,18 @@ from scenebook.core.wording import tell_nearest
 from scenebook.core.yaml_files import read_yaml
 
 DELIMITERS = ",;\t"
+PARQUET = ".parquet"
 MAX_TABLE_BYTES = 500_000_000
 THE_REST = "*"
+_PART = 50_000
+"""Rows of a Parquet file that are in memory."""
 
 
 class Row(NamedTuple):
-    """A row of a table: its file, the line on which it ends, counted from 1, and its cells by column."""
+    """A row of a table: its file, the line on which it ends, counted from 1, and its cells by column.
+
+    In Parquet, which has no lines, it is the number of the row.
+    """
 
     file: Path
     line: int
@@ -36,19 +42,50 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
-    """Yields the rows of a CSV file with a header. Comma, semicolon and tab are understood, and a byte order mark.
+    """Yields the rows of a CSV file with a header, or of a Parquet file; only a few of them are in memory.
 
-    Bytes that are no UTF-8 come as surrogate escapes: they may belong to the name of a file. Each row has the cells of
-    all columns; names of columns are in lower case.
+    Comma, semicolon and tab are understood, and a byte order mark. Bytes that are no UTF-8 come as surrogate escapes:
+    they may belong to the name of a file. Each row has the cells of all columns, but in Parquet of those that are asked
+    for; names of columns are in lower case.
 
     Raises:
         DatasetError: The file cannot be read, is in UTF-16, lacks a column, has one twice, or has a row with another
             number of cells than the header.
     """
-    text = _read_text(path)
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    if path.suffix.lower() == PARQUET:
+        yield from _read_parquet(path, required, optional)
+        return
+    with _open_text(path) as file:
+        yield from _read_csv(path, file, required, optional)
+
+
+def _read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
+    import polars  # only for such lists: it takes a while to import
+
+    try:
+        table = polars.scan_parquet(path, glob=False)
+        names = {name.strip().lower(): name for name in table.collect_schema().names()}
+        _check_header(path, list(names), required, optional)
+        columns = {name: names[name] for name in (*required, *optional) if name in names}
+        binary = polars.selectors.binary()
+        cells = table.select(**{name: polars.col(column) for name, column in columns.items()})
+        cells = cells.with_columns((~binary).cast(polars.String))
+        done = 0
+        while len(part := cells.slice(done, _PART).collect()):
+            done += len(part)
+            for line, values in enumerate(part.iter_rows(), start=done - len(part) + 1):
+                texts = (os.fsdecode(value) if isinstance(value, bytes) else value or "" for value in values)
+                yield Row(path, line, dict(zip(columns, texts, strict=True)))
+    except (OSError, polars.exceptions.PolarsError) as error:
+        expected = "Expected a Parquet file that can be read."
+        raise DatasetError(expected, received={"file": str(path)}, advice=" ".join(str(error).split())[:200]) from None
+
+
+def _read_csv(path: Path, file: TextIO, required: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
+    first_line = next((line for line in file if line.strip()), "")
+    file.seek(0)
     delimiter = max(DELIMITERS, key=first_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     try:
         for cells in reader:
@@ -75,23 +112,27 @@ def has_escapes(text: str) -> bool:
     return any("\udc80" <= char <= "\udcff" for char in text)
 
 
-def _read_text(path: Path) -> str:
+def _open_text(path: Path) -> TextIO:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_TABLE_BYTES + 1)
+            start, size = file.read(4096), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise DatasetError(
             "Expected a readable CSV file.", received={"file": str(path)}, advice=error.strerror or ""
         ) from None
-    if len(content) > MAX_TABLE_BYTES:
-        raise DatasetError(f"Expected a CSV file of at most {MAX_TABLE_BYTES:,} bytes.", received={"file": str(path)})
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4096]:
+    if size > MAX_TABLE_BYTES:
+        raise DatasetError(
+            f"Expected a CSV file of at most {MAX_TABLE_BYTES:,} bytes.",
+            received={"file": str(path)},
+            advice="For predictions, a longer list may be in Parquet.",
+        )
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
         raise DatasetError(
             "Expected a CSV file in UTF-8.",
             received={"file": str(path), "encoding": "UTF-16 or binary"},
             advice="Save it again as “CSV UTF-8”.",
         )
-    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[str]:
@@ -99,7 +140,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], option
     twice = [name for name in (*required, *optional) if header.count(name) > 1]
     if missing or twice:
         raise DatasetError(
-            f"Expected a CSV file with the columns {', '.join(required)}"
+            f"Expected a table with the columns {', '.join(required)}"
             + (f" and, if wanted, {', '.join(optional)}" if optional else "")
             + (", each once." if twice else "."),
             received={"file": str(path), "header": header[:10]},

@@ -18,7 +18,7 @@ from scenebook.data.formats import reads_heif
 from scenebook.data.splitting import split_images, write_classes
 from scenebook.data.storing import decode_images
 from scenebook.evaluation.samples import load_samples
-from scenebook.inference.folder import read_images
+from scenebook.inference.shards import read_images
 
 SUFFIXES = (".jpg", ".png", ".webp", ".bmp", ".tif", ".gif", ".avif", *([".heic"] if reads_heif() else []))
 FITS = ("squash", "crop", "pad")
@@ -52,13 +52,12 @@ def test_the_pixels_of_every_format_are_the_same_wherever_they_are_used(
     write_classes(run_dir, found, splits, name="mine", kind="images", decoder=decoder)
     assert load_decoder(run_dir) == decoder
     stored = dict(zip(decoded.table["path"], decoded.pixels, strict=True))
-    predicted = dict(read_images(root, load_decoder(run_dir)))
-    assert stored.keys() == predicted.keys()
+    predicted = dict(read_images(root, list(stored), load_decoder(run_dir)))
     for path, pixels in stored.items():
         np.testing.assert_array_equal(pixels, predicted[path], err_msg=path)
     names = [f"class {suffix}" for suffix in SUFFIXES]
     chosen, images = load_samples(run_dir, str(samples), names, seed=0)
-    used = dict(read_images(samples, load_decoder(run_dir)))
+    used = dict(read_images(samples, list(chosen["path"]), load_decoder(run_dir)))
     for path, image in zip(chosen["path"], images, strict=True):
         np.testing.assert_array_equal(decoder.resize(image), used[path], err_msg=path)
 
@@ -73,11 +72,9 @@ def test_the_limit_of_a_run_holds_for_its_predictions_and_samples(tmp_path: Path
     assert [path for path, _ in decoded.set_aside] == ["cat/0-large.png", "dog/0-large.png"]
     splits = split_images(decoded.table, validation_fraction=0.2, test_fraction=0.2, seed=0)
     write_classes(run_dir, found, splits, name="mine", kind="images", decoder=Decoder((32, 32), max_megapixels=1))
-    read = dict(read_images(tmp_path / "images", load_decoder(run_dir)))
-    assert {path for path, content in read.items() if isinstance(content, str)} == {
-        "cat/0-large.png",
-        "dog/0-large.png",
-    }
+    paths = [f"{label}/{name}.png" for label in ("cat", "dog") for name in ("0", "0-large")]
+    read = dict(read_images(tmp_path / "images", paths, load_decoder(run_dir)))
+    assert [path for path, content in read.items() if isinstance(content, OSError)] == paths[1::2]
     chosen, _ = load_samples(run_dir, str(tmp_path / "images"), ["cat", "dog"], seed=0)
     assert list(chosen["path"]) == ["cat/0.png", "dog/0.png"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.inference.contact_sheet import MOST_TILES, Extremes, Sample, draw_sheet, make_tile
+from scenebook.inference.contact_sheet import MOST_TILES, Largest, Sample, draw_sheet, make_tile
 
 
 def image(value: int = 0) -> np.ndarray:
@@ -20,33 +20,32 @@ def test_the_sample_shows_every_class_equally_often_and_at_most_a_page(classes: 
     names = [f"class {number}" for number in range(classes)]
     sample = Sample(names)
     for number in range(classes * 40):
-        sample.offer(names[number % classes], image(), names[number % classes])
-    shown = [tile.lines[0] for tile in sample.tiles()]
+        sample.offer(names[number % classes], str(number), names[number % classes])
+    shown = [chosen.lines[0] for chosen in sample.list_chosen()]
     assert len(shown) == min(classes, MOST_TILES) * max(1, MOST_TILES // classes)
     assert len(set(shown)) == min(classes, MOST_TILES)
 
 
-def test_the_sample_is_drawn_from_all_images_not_from_the_first() -> None:
-    sample = Sample(["a"])
-    for number in range(6000):
-        sample.offer("a", image(), str(number))
-    mean = np.mean([int(tile.lines[0]) for tile in sample.tiles()])
-    assert 2000 < mean < 4000
+def test_the_sample_is_drawn_from_all_images_and_the_same_in_whatever_order_they_come() -> None:
+    samples = []
+    for order in (range(6000), range(5999, -1, -1)):
+        sample = Sample(["a"])
+        for number in order:
+            sample.offer("a", str(number))
+        samples.append(sample.list_chosen())
+    assert 2000 < np.mean([int(chosen.path) for chosen in samples[0]]) < 4000
+    assert samples[0] == samples[1]
     assert sample.counts == {"a": 6000}
 
 
-def test_the_largest_values_are_kept_the_largest_first() -> None:
-    extremes = Extremes()
+def test_the_largest_values_are_kept_the_largest_first_and_of_equal_ones_the_first() -> None:
+    largest, equal = Largest(), Largest()
     for value in np.random.default_rng(0).permutation(500):
-        extremes.offer(float(value), image(), str(value))
-    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(499, 499 - MOST_TILES, -1))
-
-
-def test_equal_values_are_no_error() -> None:
-    extremes = Extremes()
+        largest.offer(float(value), str(value))
+    assert [int(chosen.path) for chosen in largest.list_chosen()] == list(range(499, 499 - MOST_TILES, -1))
     for number in range(2 * MOST_TILES):
-        extremes.offer(0.5, image(), str(number))
-    assert [int(tile.lines[0]) for tile in extremes.tiles()] == list(range(MOST_TILES))
+        equal.offer(0.5, str(number))
+    assert [int(chosen.path) for chosen in equal.list_chosen()] == list(range(MOST_TILES))
 
 
 @pytest.mark.parametrize(

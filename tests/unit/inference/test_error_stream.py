@@ -7,7 +7,7 @@ import os
 import pytest
 
 from scenebook.core.errors import InputError
-from scenebook.inference.prediction import hold_error_stream
+from scenebook.inference.loading import hold_error_stream
 
 
 def start(note: bytes, error: Exception) -> None:

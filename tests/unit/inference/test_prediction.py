@@ -1,16 +1,111 @@
-"""What may be missing in a run, and tables that are written piece by piece."""
+"""Predictions of a folder: what is kept, what is made again, and what may be missing in a run."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.inference.prediction import check_run, choose_target
+from scenebook.inference.listing import SHARD
+from scenebook.inference.loading import check_run
+from scenebook.inference.prediction import PredictionSummary, choose_target, predict_images
+from tests.unit.inference.small_run import NAMES, make_run, write_many
+
+COUNT = SHARD + 40
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run that has predicted a folder: one full shard and another."""
+    folder = tmp_path_factory.mktemp("predicted")
+    run_dir = make_run(folder / "runs" / "tiny")
+    summary = predict(run_dir, write_many(folder / "photos", COUNT))
+    assert (summary.images, summary.made, summary.set_aside) == (COUNT, COUNT, 0)
+    return run_dir
+
+
+@pytest.fixture
+def copied(predicted: RunDirectory, tmp_path: Path) -> tuple[RunDirectory, Path]:
+    """A copy of the run, and a folder of few images that it has predicted."""
+    shutil.copytree(predicted.path("training"), tmp_path / "runs" / "tiny" / "training")
+    shutil.copytree(predicted.path("data"), tmp_path / "runs" / "tiny" / "data")
+    run_dir, photos = RunDirectory(tmp_path / "runs" / "tiny"), write_many(tmp_path / "photos", 6)
+    predict(run_dir, photos)
+    return run_dir, photos
+
+
+def predict(run_dir: RunDirectory, images: Path) -> PredictionSummary:
+    return predict_images(run_dir, images, report=lambda done, total: None)
+
+
+def read_all(run_dir: RunDirectory) -> dict[str, bytes]:
+    folder = run_dir.path("predictions/photos")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_shards_are_one_table_which_is_that_of_the_csv_file(predicted: RunDirectory) -> None:
+    table = predicted.read_csv("predictions/photos/predictions.csv")
+    shards = pl.read_parquet(predicted.path("predictions/photos/shards"))
+    assert shards["path"].to_list() == table["path"].tolist() == [f"{number:07d}.png" for number in range(COUNT)]
+    assert shards["class"].to_list() == table["class"].tolist()
+    for name in ("confidence", *(f"p_{name}" for name in NAMES)):
+        np.testing.assert_allclose(shards[name].to_numpy(), table[name], rtol=1e-7)
+
+
+def test_a_second_call_makes_only_what_is_missing_or_damaged_and_the_result_is_the_same(
+    predicted: RunDirectory,
+) -> None:
+    before = read_all(predicted)
+    photos = predicted.root.parents[1] / "photos"
+    assert predict(predicted, photos).made == 0
+    shards = predicted.path("predictions/photos/shards")
+    (shards / "00000.parquet").write_bytes(before["shards/00000.parquet"][:-8])
+    (shards / "00009.parquet").write_bytes(b"of a longer list")
+    told: list[tuple[int, int]] = []
+    predict_images(predicted, photos, report=lambda done, total: told.append((done, total)))
+    assert (told[0], told[-1]) == ((40, COUNT), (COUNT, COUNT))
+    assert read_all(predicted) == before
+
+
+def test_another_network_or_another_image_is_never_answered_with_what_is_kept(
+    copied: tuple[RunDirectory, Path],
+) -> None:
+    run_dir, photos = copied
+    before = read_all(run_dir)
+    assert predict(run_dir, photos).made == 0
+    make_run(run_dir.root, seed=1)
+    assert predict(run_dir, photos).made == 6
+    assert read_all(run_dir)["predictions.csv"] != before["predictions.csv"]
+    first = (photos / "0000000.png").stat()
+    shutil.copyfile(photos / "0000001.png", photos / "0000000.png")
+    os.utime(photos / "0000000.png", ns=(first.st_atime_ns, first.st_mtime_ns))
+    assert predict(run_dir, photos).made == 6
+    first_row, second_row, *_ = run_dir.read_csv("predictions/photos/predictions.csv").drop(columns="path").to_numpy()
+    assert first_row[:5].tolist() == second_row[:5].tolist()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_what_cannot_be_read_is_set_aside_and_names_keep_their_bytes(copied: tuple[RunDirectory, Path]) -> None:
+    run_dir, photos = copied
+    odd = os.fsdecode(b"a\xff\n.png")
+    (photos / "0000000.png").rename(photos / odd)
+    (photos / "0000001.png").write_bytes((photos / "0000001.png").read_bytes()[:60])
+    (photos / "notes.txt").write_text("no image")
+    summary = predict(run_dir, photos)
+    assert (summary.images, summary.set_aside) == (5, 2)
+    assert odd in run_dir.read_csv("predictions/photos/predictions.csv")["path"].tolist()
+    aside = run_dir.read_csv("predictions/photos/set-aside.csv")
+    assert aside["path"].tolist() == ["notes.txt", "0000001.png"]
+    assert json.loads(run_dir.path("predictions/photos/predictions.json").read_text())["set_aside"] == 2
+    assert predict(run_dir, photos).made == 0
 
 
 def test_an_unknown_run_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:

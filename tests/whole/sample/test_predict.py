@@ -92,7 +92,7 @@ def test_what_is_no_image_is_set_aside_and_counted(outcome: RunDirectory, predic
 def test_there_are_contact_sheets_and_nothing_half_written(outcome: RunDirectory) -> None:
     names = {path.name for path in outcome.root.iterdir()}
     sheets = {"contact-sheet.jpg", "contact-sheet-least-sure.jpg", "contact-sheet-unlike.jpg"}
-    assert names == {"predictions.csv", "predictions.json", "set-aside.csv", *sheets}
+    assert names == {"predictions.csv", "predictions.json", "set-aside.csv", "shards", *sheets}
     for sheet in sheets:
         with Image.open(outcome.path(sheet)) as page:
             page.load()
