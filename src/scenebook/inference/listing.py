@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scenebook.core.errors import InputError
-from scenebook.core.project import expand_home
 from scenebook.core.progress import print_progress
+from scenebook.core.project import expand_home
 from scenebook.data.files import Tree
 from scenebook.data.image_list import check_listed_path, look_at_listed
 from scenebook.data.images import LIST_SUFFIX, Stamp, advise_archive
