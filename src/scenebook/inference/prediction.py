@@ -188,7 +188,7 @@ def _make_on(cluster: Cluster, plan: _Plan) -> Iterator[int]:
     if errors:
         raise ScenebookError(
             f"Expected all shards to be made. Received: failed={count_noun(len(errors), 'shard')}, "
-            f"error={errors[0]!r}. The others are kept: the same command goes on from there."
+            f"error={errors[0]!r}. What was made is kept: the same command goes on from there."
         )
 
 
