@@ -88,11 +88,7 @@ def test_the_sentences_read_what_is_shown() -> None:
 @pytest.mark.parametrize(
     ("labels", "probs", "said"),
     [
-        (
-            ["cat"],
-            [[0.0, 1.0, 0.0]],
-            "No test image is classified correctly. The one error is an image of cat",
-        ),
+        (["cat"], [[0.0, 1.0, 0.0]], "No test image is classified correctly. The one error is an image of cat"),
         (
             ["cat"],
             [[0.996, 0.0, 0.004]],

@@ -48,12 +48,7 @@ def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedRe
     front.parent.mkdir(parents=True, exist_ok=True)
     front.write_text(FRONT + abstract, encoding="utf-8")
     stages = [StageNotebook(path.stem, path, status) for path in notebooks_of("whole-run")]
-    return render_report(
-        run.root,
-        stages=stages,
-        build_dir=run.path("build"),
-        front_matter_path=front,
-    )
+    return render_report(run.root, stages=stages, build_dir=run.path("build"), front_matter_path=front)
 
 
 def test_fields_are_filled_from_the_run_in_both_files(run: RunDirectory) -> None:

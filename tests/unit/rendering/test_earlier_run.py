@@ -255,15 +255,13 @@ def test_both_files_begin_with_what_is_missing_and_what_is_stale(mixed: Rendered
         ({"a": ("stale", " made\n today. ")}, ["Stage a shows results of an earlier run, marked as such: made today."]),
         (
             {"a": ("stale", "made today"), "b": ("stale", ""), "c": ("stale", "made then")},
-            [
-                "Stages a, b and c show results of an earlier run, marked as such: a made today; c made then.",
-            ],
+            ["Stages a, b and c show results of an earlier run, marked as such: a made today; c made then."],
         ),
         (
             {"a": ("interrupted", ""), "b": ("running", ""), "c": ("failed", ""), "d": ("not run", "")},
             [
                 "This report is incomplete: stage c failed, stages a and b were interrupted, and stage d did not run. "
-                "What would have been shown there is missing.",
+                "What would have been shown there is missing."
             ],
         ),
         (

@@ -87,14 +87,7 @@ def text_of(pdf: bytes) -> str:
 def test_nothing_leaves_the_page_however_long_it_is(layout: str, paper: str, margin: float) -> None:
     classes = [f"a_class_with_a_long_name_{number}" for number in range(30)]
     items = [{"jpeg": jpeg(), "caption": name, "alt": name} for name in classes]
-    images = {
-        "kind": "images",
-        "label": "fig:p",
-        "caption": "All.",
-        "alt": "All classes",
-        "columns": 6,
-        "items": items,
-    }
+    images = {"kind": "images", "label": "fig:p", "caption": "All.", "alt": "All classes", "columns": 6, "items": items}
     pdf, warnings = render(
         new_markdown_cell(f"{LOREM} {LONG_NAME} {LOREM} <{ADDRESS}> and `{LONG_NAME}`."),
         table("tbl:a", ["file", "SHA-256"], [[LONG_NAME, DIGEST]]),

@@ -39,8 +39,7 @@ def test_what_differs_on_every_machine_is_left_out(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tex", "source"),
-    [("$x$", "$$x$$"), ("$$x$$", "$$x$$"), ("x", "$$x$$"), ("$a$ and $b$", "$a$ and $b$")],
+    ("tex", "source"), [("$x$", "$$x$$"), ("$$x$$", "$$x$$"), ("x", "$$x$$"), ("$a$ and $b$", "$a$ and $b$")]
 )
 def test_latex_is_one_formula_unless_words_stand_between(tex: str, source: str) -> None:
     (block,) = read_data({"text/latex": tex}, ORIGIN)

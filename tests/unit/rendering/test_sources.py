@@ -72,10 +72,7 @@ def test_the_table_lists_numbers_only_and_shortens_sentences() -> None:
     long = "sea taken for glacier (1 of 50); " * 4
     report = report_of("{name}, {n}, {n} and {long}", {"name": "sea", "n": 6, "long": long})
     assert report.sources is not None
-    assert [row[0] for row in report.sources.rows] == [
-        "6",
-        "sea taken for glacier (1 of 50); sea ta…",
-    ]
+    assert [row[0] for row in report.sources.rows] == ["6", "sea taken for glacier (1 of 50); sea ta…"]
     assert report.sources.rows[0] == ["6", "computed in 03, cell 2: n", "Results"]
 
 

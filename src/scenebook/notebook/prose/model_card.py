@@ -84,9 +84,7 @@ def _make_head(run_dir: RunDirectory, licence: str | None) -> dict[str, Any]:
         "tags": ["image-classification", "transfer-learning"],
         "datasets": [run_name_for(name)],
         "metrics": [metric["type"] for metric in metrics],
-        "model-index": [
-            {"name": run_dir.name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]},
-        ],
+        "model-index": [{"name": run_dir.name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}],
     }
 
 

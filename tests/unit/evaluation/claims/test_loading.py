@@ -80,11 +80,7 @@ def test_a_title_and_one_claim_are_enough(tmp_path: Path) -> None:
         ("reported: 0.85", "reported: .nan", r"claim accuracy: reported', line=11"),
         ("reported: 0.85", "reported: high", r"a number, because it is held against one\..*line=11, value='high'"),
         ("paper_measure: matrix_accuracy", "paper_measure: matrix_acuracy", r"line=12.*Did you mean matrix_accuracy\?"),
-        (
-            "paper_measure: matrix_accuracy",
-            "paper_measure: sum_of_parameters",
-            r"the paper's parameters in.*line=12",
-        ),
+        ("paper_measure: matrix_accuracy", "paper_measure: sum_of_parameters", r"the paper's parameters in.*line=12"),
         ("measure: evaluation/metrics.json:accuracy", "measure: __import__('os')", r"line=13.*Registered: class_prec"),
         ("measure: evaluation/metrics.json:accuracy", "measure: ../x.json:a", r"file\.json:dotted\.path.*line=13"),
         ("measure: evaluation/metrics.json:accuracy", "measure: /etc/x.json:a", "line=13"),

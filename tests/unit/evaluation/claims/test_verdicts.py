@@ -109,8 +109,7 @@ def test_equals_may_have_a_tolerance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.86, 0.9, UNDECIDED), (0.89, 0.9, NOT_REPRODUCED), (0.88, 0.88, REPRODUCED)],
+    ("low", "high", "verdict"), [(0.86, 0.9, UNDECIDED), (0.89, 0.9, NOT_REPRODUCED), (0.88, 0.88, REPRODUCED)]
 )
 def test_a_score_is_not_refuted_by_an_interval_that_holds_the_reported_value(
     low: float, high: float, verdict: str

@@ -17,23 +17,14 @@ from tests.unit.evaluation.metrics.confident import as_predictions, draw_probs, 
 
 @pytest.fixture(autouse=True)
 def resample_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    functions = (
-        intervals.resample_means,
-        calibration.compute_chance_errors,
-        calibration.compute_calibration_error,
-    )
+    functions = (intervals.resample_means, calibration.compute_chance_errors, calibration.compute_calibration_error)
     for function in functions:
         keywords = function.__kwdefaults__
         assert keywords
         monkeypatch.setitem(keywords, "resamples", 1000)
 
 
-DESCRIBE = (
-    tell_calibration,
-    tell_temperature,
-    tell_abstention,
-    tell_sets,
-)
+DESCRIBE = (tell_calibration, tell_temperature, tell_abstention, tell_sets)
 HOSTILE = ["<b>x</b>", 'a "quoted" | *name*', "\N{SNOWMAN}", "{brace}"]
 
 

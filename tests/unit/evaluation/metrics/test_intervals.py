@@ -44,12 +44,7 @@ def test_the_interval_of_f1_agrees_with_a_bootstrap_and_is_never_empty() -> None
 
 @pytest.mark.parametrize(
     ("right", "predicted", "true", "missing"),
-    [
-        (0, 0, 5, {"precision"}),
-        (0, 3, 0, {"recall"}),
-        (0, 0, 0, {"precision", "recall", "f1"}),
-        (2, 3, 4, set()),
-    ],
+    [(0, 0, 5, {"precision"}), (0, 3, 0, {"recall"}), (0, 0, 0, {"precision", "recall", "f1"}), (2, 3, 4, set())],
     ids=["never predicted", "without test images", "neither", "both"],
 )
 def test_a_class_has_no_score_that_would_divide_by_nothing(

@@ -105,10 +105,7 @@ def test_the_widest_interval_is_named_and_that_others_are_as_wide() -> None:
             [[95, 5, 0], [0, 100, 0], [30, 0, 70]],
             "b is recognised best (0.98) and c worst (0.82). That difference is unlikely",
         ),
-        (
-            [[9, 1, 0], [0, 10, 0], [3, 0, 7]],
-            "b is recognised best (0.95) and a and c are worst (0.82).",
-        ),
+        ([[9, 1, 0], [0, 10, 0], [3, 0, 7]], "b is recognised best (0.95) and a and c are worst (0.82)."),
         ([[5, 0, 0], [0, 5, 0], [1, 0, 4]], "b is recognised best (1.00) and c worst (0.89). Chance alone"),
         ([[5, 0, 0], [0, 5, 0], [0, 0, 5]], "The 3 classes in [@tbl:report] have the same F1 (1.00)."),
         ([[0, 5, 0], [0, 0, 5], [5, 0, 0]], "The 3 classes in [@tbl:report] have the same F1 (0.00)."),

@@ -112,9 +112,7 @@ def test_the_sentences_say_what_was_found_and_done(troubled: tuple[pd.DataFrame,
     assert "1 nearly empty (with few grey levels)" in read(tell_odd_images(findings))
 
 
-def test_groups_within_a_split_are_said_to_be_kept_together(
-    troubled: tuple[pd.DataFrame, DuplicateGroups],
-) -> None:
+def test_groups_within_a_split_are_said_to_be_kept_together(troubled: tuple[pd.DataFrame, DuplicateGroups]) -> None:
     splits, found = troubled
     text = read(tell_duplicates(collect(splits.assign(split="train"), found)))
     assert "Every group was kept in one split" in text
@@ -132,9 +130,7 @@ def test_a_giveaway_is_a_warning_and_none_is_a_plain_sentence() -> None:
     assert not list(tell_giveaways({"giveaways": []}))
 
 
-def test_the_audit_says_what_is_missing_and_what_was_set_aside(
-    clean: tuple[pd.DataFrame, DuplicateGroups],
-) -> None:
+def test_the_audit_says_what_is_missing_and_what_was_set_aside(clean: tuple[pd.DataFrame, DuplicateGroups]) -> None:
     splits, found = clean
     splits = splits.assign(split=["test" if row == 0 else "train" for row in splits["row"]])
     findings = collect(splits, found, set_aside=[("x.txt", "not an image")], ignored_folders=["seg_pred"])
