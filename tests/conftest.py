@@ -7,10 +7,12 @@ import functools
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,6 +24,9 @@ from scenebook.core.run_directory import RunDirectory
 # TensorFlow's start-up notes are no part of any test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# As the command line does: nbformat's checks build a grammar of addresses, a second in each process, that none needs.
+sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
 
 # No test reads or leaves anything in the cache of whoever runs them.
 os.environ["SCENEBOOK_CACHE"] = tempfile.mkdtemp(prefix="scenebook-cache-")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -59,6 +60,17 @@ def pdf_text(content: bytes) -> str:
     return " ".join(text.replace("\u00ad\n", "").replace("\u00ad", "").replace("\u200b", "").split())
 
 
+def make_report(
+    folder: Path, notebooks: Iterable[Path | StageNotebook], front: str = FRONT, **more: Any
+) -> RenderedReport:
+    """Renders stages, or notebooks as stages that are done, into `folder/build`; `front` is the front matter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "front.yaml").write_text(front, encoding="utf-8")
+    stages = [one if isinstance(one, StageNotebook) else StageNotebook(one.stem, one, "done") for one in notebooks]
+    given = {"run_dir": folder, "build_dir": folder / "build", "front_matter_path": folder / "front.yaml", **more}
+    return render_report(stages=stages, **given)
+
+
 @pytest.fixture(scope="session")
 def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Renders a fixture, once a session for the same arguments."""
@@ -67,13 +79,11 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
     def render(name: str, *, front: str = FRONT, banner: str = "", status: str = "done") -> RenderedReport:
         key = (name, front, banner, status)
         if key not in done:
-            folder = tmp_path_factory.mktemp("report")
-            (folder / "front-matter.yaml").write_text(front, encoding="utf-8")
-            done[key] = render_report(
-                NOTEBOOKS,
-                stages=[StageNotebook(path.stem, path, status) for path in notebooks_of(name)],
-                build_dir=folder / "build",
-                front_matter_path=folder / "front-matter.yaml",
+            done[key] = make_report(
+                tmp_path_factory.mktemp("report"),
+                [StageNotebook(path.stem, path, status) for path in notebooks_of(name)],
+                front,
+                run_dir=NOTEBOOKS,
                 provenance=Provenance(commit="0123abcd"),
                 banners=[banner] if banner else [],
             )

@@ -20,7 +20,9 @@ from scenebook.core.sentences import as_utf8, clean_text, escape, without_marks
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import say, show_figure, show_pictures, show_table
 from scenebook.notebook.grids import Bar
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
+
+from .conftest import make_report
 
 NAMED = (
     "<script>alert(1)</script>",
@@ -176,14 +178,7 @@ def render_texts(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = write_notebook(folder, names, monkeypatch, extra)
-    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\nfonts: []\n", encoding="utf-8")
-    return render_report(
-        folder,
-        stages=[StageNotebook("hostile", path, "done")],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=None,
-    )
+    return make_report(folder, [path], "title: Title\nauthors: [{name: Ada}]\nfonts: []\n")
 
 
 def on_page(text: str) -> str:

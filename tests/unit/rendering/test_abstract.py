@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,9 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.notebook.prose.conclusion import collect_facts
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport, StageNotebook
 
-from .conftest import FRONT, notebooks_of, page_of, part_of, pdf_text
+from .conftest import FRONT, make_report, notebooks_of, page_of, part_of, pdf_text
 
 GIVEN = """\
 abstract: |
@@ -43,16 +44,15 @@ def run(run_dir: RunDirectory) -> RunDirectory:
     return run_dir
 
 
-def render(run: RunDirectory, abstract: str, status: str = "done") -> RenderedReport:
-    front = run.path("front-matter.yaml")
-    front.parent.mkdir(parents=True, exist_ok=True)
-    front.write_text(FRONT + abstract, encoding="utf-8")
+def render(
+    run: RunDirectory, abstract: str, status: str = "done", formats: Sequence[str] = ("html",)
+) -> RenderedReport:
     stages = [StageNotebook(path.stem, path, status) for path in notebooks_of("whole-run")]
-    return render_report(run.root, stages=stages, build_dir=run.path("build"), front_matter_path=front)
+    return make_report(run.root, stages, FRONT + abstract, formats=formats)
 
 
 def test_fields_are_filled_from_the_run_in_both_files(run: RunDirectory) -> None:
-    rendered = render(run, GIVEN.replace("\\\\", "\\"))
+    rendered = render(run, GIVEN.replace("\\\\", "\\"), formats=["html", "pdf"])
     said = "Of 2 classes of *b*, 88.0% (86.0% to 90.0%) of 1,350 images; a rate of 0.001, EfficientNet-Lite0"
     abstract = part_of(page_of(rendered), ".abstract")
     assert said in " ".join(abstract.get_text().split())
@@ -72,7 +72,7 @@ def test_another_front_matter_is_filled_from_the_same_run(run: RunDirectory) -> 
     [
         (
             "abstract: |\n  First.\n  {acuracy:.1%}\n",
-            r"file='front-matter\.yaml', key='abstract', line=7, field='acuracy'",
+            r"file='front\.yaml', key='abstract', line=7, field='acuracy'",
         ),
         (
             "abstract: '{acuracy}'\n",

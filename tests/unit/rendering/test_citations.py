@@ -16,9 +16,9 @@ from scenebook.rendering.document import Fragment, Origin, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.markdown import read
 from scenebook.rendering.pandoc import Node, each_node, plain_text
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport, StageNotebook
 
-from .conftest import FRONT, NOTEBOOKS, Render, page_of, part_of, pdf_text
+from .conftest import FRONT, NOTEBOOKS, Render, make_report, page_of, part_of, pdf_text
 
 WORKS = NOTEBOOKS / "works.bib"
 # JSON's way to write a string is one of YAML's.
@@ -210,10 +210,7 @@ def render_cell(folder: Path, source: str, front: str, status: str = "done") -> 
     nbformat.write(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"## S\n\n{source}")]), folder / "x.ipynb"
     )
-    (folder / "front-matter.yaml").write_text(front, encoding="utf-8")
-    stages = [StageNotebook("x", folder / "x.ipynb", status)]
-    build = folder / "build"
-    return render_report(folder, stages=stages, build_dir=build, front_matter_path=folder / "front-matter.yaml")
+    return make_report(folder, [StageNotebook("x", folder / "x.ipynb", status)], front)
 
 
 @pytest.mark.parametrize(

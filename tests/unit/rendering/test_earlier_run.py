@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.records import RECORD_MIME
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport, StageNotebook
 
-from .conftest import FRONT, page_of, part_of, pdf_text
+from .conftest import FRONT, make_report, page_of, part_of, pdf_text
 from .hostile import NAMED, on_page, same_on_paper
 from .tagged import Element, read_tagged
 
@@ -85,20 +84,6 @@ def results_of(run: str, number: float) -> list[str | nbformat.NotebookNode]:
     ]
 
 
-def render_into(
-    folder: Path, stages: Sequence[StageNotebook], *, front: str = "", provenance: Provenance | None = None
-) -> RenderedReport:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "front.yaml").write_text(FRONT + front, encoding="utf-8")
-    return render_report(
-        folder,
-        stages=stages,
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=provenance,
-    )
-
-
 def write(folder: Path, name: str, *cells: str | nbformat.NotebookNode) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.ipynb"
@@ -116,7 +101,7 @@ def mixed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         StageNotebook("samples", write(folder, "04-new", *results_of("present", 0.75)), "done"),
         StageNotebook("conclusion", write(folder, "06-old", "## Abstract\n\nShort words."), "stale", NOTE),
     ]
-    return render_into(folder, stages, front=LAYOUTS[request.param], provenance=Provenance(commit="0123abcd"))
+    return make_report(folder, stages, FRONT + LAYOUTS[request.param], provenance=Provenance(commit="0123abcd"))
 
 
 def marked(page: BeautifulSoup, text: str) -> bool:
@@ -276,14 +261,11 @@ def test_both_files_begin_with_what_is_missing_and_what_is_stale(mixed: Rendered
     ],
     ids=["one", "one with a note", "of several notes", "stopped", "stopped and stale", "whole"],
 )
-def test_the_banner_is_good_english(
-    statuses: dict[str, tuple[str, str]], banners: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ScenebookPDFExporter, "from_report", lambda *_: b"")
+def test_the_banner_is_good_english(statuses: dict[str, tuple[str, str]], banners: list[str], tmp_path: Path) -> None:
     stages = [
         StageNotebook(name, write(tmp_path, name, "## Results\n\nText."), *status) for name, status in statuses.items()
     ]
-    page = page_of(render_into(tmp_path, stages))
+    page = page_of(make_report(tmp_path, stages, formats=["html"]))
     assert [tag.get_text() for tag in page.select(".banners p")] == banners
 
 
@@ -297,7 +279,7 @@ def test_a_stale_stage_is_neither_whole_nor_missing() -> None:
 
 
 def test_a_stale_stage_without_a_notebook_did_not_run(tmp_path: Path) -> None:
-    page = page_of(render_into(tmp_path, [StageNotebook("training", None, "stale", NOTE)]))
+    page = page_of(make_report(tmp_path, [StageNotebook("training", None, "stale", NOTE)], formats=["html"]))
     (banner,) = page.select(".banners p")
     assert "stage training did not run" in banner.get_text()
 
@@ -306,7 +288,7 @@ def test_a_stale_stage_without_a_notebook_did_not_run(tmp_path: Path) -> None:
 def test_a_hostile_note_stays_text_in_both_files(start: int, tmp_path: Path) -> None:
     note = "with class " + " and ".join([*NAMED[start : start + 40], "the end"])
     path = write(tmp_path, "03-old", "## Results\n\nText.", figure("a"))
-    rendered = render_into(tmp_path, [StageNotebook("evaluation", path, "stale", note)])
+    rendered = make_report(tmp_path, [StageNotebook("evaluation", path, "stale", note)])
     page = page_of(rendered)
     wanted = f"Stage evaluation shows results of an earlier run, marked as such: {note}."
     assert on_page(part_of(page, ".banners p").get_text()) == on_page(wanted)
@@ -321,7 +303,7 @@ def test_a_hostile_note_stays_text_in_both_files(start: int, tmp_path: Path) -> 
 def test_references_to_what_an_earlier_run_does_not_show_break_nothing(tmp_path: Path) -> None:
     old = write(tmp_path, "03-old", "## Results\n\nSee [@fig:gone] and [@he2016].", figure("kept"))
     new = write(tmp_path, "04-new", "## Results\n\nSee [@fig:kept; @fig:planned].")
-    rendered = render_into(tmp_path, [StageNotebook("a", old, "stale", NOTE), StageNotebook("b", new, "done")])
+    rendered = make_report(tmp_path, [StageNotebook("a", old, "stale", NOTE), StageNotebook("b", new, "done")])
     for text in (page_of(rendered).get_text(), pdf_text(rendered.pdf.read_bytes())):
         text = text.replace("\u00a0", " ")
         assert "See Fig. “gone” and" in text
@@ -333,8 +315,7 @@ def test_what_moved_to_another_notebook_since_is_named_by_the_new_one(is_first: 
     old = write(tmp_path, "03-old", "## Results", figure("map"), "$$ x \\label{eq:x} $$")
     new = write(tmp_path, "04-new", "## Results\n\nSee [@fig:map] and [@eq:x].", figure("map"), "$$ y \\label{eq:x} $$")
     stages: list[StageNotebook] = [StageNotebook("a", old, "stale", NOTE), StageNotebook("b", new, "done")]
-    rendered = render_into(tmp_path, stages if is_first else stages[::-1])
-    page = page_of(rendered)
+    page = page_of(make_report(tmp_path, stages if is_first else stages[::-1], formats=["html"]))
     number, (link, equation) = (2 if is_first else 1), page.select("main section > p > a")
     assert link.get_text() == f"Fig.\u00a0{number}"
     assert equation.get_text() == f"Eq.\u00a0({number})"
@@ -347,14 +328,14 @@ def test_what_moved_to_another_notebook_since_is_named_by_the_new_one(is_first: 
 def test_fields_of_the_front_matter_are_not_filled_beside_stale_results(tmp_path: Path) -> None:
     path = write(tmp_path, "06-old", "## Abstract\n\nShort words.")
     stages = [StageNotebook("conclusion", path, "stale", NOTE)]
-    rendered = render_into(tmp_path, stages, front="abstract: '{accuracy:.1%}'\n")
+    rendered = make_report(tmp_path, stages, FRONT + "abstract: '{accuracy:.1%}'\n", formats=["html"])
     assert rendered.warnings == [
         "The abstract of the front matter has fields for results that are missing or of an earlier run: it is left out."
     ]
     assert "Earlier run of stage conclusion Short words." in part_of(page_of(rendered), ".abstract").get_text(
         " ", strip=True
     )
-    given = render_into(tmp_path / "given", stages, front="abstract: By hand.\n")
+    given = make_report(tmp_path / "given", stages, FRONT + "abstract: By hand.\n", formats=["html"])
     assert part_of(page_of(given), ".abstract").get_text(" ", strip=True) == "Abstract By hand."
 
 

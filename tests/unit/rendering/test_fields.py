@@ -13,9 +13,9 @@ from scenebook.rendering.assemble import SourceNotebook, assemble
 from scenebook.rendering.document import Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.pandoc import plain_text
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport, StageNotebook
 
-from .conftest import FRONT, page_of
+from .conftest import make_report, page_of
 
 ACCURACY = {"value": 0.85, "low": 0.8, "high": 0.9}
 
@@ -68,10 +68,7 @@ def render(run: RunDirectory, text: str, better: bool) -> RenderedReport:
     notebook = run.path("notebooks/06-conclusion.ipynb")
     notebook.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(make_notebook("## Discussion", text), notebook)
-    front = run.path("front-matter.yaml")
-    front.write_text(FRONT, encoding="utf-8")
-    stage = StageNotebook("conclusion", notebook, "done")
-    return render_report(run.root, stages=[stage], build_dir=run.path("build"), front_matter_path=front)
+    return make_report(run.root, [StageNotebook("conclusion", notebook, "done")], formats=["html"])
 
 
 def test_words_stay_and_a_bound_that_was_crossed_is_warned_of_in_terminal_and_report(run_dir: RunDirectory) -> None:

@@ -12,7 +12,9 @@ from pypdf import PdfReader
 from scenebook.core.errors import ReportError
 from scenebook.rendering.fonts import gather_fonts
 from scenebook.rendering.front_matter import load_front_matter
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
+
+from .conftest import make_report
 
 
 def make_font(path: Path, signs: str, family: str) -> None:
@@ -37,9 +39,7 @@ def make_font(path: Path, signs: str, family: str) -> None:
 def render(folder: Path, fonts: str) -> RenderedReport:
     cells = [nbformat.v4.new_markdown_cell("## Results\n\nThe classes 山 and `川`.")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "01.ipynb")
-    (folder / "front.yaml").write_text(f"title: A\nauthors: [{{name: B}}]\nfonts: {fonts}\n", encoding="utf-8")
-    stages = [StageNotebook("one", folder / "01.ipynb", "done")]
-    return render_report(folder, stages=stages, build_dir=folder / "build", front_matter_path=folder / "front.yaml")
+    return make_report(folder, [folder / "01.ipynb"], f"title: A\nauthors: [{{name: B}}]\nfonts: {fonts}\n")
 
 
 def fonts_of(report: RenderedReport) -> str:

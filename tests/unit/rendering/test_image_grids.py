@@ -18,9 +18,9 @@ from scenebook.notebook.display import show_pictures
 from scenebook.notebook.grids import Bar
 from scenebook.rendering.document import Origin
 from scenebook.rendering.outputs import read_record
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
 
-from .conftest import page_of
+from .conftest import make_report, page_of
 from .tagged import read_tagged
 from .test_layout import LOREM, millimetres, pages_of
 
@@ -47,14 +47,7 @@ def render(
         nbformat.v4.new_code_cell("show", outputs=outputs),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "n.ipynb")
-    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\n", encoding="utf-8")
-    return render_report(
-        folder,
-        stages=[StageNotebook("n", folder / "n.ipynb", "done")],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=None,
-    )
+    return make_report(folder, [folder / "n.ipynb"])
 
 
 @pytest.fixture(scope="module")

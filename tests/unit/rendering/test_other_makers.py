@@ -13,10 +13,10 @@ import pytest
 
 from scenebook.rendering.document import Fragment, Origin, Table
 from scenebook.rendering.provenance import Provenance
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
 from scenebook.rendering.typst_source import PRINTED_ROWS, printed_rows, rows_left_out
 
-from .conftest import FRONT, page_of, pdf_text
+from .conftest import make_report, page_of, pdf_text
 from .tagged import read_tagged
 from .test_pictures import encode
 
@@ -26,15 +26,8 @@ new_markdown, new_code, new_raw = nbformat.v4.new_markdown_cell, nbformat.v4.new
 def render_all(folder: Path, notebook: Any, name: str = "theirs") -> RenderedReport:
     """Renders one notebook as page, PDF and Word file."""
     (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    (folder / "front.yaml").write_text(FRONT, encoding="utf-8")
-    return render_report(
-        folder,
-        stages=[StageNotebook(name, folder / f"{name}.ipynb", "done")],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=Provenance(),
-        formats=["html", "pdf", "docx"],
-    )
+    formats = ["html", "pdf", "docx"]
+    return make_report(folder, [folder / f"{name}.ipynb"], provenance=Provenance(), formats=formats)
 
 
 def show(data: dict[str, Any]) -> Any:

@@ -11,10 +11,10 @@ from scenebook.rendering.document import Code, Heading, Prose, Report, Table
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pandoc import plain_text
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
 from scenebook.rendering.sections import for_paper
 
-from .conftest import page_of, pdf_text
+from .conftest import make_report, page_of, pdf_text
 
 FRONT = FrontMatter.model_validate({"title": "A", "authors": [{"name": "B"}]})
 
@@ -114,11 +114,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderedRepo
         nbformat.write(nbformat.v4.new_notebook(cells=CELLS), folder / "01.ipynb")
         (folder / "works.bib").write_text(FILE, encoding="utf-8")
         front = f"{{title: A, authors: [{{name: B}}], bibliography: works.bib, length: {length}}}"
-        (folder / "front.yaml").write_text(front, encoding="utf-8")
-        stages = [StageNotebook("one", folder / "01.ipynb", "done")]
-        found[length] = render_report(
-            folder, stages=stages, build_dir=folder / "build", front_matter_path=folder / "front.yaml"
-        )
+        found[length] = make_report(folder, [folder / "01.ipynb"], front)
     return found
 
 

@@ -7,26 +7,14 @@ import pytest
 
 from scenebook.core.errors import ReportError
 from scenebook.core.project import project_root
-from scenebook.rendering.report import StageNotebook, check_before_run, render_report
+from scenebook.rendering.report import StageNotebook, check_before_run
 
-from .conftest import FRONT, NOTEBOOKS, Render, notebooks_of, page_of, pdf_text
-
-
-def render_into(folder: Path, name: str, stages: list[StageNotebook] | None = None) -> list[str]:
-    folder.mkdir()
-    (folder / "front.yaml").write_text(FRONT, encoding="utf-8")
-    rendered = render_report(
-        NOTEBOOKS,
-        stages=stages or [StageNotebook(path.stem, path, "done") for path in notebooks_of(name)],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-    )
-    return rendered.warnings
+from .conftest import NOTEBOOKS, Render, make_report, notebooks_of, page_of, pdf_text
 
 
 def test_the_same_notebooks_give_the_same_bytes_in_two_folders(tmp_path: Path) -> None:
     for name in ("one", "another folder"):
-        render_into(tmp_path / name, "whole-run")
+        make_report(tmp_path / name, notebooks_of("whole-run"), run_dir=NOTEBOOKS)
     for file in ("report.html", "report.pdf"):
         first, second = (tmp_path / name / "build" / file for name in ("one", "another folder"))
         assert first.read_bytes() == second.read_bytes(), file
@@ -34,7 +22,7 @@ def test_the_same_notebooks_give_the_same_bytes_in_two_folders(tmp_path: Path) -
 
 def test_an_unknown_reference_stops_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"fig:confusoin.*notebook='unknown-reference', cell=3"):
-        render_into(tmp_path / "x", "unknown-reference.ipynb")
+        make_report(tmp_path / "x", notebooks_of("unknown-reference.ipynb"))
     assert not (tmp_path / "x" / "build").exists()
 
 
@@ -55,8 +43,7 @@ def test_stages_that_did_not_run_are_named_too(tmp_path: Path) -> None:
         StageNotebook("data", whole[0], "done"), StageNotebook("training", None, "failed"),
         StageNotebook("evaluation", None, "not run"), StageNotebook("conclusion", None, "not run"),
     ]  # fmt: skip
-    render_into(tmp_path / "x", "", stages)
-    page = (tmp_path / "x" / "build" / "report.html").read_text(encoding="utf-8")
+    page = make_report(tmp_path, stages, formats=["html"], run_dir=NOTEBOOKS).html.read_text(encoding="utf-8")
     assert "stage training failed, and stages evaluation and conclusion did not run." in page
 
 
@@ -71,12 +58,12 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.ipynb"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ReportError, match=r"Expected an executed notebook.*x\.ipynb"):
-        render_into(tmp_path / "y", "", [StageNotebook("x", path, "done")])
+        make_report(tmp_path, [path])
 
 
 def test_a_report_of_no_notebooks_is_a_title_page_with_its_banner(tmp_path: Path) -> None:
-    render_into(tmp_path / "x", "", [StageNotebook("data", None, "failed")])
-    assert (tmp_path / "x" / "build" / "report.pdf").read_bytes().startswith(b"%PDF")
+    rendered = make_report(tmp_path, [StageNotebook("data", None, "failed")])
+    assert rendered.pdf.read_bytes().startswith(b"%PDF")
 
 
 def test_a_work_that_nobody_knows_is_found_before_a_run(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from pypdf import PdfReader
 from scenebook.core.run_directory import RunDirectory
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import show_figure
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
 
-from .conftest import FRONT, Render
+from .conftest import FRONT, Render, make_report
 from .tagged import read_tagged
 
 LAYOUTS = {"ieee": "", "article": "layout: article\npaper: letter\n"}
@@ -92,11 +92,4 @@ def render_without_alt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rendere
         nbformat.v4.new_code_cell("two", outputs=outputs[1:]),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "mine.ipynb")
-    (folder / "front.yaml").write_text("title: Title\nauthors: [{name: Ada}]\n", encoding="utf-8")
-    return render_report(
-        folder,
-        stages=[StageNotebook("mine", folder / "mine.ipynb", "done")],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=None,
-    )
+    return make_report(folder, [folder / "mine.ipynb"])

@@ -9,9 +9,9 @@ import pytest
 
 from scenebook.core.project import project_root
 from scenebook.rendering.provenance import Provenance
-from scenebook.rendering.report import RenderedReport, StageNotebook, render_report
+from scenebook.rendering.report import RenderedReport
 
-from .conftest import FRONT, NOTEBOOKS, notebooks_of
+from .conftest import FRONT, NOTEBOOKS, make_report, notebooks_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 FILE = """
@@ -21,17 +21,9 @@ FILE = """
 
 def render_word(folder: Path, name: str, front: str = FRONT) -> RenderedReport:
     folder.mkdir()
-    (folder / "front.yaml").write_text(front, encoding="utf-8")
     (folder / "works.bib").write_text(FILE, encoding="utf-8")
-    return render_report(
-        NOTEBOOKS,
-        stages=[StageNotebook(path.stem, path, "done") for path in notebooks_of(name)],
-        build_dir=folder / "build",
-        front_matter_path=folder / "front.yaml",
-        provenance=Provenance(commit="0123abcd"),
-        banners=["The images are drawn."],
-        formats=["docx"],
-    )
+    more = {"provenance": Provenance(commit="0123abcd"), "banners": ["The images are drawn."], "formats": ["docx"]}
+    return make_report(folder, notebooks_of(name), front, run_dir=NOTEBOOKS, **more)
 
 
 class Word:
@@ -141,12 +133,7 @@ def test_pages_are_of_the_paper_that_is_asked_for(tmp_path: Path) -> None:
 def test_formats_that_are_not_asked_for_are_not_left_from_before(tmp_path: Path) -> None:
     rendered = render_word(tmp_path / "x", "equations.ipynb")
     assert rendered.docx.is_file()
-    render_report(
-        NOTEBOOKS,
-        stages=[StageNotebook("x", NOTEBOOKS / "equations.ipynb", "done")],
-        build_dir=rendered.docx.parent,
-        front_matter_path=tmp_path / "x" / "front.yaml",
-    )
+    make_report(tmp_path / "x", [NOTEBOOKS / "equations.ipynb"], run_dir=NOTEBOOKS)
     assert sorted(path.name for path in rendered.docx.parent.iterdir()) == ["report.html", "report.pdf"]
 
 
