@@ -123,10 +123,10 @@ def test_a_fault_in_a_cell(fault: str, project: Project, whole: Project) -> None
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB."""
+    """A file system with room for two runs."""
     folder = tmp_path / "small"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("mounting a tmpfs is refused here; the limit on a file's size is tried by the next test")
     yield folder
@@ -137,9 +137,9 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path, whole: Project) -> None:
     project = Project(tmp_path / "project", runs=small_disk / "runs")
     project.runs.mkdir()
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(20 * 2**20))
+    filler.write_bytes(bytes(60 * 2**20))
     done = project.report()
-    note("full disk", "tmpfs of 24 MB with 4 MB left", done)
+    note("full disk", "tmpfs of 64 MB with 4 MB left", done)
     assert done.code == 1
     assert "No space left on device" in done.output
     assert "Traceback" not in done.output
