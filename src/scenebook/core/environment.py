@@ -138,6 +138,8 @@ def clean_process() -> None:
     given = dict(os.environ)
     given.pop(ONEDNN, None)
     kept = {name: value for name, value in given.items() if name in TERMINAL or name.startswith(WITH_SCHEDULER)}
+    if not kept.get("COLUMNS", "").strip("0"):  # of no width, nothing would be told
+        kept.pop("COLUMNS", None)
     clean = build_environment() | kept
     clean.pop(ONEDNN, None)
     late = any(name.startswith(_AT_START) and clean.get(name) != value for name, value in given.items())

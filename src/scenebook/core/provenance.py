@@ -129,6 +129,7 @@ def git_commit(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+    # Without locks of its own: whoever works in the checkout meanwhile must not find it locked, nor a lock left behind.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=build_environment())
     return done.stdout.strip()

@@ -62,6 +62,19 @@ def test_a_command_runs_where_neither_the_locale_nor_the_folder_is_as_usual(tmp_
     assert "Warning" not in told
 
 
+@pytest.mark.skipif(os.name != "posix", reason="streams of a shell")
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [("COLUMNS=0", "no such thing"), ("cd $(mktemp -d); rmdir $PWD;", "is gone"), ("exec >&-;", "no such thing")],
+)
+def test_a_command_says_what_is_wrong_wherever_it_is_typed(before: str, told: str, tmp_path: Path) -> None:
+    command = f"{before} {shlex.quote(sys.executable)} -m scenebook report --dataset 'no such thing'"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="ulimit")
 def test_too_few_files_are_told_before_anything_runs(tmp_path: Path) -> None:
     command = "ulimit -n 60; exec " + shlex.join([sys.executable, "-m", "scenebook", "run", "--run", "few"])
@@ -104,11 +117,15 @@ def test_a_checkout_inside_another_repository_has_no_commit_of_that_one(
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     me = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    for command in (["init", "-q"], [*me, "commit", "-q", "--allow-empty", "-m", "x"]):
+    (tmp_path / "tracked").write_text("x")
+    for command in (["init", "-q"], ["add", "tracked"], [*me, "commit", "-q", "-m", "x"]):
         subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)
     (tmp_path / "inside").mkdir()
     assert git_commit(tmp_path / "inside") == "unknown"
+    os.utime(tmp_path / "tracked", (1, 1))
+    index = (tmp_path / ".git" / "index").read_bytes()
     assert len(git_commit(tmp_path)) == 40
+    assert (tmp_path / ".git" / "index").read_bytes() == index, "looking at a checkout has changed it"
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as git sets it for hooks
     assert git_commit(project_root()) != git_commit(tmp_path)
 
