@@ -85,13 +85,17 @@ def read_data(data: Data, origin: Origin) -> list[Block]:
     if alive:
         known = said and not _REPR_ONLY.match(said) and not _SAYS_NOTHING.match(said)
         return _note([f"{alive}: {shorten(' '.join(said.split()), 60)}" if known else alive], origin)
-    if "application/json" in data and _REPR_ONLY.match(said):
+    if "application/json" in data and (not said or _REPR_ONLY.match(said)):
         return [Output(origin, clean_text(json.dumps(data["application/json"], indent=1, ensure_ascii=False)))]
     if "text/html" in data and (not said or _REPR_ONLY.match(said) or _SAYS_NOTHING.match(said)):
         return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
-    text = clean_text(strip_terminal_codes(_joined(data.get("text/plain", "")))).strip("\n")
-    # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
-    return [Output(origin, text)] if text.strip() and not _SAYS_NOTHING.match(text.strip()) else []
+    # What is of a type that one program alone shows is said in words where it has any.
+    for mime in sorted(data, key=lambda mime: mime != "text/plain"):
+        text = clean_text(strip_terminal_codes(_joined(data[mime]))).strip("\n") if mime.startswith("text/") else ""
+        # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
+        if text.strip() and not _SAYS_NOTHING.match(text.strip()):
+            return [Output(origin, text)]
+    return _note((f"an output of the type {mime}" for mime in data if not mime.startswith("text/")), origin)
 
 
 def note_missing(what: str, origin: Origin) -> Output:

@@ -92,6 +92,8 @@ CHART: dict[str, object] = {"data": [], "layout": {}}
         ({"text/html": "<img src='https://x.org/y.png'>", **HTML}, "https://x.org/y.png"),
         ({"image/png": "no image"}, "image"),
         ({"application/pdf": "x"}, "PDF"),
+        ({"application/vnd.code.notebook.error": {"message": "x"}}, "code.notebook.error"),
+        ({"application/x-mine": "x", "text/plain": "<a.b object at 0x7f>"}, "x-mine"),
     ],
 )
 def test_what_cannot_be_shown_leaves_a_note_that_names_it(data: dict[str, object], named: str) -> None:
@@ -107,6 +109,8 @@ def test_what_cannot_be_shown_leaves_a_note_that_names_it(data: dict[str, object
         {"application/vnd.google.colaboratory.intrinsic+json": {"type": "string"}, "text/plain": "'abc'"},
         {"text/html": "<style>x</style><div>Pipe<script>x</script></div>", "text/plain": "Pipeline(steps=[])"},
         {"application/json": {"a": 1}, "text/plain": "<IPython.core.display.JSON object>"},
+        {"application/json": {"a": 1}},
+        {"text/csv": "a,b\n1,2", "application/x-mine": "x"},
     ],
 )
 def test_text_that_says_as_much_needs_no_note(data: dict[str, object]) -> None:
