@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.clocks import read_memory_peak, take_seconds
 from benchmarks.job import Job
+from benchmarks.machine import read_memory_peak, take_seconds
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing
@@ -36,10 +36,7 @@ def measure(job: Job) -> dict[str, float]:
 
 def build_classifier(settings: Settings, num_classes: int) -> keras.Model:
     """Builds and compiles the classifier of these settings, all but the last layers of its base model frozen."""
-    assert isinstance(settings.image_size, int)
-    base_model = build_backbone(
-        settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
-    )
+    base_model = build_base_model(settings)
     for layer in base_model.layers[: len(base_model.layers) - settings.trainable_base_layers]:
         layer.trainable = False
     flatten, average = keras.layers.Flatten, keras.layers.GlobalAveragePooling2D
@@ -58,6 +55,12 @@ def build_classifier(settings: Settings, num_classes: int) -> keras.Model:
     optimizer = keras.optimizers.SGD(schedule, momentum=settings.momentum)
     model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def build_base_model(settings: Settings) -> keras.Model:
+    """Builds the backbone with its weights."""
+    size, weights = int(settings.image_size), settings.weights
+    return build_backbone(settings.backbone, image_size=size, weights=weights, seed=settings.seed)
 
 
 def build_generator(settings: Settings) -> Any:

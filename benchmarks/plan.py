@@ -57,15 +57,15 @@ MEASUREMENTS = (
     ),
     Measurement("fill", "ours, filling the feature cache", "ours:fill_feature_cache", once=True),
     Measurement("warm", "ours, warm feature cache", "ours:measure_warm", TRAINING, needs="fill"),
-    Measurement("frozen-limit", "frozen layers, the machine's limit", "frozen:measure_limit"),
-    Measurement("frozen-tensorflow", "frozen layers, TensorFlow", "frozen:measure_tensorflow"),
-    Measurement(*("frozen-openvino", "frozen layers, OpenVINO", "frozen:measure_openvino"), package="openvino"),
+    Measurement("frozen-limit", "frozen layers, the machine's limit", "parts:measure_limit"),
+    Measurement("frozen-tensorflow", "frozen layers, TensorFlow", "parts:measure_tensorflow"),
+    Measurement(*("frozen-openvino", "frozen layers, OpenVINO", "parts:measure_openvino"), package="openvino"),
     Measurement(
-        *("augmentation-legacy", "augmentation, legacy class", "augmentation:measure_legacy"),
+        *("augmentation-legacy", "augmentation, legacy class", "parts:measure_legacy_augmentation"),
         ours=False,
         one_core=True,
     ),
-    Measurement("augmentation", "augmentation, ours", "augmentation:measure_ours", one_core=True),
+    Measurement("augmentation", "augmentation, ours", "parts:measure_augmentation", one_core=True),
 )
 
 RATIOS = {
@@ -112,11 +112,6 @@ def select_measurements(names: Sequence[str]) -> list[Measurement]:
     Raises:
         InputError: There is no measurement of a name.
     """
-    chosen = {find_measurement(name).name for name in names} or {measurement.name for measurement in MEASUREMENTS}
-    needed = {
-        name
-        for measurement in MEASUREMENTS
-        if measurement.name in chosen
-        for name in (measurement.needs, measurement.after)
-    }
-    return [measurement for measurement in MEASUREMENTS if measurement.name in chosen | needed]
+    chosen = [find_measurement(name) for name in names] or MEASUREMENTS
+    wanted = {name for one in chosen for name in (one.name, one.needs, one.after)}
+    return [measurement for measurement in MEASUREMENTS if measurement.name in wanted]

@@ -1,7 +1,11 @@
-"""Runs measurements in processes of their own, all of them once, then all of them again."""
+"""Runs measurements in processes of their own, all of them once, then all of them again.
+
+Such a process is `python -m benchmarks.running NAME FOLDER`, which prints a line of JSON.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -12,9 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.job import Job
-from benchmarks.plan import UNITS, Measurement
+from benchmarks.job import Job, load_job
+from benchmarks.plan import UNITS, Measurement, find_measurement
 from scenebook.core.environment import build_environment
+from scenebook.core.errors import ScenebookError
 from scenebook.core.project import project_root
 
 
@@ -102,7 +107,7 @@ def _run(measurement: Measurement, job: Job, outcome: Outcome) -> None:
 
 
 def _call(measurement: Measurement, folder: Path, cache: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.measure", measurement.name, str(folder)]
+    command = [sys.executable, "-m", "benchmarks.running", measurement.name, str(folder)]
     environment = (build_environment() if measurement.ours else dict(os.environ)) | {"SCENEBOOK_CACHE": str(cache)}
     with (folder / "log.txt").open("w+b") as log:
         done = subprocess.run(
@@ -114,3 +119,25 @@ def _call(measurement: Measurement, folder: Path, cache: Path) -> dict[str, floa
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()
     raise MeasurementError(said[-1] if said and done.returncode > 0 else f"it ended with code {done.returncode}")
+
+
+def _measure(name: str, folder: str) -> int:
+    """Measures in this process, and prints the numbers by their names; all else that is said is on the error stream."""
+    measurement = find_measurement(name)
+    if measurement.one_core and hasattr(os, "sched_setaffinity"):
+        # Before anything starts threads: they keep to the core of who started them.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    job = load_job(Path(folder))
+    module, function = measurement.function.split(":")
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            numbers = getattr(importlib.import_module(f"benchmarks.{module}"), function)(job)
+    except ScenebookError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(numbers))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_measure(*sys.argv[1:]))

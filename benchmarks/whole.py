@@ -19,14 +19,14 @@ import keras
 import psutil
 import tensorflow as tf
 
-from benchmarks.clocks import read_memory_peak
 from benchmarks.job import Job
-from benchmarks.keras_plain import build_classifier, build_generator
+from benchmarks.keras_plain import build_base_model, build_classifier, build_generator
+from benchmarks.machine import read_memory_peak
 from scenebook.core.errors import ScenebookError
 from scenebook.core.project import project_root
 from scenebook.core.run_directory import RunDirectory, write_json
 from scenebook.core.run_files import METRICS
-from scenebook.network.backbones import build_backbone, preprocessing
+from scenebook.network.backbones import preprocessing
 from scenebook.pipeline.scheduling import PeakMemory
 
 _RUN, _GUIDE_IMAGES = "whole", 9305
@@ -106,9 +106,7 @@ def measure_guide(job: Job) -> dict[str, float]:
     prepared = train.map(
         lambda images, labels: (augment(images, training=True), labels), num_parallel_calls=tf.data.AUTOTUNE
     ).prefetch(tf.data.AUTOTUNE)
-    base_model = build_backbone(
-        settings.backbone, image_size=settings.image_size, weights=settings.weights, seed=settings.seed
-    )
+    base_model = build_base_model(settings)
     base_model.trainable = False
     inputs = keras.Input((settings.image_size, settings.image_size, 3))
     x = preprocessing(settings.backbone, settings.preprocessing)(inputs)

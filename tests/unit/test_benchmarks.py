@@ -17,9 +17,9 @@ from rich.console import Console
 
 from benchmarks import plan
 from benchmarks.__main__ import main
-from benchmarks.clocks import measure_rate, read_memory_peak
-from benchmarks.frozen import list_costs
 from benchmarks.job import Job
+from benchmarks.machine import measure_rate, read_memory_peak
+from benchmarks.parts import list_costs
 from benchmarks.results import divide, format_number, print_results, summarize, tabulate_measurements, tabulate_ratios
 from benchmarks.running import Outcome, run_measurements
 from benchmarks.sizes import find_exponent

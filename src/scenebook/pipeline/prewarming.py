@@ -6,8 +6,7 @@ import ast
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
@@ -38,7 +37,10 @@ def list_libraries(notebook: NotebookFile) -> list[str]:
     at the first statement that is no import, but for the parameters, and for the cell that installs the package where
     it is missing, unless that was edited.
     """
-    names: list[str] = []
+    return list(dict.fromkeys(name for name in _list_imported(notebook) if name.split(".")[0] in _LIBRARIES))
+
+
+def _list_imported(notebook: NotebookFile) -> Iterator[str]:
     published = read_published(notebook.path.stem)
     for cell in notebook.code_cells:
         name = str(cell.get("id"))
@@ -47,39 +49,24 @@ def list_libraries(notebook: NotebookFile) -> list[str]:
         try:
             statements = ast.parse(source_of(cell)).body
         except SyntaxError:
-            return names
+            return
         for statement in statements:
             if isinstance(statement, ast.Import):
-                names += [alias.name for alias in statement.names]
+                yield from (alias.name for alias in statement.names)
             elif isinstance(statement, ast.ImportFrom):
-                names.append(module := statement.module or "")
+                module = statement.module or ""
+                yield module
                 # What is imported from this package may be a module; where it is none, nothing happens.
-                names += [f"{module}.{alias.name}" for alias in statement.names if module.startswith(PACKAGE.name)]
+                yield from (f"{module}.{alias.name}" for alias in statement.names if module.startswith(PACKAGE.name))
             elif not (PARAMETERS in tags_of(cell) and _is_plain(statement)):
-                return _choose(names)
-    return _choose(names)
+                return
 
 
 def _is_plain(statement: ast.stmt) -> bool:
     """Tells whether a statement gives a name a value that is written there."""
     if not isinstance(statement, ast.Assign):
         return False
-    with suppress(ValueError):
-        ast.literal_eval(statement.value)
-        return all(isinstance(target, ast.Name) for target in statement.targets)
-    return False
-
-
-def _choose(names: Iterable[str]) -> list[str]:
-    return [name for name in dict.fromkeys(names) if name.split(".")[0] in _LIBRARIES]
-
-
-@dataclass
-class _Waiting:
-    """A process that waits to become a kernel."""
-
-    process: Popen[bytes]
-    state: tuple[Any, ...]
+    return isinstance(statement.value, ast.Constant) and all(isinstance(one, ast.Name) for one in statement.targets)
 
 
 @dataclass
@@ -89,7 +76,8 @@ class PrewarmedKernels:
     Each starts in the environment of its kernel, so that the libraries find in it what they would find there.
     """
 
-    _waiting: dict[str, _Waiting] = field(default_factory=dict)
+    _waiting: dict[str, tuple[Popen[bytes], tuple[Any, ...]]] = field(default_factory=dict)
+    """The process of each stage, and what it depends on."""
 
     def prepare(self, notebooks: Mapping[str, NotebookFile], environment: Mapping[str, str]) -> None:
         """Starts a process for each of the next stages, as far as there is room.
@@ -105,7 +93,7 @@ class PrewarmedKernels:
                 continue
             state = _note_state(notebook, environment)
             if state[0] and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:
-                self._waiting[stage] = _Waiting(_start(state[0], environment, notebook.path.parent), state)
+                self._waiting[stage] = _start(state[0], environment, notebook.path.parent), state
 
     def take(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> Popen[bytes] | None:
         """Returns the process that waits for a stage, if its imports, their code and its environment are as they were.
@@ -115,18 +103,16 @@ class PrewarmedKernels:
             notebook: Its notebook as it is executed now.
             environment: Of its kernel.
         """
-        one = self._waiting.pop(stage, None)
-        if one is None:
-            return None
-        if one.state == _note_state(notebook, environment) and one.process.poll() is None:
-            return one.process
-        _end(one.process)
+        process, state = self._waiting.pop(stage, (None, ()))
+        if process is None or (state == _note_state(notebook, environment) and process.poll() is None):
+            return process
+        _end(process)
         return None
 
     def close(self) -> None:
         """Ends all that still wait."""
         while self._waiting:
-            _end(self._waiting.popitem()[1].process)
+            _end(self._waiting.popitem()[1][0])
 
 
 def _note_state(notebook: NotebookFile, environment: Mapping[str, str]) -> tuple[Any, ...]:

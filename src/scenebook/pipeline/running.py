@@ -164,7 +164,7 @@ class _Runner:
 
     def _prewarm(self, decisions: dict[str, Decision]) -> None:
         """Has kernels wait for the next stages that will run, as far as that is known."""
-        expected = (stage for stage in self.schedule.waiting if stage not in decisions or decisions[stage].run)
+        expected = (stage for stage in self.schedule.list_next() if stage not in decisions or decisions[stage].run)
         notebooks = {stage: self.planner.notebook_of(stage) for stage in expected}
         self.prewarmed.prepare(notebooks, make_kernel_environment(self.run_dir.root.parent))
 

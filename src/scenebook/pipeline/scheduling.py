@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from subprocess import Popen
 from typing import Any
 
@@ -49,6 +50,10 @@ class Schedule:
         """Returns the waiting stages of which all that they need is done, in the order of the table."""
         unfinished = {*self.waiting, *self._running}
         return [stage for stage in self.waiting if not self._needed[stage] & unfinished]
+
+    def list_next(self) -> list[str]:
+        """Returns the waiting stages that may start when those that run have ended."""
+        return [stage for stage in self.waiting if not self._needed[stage] & {*self.waiting}]
 
     def has_room(self, stage: str) -> bool:
         """Tells whether a stage may start beside those that run."""
@@ -135,20 +140,15 @@ class PeakMemory:
         while not self._stop.wait(0.5):
             total = 0
             for process in self._list():
-                try:
+                with suppress(psutil.Error):  # it ended between the two calls
                     total += process.memory_info().rss
-                except psutil.Error:
-                    continue  # it ended between the two calls
             self.peak_mb = max(self.peak_mb, round(total / 2**20, 1))
 
     def _list(self) -> list[psutil.Process]:
         found: list[psutil.Process] = []
-        try:
+        with suppress(psutil.Error):  # it has just ended
             if self._processes is None:
                 return psutil.Process().children(recursive=True)
-            for started in self._processes:
-                process = psutil.Process(started.pid)
+            for process in [psutil.Process(started.pid) for started in self._processes]:
                 found += [process, *process.children(recursive=True)]
-        except psutil.Error:
-            pass  # it has just ended
         return found
