@@ -192,12 +192,15 @@ def make_schedule(run_dir: RunDirectory, *, memory: float, ablations: str = "non
 def test_no_more_run_at_once_than_memory_and_cores_allow(run_dir: RunDirectory) -> None:
     for memory, expected in ((1.0, ["evaluation", "samples"]), (1e9, ["evaluation"])):
         schedule = make_schedule(run_dir, memory=memory)
+        assert schedule.list_next() == ["evaluation", "samples", "ablations"]
         started = []
         for stage in schedule.list_ready():
             if schedule.has_room(stage):
                 schedule.start(stage)
                 started.append(stage)
         assert started == expected
+        # The conclusion comes after these.
+        assert schedule.list_next() == [*({"samples"} - {*started}), "trust", "ablations"]
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -211,7 +214,7 @@ def test_variants_are_trained_with_nothing_beside_them(run_dir: RunDirectory) ->
 @pytest.mark.usefixtures("two_cores")
 def test_the_time_left_is_the_longest_way_through_what_waits(run_dir: RunDirectory) -> None:
     schedule = make_schedule(run_dir, memory=1.0)
-    # Trust and conclusion wait for evaluation and samples; ablations run beside them.
+    # Trust waits for evaluation, and the conclusion for all; the others run beside them.
     assert schedule.estimate_seconds() == pytest.approx(30)
     content = Manifest(run_dir, "sample")
     assert Schedule(make_settings({}), content, [*STAGES]).estimate_seconds() is None
