@@ -180,10 +180,8 @@ def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
     fate_of_stopped = "was interrupted" if len(stopped) == 1 else "were interrupted"
     fates = ((failed, "failed"), (stopped, fate_of_stopped), (absent, "did not run"))
     parts = [f"{_stages(names)} {fate}" for names, fate in fates if names]
-    if not parts:
-        return []
-    listed = ", ".join(parts if len(parts) == 1 else [*parts[:-1], f"and {parts[-1]}"])
-    return [f"This report is incomplete: {listed}. What would have been shown there is missing."]
+    listed = ", ".join(parts if len(parts) < 2 else [*parts[:-1], f"and {parts[-1]}"])
+    return [f"This report is incomplete: {listed}. What would have been shown there is missing."] if parts else []
 
 
 def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:

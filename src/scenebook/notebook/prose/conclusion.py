@@ -55,6 +55,8 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
     # Among the last layers, batch normalisation may stay as it is.
     base_layers = count_noun(summary.get("last_base_layers", summary["trainable_base_layers"]), "layer")
     augmented = make_settings(recipe).is_augmented or "augment" in summary["edited"]
+    of_augmentation = f"{run_files.RECIPE}: settings of the augmentation"
+    how = "on top of" if recipe["weights"] == RANDOM else "by transfer learning from"
     majority = float(matrix.to_numpy().sum(axis=1).max() / matrix.to_numpy().sum())
     facts = {
         "name": (classes["name"], f"{run_files.CLASSES}: name"),
@@ -68,15 +70,9 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         **{split: (count, f"{run_files.SPLITS}: rows whose split is {split}") for split, count in splits.items()},
         "confusion": (tell_commonest_error(matrix), f"{run_files.CONFUSION_MATRIX}: largest cell off the diagonal"),
         "train_accuracy": fit["train_accuracy"],
-        "how": (
-            "on top of" if recipe["weights"] == RANDOM else "by transfer learning from",
-            f"{run_files.RECIPE}: weights",
-        ),
-        "views": (
-            "with augmentation" if augmented else "without augmentation",
-            f"{run_files.RECIPE}: settings of the augmentation",
-        ),
-        "augmented": (augmented, f"{run_files.RECIPE}: settings of the augmentation"),
+        "how": (how, f"{run_files.RECIPE}: weights"),
+        "views": ("with augmentation" if augmented else "without augmentation", of_augmentation),
+        "augmented": (augmented, of_augmentation),
         "majority": (majority, f"{run_files.CONFUSION_MATRIX}: share of the largest row"),
     }
     return Sourced.from_pairs(facts)

@@ -43,18 +43,14 @@ def tell_shapes(findings: Mapping[str, Any]) -> _Sentences:
     """Yields a warning where making images square loses much of them, or distorts many."""
     shapes = findings["shapes"]
     lost = 1 - shapes["median"]
-    if shapes["fit"] == "crop" and lost > _MUCH:
-        text = (
-            "**Warning:** cropping removes {lost:.0%} of the area of the median image, perhaps including its subject. "
-            "`fit: pad` and `fit: squash` keep all of it."
-        )
-        yield text, {"lost": lost}
-    elif shapes["fit"] == "pad" and lost > _MUCH:
-        text = (
-            "**Warning:** {lost:.0%} of the padded median image is black. With `fit: crop` or `fit: squash`, all "
-            "pixels show something."
-        )
-        yield text, {"lost": lost}
+    told = {
+        "crop": "cropping removes {lost:.0%} of the area of the median image, perhaps including its subject. "
+        "`fit: pad` and `fit: squash` keep all of it.",
+        "pad": "{lost:.0%} of the padded median image is black. With `fit: crop` or `fit: squash`, all pixels show "
+        "something.",
+    }
+    if shapes["fit"] in told and lost > _MUCH:
+        yield f"**Warning:** {told[shapes['fit']]}", {"lost": lost}
     elif shapes["fit"] == "squash" and shapes["oblong"] > _MANY * findings["images"]:
         text = (
             "**Warning:** {oblong} more than {ratio:g} times as long in one direction as in the other. Squashing them "

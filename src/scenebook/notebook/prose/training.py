@@ -58,15 +58,12 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
     return f"{told}{more}" if settings.views else told
 
 
-def tell_edits(names: Sequence[str], where: str = "this notebook") -> str:
+def tell_edits(names: Sequence[str]) -> str:
     """Returns the sentence on cells that differ from the published notebook's; nothing where none does."""
     if not names:
         return ""
-    be = "is" if len(names) == 1 else "are"
-    return (
-        f"In this run, {escape(join_names(names))} of {where} {be} not as published: this report was made with the "
-        "edited cells."
-    )
+    which = f"{escape(join_names(names))} of this notebook {'is' if len(names) == 1 else 'are'}"
+    return f"In this run, {which} not as published: this report was made with the edited cells."
 
 
 def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
