@@ -230,20 +230,20 @@ def test_a_signal_in_the_middle_of_a_training(how: signal.Signals, code: int, pr
     check_whole_again(project, whole)
 
 
-def test_24_runs_eight_at_a_time(whole: Project, tmp_path: Path) -> None:
+def test_16_runs_eight_at_a_time(whole: Project, tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
 
     def make(number: int) -> Done:
         return project.call("run", "--run", f"run {number}", "--set", f"{TINY} seed={number % 3}")
 
     with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(make, range(24)))
-    assert [one.code for one in done] == [0] * 24, "\n".join(one.output for one in done if one.code)
-    for number in range(24):
+        done = list(pool.map(make, range(16)))
+    assert [one.code for one in done] == [0] * 16, "\n".join(one.output for one in done if one.code)
+    for number in range(16):
         expected = list_metrics(project.run_dir(f"run {number % 3}"))
         assert list_metrics(project.run_dir(f"run {number}")) == expected
     assert list_metrics(project.run_dir("run 0")) == list_metrics(whole.run_dir())
-    print(f"| 24 runs, 8 at a time | | 0 | {sum(one.seconds for one in done) / 24:.0f} s each | nothing |")
+    print(f"| 16 runs, 8 at a time | | 0 | {sum(one.seconds for one in done) / 16:.0f} s each | nothing |")
 
 
 KILLS = int(os.environ.get("SCENEBOOK_KILLS") or 20)

@@ -9,7 +9,7 @@ import pytest
 from scenebook.core.errors import DatasetError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import RunDirectory
-from scenebook.data.decoding import Decoder, decode
+from scenebook.data.decoding import Decoder, ImagesOnDemand, decode
 from scenebook.evaluation.samples import find_samples, load_samples, name_copies, select_one_per_class, select_per_class
 from scenebook.notebook.grids import tile
 from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
@@ -54,6 +54,19 @@ def test_samples_are_those_that_are_given_or_else_test_images_as_they_were_split
     (root / "dog/000.png").write_bytes(b"another image")
     with pytest.raises(DatasetError, match=r"dog/000\.png"):
         load_samples(run_dir, None, ["cat", "dog"], seed=0)
+
+
+def test_of_many_large_images_memory_holds_few() -> None:
+    asked = []
+
+    def decode_large(path: Path) -> np.ndarray:
+        asked.append(path.name)
+        return np.broadcast_to(np.uint8(0), (9000, 9000, 3))  # 243 MB, of which one fits
+
+    images = ImagesOnDemand(map(Path, "abcd"), decode_large)
+    assert [image.shape[2] for image in images] == [3] * 4
+    assert len(list(images[:2])) == 2
+    assert "".join(asked) == "abcdb"
 
 
 def test_given_samples_are_the_first_of_each_class_folder(make_folder: MakeFolder) -> None:

@@ -126,6 +126,7 @@ def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataF
     phases = summary["phases"]
     optimizers, schedules = ({phase[name] for phase in phases} for name in ("optimizer", "schedule"))
     is_trained, fine_tunes = bool(phases), settings.fine_tune_epochs > 0
+    fine_tuned = min(settings.fine_tune_layers, summary.get("base_layers", settings.fine_tune_layers))
     rows = [
         (settings.head_start == "linear", "start of the head", "a linear classifier on frozen features",
          "It takes seconds, and avoids large gradients that would destroy pretrained weights."),
@@ -133,7 +134,7 @@ def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataF
          "The network cannot memorise single images."),
         (is_trained and settings.views > 0, "views", f"{settings.views:,} of each image, in turn",
          "The frozen layers run once for each view, not in each epoch."),
-        (fine_tunes, "fine-tuning", f"the last {settings.fine_tune_layers:,} layers of the backbone",
+        (fine_tunes, "fine-tuning", f"the last {fine_tuned:,} layers of the backbone",
          "These layers are the most specialised; for the others there are too few images."),
         (fine_tunes, "batch normalisation", "stored statistics in fine-tuning",
          "The statistics of a small batch depend on chance."),
