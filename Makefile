@@ -67,9 +67,9 @@ lock: setup-dev ## pin all requirements anew from pyproject.toml
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
 
-COMPUTING := evaluation/attribution/test_checks evaluation/attribution/test_gradcam inference/test_export \
-	inference/test_prediction $(addprefix network/test_,augmentation batch_statistics classifier efficientnet_lite \
-	feature_stream frozen_layers inputs pretrained training) \
+COMPUTING := $(addprefix evaluation/attribution/test_,checks gradcam) inference/test_export \
+	$(addprefix network/test_,augmentation batch_statistics classifier efficientnet_lite feature_stream frozen_layers \
+		inputs pretrained training) \
 	$(addprefix network/recipe/test_,cross_validation options running seeds)
 
 LOCK_FLAGS := --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
