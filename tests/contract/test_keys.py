@@ -28,12 +28,10 @@ network.pretrained
 network.recipe.caching
 network.recipe.checkpoints
 network.recipe.data
-network.recipe.describing
 network.recipe.keeping
 network.recipe.phases
 network.recipe.predicting
 network.recipe.running
-network.recipe.surroundings
 network.recipe.tracing
 network.torch_files
 network.training

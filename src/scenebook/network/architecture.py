@@ -161,7 +161,9 @@ def _describe_layer(layer: Any) -> str:
     """Returns what a layer does in a few words."""
     kind = type(layer).__name__
     if "Conv" in kind and hasattr(layer, "kernel_size"):
-        return _describe_convolution(layer, kind)
+        size, stride = "×".join(map(str, layer.kernel_size)), max(layer.strides)
+        named = {"DepthwiseConv2D": "depthwise convolution", "SeparableConv2D": "separable convolution"}
+        return f"{named.get(kind, 'convolution')} {size}" + (f", stride {stride}" if stride > 1 else "")
     activation = getattr(getattr(layer, "activation", None), "__name__", "")
     activation = {"relu": "ReLU", "linear": ""}.get(activation, activation)
     if kind == "Dense":
@@ -170,15 +172,6 @@ def _describe_layer(layer: Any) -> str:
         return activation or "activation"
     known = {"ReLU": "ReLU", "BatchNormalization": "batch normalization", "Add": "addition", "InputLayer": "input"}
     return known.get(kind) or " ".join(re.findall(r"[A-Z]+[a-z]*", re.sub(r"[123]D$", "", kind))).lower()
-
-
-def _describe_convolution(layer: Any, kind: str) -> str:
-    size = "×".join(str(side) for side in layer.kernel_size)
-    name = {"DepthwiseConv2D": "depthwise convolution", "SeparableConv2D": "separable convolution"}
-    parts = [f"{name.get(kind, 'convolution')} {size}"]
-    if max(layer.strides) > 1:
-        parts.append(f"stride {max(layer.strides)}")
-    return ", ".join(parts)
 
 
 def _named_stages(layers: Sequence[LayerSummary]) -> list[NetworkStage]:

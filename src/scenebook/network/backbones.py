@@ -46,9 +46,7 @@ def rescale(images: Any) -> Any:
 def preprocessing(backbone: str, how: str = "backbone") -> Preprocessing:
     """Returns the backbone's own input transformation. Feeding anything else is the commonest mistake with backbones.
 
-    Args:
-        backbone: As for `build_backbone`.
-        how: The setting `preprocessing`: `backbone`, or `rescale` for values from 0 to 1 all the same.
+    `how` is the setting `preprocessing`: `backbone`, or `rescale` for values from 0 to 1 all the same.
 
     Raises:
         SettingsError: There is no such backbone.

@@ -26,14 +26,8 @@ def estimate_batch_statistics(
     some dozen layers is far from true. The statistics are averaged over batches that go through the network in training
     mode, all of them with equal weight (Izmailov et al., 2018, Averaging weights leads to wider optima, section 3.2).
 
-    Args:
-        model: A Keras model of preprocessed images; its layers stay as they are but for these statistics.
-        split: Training images, of which up to 256 are drawn.
-        prepare: Of the recipe: makes images ready for the model.
-        settings: What it is given; images are drawn by its `seed`.
-
-    Returns:
-        How many images were looked at: 0 for a model without batch normalisation.
+    Up to 256 training images are drawn by the settings' `seed`, and made ready by the recipe's `prepare`. Returns how
+    many were looked at: 0 for a model without batch normalisation.
     """
     layers = open_layers(model)
     normalisations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]

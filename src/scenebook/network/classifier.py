@@ -45,6 +45,7 @@ def summarize(model: keras.Model) -> dict[str, Any]:
     """
     base_model = find_base_model(model) or model
     trained = [bool(layer.trainable) for layer in base_model.layers]
+    beside = [layer for layer in model.layers if layer is not base_model]
     return {
         "base_model": base_model.name,
         "input_shape": list(model.input_shape[1:]),
@@ -52,15 +53,11 @@ def summarize(model: keras.Model) -> dict[str, Any]:
         "weight_layers": count_weight_layers(model),
         "backbone_weight_layers": count_weight_layers(base_model) + 1,
         "base_layers": len(base_model.layers),
-        "head": [_describe(layer) for layer in model.layers if layer is not base_model and not _is_input(layer)],
+        "head": [_describe(layer) for layer in beside if not isinstance(layer, keras.layers.InputLayer)],
         "trainable_base_layers": sum(trained),
         "last_base_layers": len(trained) - trained.index(True) if any(trained) else 0,
         **count_parameters(model),
     }
-
-
-def _is_input(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.layers.InputLayer)
 
 
 def _describe(layer: keras.layers.Layer) -> str:

@@ -6,42 +6,27 @@ from scenebook.core.backbones import find_backbone
 from scenebook.core.provenance import sha256_lines
 from scenebook.core.source_code import digest_modules
 
-WITHOUT_EFFECT = {
-    "scenebook": "its version",
-    "scenebook.core.backbones": "which backbones there are: keys hold what counts of the row of theirs",
-    "scenebook.core.cache": "where files lie",
-    "scenebook.core.combinations": "which settings go together: keys hold their values",
-    "scenebook.core.environment": "what is kept away from a process",
-    "scenebook.core.graphics_cards": "which cards there are: keys hold their names",
-    "scenebook.core.keys": "how keys are compared",
-    "scenebook.core.profiles": "where the values of settings come from: keys hold them",
-    "scenebook.core.project": "where files lie",
-    "scenebook.core.provenance": "digests and versions, which keys hold themselves",
-    "scenebook.core.run_directory": "where files lie",
-    "scenebook.core.run_files": "the same",
-    "scenebook.core.settings": "which settings there are: keys hold their values",
-    "scenebook.core.source_code": "how code is digested",
-    "scenebook.core.stages": "which notebooks there are",
-    "scenebook.core.validation": "what is said of values that are wrong: keys hold the values",
-    "scenebook.core.yaml_files": "how files of settings are read: keys hold the values",
-    "scenebook.data.file_facts": "digests of files, which keys hold",
-    "scenebook.data.files": "which images there are: keys hold their digests",
-    "scenebook.data.formats": "the same",
-    "scenebook.data.images": "the same",
-    "scenebook.data.measuring": "what the audit looks at",
-    "scenebook.data.pools": "how many processes decode images",
-    "scenebook.data.splitting": "which images are in which split: keys hold their digests",
-    "scenebook.data.user_tables": "which images there are, and of which class: keys hold digests and labels",
-    "scenebook.network.code_digests": "this list",
-    "scenebook.network.recipe.compiled": "how a recipe's code is digested",
-    "scenebook.network.recipe.configs": "the same",
-    "scenebook.network.recipe.digests": "the same",
-    "scenebook.network.recipe.outside": "the same",
-    "scenebook.network.recipe.recipe": "where a recipe is kept: keys hold what it does",
-    "scenebook.network.recipe.source": "the same",
-    "scenebook.network.imagenet_weights": "how weights are downloaded: keys hold their digest",
+_REASONS = {
+    "where files lie": ("core.cache", "core.project", "core.run_directory", "core.run_files"),
+    "which rows and stages there are: keys hold what counts of them": ("core.backbones", "core.stages"),
+    "which values settings have: keys hold them": (
+        *("core.combinations", "core.profiles", "core.settings", "core.validation", "core.yaml_files"),
+    ),
+    "what is kept away from a process": ("core.environment",),
+    "how keys are made and compared": ("core.keys", "core.source_code", "network.code_digests"),
+    "digests, versions and cards, which keys hold themselves": ("core.graphics_cards", "core.provenance"),
+    "which images there are, where and of which class: keys hold digests and labels": (
+        *("data.file_facts", "data.files", "data.formats", "data.images", "data.splitting", "data.user_tables"),
+    ),
+    "what the audit looks at, and in how many processes": ("data.measuring", "data.pools"),
+    "how a recipe's code is digested and kept: keys hold what it does": (
+        *("network.recipe.compiled", "network.recipe.configs", "network.recipe.digests"),
+        *("network.recipe.recipe", "network.recipe.source"),
+    ),
+    "how weights are downloaded: keys hold their digest": ("network.imagenet_weights",),
 }
-"""Modules that training imports, directly or not, but whose code cannot change its numbers, and why."""
+WITHOUT_EFFECT = {"scenebook", *(f"scenebook.{name}" for names in _REASONS.values() for name in names)}
+"""Modules that training imports, directly or not, but whose code cannot change its numbers; `_REASONS` say why."""
 
 
 def digest_training_code(backbone: str) -> dict[str, str]:

@@ -26,11 +26,8 @@ class FeatureStream:
 
     Views that the feature cache holds are neither made nor sent through the frozen layers.
 
-    Args:
-        run_base: From `compile_frozen_layers`.
-        make_views: The `tf.data` chain: reads, augments and preprocesses.
-        digests: SHA-256 of each training image's file.
-        cache: Keeps what comes out.
+    `make_views` is the `tf.data` chain: it reads, augments and preprocesses. The cache keeps what comes out, by the
+    digests of the images' files.
     """
 
     def __init__(
@@ -92,16 +89,9 @@ class FeatureStream:
 def stream_through(
     run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yields what the frozen layers put out for images as they are, without augmentation.
+    """Yields what the frozen layers put out for images as they are, without augmentation: float32 `(batch, ...)`.
 
-    Args:
-        run_base: From `compile_frozen_layers`.
-        images: Batches of preprocessed images, in the order of the digests.
-        digests: SHA-256 of each image's file.
-        cache: Keeps what comes out.
-
-    Yields:
-        float32 arrays `(batch, ...)`.
+    Images come in batches, preprocessed, in the order of the digests of their files; the cache keeps what comes out.
     """
     done = 0
     for batch in images:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,12 +42,8 @@ class Features:
         Raises:
             ScenebookError: Vectors are of other rows: the images were split anew since.
         """
-        places = pd.Index(self.rows).get_indexer(pd.Index(rows))
-        if (places >= 0).sum() < len(self.rows):
-            raise ScenebookError(
-                f"Expected features of images in {SPLITS}. Received: features={len(self.rows)}, "
-                f"of these images={(places >= 0).sum()}. Run notebook 02 again."
-            )
+        places = self._find(rows)
+        self._check((places >= 0).sum(), len(self.rows))
         return np.where(places[:, None] < 0, np.float32(np.nan), self.vectors[places])
 
     def align(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
@@ -55,13 +52,19 @@ class Features:
         Raises:
             ScenebookError: A row has no features: the images were split anew since.
         """
-        places = pd.Index(self.rows).get_indexer(pd.Index(rows))
-        if (places < 0).any():
-            raise ScenebookError(
-                f"Expected features of all images in {SPLITS}. Received: images={len(places)}, "
-                f"features={len(self.rows)}. Run notebook 02 again."
-            )
+        places = self._find(rows)
+        self._check((places >= 0).sum(), len(places))
         return self.vectors[places]
+
+    def _find(self, rows: Any) -> np.ndarray:
+        return pd.Index(self.rows).get_indexer(pd.Index(rows))
+
+    def _check(self, found: int, expected: int) -> None:
+        if found < expected:
+            raise ScenebookError(
+                f"Expected features of images in {SPLITS}. Received: {found} of {expected}, features={len(self.rows)}. "
+                "Run notebook 02 again."
+            )
 
 
 def draw_few(splits: Mapping[str, SplitImages], seed: int) -> dict[str, SplitImages]:

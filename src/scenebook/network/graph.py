@@ -26,13 +26,7 @@ _WEIGHT_LAYERS = (
 
 
 class Call(NamedTuple):
-    """One layer as a model calls it.
-
-    Attributes:
-        operation: The layer.
-        output: The first tensor that it puts out.
-        parents: Positions of the calls that it needs, in the list of all calls.
-    """
+    """One layer as a model calls it, the first tensor that it puts out, and where the calls are that it needs."""
 
     operation: Any
     output: Any

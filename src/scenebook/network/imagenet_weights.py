@@ -34,14 +34,9 @@ SILENCE_SECONDS = 10.0
 DOWNLOAD_TRIES = 3
 
 
-def keras_cache() -> Path:
-    """Returns the folder into which Keras downloads weights."""
-    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "models")
-
-
-def _users_cache() -> Path:
-    """Returns the folder in which Keras keeps weights where it is used without this program, with the same names."""
-    return Path(os.path.expanduser(os.environ.get("SCENEBOOK_KERAS_HOME") or "~/.keras"), "models")
+def keras_cache(variable: str = "KERAS_HOME") -> Path:
+    """Returns the folder into which Keras downloads weights; by SCENEBOOK_KERAS_HOME, where it does without us."""
+    return Path(os.path.expanduser(os.environ.get(variable) or "~/.keras"), "models")
 
 
 def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.Model:
@@ -102,7 +97,7 @@ def find_download(backbone: str) -> Path | None:
     Its own cache is looked into first, then that of whoever runs the command.
     """
     known = [_letters(name) for name in BACKBONES]
-    for file in (*sorted(keras_cache().glob("*.h5")), *sorted(_users_cache().glob("*.h5"))):
+    for file in (*sorted(keras_cache().glob("*.h5")), *sorted(keras_cache("SCENEBOOK_KERAS_HOME").glob("*.h5"))):
         name = _letters(file.stem)
         # resnet50v2_... holds resnet50 too: a file belongs to the longest name in it.
         owner = max((model for model in known if model in name), key=len, default="")

@@ -35,10 +35,8 @@ def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
 def make_batches(images: SplitImages, settings: Settings, *, epoch: int = 0) -> tf.data.Dataset:
     """Returns images in their order, as a recipe's `prepare` takes them.
 
-    Args:
-        images: The images.
-        settings: `batch_size` and `augmentation_seed` count.
-        epoch: Whose seeds are given: an image has another one in each epoch, wherever it stands.
+    Of the settings, `batch_size` and `augmentation_seed` count. In each epoch an image has another seed, wherever it
+    stands.
 
     Returns:
         Batches of uint8 `(batch, height, width, 3)` in `[0, 255]`, and of seeds, int64 `(batch, 2)`.

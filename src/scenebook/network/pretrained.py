@@ -16,11 +16,7 @@ from scenebook.network.graph import is_graph, run_graph
 
 
 class PretrainedWeights:
-    """The weights of a model's feature extractor before it is trained.
-
-    Args:
-        model: The model, not trained yet.
-    """
+    """The weights of a model's feature extractor before it is trained."""
 
     def __init__(self, model: keras.Model) -> None:
         self._extractor = build_extractor(model)
@@ -62,9 +58,7 @@ def add_features(model: keras.Model, pretrained: Mapping[int, Sequence[np.ndarra
     What training left alone is computed once for both; only the layers behind it stand there twice, once with the
     trained weights and once with the old ones.
 
-    Args:
-        model: The trained classifier.
-        pretrained: From `features.load_weights`.
+    The old ones, `pretrained`, are those of `features.load_weights`.
     """
     images = keras.Input(model.input_shape[1:], name="images")
     numbers = {id(layer): number for number, layer in enumerate(build_extractor(model).layers)}

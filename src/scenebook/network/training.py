@@ -125,12 +125,8 @@ class ProgressLines(keras.callbacks.Callback):
 def save_model(run_dir: RunDirectory, model: keras.Model, file: str = MODEL) -> None:
     """Saves a model without its optimizer, in a form that loads in safe mode; equal models give equal bytes.
 
-    A fresh model around the same layers has no optimizer to save; the momentum would double the file.
-
-    Args:
-        run_dir: The run.
-        model: Sequential or functional, with one input and one output.
-        file: Where to, in the run.
+    It is Sequential or functional, with one input and one output. A fresh model around the same layers has no optimizer
+    to save; the momentum would double the file.
 
     Raises:
         InputError: A layer of the model is none of Keras' own: nobody could load it without running its code.

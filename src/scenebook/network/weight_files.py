@@ -123,10 +123,7 @@ def _shapes(layer: keras.layers.Layer) -> tuple[tuple[int, ...], ...]:
 def check_shapes(expected: Mapping[str, tuple[str, Any]], found: Mapping[str, Any], weights: str) -> None:
     """Raises `WeightsError` for the first layer whose shapes are not those of the model. Further layers are ignored.
 
-    Args:
-        expected: The model's layers in their order: key to name and shapes.
-        found: The same keys to shapes, as the file has them.
-        weights: The setting's value.
+    The model's layers, in their order, are keys to name and shapes; the file's are the same keys to shapes.
     """
     for key, (name, shapes) in expected.items():
         if found.get(key) != shapes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,15 +48,11 @@ class Cluster:
         return list(self.client.nthreads(callback_timeout=timeout).values()).count(1)
 
 
+@contextmanager
 def open_cluster(
-    scheduler: str | None,
-    *,
-    tasks: int,
-    task_gb: float,
-    must_see: Sequence[Path] = (),
-    timeout: float = 10.0,
-) -> AbstractContextManager[Cluster]:
-    """Returns a context manager that opens a cluster: workers of its own on this machine, or a scheduler's.
+    scheduler: str | None, *, tasks: int, task_gb: float, must_see: Sequence[Path] = (), timeout: float = 10.0
+) -> Iterator[Cluster]:
+    """Opens a cluster: workers of its own on this machine, or a scheduler's.
 
     Workers of its own end with this process, whichever way it ends; cores and memory are shared out to them, or, where
     there are graphics cards, one card to each. The
@@ -71,10 +67,15 @@ def open_cluster(
         timeout: How long an answer of the scheduler, and then a first worker, is waited for, in seconds.
 
     Raises:
-        InputError: On entering: the scheduler's address is none, nothing answers there, there is no worker, or a worker
+        InputError: The scheduler's address is none, nothing answers there, there is no worker, or a worker
             has more than one thread, other versions, or does not see a path.
     """
-    return _open_local(tasks, task_gb) if scheduler is None else _open_remote(scheduler, must_see, timeout)
+    if scheduler is None:
+        with _open_local(tasks, task_gb) as cluster:
+            yield cluster
+    else:
+        with connect(scheduler, must_see, timeout) as client:
+            yield Cluster(client, None, patience=600)
 
 
 def count_local_workers(tasks: int, *, cores: int, free_gb: float, task_gb: float) -> int:
@@ -151,17 +152,13 @@ def _configured(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
 def _environment_of(values: Mapping[str, str]) -> Iterator[None]:
     """Gives this process the variables that its workers start with, and no others, for as long as it is open."""
     before = dict(os.environ)
-    _replace_environment(values)
+    os.environ.clear()
+    os.environ.update(values)
     try:
         yield
     finally:
-        _replace_environment(before)
-
-
-def _replace_environment(values: Mapping[str, str]) -> None:
-    for name in os.environ.keys() - values.keys():
-        del os.environ[name]
-    os.environ.update(values)
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _OutputIsLog(WorkerPlugin):
@@ -184,9 +181,3 @@ class _CardOfItsOwn(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         os.environ[VISIBLE] = self._cards[int(worker.name) % len(self._cards)]
-
-
-@contextmanager
-def _open_remote(address: str, must_see: Sequence[Path], timeout: float) -> Iterator[Cluster]:
-    with connect(address, must_see, timeout) as client:
-        yield Cluster(client, None, patience=600)

@@ -62,13 +62,7 @@ def train_missing(
 
     Nothing happens where nothing is asked for. `SCENEBOOK_SCHEDULER` in the environment names the scheduler.
 
-    Args:
-        run_dir: As for `run_study`.
-        asked: What is to be trained, some of `trials`.
-        settings: The run's.
-        splits: The table `data/splits.csv`.
-        trials: All of the plan.
-        trainable_params: As for `run_study`.
+    The rest is as for `run_study`; `splits` is the table `data/splits.csv`, `trials` are all of the plan.
     """
     if asked:
         pending = list_pending(asked, read_records(run_dir, asked, splits))
@@ -91,8 +85,6 @@ def run_study(
 
     Args:
         run_dir: Its data and training stages are done.
-        trials: What is to be trained.
-        settings: The run's.
         trainable_params: Of the run's own network, to guess at the memory.
         done: How many others are done already.
         scheduler: Address of a dask scheduler; `None`: processes of this machine, which end with this one.

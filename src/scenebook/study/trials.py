@@ -70,11 +70,7 @@ def list_trials(
 ) -> list[Trial]:
     """Returns every training that the variants ask for, those of one variant together, a fold a seed.
 
-    Args:
-        variants: From `load_plan`.
-        settings: The run's settings.
-        folds: From `make_folds`, one a seed.
-        summary: The run's `training/summary.json`.
+    Settings and summary, `training/summary.json`, are the run's.
     """
     # A recipe that cannot be compared is another one each time.
     recipe = summary["recipe_sha256"] or uuid.uuid4().hex

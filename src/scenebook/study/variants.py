@@ -22,9 +22,9 @@ from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.pretrained import build_extractor
+from scenebook.network.recipe.configs import find_own_code
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
-from scenebook.network.recipe.surroundings import find_own_code
 from scenebook.study.plan import LAYERS
 from scenebook.study.records import pack
 from scenebook.study.scheduling import Speed, Task
@@ -55,16 +55,8 @@ def train_variant(run_dir: Path, task: Task) -> dict[str, Any]:
     own = {}
     if task.trial.variant.has_own_weights:
         own["weights_sha256"] = weights_digest(settings.weights, settings.backbone)
-    fit = run_recipe(
-        recipe,
-        settings,
-        train,
-        validation,
-        num_classes=num_classes,
-        keep_views=task.keep_views,
-        predict=True,
-        compile_layers=compile_once,
-    )
+    options: dict[str, Any] = {"keep_views": task.keep_views, "compile_layers": compile_once, "predict": True}
+    fit = run_recipe(recipe, settings, train, validation, num_classes=num_classes, **options)
     assert fit.train_probs is not None
     assert fit.val_probs is not None
     seconds = round(time.perf_counter() - started, 3)
@@ -95,15 +87,8 @@ def measure_speed(run_dir: Path, task: Task) -> Speed:
     """Measures, on a batch of images, how fast the frozen layers and a step of training are."""
     started = time.perf_counter()
     recipe, settings, (train, validation), num_classes = _open(run_dir, task.trial, task.images)
-    with open_first_phase(
-        recipe,
-        settings,
-        train,
-        validation,
-        num_classes=num_classes,
-        keep_views=False,
-        compile_layers=compile_once,
-    ) as data:
+    options: dict[str, Any] = {"num_classes": num_classes, "keep_views": False, "compile_layers": compile_once}
+    with open_first_phase(recipe, settings, train, validation, **options) as data:
         tensors = data.compute_views(_MEASURED)
         start = time.perf_counter() - started
         base_seconds = _time(lambda: data.compute_views(_MEASURED))

@@ -7,7 +7,7 @@ import pytest
 
 from scenebook.notebook.figures.backbones import BackbonesDisplay
 from scenebook.notebook.prose.backbones import tell_backbones
-from scenebook.study.backbones import select_backbones, tabulate_backbones
+from scenebook.study.results import select_backbones, tabulate_backbones
 from scenebook.study.summaries import Summary, summarize_variants
 from tests.unit.study.study import make_base, make_failed, make_records, make_variant
 

@@ -60,7 +60,7 @@ def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndar
     """
     try:
         _write(name, servable, folder, calibration)
-    except InputError:
+    except ScenebookError:
         raise
     except Exception as error:  # converters raise anything
         reason = " ".join(str(error).split())[:300]
@@ -74,6 +74,7 @@ def _write(name: str, servable: keras.Model, folder: Path, calibration: np.ndarr
         case "onnx":
             signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
             servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+            _check_operations(folder / "model.onnx")
         case "openvino":
             import_openvino()
             servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
@@ -83,6 +84,18 @@ def _write(name: str, servable: keras.Model, folder: Path, calibration: np.ndarr
             servable.save(folder / "model.keras")
         case "tflite":
             _write_tflite(servable, folder, calibration)
+
+
+def _check_operations(file: Path) -> None:
+    """Raises `ScenebookError` where a file has operations that ONNX has not: its converter calls them as TensorFlow."""
+    import onnx
+
+    unknown = {node.op_type for node in onnx.load(file).graph.node if not onnx.defs.has(node.op_type, node.domain)}
+    if unknown:
+        raise ScenebookError(
+            f"Expected a network of operations that ONNX has. Received: {', '.join(sorted(unknown))}. "
+            "Export it in another format."
+        )
 
 
 def _write_tflite(servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:

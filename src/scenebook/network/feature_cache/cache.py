@@ -152,7 +152,10 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
             chosen = np.flatnonzero(there)
             if len(chosen):
                 there[chosen] = self._shard(view).read(places[chosen], arrays, chosen)
-                self._note_damage(int((~there[chosen]).sum()))
+                damaged = int((~there[chosen]).sum())
+                if damaged and not self.damaged:
+                    print_progress("feature cache: damaged rows are computed again")
+                self.damaged += damaged
             self.found += int(there.sum())
         return arrays, there
 
@@ -205,11 +208,6 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         self._all.mkdir(parents=True, exist_ok=True)
         with FileLock(self._all / "lock", thread_local=False):
             yield
-
-    def _note_damage(self, count: int) -> None:
-        if count and not self.damaged:
-            print_progress("feature cache: damaged rows are computed again")
-        self.damaged += count
 
     def abandon(self, reason: str) -> None:
         """Deletes all that it holds, and reads nothing more, for a reason that is a clause."""

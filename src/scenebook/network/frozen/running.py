@@ -130,7 +130,8 @@ def _fold_normalisations(base: keras.Model) -> tuple[dict[int, FoldedConvolution
     for node in nodes:
         follows = readers.get(id(node.outputs[0]), [])
         alone = len(follows) == 1 and id(node.outputs[0]) not in cut and calls.count(id(node.operation)) == 1
-        if alone and _is_plain_convolution(node.operation) and _is_plain_normalisation(follows[0]):
+        is_plain = alone and type(follows[0]) is layers.BatchNormalization and follows[0].axis in (-1, 3)
+        if is_plain and _is_plain_convolution(node.operation):
             convolutions[id(node.operation)] = _fold(node.operation, follows[0])
             normalisations.add(id(follows[0]))
     return convolutions, normalisations
@@ -143,10 +144,6 @@ def _is_plain_convolution(operation: Any) -> bool:
         and operation.data_format == "channels_last"
         and operation.compute_dtype == "float32"
     )
-
-
-def _is_plain_normalisation(operation: Any) -> bool:
-    return type(operation) is layers.BatchNormalization and operation.axis in (-1, 3)
 
 
 def _fold(convolution: Any, normalisation: Any) -> FoldedConvolution:

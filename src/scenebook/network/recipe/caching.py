@@ -12,8 +12,8 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_frozen_code
 from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
+from scenebook.network.recipe.configs import find_own_code
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.surroundings import find_own_code
 from scenebook.network.recipe.tracing import ReadSettings, trace_preparation
 
 
@@ -23,14 +23,8 @@ class RecipeCaches:
     A row is only kept, or taken from another training, where what `prepare` makes of an image is known to depend on
     nothing but the image, its seed, and what is digested.
 
-    Args:
-        recipe: The recipe.
-        settings: All settings.
-        images: Images of the size that `prepare` gets.
-
-    Attributes:
-        plain_settings: What `prepare` is to be given as settings for images as they are: they note what is read.
-        view_settings: The same for views.
+    Images are some of the size that `prepare` gets. As settings it is to be given `plain_settings` for images as they
+    are, and `view_settings` for views: they note what is read.
     """
 
     def __init__(self, recipe: Recipe, settings: Settings, images: SplitImages) -> None:

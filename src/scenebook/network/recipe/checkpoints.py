@@ -106,14 +106,7 @@ def has_stopped(remembered: Sequence[np.ndarray]) -> bool:
 
 
 class FinishedTraining(NamedTuple):
-    """A training that has ended, whose network is the run's.
-
-    Attributes:
-        key: What it depended on.
-        rows: Its epochs.
-        phases: Its phases.
-        model: SHA-256 of the network's file.
-    """
+    """A training that has ended: what it depended on, its epochs and phases, and the SHA-256 of the run's network."""
 
     key: Key
     rows: list[EpochRow]

@@ -22,6 +22,17 @@ PLAIN_TYPES = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis)
 NOT_DEFINED = object()
 """What a name leads to that is not defined."""
 
+_OUTSIDE_MODULES = frozenset(
+    {"datetime", "glob", "importlib", "io", "os", "pathlib", "pickle", "random", "secrets", "shutil", "socket"}
+    | {"subprocess", "tempfile", "time", "urllib", "requests", "http"}
+)
+_OUTSIDE_BUILT_IN = {"eval", "exec", "globals", "input", "locals", "open", "vars", "__import__", "breakpoint"}
+_READING_NAMES = (
+    *("fromfile", "from_file", "from_pretrained", "genfromtxt", "get_file", "image_dataset", "imread", "list_files"),
+    *("load", "memmap", "open", "read", "TFRecord"),
+)
+"""How the names of functions begin that read files."""
+
 _JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
 _SAME_CALLS = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
 
@@ -121,3 +132,12 @@ def is_found(value: Any) -> bool:
     for part in value.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is value
+
+
+def depends_on_outside(module: str, qualname: str) -> bool:
+    """Returns whether what a library's function or class gives is in no digest of its name and arguments."""
+    if module in ("builtins", "_io") and qualname in _OUTSIDE_BUILT_IN:
+        return True
+    if module.partition(".")[0] in _OUTSIDE_MODULES or module.startswith("numpy.random"):
+        return True
+    return qualname.rpartition(".")[2].startswith(_READING_NAMES)

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import keras
@@ -80,3 +81,29 @@ def _list_usual() -> frozenset[str]:
     layer = keras.layers.Identity(name="usual")
     layer(np.zeros((1, 1), np.float32))
     return frozenset(vars(layer)) - {"trainable", "supports_masking", "autocast"}
+
+
+def find_own_code(value: Any) -> str:
+    """Returns the name of an object of Keras that runs code which its configuration does not hold; else nothing.
+
+    Of a function, Keras' configurations give the name, or the code without the values that it uses.
+    """
+    names = (getattr(part, "name", type(part).__name__) for part in list_parts(value) if _has_own_code(part))
+    return str(next(names, ""))
+
+
+def _has_own_code(part: Any) -> bool:
+    if isinstance(part, keras.layers.Lambda) or not is_library(type(part).__module__) or _is_patched(type(part)):
+        return True
+    return any(
+        callable(item) and not is_library(getattr(item, "__module__", None) or "") for item in vars(part).values()
+    )
+
+
+def _is_patched(kind: type) -> bool:
+    """Returns whether a method of a library's class was replaced by one that is not the library's."""
+    return any(
+        isinstance(value, FunctionType) and name != "__new__" and not is_library(value.__module__ or "")
+        for base in kind.__mro__
+        for name, value in vars(base).items()
+    )

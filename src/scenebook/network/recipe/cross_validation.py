@@ -16,9 +16,8 @@ from scenebook.core.settings import Settings
 from scenebook.core.wording import count_noun
 from scenebook.data.folds import Fold
 from scenebook.data.splitting import SplitImages
-from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.running import run_recipe
+from scenebook.network.recipe.running import describe_training, run_recipe
 from scenebook.network.recipe.seeds import read_kept
 
 
@@ -33,11 +32,9 @@ def cross_validate(
 
     Args:
         recipe: The run's recipe.
-        settings: The settings of the run.
+        settings: Those of the run.
         folds: From `divide_into_folds`.
         open_rows: Returns the images of rows of the table of splits.
-        num_classes: The number of classes.
-        run_dir: The run.
         weights_sha256: Digest of the weights that the backbone starts from; `None` for random ones.
         seconds: What the run's own training took, to tell beforehand what this will take; 0: that is not known.
 

@@ -33,10 +33,7 @@ class TrainingData:
 
     Args:
         recipe: Makes batches ready for the network.
-        settings: All settings.
-        train: The training images.
-        validation: The validation images.
-        num_classes: The number of classes.
+        settings: Those that it is given.
         keeper: Keeps the state of the training, and says from which epoch on it is to be trained.
         keep_views: Whether the feature cache keeps augmented views.
         compile_layers: Makes the frozen layers ready to run.

@@ -29,6 +29,7 @@ from scenebook.network.code_digests import WITHOUT_EFFECT
 from scenebook.network.recipe.compiled import (
     NOT_DEFINED,
     PLAIN_TYPES,
+    depends_on_outside,
     describe_compiled,
     is_found,
     is_library,
@@ -38,7 +39,6 @@ from scenebook.network.recipe.compiled import (
     resolve_path,
 )
 from scenebook.network.recipe.configs import digest_arrays, list_attributes, list_parts, unnamed
-from scenebook.network.recipe.outside import depends_on_outside
 
 _SERIALIZED = (
     keras.Layer,
@@ -156,7 +156,8 @@ class _Walker:
             for number, item in enumerate(value):
                 yield self.digest(item, f"{name}[{number}]")
         elif isinstance(value, (np.ndarray, np.generic, tf.Tensor, tf.Variable, keras.Variable)):
-            yield self._describe_array(np.asarray(value), name)
+            array = np.asarray(value)
+            yield self._miss(name, "an array of objects") if array.dtype.hasobject else digest_arrays([array])
         elif isinstance(value, _SERIALIZED):
             yield from self._describe_keras(value, name)
         elif callable(getattr(value, "python_function", None)):  # tf.function
@@ -209,11 +210,6 @@ class _Walker:
             if key not in ("__module__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__annotations__"):
                 yield key
                 yield self.digest(value, f"{name}.{key}")
-
-    def _describe_array(self, array: np.ndarray, name: str) -> str:
-        if array.dtype.hasobject:
-            return self._miss(name, "an array of objects")
-        return digest_arrays([array])
 
     def _describe_keras(self, value: Any, name: str) -> Iterator[str]:
         yield self.digest(type(value), name)

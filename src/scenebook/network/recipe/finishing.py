@@ -70,9 +70,6 @@ def describe_model(
     """Returns the facts of a network before its training, for `training/summary.json`.
 
     Args:
-        prepare: Of the recipe.
-        settings: The settings that it is given.
-        model: What it has built.
         images: Images of the size that it is given.
 
     Returns:

@@ -91,11 +91,7 @@ class Keeper(keras.callbacks.Callback):
         return self._network
 
     def note_model(self, model: keras.Model, runtime: str) -> None:
-        """Notes what is about to be trained, before the first phase.
-
-        Args:
-            model: The whole network.
-            runtime: What its frozen layers run in.
+        """Notes what is about to be trained, before the first phase, and what its frozen layers run in.
 
         Raises:
             InputError: It is another one than before.

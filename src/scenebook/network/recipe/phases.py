@@ -129,14 +129,9 @@ def check_epoch(epoch: int, trained: int) -> None:
 def check_fitted(
     model: keras.Model, part: keras.Model | None, optimizer: Any, caller: Any, given: Sequence[keras.callbacks.Callback]
 ) -> None:
-    """Checks that `fit` is called as `data.resume` has prepared it.
+    """Checks that `fit` is called as `data.resume` has prepared it: with that part, optimizer and callbacks.
 
-    Args:
-        model: What is fit.
-        part: What `data.resume` was given.
-        optimizer: What it was compiled with then.
-        caller: Keras' list of all callbacks.
-        given: The callbacks of `data.resume`: others may have a state that nobody keeps.
+    Other callbacks may have a state that nobody keeps. `caller` is Keras' list of all of them.
 
     Raises:
         InputError: Something else is fit, it was compiled anew, or `fit` has other callbacks.

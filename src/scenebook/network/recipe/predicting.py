@@ -15,15 +15,10 @@ from scenebook.network.recipe.recipe import Recipe
 
 
 def predict_probs(model: keras.Model, ds: tf.data.Dataset, *, test_time_flip: bool) -> np.ndarray:
-    """Returns what a network says to images, or the mean of that and of what it says to their mirror images.
+    """Returns what a network says to images, float32 `(n, num_classes)`.
 
-    Args:
-        model: The whole network.
-        ds: Batches of prepared images, float32 `(batch, height, width, 3)`.
-        test_time_flip: The setting.
-
-    Returns:
-        float32 `(n, num_classes)`.
+    They are batches of prepared images, float32 `(batch, height, width, 3)`. With `test_time_flip` it is the mean of
+    that and of what the network says to their mirror images.
     """
     probs = np.asarray(model.predict(ds, verbose=0))
     if not test_time_flip:
@@ -34,14 +29,8 @@ def predict_probs(model: keras.Model, ds: tf.data.Dataset, *, test_time_flip: bo
 def prepare_plain(recipe: Recipe, settings: Settings, images: SplitImages, read: Any = None) -> tf.data.Dataset:
     """Returns images in their order, without augmentation, as a network of this recipe is given them.
 
-    Args:
-        recipe: The recipe.
-        settings: All settings.
-        images: The images.
-        read: What `prepare` is given as settings, where it has to be noted which it reads.
-
-    Returns:
-        Batches of what `prepare` returns, float32 `(batch, height, width, 3)`.
+    They are batches of what `prepare` returns, float32 `(batch, height, width, 3)`. Where it has to be noted which
+    settings it reads, it is given `read` instead of them.
     """
 
     def prepare(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:

@@ -78,9 +78,7 @@ def keep_recipe(run_dir: RunDirectory, names: Mapping[str, Any]) -> Recipe:
 def read_recipe(run_dir: RunDirectory, code: Mapping[str, str] | None = None) -> Recipe:
     """Returns the recipe with which a run was trained, from its source.
 
-    Args:
-        run_dir: The run.
-        code: `Recipe.digest(states=False).parts` of the notebook, where it has to be the same.
+    It has to do the same as the notebook's where that one's `Recipe.digest(states=False).parts` are given.
 
     Raises:
         InputError: It cannot be run by itself, or does something else than the notebook's cells did.
@@ -100,12 +98,8 @@ def read_recipe(run_dir: RunDirectory, code: Mapping[str, str] | None = None) ->
 def load_prepare(run_dir: RunDirectory, *, trust: bool) -> Callable[[Any], Any]:
     """Returns what makes images ready for a run's network.
 
-    Args:
-        run_dir: A run with a trained model.
-        trust: Whether code that comes with the run may be run.
-
-    Returns:
-        A function of uint8 `(n, height, width, 3)` to float32 of the same shape.
+    It maps uint8 `(n, height, width, 3)` to float32 of the same shape. With `trust`, code that comes with the run may
+    be run.
 
     Raises:
         InputError: It is code of the run's notebook, which is not trusted; or this version has none of its name.

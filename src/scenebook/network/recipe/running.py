@@ -10,30 +10,40 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from scenebook.core.backbones import RANDOM
+from scenebook.core.keys import Key
+from scenebook.core.provenance import sha256_lines, training_versions
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network import training
 from scenebook.network.backbones import seeded_weights
-from scenebook.network.devices import sharing
+from scenebook.network.code_digests import digest_training_code
+from scenebook.network.devices import describe_computing, sharing
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.keeping import Keeper
 from scenebook.network.recipe.phases import Phase
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 
+_WITHOUT_EFFECT = frozenset(
+    {
+        *("accelerate", "feature_cache_gb", "frozen_layers_runtime", "weights"),
+        *("seeds", "cross_validation", "test_time_flip", "precision", "devices"),
+    }
+)
+"""Settings that change how long a training takes, or what follows it; or that count by what they led to: the runtime by
+its name, weights by their values, precision and devices by what `describe_computing` returns."""
+
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained classifier.
+    """A trained classifier: the whole model, and what was fit, phase by phase.
 
     Attributes:
-        model: The whole model.
         history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
-        phases: What was fit, one after the other.
         frozen_layers_runtime: What the frozen layers of the last phase ran in.
         train_probs: What it says to the training images as they are, float32 `(n, num_classes)`; `None` unless asked.
         val_probs: The same of the validation images.
@@ -58,17 +68,32 @@ def build_random(
 ) -> keras.Model:
     """Returns a recipe's network with random weights, drawn from the setting `seed`.
 
-    Args:
-        build_model: Of the recipe.
-        settings: What it is given.
-        num_classes: The number of classes.
-        model: What it has built.
-        weights: From `finishing.describe_model`: where `build_model` does not follow the settings, the model is copied.
+    `weights` are those of `finishing.describe_model`: where `build_model` does not follow the settings, `model`, which
+    it has built, is copied.
     """
     if weights != OF_THE_NOTEBOOK:
         return build_seeded(build_model, settings.updated({"weights": RANDOM}), num_classes)
     with seeded_weights(settings.seed):
         return keras.models.clone_model(model)
+
+
+def describe_training(settings: Settings, parts: Sequence[SplitImages]) -> Key:
+    """Returns what a training depends on besides its recipe and its network; `parts` are all images it looks at."""
+    # What Keras is set to, by any cell.
+    told = {"epsilon": keras.config.epsilon(), "floatx": keras.config.floatx(), "jit": tf.config.optimizer.get_jit()}
+    return {
+        "settings": {name: value for name, value in settings.model_dump().items() if name not in _WITHOUT_EFFECT},
+        "images": {
+            str(number): sha256_lines(map("{} {}".format, part.digests, part.labels))
+            for number, part in enumerate(parts)
+        },
+        "modules": digest_training_code(settings.backbone),
+        "versions": {
+            **training_versions(settings.frozen_layers_runtime),
+            **{name: str(value) for name, value in told.items()},
+            **describe_computing(settings),
+        },
+    }
 
 
 def open_training(
@@ -83,14 +108,9 @@ def open_training(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **options: Any,
 ) -> TrainingData:
-    """Makes images ready for `train_model`.
+    """Makes images ready for `train_model`; the arguments that are not named here are those of `TrainingData`.
 
     Args:
-        recipe: The recipe.
-        settings: All settings that it is given.
-        train: The training images.
-        validation: The validation images.
-        num_classes: The number of classes.
         run_dir: The run in which the training's state is kept after each epoch, and looked for before the first;
             `None`: it is not.
         file: The state's path in the run.

@@ -18,10 +18,9 @@ from scenebook.core.run_files import OTHER_SEEDS
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.devices import leave_devices
-from scenebook.network.recipe.describing import describe_training
 from scenebook.network.recipe.predicting import predict_probs, prepare_plain
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.running import build_seeded, run_recipe
+from scenebook.network.recipe.running import build_seeded, describe_training, run_recipe
 
 SEED_COLUMNS = ["seed", "loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy"]
 """Of each seed: its history's row of the epoch that its weights are of, and the accuracy on the test images."""
@@ -36,15 +35,12 @@ def repeat_training(
     The images, their split and their views stay as they are: what differs are the head's first weights and the order
     of the images; and the backbone, where its weights are random.
 
+    Nothing of the test images is used before the last training is over. Until then the run keeps the state of each, so
+    that none is done again after an interruption.
+
     Args:
         recipe: The run's recipe.
-        settings: The settings of the run; `seeds` says how many seeds there are.
-        train: The training images.
-        validation: The validation images.
-        test: The test images; nothing of them is used before the last training is over.
-        num_classes: The number of classes.
-        run_dir: The run. Until the last training is over it keeps the state of each, so that none is done again after
-            an interruption.
+        settings: Those of the run; `seeds` says how many seeds there are.
         weights_sha256: Digest of the weights that the backbone starts from; `None` for random ones.
 
     Returns:
@@ -67,15 +63,8 @@ def repeat_training(
         for number in range(1, settings.seeds):
             changed = settings.model_copy(update={"seed": settings.seed + number})
             print_progress(f"training with seed {changed.seed}, {number + 1} of {settings.seeds}")
-            fit = run_recipe(
-                recipe,
-                changed,
-                train,
-                validation,
-                num_classes=num_classes,
-                run_dir=run_dir,
-                file=f"training/checkpoint-{number}.npz",
-            )
+            options: dict[str, Any] = {"run_dir": run_dir, "file": f"training/checkpoint-{number}.npz"}
+            fit = run_recipe(recipe, changed, train, validation, num_classes=num_classes, **options)
             # On disk: many models of many million weights do not fit into memory together.
             fit.model.save_weights(Path(folder) / f"{number}.weights.h5")
             rows.append({"seed": changed.seed, **_read_epoch(fit.history, fit.phases[-1].kept_epoch)})
@@ -105,15 +94,7 @@ def read_kept(run_dir: RunDirectory, file: str, key: Key) -> list[dict[str, Any]
 def add_first_seed(
     others: pd.DataFrame, *, seed: int, history: pd.DataFrame, kept_epoch: int, test_accuracy: float
 ) -> pd.DataFrame:
-    """Returns the table of all seeds, the run's own first.
-
-    Args:
-        others: From `repeat_training`.
-        seed: The run's own seed.
-        history: Of the run's own training.
-        kept_epoch: Of which epoch, counted from 1, its model has the weights.
-        test_accuracy: Of the run's own model.
-    """
+    """Returns the table of all seeds: the run's own first, whose weights are of `kept_epoch`, then `others`."""
     row = {"seed": seed, **_read_epoch(history, kept_epoch), "test_accuracy": test_accuracy}
     own = pd.DataFrame([row], columns=SEED_COLUMNS)
     return own if others.empty else pd.concat([own, others], ignore_index=True)

@@ -20,14 +20,7 @@ _TRIED = 8  # images in the batch that is tried
 
 
 class ReadSettings:
-    """Settings that note which of them are read.
-
-    Args:
-        settings: The settings.
-
-    Attributes:
-        names: The settings that were read so far.
-    """
+    """Settings that note which of them are read: `names` are those that were read so far."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -86,14 +79,9 @@ class Preparation:
 def trace_preparation(
     prepare: Callable[..., Any], settings: Any, image_shape: Sequence[int], *, training: bool
 ) -> Preparation:
-    """Looks at what `prepare` does to a batch.
+    """Looks at what a recipe's `prepare` does to a batch of images of a shape (height, width, channels).
 
-    Args:
-        prepare: Of images uint8 `(batch, height, width, 3)`, seeds int64 `(batch, 2)`, settings, and whether it is for
-            training.
-        settings: What it is given as settings: `ReadSettings`, to know which it reads.
-        image_shape: Height, width, channels.
-        training: What it is told.
+    It is given `ReadSettings` as settings, to know which it reads.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8), tf.TensorSpec((None, 2), tf.int64)])

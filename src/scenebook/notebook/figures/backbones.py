@@ -14,7 +14,7 @@ from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.projection import MARK_COLORS
-from scenebook.study.backbones import select_backbones, title_backbone
+from scenebook.study.results import select_backbones, title_backbone
 from scenebook.study.summaries import Summary
 
 _MARKERS = "osD^vP*X<>"

@@ -9,7 +9,7 @@ import numpy as np
 
 from scenebook.core.run_files import STUDY_RESULTS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.study.backbones import select_backbones, title_backbone
+from scenebook.study.results import select_backbones, title_backbone
 from scenebook.study.summaries import Summary
 
 
