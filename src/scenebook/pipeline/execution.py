@@ -64,7 +64,7 @@ def execute_notebook(
         runs_dir: The folder of all runs.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
         kernel: Is told of the kernel, so that another thread may watch and stop it.
-        prewarmed: Where a process may wait that becomes the kernel.
+        prewarmed: Where a process may wait that becomes the kernel; it was checked.
 
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
@@ -87,7 +87,6 @@ def execute_notebook(
         touched = Path(folder) / "touched"
         environment = make_kernel_environment(runs_dir)
         try:
-            source = read_notebook(notebook)
             papermill.execute_notebook(
                 # papermill reads braces in a path as fields of a template.
                 nbformat.read(notebook, as_version=4),
@@ -106,7 +105,7 @@ def execute_notebook(
                     {**environment, TOUCHED: str(touched), "IPYTHONDIR": f"{folder}/ipython"},
                     notebook.parent,
                     kernel,
-                    take_waiting=lambda: prewarmed.take(stage, source, environment) if prewarmed else None,
+                    take_waiting=lambda: prewarmed.take(stage) if prewarmed else None,
                 ),
             )
         except PapermillExecutionError as error:

@@ -81,8 +81,7 @@ def run_pipeline(
         decisions = {decision.stage: decision for decision in planner.decide_all()}
         planned = [stage for stage, decision in decisions.items() if decision.run]
         kernels, schedule = prewarmed or PrewarmedKernels(), Schedule(settings, manifest, planned)
-        runner = _Runner(planner, manifest, schedule, run_dir, listener, time_limit, kernels)
-        runner.mend_settings()
+        (runner := _Runner(planner, manifest, schedule, run_dir, listener, time_limit, kernels)).mend_settings()
         # What one writes decides whether the next has to run.
         runner.pass_all({} if planned else decisions)
 
@@ -211,6 +210,7 @@ class _Runner:
         self._running[stage] = one
         self.schedule.start(stage)
         self.listener.stage_started(stage, _number(stage), len(STAGES), reason)
+        self.prewarmed.check(stage, notebook, make_kernel_environment(self.run_dir.root.parent))
         one.thread = threading.Thread(target=self._execute, args=(one, notebook.path), daemon=True)
         one.thread.start()
 
