@@ -27,7 +27,7 @@ whole: setup-dev ## make whole runs (the sample report, by hand, odd names), and
 	@$(PY) -m pytest -m slow tests/whole
 alone: setup-dev ## run each notebook alone in an empty folder, as from a mail (minutes)
 	@SCENEBOOK_ALONE=all $(PY) -m pytest -m slow tests/whole/test_alone.py
-scale: setup-dev ## time the data notebook on 100,000 images of its own making, and predictions of 1,000,000 paths
+scale: setup-dev ## make the quick report of 100,000 images of its own making, and print what each stage costs, and predictions of 1,000,000 paths
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_scale.py tests/slow/test_shards.py
 faults: setup-dev ## break runs in every way, kill a training 20 times, and see that nothing is lost (minutes)
 	@$(PY) -m pytest -o addopts="" -s -q -m slow tests/slow/test_faults.py

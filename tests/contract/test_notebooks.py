@@ -140,7 +140,14 @@ def test_it_uses_every_parameter_that_it_lists(path: Path) -> None:
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "settings"}
     # Those that decide how images are batched and kept are read by what trains.
-    of_training = {"augmentation_seed", "batch_size", "devices", "feature_cache_gb", "frozen_layers_runtime"}
+    of_training = {
+        "augmentation_seed",
+        "batch_size",
+        "devices",
+        "feature_cache_gb",
+        "frozen_layers_runtime",
+        "test_time_flip",
+    }
     assert set(read_parameters(path)) - of_training <= used
 
 

@@ -9,16 +9,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import dask
+import numpy as np
 import psutil
 import pytest
 
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.project import project_root
+from scenebook.core.run_directory import RunDirectory
+from scenebook.network.recipe.extracting import FeatureExtraction
+from scenebook.network.recipe.predicting import prepare_plain
+from scenebook.network.recipe.running import build_seeded
 from scenebook.study.cluster import open_cluster
 from scenebook.study.fan_out import run_tasks
+from scenebook.study.feature_shards import share_out
+from tests.recipes import load_recipe
+from tests.unit.network.recipe.trainings import CLASSES, TRAIN, make_settings
 from tests.unit.study import tasks
 
 pytestmark = pytest.mark.slow
@@ -30,7 +39,7 @@ TLS = "distributed.comm.tls."
 @contextmanager
 def start(command: list[str], ready: str, folder: Path, **environment: str) -> Iterator[tuple[psutil.Popen, str]]:
     """Runs a command, from when its log says that it is ready; yields it and the rest of that line."""
-    path = os.pathsep.join([environment.pop("PYTHONPATH", ""), str(project_root())])
+    path = os.pathsep.join([environment.pop("PYTHONPATH", os.environ.get("PYTHONPATH", "")), str(project_root())])
     process = psutil.Popen(
         command,
         env={
@@ -240,3 +249,30 @@ def test_tls_lets_in_only_who_has_a_certificate(
         with start_worker(address, tmp_path, *options), dask.config.set(ours):
             with open_cluster(address, tasks=1, task_gb=1, timeout=60) as cluster:
                 assert [outcome.result for outcome in run_tasks(cluster, tasks.double, [4], names=["secret"])] == [8]
+
+
+def test_features_that_workers_compute_are_those_of_one_process(
+    scheduler: tuple[psutil.Popen, str], tmp_path: Path, run_dir: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recipe, settings), address = (load_recipe(), make_settings()), scheduler[1]
+    run_dir.path("data").mkdir(parents=True)
+    np.save(run_dir.path("data/images.npy"), TRAIN.stored)
+    some = [TRAIN.take(np.arange(3)), TRAIN.take(np.arange(14)), TRAIN.take(np.arange(14, len(TRAIN)))]
+    found = {}
+    for where in ("here", "workers"):
+        monkeypatch.setenv("SCENEBOOK_CACHE", str(tmp_path / where))
+        model = build_seeded(recipe.build_model, settings, CLASSES)
+        with FeatureExtraction(recipe.prepare, settings, model, TRAIN) as extraction, ExitStack() as workers:
+            make_ds = partial(prepare_plain, recipe, settings)
+            extraction.compute(some[0], make_ds)
+            if where == "workers":
+                for name in ("first", "second"):
+                    (tmp_path / name).mkdir()
+                    workers.enter_context(start_worker(address, tmp_path / name))
+                assert len(extraction.list_missing(TRAIN)) == len(TRAIN) - 3
+                share_out(extraction, run_dir, some[1:], scheduler=address, shard=5)
+                assert not len(extraction.list_missing(TRAIN))
+                make_ds = partial(pytest.fail, "all features are there")
+            found[where] = extraction.compute(TRAIN, make_ds)
+    np.testing.assert_allclose(found["workers"], found["here"], atol=1e-5)
+    assert not list(run_dir.path("training").glob(".*"))

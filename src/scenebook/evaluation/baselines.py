@@ -16,6 +16,7 @@ from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RENORMALISED_FEATURES, SPLITS, SUMMARY
 from scenebook.core.wording import signed
+from scenebook.data.stored_pixels import read_stored, release_pages
 from scenebook.evaluation.metrics.comparison import compare_paired
 from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.network.features import load_features
@@ -23,6 +24,7 @@ from scenebook.network.features import load_features
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+_ROWS = 10_000
 _SIDE = 12
 """Height and width of the images whose pixels are learned from."""
 RANDOM_KINDS = ("random_untouched", "random_renormalised")
@@ -66,34 +68,57 @@ class Baselines:
     few: dict[str, int] = field(default_factory=dict)
 
 
-def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Returns what each logistic regression learns from, float32 `(n, d)`, a row a row of `splits`.
+@dataclass(frozen=True)
+class Points:
+    """What a logistic regression learns from.
 
-    The features of a run whose weights are random are `random_features`; there are no others then. Features of random
-    weights are NaN where there are none.
+    Attributes:
+        known: bool `(n,)`: of which images there is something to learn from.
+        vectors: float32 `(m, d)`, a row each of these.
+    """
+
+    known: np.ndarray
+    vectors: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> np.ndarray:
+        """Returns the vectors of those of the images, bool `(n,)`, that are known; a copy."""
+        rows = np.flatnonzero(chosen[self.known])
+        taken = np.empty((len(rows), self.vectors.shape[1]), self.vectors.dtype)
+        for start in range(0, len(rows), _ROWS):
+            taken[start : start + _ROWS] = self.vectors[rows[start : start + _ROWS]]
+            release_pages(self.vectors)
+        return taken
+
+
+def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, Points]:
+    """Returns what each logistic regression learns from; images are the rows of `splits`.
+
+    The features of a run whose weights are random are `random_features`; there are no others then.
     """
     stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
-    inputs = {"pixels": shrink(stored, splits["row"].to_numpy())}
-    features = load_features(run_dir).align(splits["row"])
+    everything = np.ones(len(splits), dtype=bool)
+    inputs = {"pixels": Points(everything, shrink(stored, splits["row"].to_numpy()))}
+    features = Points(everything, load_features(run_dir).align(splits["row"]))
     if run_dir.read_json(SUMMARY)["weights"] == RANDOM:
         return inputs | {"random_features": features}
     for kind, file in zip(RANDOM_KINDS, (RANDOM_FEATURES, RENORMALISED_FEATURES), strict=True):
-        inputs[kind] = load_features(run_dir, file).spread(splits["row"])
+        inputs[kind] = Points(*load_features(run_dir, file).select(splits["row"]))
     inputs["pretrained_features"] = features
-    known = ~np.isnan(inputs[RANDOM_KINDS[0]]).any(axis=1)
+    known = inputs[RANDOM_KINDS[0]].known
     if not known.all():
-        inputs["pretrained_few"] = np.where(known[:, None], features, np.float32(np.nan))
+        inputs["pretrained_few"] = Points(known, features.take(known))
     return inputs
 
 
 def shrink(stored: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Returns rows of stored images, uint8 `(m, height, width, 3)`, as `_SIDE` by `_SIDE` means: float32 `(n, d)`."""
-    images = (Image.fromarray(np.asarray(stored[row])) for row in rows)
-    small = [np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32) for image in images]
-    return np.stack(small).reshape(len(rows), -1)
+    small = np.empty((len(rows), _SIDE, _SIDE, 3), dtype=np.float32)
+    for place, image in enumerate(read_stored(stored, rows)):
+        small[place] = np.asarray(Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BOX))
+    return small.reshape(len(rows), -1)
 
 
-def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], class_names: Sequence[str]) -> Baselines:
+def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, Points], class_names: Sequence[str]) -> Baselines:
     """Fits each simple classifier on the training images and asks it about the test images.
 
     `splits` is the content of `data/splits.csv`, `inputs` what `load_inputs` returned.
@@ -107,18 +132,18 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
     predictions["majority"] = names[np.bincount(labels[parts["train"]]).argmax()]
     strengths, losses, few = {}, {}, {}
     for name, points in inputs.items():
-        known = ~np.isnan(points).any(axis=1)
+        known = points.known
         if not known.all():
             few = {split: int((known & parts[split]).sum()) for split in ("train", "test")}
         train, validation = (
-            (points[known & parts[split]], labels[known & parts[split]]) for split in ("train", "validation")
+            (points.take(parts[split]), labels[known & parts[split]]) for split in ("train", "validation")
         )
         asked = known[parts["test"]]
         # One thread: with two, matrices so small are rounded differently from time to time.
         with threadpool_limits(1):
             model = fit_linear(*train, *validation)
             predictions[name] = ""
-            predictions.loc[asked, name] = names[model.predict(points[known & parts["test"]])]
+            predictions.loc[asked, name] = names[model.predict(points.take(parts["test"]))]
             losses[name] = _mean_log_loss(model, *validation)
         strengths[name] = float(model[-1].C)
     kinds = [kind for kind in RANDOM_KINDS if kind in inputs]
@@ -131,7 +156,13 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, np.ndarray], cl
 def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, val_labels: np.ndarray) -> Pipeline:
     """Returns a logistic regression on standardised points, regularised as suits the validation images best.
 
-    Points are float `(n, d)`, labels int `(n,)`; at least two of the training labels differ.
+    The log loss on these falls as the regularisation gets weaker, and then rises: the first rise ends the search.
+
+    Args:
+        points: float `(n, d)`; they are overwritten.
+        labels: int `(n,)`, at least two of which differ.
+        val_points: float `(m, d)`.
+        val_labels: int `(m,)`.
     """
     # Imported here: sentences on the results need none of it, and it takes a second.
     from sklearn.exceptions import ConvergenceWarning
@@ -139,14 +170,26 @@ def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, v
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    models = []
+    # Some rows at a time: the scaler takes twice the memory of what it is given.
+    scaler = StandardScaler(copy=False).fit(points[:_ROWS])
+    for start in range(_ROWS, len(points), _ROWS):
+        scaler.partial_fit(points[start : start + _ROWS])
+    points = scaler.transform(points)
+    scaler.set_params(copy=True)
+    best, least = None, np.inf
     for strength in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):  # inverse, the strongest first
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3))
+        model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
         with warnings.catch_warnings():
             # The loss is convex: what is not quite at its minimum after 200 steps is still a usable classifier.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            models.append(model.fit(points, labels))
-    return min(models, key=lambda model: _mean_log_loss(model, val_points, val_labels))
+            model.fit(points, labels)
+        loss = _mean_log_loss(make_pipeline(scaler, model), val_points, val_labels)
+        if best is not None and loss > least:
+            break
+        if best is None or loss < least:
+            best, least = make_pipeline(scaler, model), loss
+    assert best is not None
+    return best
 
 
 def _mean_log_loss(model: Pipeline, points: np.ndarray, labels: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-_MOST_TO_FIT = 20_000
+from scenebook.data.audit.labels import MOST_FOR_PCA, draw_known, transform_in_parts
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
     train, test = ((splits["split"] == split).to_numpy() for split in ("train", "test"))
     labels = splits["label"].to_numpy(dtype=object)
     with threadpool_limits(1):  # with more, sums are rounded differently from time to time
-        points = _reduce(vectors.astype(np.float64), train, seed)
+        points = _reduce(vectors, train, seed)
         places, share = _find_axes(points, labels, train)
     # Which way an axis points is left open by the formulas, so the farthest training image decides.
     farthest = places[train][np.abs(places[train]).argmax(axis=0), [0, 1]]
@@ -80,16 +80,17 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
 
 
 def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
-    known = np.flatnonzero(train)
-    if len(known) > _MOST_TO_FIT:
-        known = np.random.default_rng(seed).choice(known, _MOST_TO_FIT, replace=False)
-    varying = vectors[known].std(axis=0) > 0
-    if not varying.any():
+    """Standardises features by the training images and keeps their first principal components, float64."""
+    known = draw_known(train, MOST_FOR_PCA, seed)
+    varying = np.flatnonzero(vectors[known].std(axis=0) > 0)
+    if not len(varying):
         return np.zeros((len(vectors), 2))  # nothing is known of any image: all lie in one place
-    points = StandardScaler().fit(vectors[known][:, varying]).transform(vectors[:, varying])
+    scaler = StandardScaler()
+    points = scaler.fit_transform(vectors[known][:, varying].astype(np.float64))
     most = min(64, len(known) - 1, points.shape[1])
     solver = "randomized" if 5 * most < min(len(known), points.shape[1]) else "full"
-    return np.asarray(PCA(most, svd_solver=solver, random_state=seed).fit(points[known]).transform(points))
+    pca = PCA(most, svd_solver=solver, random_state=seed).fit(points)
+    return transform_in_parts(vectors, varying, scaler, pca, dtype=np.float64)
 
 
 def _find_axes(points: np.ndarray, labels: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float | None]:

@@ -24,6 +24,7 @@ _REASONS = {
         *("network.recipe.recipe", "network.recipe.source"),
     ),
     "how weights are downloaded: keys hold their digest": ("network.imagenet_weights",),
+    "which pages of files stay in memory": ("data.stored_pixels",),
 }
 WITHOUT_EFFECT = {"scenebook", *(f"scenebook.{name}" for names in _REASONS.values() for name in names)}
 """Modules that training imports, directly or not, but whose code cannot change its numbers; `_REASONS` say why."""

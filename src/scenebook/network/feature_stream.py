@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from scenebook.data.splitting import SplitImages
 from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.running import FrozenRuntime
 from scenebook.network.inputs import without_tuning
@@ -19,6 +20,9 @@ Rows = list[np.ndarray]
 
 MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 """From a dataset of (positions, epoch), int64 `(batch,)` and a scalar, to one of batches of preprocessed views."""
+
+MakeBatches = Callable[[SplitImages], Iterable[Any]]
+"""From images to batches of them as they are, preprocessed, in their order."""
 
 
 class FeatureStream:
@@ -57,23 +61,16 @@ class FeatureStream:
         fresh = regroup(computed, [int((~known[start : start + batch_size]).sum()) for start in starts])
         for start, rows in zip(starts, fresh, strict=True):
             batch = order[start : start + batch_size]
-            yield batch, self._complete(batch, epoch, ~known[start : start + batch_size], rows)
+            again = partial(self._compute_again, batch, epoch)
+            fresh_ones = ~known[start : start + batch_size]
+            yield batch, _complete(self._cache, epoch, self._digests[batch], fresh_ones, rows, again)
 
     def list_missing(self, epoch: int) -> np.ndarray:
         """Returns the positions of the images whose view of an epoch the feature cache lacks, int64 `(n,)`."""
         return np.flatnonzero(~self._cache.known(epoch, self._digests.tolist()))
 
-    def _complete(self, batch: np.ndarray, epoch: int, computed: np.ndarray, rows: Rows) -> Rows:
-        """Adds what the feature cache holds to what was computed, and the other way round."""
-
-        def compute(missing: np.ndarray) -> Rows:
-            if computed[missing].all():
-                places = np.cumsum(computed)[missing] - 1
-                return rows if len(places) == len(rows[0]) else [array[places] for array in rows]
-            # A row turned out to be damaged, or another process has deleted it.
-            return _join(self._compute(batch[missing], epoch, len(missing)))
-
-        return self._cache.fetch(epoch, self._digests[batch].tolist(), compute)
+    def _compute_again(self, batch: np.ndarray, epoch: int, missing: np.ndarray) -> Rows:
+        return _join(self._compute(batch[missing], epoch, len(missing)))
 
     def _compute(self, positions: np.ndarray, epoch: int, batch_size: int) -> Iterator[Rows]:
         if len(positions):
@@ -86,22 +83,84 @@ class FeatureStream:
         yield from self._asked.popleft()
 
 
-def stream_through(
-    run_base: FrozenRuntime, images: Iterable[Any], digests: Sequence[str], cache: FeatureCache
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yields what the frozen layers put out for images as they are, without augmentation: float32 `(batch, ...)`.
+def stream_plain(
+    run_base: FrozenRuntime,
+    make_ds: MakeBatches,
+    images: SplitImages,
+    cache: FeatureCache,
+    *,
+    size: int,
+    keep: bool = True,
+) -> Iterator[Rows]:
+    """Yields what the frozen layers put out for images as they are, without augmentation, so many at a time, in order.
 
-    Images come in batches, preprocessed, in the order of the digests of their files; the cache keeps what comes out.
+    Images that the feature cache holds are neither read nor sent through the frozen layers.
+
+    Args:
+        run_base: From `compile_frozen_layers`.
+        make_ds: Makes preprocessed batches of some of the images, in their order.
+        images: The images.
+        cache: What it holds is taken from it.
+        size: Images in each part; the last one may be smaller.
+        keep: Whether it keeps what comes out.
     """
-    done = 0
-    for batch in images:
-        names = list(digests[done : done + len(batch)])
-        done += len(batch)
-        yield tuple(cache.fetch(None, names, partial(_call, run_base, batch)))
+    digests, known = np.asarray(images.digests), cache.known(None, images.digests)
+    starts = range(0, len(images), size)
+    missing = np.flatnonzero(~known)
+    computed = run_base.run_batches(make_ds(images.take(missing))) if len(missing) else iter(())
+    fresh = regroup(computed, [int((~known[start : start + size]).sum()) for start in starts])
+    for start, rows in zip(starts, fresh, strict=True):
+        places = np.arange(start, min(start + size, len(images)))
+
+        def compute_again(lost: np.ndarray, places: np.ndarray = places) -> Rows:
+            return _join(run_base.run_batches(make_ds(images.take(places[lost]))))
+
+        yield _complete(cache, None, digests[places], ~known[places], rows, compute_again, keep=keep)
 
 
-def _call(run_base: FrozenRuntime, images: Any, places: np.ndarray) -> Rows:
-    return [np.asarray(tensor) for tensor in run_base(tf.gather(images, places))]
+def collect_features(
+    parts: Iterable[Rows], count: int, report: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
+    """Returns the rows of one tensor, a vector an image, as one array, float32 `(count, d)`."""
+    vectors, done = np.empty((0, 0), np.float32), 0
+    for (part,) in parts:
+        if not done:  # in place: together with its parts it would take twice the memory
+            vectors = np.empty((count, part.shape[1]), np.float32)
+        vectors[done : done + len(part)] = part
+        done += len(part)
+        report(done, count)
+    return vectors
+
+
+def _complete(
+    cache: FeatureCache,
+    view: int | None,
+    digests: np.ndarray,
+    computed: np.ndarray,
+    rows: Rows,
+    compute_again: Callable[[np.ndarray], Rows],
+    *,
+    keep: bool = True,
+) -> Rows:
+    """Adds what the feature cache holds to what was computed, and the other way round.
+
+    Args:
+        cache: The feature cache.
+        view: As for its `fetch`.
+        digests: Of the images of a batch.
+        computed: bool `(batch,)`: of which of them `rows` are.
+        rows: What was computed.
+        compute_again: Computes rows that turned out to be damaged, or that another process has deleted.
+        keep: Whether the feature cache keeps what was computed.
+    """
+
+    def compute(missing: np.ndarray) -> Rows:
+        if computed[missing].all():
+            places = np.cumsum(computed)[missing] - 1
+            return rows if len(places) == len(rows[0]) else [array[places] for array in rows]
+        return compute_again(missing)
+
+    return cache.fetch(view, digests.tolist(), compute, keep=keep)
 
 
 def regroup(chunks: Iterator[Rows], sizes: Iterable[int]) -> Iterator[Rows]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.lib import format as npy
 
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
@@ -23,7 +28,8 @@ class Features:
     """Features of all images of a run.
 
     Attributes:
-        vectors: float32 `(n, d)`: the backbone's last tensor, averaged over height and width, before any training.
+        vectors: float32 `(n, d)`: the backbone's last tensor, averaged over height and width, before any training. They
+            may be memory-mapped.
         rows: int64 `(n,)`: the column `row` of `data/splits.csv`, each once.
         splits: str `(n,)`: `train`, `validation` or `test`.
     """
@@ -36,15 +42,16 @@ class Features:
         """Returns the vectors of a split, float32 `(m, d)`."""
         return self.vectors[self.splits == split]
 
-    def spread(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
-        """Returns the vectors of these rows, in their order, float32 `(m, d)`; NaN where a row has none.
+    def select(self, rows: Sequence[int] | np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Returns which of these rows have vectors, bool `(n,)`, and their vectors in that order, float32 `(m, d)`.
 
         Raises:
             ScenebookError: Vectors are of other rows: the images were split anew since.
         """
         places = self._find(rows)
-        self._check((places >= 0).sum(), len(self.rows))
-        return np.where(places[:, None] < 0, np.float32(np.nan), self.vectors[places])
+        known = places >= 0
+        self._check(known.sum(), len(self.rows))
+        return known, self.vectors[places[known]]
 
     def align(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
         """Returns the vectors of these rows, in their order, float32 `(m, d)`.
@@ -54,7 +61,8 @@ class Features:
         """
         places = self._find(rows)
         self._check((places >= 0).sum(), len(places))
-        return self.vectors[places]
+        # They are stored in the order of all images: a copy of so many would take as much memory again.
+        return self.vectors if np.array_equal(places, np.arange(len(self.rows))) else self.vectors[places]
 
     def _find(self, rows: Any) -> np.ndarray:
         return pd.Index(self.rows).get_indexer(pd.Index(rows))
@@ -79,17 +87,18 @@ def draw_few(splits: Mapping[str, SplitImages], seed: int) -> dict[str, SplitIma
 def save_features(
     run_dir: RunDirectory, vectors: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray], file: str = FEATURES
 ) -> None:
-    """Writes features: the arrays `features`, `row` and `split`, without pickles.
+    """Writes features: the arrays `features`, `row` and `split`, in the order of `row`, without pickles.
 
     Of each split there are vectors, float `(m, d)`, and rows, int `(m,)`: where each image stands in `data/images.npy`.
     """
+    row = np.concatenate([np.asarray(rows[name], np.int64) for name in vectors])
+    order = np.argsort(row)
     split = np.concatenate([np.full(len(part), name) for name, part in vectors.items()])
-    run_dir.write_arrays(
-        file,
-        features=np.concatenate(list(vectors.values())).astype(np.float32),
-        row=np.concatenate([rows[name] for name in vectors]).astype(np.int64),
-        split=split,
-    )
+    sizes = [len(part) for part in vectors.values()]
+    features = np.empty((len(row), next(iter(vectors.values())).shape[1]), np.float32)
+    for part, places in zip(vectors.values(), np.split(np.argsort(order), np.cumsum(sizes)[:-1]), strict=True):
+        features[places] = part
+    run_dir.write_arrays(file, features=features, row=row[order], split=split[order])
 
 
 def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
@@ -98,8 +107,28 @@ def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
     Raises:
         MissingArtifactError: Notebook 02 has not run.
     """
-    with np.load(run_dir.require(file), allow_pickle=False) as stored:
-        return Features(stored["features"], stored["row"], stored["split"])
+    path = run_dir.require(file)
+    with np.load(path, allow_pickle=False) as stored:
+        vectors = _map_vectors(path)
+        return Features(stored["features"] if vectors is None else vectors, stored["row"], stored["split"])
+
+
+def _map_vectors(path: Path) -> np.ndarray | None:
+    """Returns the features in an npz file memory-mapped: of 100,000 images they have 500 MB.
+
+    `None` where the file is not as `save_features` writes it, so that NumPy has to read it.
+    """
+    with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
+        member = archive.getinfo("features.npy")
+        # In front of a member stands a header, whose last numbers say how long the two texts are that follow.
+        stream.seek(member.header_offset + 26)
+        stream.seek(sum(struct.unpack("<HH", stream.read(4))), os.SEEK_CUR)
+        if member.compress_type != zipfile.ZIP_STORED or npy.read_magic(stream) != (1, 0):
+            return None
+        shape, by_column, dtype = npy.read_array_header_1_0(stream)
+        if by_column or dtype != np.float32 or 0 in shape:
+            return None
+        return np.asarray(np.memmap(path, dtype, mode="r", offset=stream.tell(), shape=shape))
 
 
 def load_weights(run_dir: RunDirectory) -> dict[int, list[np.ndarray]]:

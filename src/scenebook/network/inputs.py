@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,7 +10,11 @@ import tensorflow as tf
 
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
+from scenebook.data.stored_pixels import release_pages
 from scenebook.network.augmentation import make_view_seed
+
+_BATCHES = 64
+"""Between two times that pages of the images are let go of: they would count as this process's memory."""
 
 
 def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -18,10 +23,13 @@ def make_reader(split: SplitImages) -> Callable[[tf.Tensor], tf.Tensor]:
     The images stay on disk, memory-mapped; only what a batch needs is read. The function maps an int scalar, or int
     `(batch,)`, to uint8 `(height, width, 3)` in `[0, 255]`, or `(batch, height, width, 3)`.
     """
-    shape = split.stored.shape[1:]
+    shape, batches = split.stored.shape[1:], itertools.count(1)
 
     def read_rows(positions: np.ndarray) -> np.ndarray:
-        return np.asarray(split.stored[split.rows[positions]])
+        images = np.asarray(split.stored[split.rows[positions]])
+        if next(batches) % _BATCHES == 0:
+            release_pages(split.stored)
+        return images
 
     def read(positions: tf.Tensor) -> tf.Tensor:
         positions = tf.convert_to_tensor(positions)

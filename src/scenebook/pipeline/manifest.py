@@ -46,6 +46,7 @@ class StageOutcome:
         status: A `StageStatus`, or what another version wrote.
         reason: Why it ran; of one that failed, why it did.
         seconds: How long it took.
+        cpu_seconds: How long processors have worked for it, all cores together.
         memory_mb: The peak of its processes' resident memory together.
         started: When it started, in UTC.
         key: What it was made from; empty unless it is done.
@@ -58,6 +59,7 @@ class StageOutcome:
     status: str
     reason: str
     seconds: float | None = None
+    cpu_seconds: float | None = None
     memory_mb: float | None = None
     started: str = ""
     key: Key = field(default_factory=dict)

@@ -97,7 +97,7 @@ class _Execution:
     kernel: Kernel = field(default_factory=Kernel)
     started: float = field(default_factory=time.monotonic)
     thread: threading.Thread = field(default_factory=threading.Thread)
-    memory_mb: float = 0.0
+    used: PeakMemory = field(default_factory=PeakMemory)
     error: BaseException | None = None
 
     @property
@@ -218,7 +218,7 @@ class _Runner:
         """Executes a notebook, in a thread."""
         stage, log = one.stage, self.run_dir.path(f"log/{one.stage}.txt")
         try:
-            with PeakMemory(one.kernel.processes) as memory:
+            with PeakMemory(one.kernel.processes) as one.used:
                 execute_notebook(
                     stage,
                     notebook,
@@ -236,7 +236,6 @@ class _Runner:
         except BaseException as caught:  # is raised again by the thread that waits
             one.error = caught
         finally:
-            one.memory_mb = memory.peak_mb
             self._ended.put(one)
 
     def _finish(self, one: _Execution) -> StageError | None:
@@ -245,18 +244,19 @@ class _Runner:
         if error is not None and not isinstance(error, StageError):
             raise error
         if error and error.was_killed:
-            error.reason += f" (It had taken {one.memory_mb:,.0f} of {psutil.virtual_memory().total / 2**20:,.0f} MB.)"
+            error.reason += f" (It had taken {one.used.peak_mb:,.0f} of {psutil.virtual_memory().total >> 20:,} MB.)"
         self.manifest.collect(stage, one.before, touched, whole=error is None)
         outcome = replace(
             one.outcome,
             status=StageStatus.FAILED if error else StageStatus.DONE,
             reason=error.reason if error else one.outcome.reason,
             seconds=round(time.monotonic() - one.started, 2),
-            memory_mb=one.memory_mb,
+            cpu_seconds=one.used.cpu_seconds,
+            memory_mb=one.used.peak_mb,
             key={} if error else self.planner.complete_key(stage, one.key, touched),
         )
         self.manifest.record(outcome)
-        self.schedule.end(stage, one.memory_mb)
+        self.schedule.end(stage, one.used.peak_mb)
         del self._running[stage]
         self.listener.stage_ended(outcome)
         return error

@@ -120,13 +120,22 @@ class PeakMemory:
 
     Args:
         processes: May grow while it measures. `None`: all that this process has started.
+
+    Attributes:
+        peak_mb: The largest resident memory of all of them together.
+        cpu_seconds: How long processors have worked for them; what one does in its last half second is not seen.
     """
 
     def __init__(self, processes: Sequence[Popen[bytes]] | None = None) -> None:
         self.peak_mb = 0.0
+        self._cpu_seconds: dict[tuple[int, float], float] = {}
         self._processes = processes
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    @property
+    def cpu_seconds(self) -> float:
+        return round(sum(self._cpu_seconds.values()), 1)
 
     def __enter__(self) -> PeakMemory:
         self._thread.start()
@@ -142,6 +151,9 @@ class PeakMemory:
             for process in self._list():
                 with suppress(psutil.Error):  # it ended between the two calls
                     total += process.memory_info().rss
+                    times = process.cpu_times()
+                    # A process number may be given again; one that has been waiting had times before.
+                    self._cpu_seconds[process.pid, process.create_time()] = times.user + times.system
             self.peak_mb = max(self.peak_mb, round(total / 2**20, 1))
 
     def _list(self) -> list[psutil.Process]:

@@ -19,6 +19,7 @@ from scenebook.evaluation.baselines import (
     COMPARISONS,
     NAMES,
     Baselines,
+    Points,
     fit_linear,
     load_inputs,
     predict_baselines,
@@ -50,6 +51,10 @@ def make_points(splits: pd.DataFrame, distance: float, d: int = 5, seed: int = 0
     noise = np.random.default_rng(seed).normal(size=(len(splits), d))
     noise[:, 0] += distance * splits["label"].map(names.index).to_numpy()
     return noise.astype(np.float32)
+
+
+def know_all(vectors: np.ndarray) -> Points:
+    return Points(np.ones(len(vectors), dtype=bool), vectors)
 
 
 def save_run(run_dir: RunDirectory, splits: pd.DataFrame, weights: str = "imagenet", every: int = 1) -> None:
@@ -123,9 +128,8 @@ def test_with_random_features_of_some_images_pretrained_ones_of_the_same_are_com
     assert (results["few_train"], results["few_test"], results["n"]) == (30, 15, 30)
     asked = (found.predictions["random_features"] != "").to_numpy()
     assert asked.sum() == 15
-    few = ~np.isnan(inputs["random_untouched"][:, 0])
-    np.testing.assert_array_equal(inputs["pretrained_few"][few], inputs["pretrained_features"][few])
-    assert np.isnan(inputs["pretrained_few"][~few]).all()
+    few = inputs["random_untouched"].known
+    np.testing.assert_array_equal(inputs["pretrained_few"].vectors, inputs["pretrained_features"].vectors[few])
     right = (found.predictions["pretrained_few"] == found.predictions["label"]).to_numpy()[asked]
     assert results["pretrained_few"]["value"] == right.mean()
     assert results["transfer"]["value"] == pytest.approx(
@@ -156,7 +160,7 @@ def test_random_weights_leave_nothing_to_compare_whatever_an_earlier_run_left(ru
     save_run(run_dir, splits, weights="random")
     inputs = load_inputs(run_dir, splits)
     assert list(inputs) == ["pixels", "random_features"]
-    np.testing.assert_array_equal(inputs["random_features"], make_points(splits, 8.0))
+    np.testing.assert_array_equal(inputs["random_features"].vectors, make_points(splits, 8.0))
     found = predict_baselines(splits, inputs, CLASS_NAMES)
     results = score_baselines(found, found.predictions.assign(predicted=found.predictions["label"]))
     assert not {"pretrained_features", "transfer", "network_gain", "features_gain"} & set(results)
@@ -205,7 +209,7 @@ def test_the_linear_head_is_scikit_learns_and_validation_chooses_its_strength() 
 def test_tiny_and_many_classes_work(names: list[str], counts: tuple[int, int, int]) -> None:
     splits = make_splits(*counts, names=names)
     inputs = {
-        name: make_points(splits, 3.0)
+        name: know_all(make_points(splits, 3.0))
         for name in ("pixels", "random_untouched", "random_renormalised", "pretrained_features")
     }
     found = predict_baselines(splits, inputs, names)
@@ -218,20 +222,21 @@ def test_tiny_and_many_classes_work(names: list[str], counts: tuple[int, int, in
 
 def test_features_that_tell_nothing_still_give_an_answer() -> None:
     splits = make_splits()
-    found = predict_baselines(splits, {"pixels": np.zeros((len(splits), 4), np.float32)}, CLASS_NAMES)
+    found = predict_baselines(splits, {"pixels": know_all(np.zeros((len(splits), 4), np.float32))}, CLASS_NAMES)
     assert found.predictions["pixels"].nunique() == 1
 
 
 def test_a_class_without_training_images_is_never_named() -> None:
     splits = make_splits()
     splits = splits[(splits["label"] != "NA") | (splits["split"] != "train")].reset_index(drop=True)
-    found = predict_baselines(splits, {"pixels": make_points(splits, 3.0)}, CLASS_NAMES)
+    found = predict_baselines(splits, {"pixels": know_all(make_points(splits, 3.0))}, CLASS_NAMES)
     assert "NA" not in set(found.predictions["pixels"])
 
 
 def test_the_same_images_give_the_same_answers() -> None:
     splits = make_splits()
-    first, again = (predict_baselines(splits, {"pixels": make_points(splits, 1.0)}, CLASS_NAMES) for _ in range(2))
+    points = make_points(splits, 1.0)
+    first, again = (predict_baselines(splits, {"pixels": know_all(points)}, CLASS_NAMES) for _ in range(2))
     pd.testing.assert_frame_equal(first.predictions, again.predictions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,18 @@ import tensorflow as tf
 from scenebook.data.splitting import SplitImages
 from scenebook.network.feature_stream import regroup
 from scenebook.network.frozen.running import TensorFlowRuntime
+from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.running import open_first_phase
+from scenebook.network.recipe.extracting import FeatureExtraction
+from scenebook.network.recipe.predicting import prepare_plain
+from scenebook.network.recipe.recipe import Recipe
+from scenebook.network.recipe.running import build_seeded, open_first_phase, open_training
 from tests.recipes import load_recipe
 from tests.unit.network.recipe.trainings import CLASSES, TRAIN, VALIDATION, make_settings
 
 pytestmark = pytest.mark.usefixtures("clean_keras")
+
+LINEAR = make_settings(epochs=0, head_start="linear", head_pooling="average", head_units=0)
 
 
 class Counted(TensorFlowRuntime):
@@ -124,3 +131,35 @@ def test_what_an_epoch_is_read_from_is_not_tuned() -> None:
         _, train_ds, val_ds = data.accelerate(data.keeper.network)
         assert train_ds.options().autotune.enabled is False
         assert val_ds.options().autotune.enabled is False
+
+
+def keep_features(recipe: Recipe) -> np.ndarray:
+    model = build_seeded(recipe.build_model, LINEAR, CLASSES)
+    with FeatureExtraction(recipe.prepare, LINEAR, model, TRAIN) as extraction:
+        return extraction.compute(TRAIN, partial(prepare_plain, recipe, LINEAR))
+
+
+def start_linear(recipe: Recipe) -> tuple[keras.Model, TrainingData, list[int]]:
+    sizes: list[int] = []
+    model = build_seeded(recipe.build_model, LINEAR, CLASSES)
+
+    def compile_layers(base: keras.Model, runtime: str) -> Counted:
+        return Counted(base, sizes)
+
+    with open_training(recipe, LINEAR, TRAIN, VALIDATION, num_classes=CLASSES, compile_layers=compile_layers) as data:
+        recipe.train_model(model, data, LINEAR)
+    return model, data, sizes
+
+
+def test_a_linear_head_starts_from_features_that_are_there() -> None:
+    features = keep_features(load_recipe())
+    model, data, sizes = start_linear(load_recipe())
+    assert sizes == []
+    images = prepare_plain(load_recipe(), LINEAR, TRAIN)
+    np.testing.assert_allclose(features, build_extractor(model).predict(images, verbose=0), atol=1e-4)
+    np.testing.assert_allclose(data.predict(TRAIN), model.predict(images, verbose=0), atol=1e-5)
+
+
+def test_features_of_images_that_were_prepared_otherwise_are_not_taken() -> None:
+    keep_features(load_recipe(("preprocess_input(tf.cast(", "preprocess_input(0.9 * tf.cast(")))
+    assert sum(start_linear(load_recipe())[2]) == len(TRAIN)

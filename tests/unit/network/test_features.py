@@ -21,7 +21,8 @@ def test_features_come_back_as_they_were_written(run_dir: RunDirectory) -> None:
     features = load_features(run_dir)
     assert features.vectors.dtype == np.float32
     assert features.rows.dtype == np.int64
-    assert list(features.splits) == ["train", "train", "train", "validation", "test"]
+    assert features.rows.tolist() == [0, 2, 4, 5, 7]
+    assert list(features.splits) == ["train", "validation", "train", "test", "train"]
     np.testing.assert_array_equal(features.of("validation"), [[9, 9]])
 
 

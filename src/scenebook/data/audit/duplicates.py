@@ -6,7 +6,6 @@ candidates, which are confirmed on the pixels. Confirmed pairs make groups, so t
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +16,13 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from scenebook.data.audit.similarity import SIDE, compare_detail, find_candidates, make_thumbnail
+from scenebook.data.stored_pixels import read_stored
 
 LARGE_SHARE = 0.01
 LARGE_MINIMUM = 20
 """A group of more than 20 images, and of more than this share of its class, says something about how the data were
 made (frames of a film, placeholders) and is no accident: it is reported, not kept together."""
 _BATCH = 256
-_PAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,8 @@ def _confirm(candidates: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
     """Returns the candidates that are the same image, as rows of `DuplicateGroups.pairs`."""
     rows, places = np.unique(candidates[["first", "second"]], return_inverse=True)
     thumbnails = np.empty((len(rows), SIDE, SIDE), dtype=np.uint8)
-    for position, row in enumerate(rows):
-        thumbnails[position] = make_thumbnail(images[row])
-        if position % _PAGES == 0:
-            _release_pages(images)
+    for position, image in enumerate(read_stored(images, rows)):
+        thumbnails[position] = make_thumbnail(image)
     mirrored, similarity = candidates["mirrored"].to_numpy(), np.zeros(len(candidates))
     for start in range(0, len(candidates), _BATCH):
         batch = slice(start, start + _BATCH)
@@ -84,15 +81,6 @@ def _confirm(candidates: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
     # A symmetrical image may be like another one and like its mirror image: what is more alike counts.
     order = ["first", "second", "similarity", "mirrored"]
     return pairs.sort_values(order, ascending=[True, True, False, True]).drop_duplicates(["first", "second"])
-
-
-def _release_pages(images: np.ndarray) -> None:
-    """Takes the part of a memory-mapped file that was read out of this process's memory, where the system can."""
-    base: Any = images
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _connect(pairs: pd.DataFrame, n: int) -> list[np.ndarray]:

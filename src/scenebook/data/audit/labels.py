@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from scenebook.data.audit.shortcuts import FOLDS
+from scenebook.data.stored_pixels import release_pages
 
 ISSUE_COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
 COMPONENTS = 128
@@ -84,7 +85,9 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     labels = rows["label"].map({name: index for index, name in enumerate(names)}).to_numpy(dtype=np.int64)
     # One thread: two of them wait for each other longer than they compute on matrices so small, and round differently.
     with threadpool_limits(1):
-        probs = _compute_probabilities(vectors[used], labels, groups[used], held[used], seed=seed)
+        probs = _compute_probabilities(
+            vectors if used.all() else vectors[used], labels, groups[used], held[used], seed=seed
+        )
     agreement = float(np.mean([(probs[labels == label].argmax(axis=1) == label).mean() for label in range(len(names))]))
     if agreement < (1 + 1 / len(names)) / 2:
         return LabelIssues(pd.DataFrame(columns=ISSUE_COLUMNS), 0, left_out, agreement)
@@ -118,16 +121,41 @@ def _of_label(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _reduce(vectors: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:
     """Standardises features and keeps their first principal components: `(n, min(d, COMPONENTS))`, no labels needed."""
-    varying = np.flatnonzero(vectors[held].std(axis=0) > 0)
+    known = draw_known(held, MOST_FOR_PCA, seed)
+    varying = np.flatnonzero(vectors[known].std(axis=0) > 0)
     if not len(varying):
         return np.zeros((len(vectors), 1))  # nothing is known of any image: all of them look alike
-    points = StandardScaler().fit(vectors[held][:, varying]).transform(vectors[:, varying])
-    if points.shape[1] <= COMPONENTS or held.sum() <= COMPONENTS:
-        return points
-    known = np.flatnonzero(held)
-    if len(known) > MOST_FOR_PCA:
-        known = np.random.default_rng(seed).choice(known, MOST_FOR_PCA, replace=False)
-    return PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit(points[known]).transform(points)
+    scaler = StandardScaler()
+    points = scaler.fit_transform(vectors[known][:, varying])
+    if points.shape[1] <= COMPONENTS or len(known) <= COMPONENTS:
+        return transform_in_parts(vectors, varying, scaler)
+    pca = PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit(points)
+    return transform_in_parts(vectors, varying, scaler, pca)
+
+
+def draw_known(known: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Returns the positions of at most so many of the images that are known, bool `(n,)`, drawn at random, sorted."""
+    positions = np.flatnonzero(known)
+    if len(positions) <= most:
+        return positions
+    return np.sort(np.random.default_rng(seed).choice(positions, most, replace=False))
+
+
+def transform_in_parts(
+    vectors: np.ndarray, columns: np.ndarray, *steps: Any, dtype: type[np.floating] = np.float32
+) -> np.ndarray:
+    """Returns what fitted transformers of scikit-learn's, one after the other, make of some columns of float `(n, d)`.
+
+    Only some rows at a time are copied: copies of all would take several times the memory of what is given.
+    """
+    parts = []
+    for start in range(0, len(vectors), MOST_FOR_PCA):
+        part = vectors[start : start + MOST_FOR_PCA, columns].astype(dtype, copy=False)
+        for step in steps:
+            part = step.transform(part)
+        parts.append(part)
+        release_pages(vectors)
+    return np.concatenate(parts)
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:

@@ -104,7 +104,9 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
                     self.stop(f"writing failed: {error.strerror or error}")
         return rows
 
-    def fetch(self, view: int | None, digests: Sequence[str], compute: Compute) -> list[np.ndarray]:
+    def fetch(
+        self, view: int | None, digests: Sequence[str], compute: Compute, *, keep: bool = True
+    ) -> list[np.ndarray]:
         """Returns the rows of these images; those that are not on disk are computed, and kept.
 
         Args:
@@ -112,6 +114,7 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
             digests: Those of `n` images.
             compute: Gets the positions of the missing images in `digests`, int64 `(m,)` with m > 0, and returns
                 float32 `(m, ...)` a tensor.
+            keep: Whether what is computed is kept.
 
         Returns:
             float32 `(n, ...)` a tensor.
@@ -120,7 +123,9 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         missing = np.flatnonzero(~there)
         if not len(missing):
             return arrays
-        computed = self.write(view, [digests[int(place)] for place in missing], compute(missing))
+        computed = list(compute(missing))
+        if keep:
+            computed = self.write(view, [digests[int(place)] for place in missing], computed)
         if len(missing) == len(digests):
             return computed
         for array, rows in zip(arrays, computed, strict=True):

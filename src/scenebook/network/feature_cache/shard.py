@@ -8,12 +8,13 @@ data set. A record counts when its checksum is right; what was cut off in the mi
 from __future__ import annotations
 
 import math
-import mmap
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from scenebook.data.stored_pixels import release_pages
 
 _DIGEST = 32
 _CHECKED = 36  # where the checksum ends
@@ -79,7 +80,8 @@ class Shard:
                 array[row] = record[_HEADER:].view(np.float32)[start:end]
             if not intact[position] and self._places.get(bytes(record[:_DIGEST])) == place:
                 del self._places[bytes(record[:_DIGEST])]
-        self._release()
+        if self._map is not None:
+            release_pages(self._map)
         return intact
 
     def append(self, digests: Sequence[bytes], arrays: Sequence[np.ndarray]) -> None:
@@ -115,12 +117,6 @@ class Shard:
         if self._map is None or len(self._map) < rows:
             self._map = np.memmap(self.path, np.uint8, mode="r", shape=(rows, self.record_bytes))
         return self._map
-
-    def _release(self) -> None:
-        """Lets the system count the pages that were read as its cache, not as this process' memory."""
-        mapped = getattr(self._map, "_mmap", None)
-        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)
 
     def _check(self, record: np.ndarray) -> int:
         return zlib.crc32(record[_HEADER:].data, zlib.crc32(record[:_DIGEST].data, self._start))

@@ -24,16 +24,19 @@ class RecipeCaches:
     nothing but the image, its seed, and what is digested.
 
     Images are some of the size that `prepare` gets. As settings it is to be given `plain_settings` for images as they
-    are, and `view_settings` for views: they note what is read.
+    are, and `view_settings` for views: they note what is read. Where there are no
+    `views`, only images as they are count.
     """
 
-    def __init__(self, recipe: Recipe, settings: Settings, images: SplitImages) -> None:
+    def __init__(self, recipe: Recipe, settings: Settings, images: SplitImages, *, views: bool = True) -> None:
         self.plain_settings, self.view_settings = ReadSettings(settings), ReadSettings(settings)
         self._open: list[FeatureCache] = []
         self._settings, self._recipe, self._code = settings, recipe, recipe.digest("prepare")
         shape = images.stored.shape[1:]
         self._plain = trace_preparation(recipe.prepare, self.plain_settings, shape, training=False)
-        self._views = trace_preparation(recipe.prepare, self.view_settings, shape, training=True)
+        self._views = self._plain
+        if views:
+            self._views = trace_preparation(recipe.prepare, self.view_settings, shape, training=True)
         self._reason = ""
         self._keeps = bool(settings.accelerate and settings.feature_cache_gb)
         if self._keeps:
@@ -89,7 +92,8 @@ class RecipeCaches:
         if own:
             print_progress(f"feature cache: not used, because {own} of the frozen layers has code of its own")
         shapes = [tuple(tensor.shape[1:]) for tensor in base.outputs]
-        gigabytes = 0.0 if self._reason or own or is_empty(base) else self._settings.feature_cache_gb
+        keeps = self._keeps and not self._reason and not own and not is_empty(base)
+        gigabytes = self._settings.feature_cache_gb if keeps else 0.0
         self._open = [
             open_feature_cache(base=about, views=views, shapes=shapes, gigabytes=size)
             for size in (gigabytes, gigabytes if keep_views else 0.0)

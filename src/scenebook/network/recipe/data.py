@@ -15,7 +15,7 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network import inputs
 from scenebook.network.augmentation import make_view_seed
 from scenebook.network.devices import share_statistics, sharing
-from scenebook.network.feature_stream import FeatureStream, stream_through
+from scenebook.network.feature_stream import FeatureStream, Rows, collect_features, stream_plain
 from scenebook.network.frozen.cutting import split_frozen
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
 from scenebook.network.linear_head import check_linear_head, set_linear_weights
@@ -72,10 +72,8 @@ class TrainingData:
         self._keep_views, self._compile_layers = keep_views, compile_layers
         self._run_base: FrozenRuntime | None = None
         self._caches = RecipeCaches(recipe, settings, train)
-        self._epoch = 0
-        self.count = len(train)
-        self.labels = train.labels
-        self.is_linear = False
+        self._epoch, self.is_linear = 0, False
+        self.count, self.labels = len(train), train.labels
 
     def start_head(self, model: keras.Model, linear: Any) -> None:
         """Gives the last layer the weights of a linear classifier on frozen features, before any training.
@@ -87,12 +85,10 @@ class TrainingData:
             linear: A pipeline of scikit-learn's, as for `set_linear_weights`.
         """
         self.cut_at_head(model)
-        images = self.prepared(self._train)
         if self._run_base is None:
-            features = build_extractor(model).predict(images, verbose=0)
+            features = build_extractor(model).predict(self.prepared(self._train), verbose=0)
         else:
-            rows = stream_through(self._run_base, images, self._train.digests, self._caches.plain)
-            features = np.concatenate([np.asarray(row) for (row,) in rows])
+            features = collect_features(self._stream_plain(self._run_base, self._train), len(self._train))
         set_linear_weights(model.layers[-1], linear, features, self.labels)
         self.is_linear = True
 
@@ -106,7 +102,7 @@ class TrainingData:
             return
         features = keras.Input(extractor.output.shape[1:], name="features")
         self.part = keras.Model([features], model.layers[-1](features), name="tail")
-        self._run_frozen(model, keras.Model(extractor.inputs, [extractor.output], name="base"), keep_views=False)
+        self._run_frozen(model, extractor, keep_views=False)
 
     def accelerate(self, model: keras.Model) -> Accelerated:
         """Cuts off the layers that training will not change, so that only the others have to be fit.
@@ -166,20 +162,25 @@ class TrainingData:
         return ds
 
     def predict(self, images: SplitImages) -> np.ndarray:
-        """Returns what the network says to images as they are, past the layers that were cut off.
+        """Returns what the network's own `predict` does, but for last digits: float32 `(n, num_classes)`.
 
-        Returns:
-            float32 `(n, num_classes)`.
+        Images are as they are. What the feature cache holds of them is not computed again.
         """
-        part, run_base, prepared = self.part, self._run_base, self.prepared(images)
+        part, run_base = self.part, self._run_base
         assert part is not None
+        self._caches.check()
         if run_base is None:
-            return predict_probs(part, prepared, test_time_flip=self.settings.test_time_flip)
-        rows = [stream_through(run_base, prepared, images.digests, self._caches.plain)]
+            return predict_probs(part, self.prepared(images), test_time_flip=self.settings.test_time_flip)
+        rows: list[Iterable[Any]] = [self._stream_plain(run_base, images)]
         if self.settings.test_time_flip:
-            rows.append(tuple(run_base(tf.image.flip_left_right(batch))) for batch in prepared)
+            rows.append(run_base(tf.image.flip_left_right(batch)) for batch in self.prepared(images))
         probs = [np.concatenate([np.asarray(part(tensors, training=False)) for tensors in one]) for one in rows]
         return np.asarray(sum(probs) / len(probs))
+
+    def _stream_plain(self, run_base: FrozenRuntime, images: SplitImages) -> Iterator[Rows]:
+        # Other trainings may ask about training and validation images again.
+        keep, size = images is self._train or images is self._validation, self.settings.batch_size
+        return stream_plain(run_base, self.prepared, images, self._caches.plain, size=size, keep=keep)
 
     def fill(self, epochs: Iterable[int]) -> None:
         """Computes what the frozen layers make of the views of these epochs, where the feature cache lacks it."""
@@ -268,8 +269,7 @@ class TrainingData:
         def make_batches() -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
             if not kept:
                 assert self._run_base is not None
-                images = self.prepared(self._validation)
-                rows = stream_through(self._run_base, images, self._validation.digests, self._caches.plain)
+                rows = map(tuple, self._stream_plain(self._run_base, self._validation))
                 kept.extend(zip(rows, self._batch_labels(self._validation).as_numpy_iterator(), strict=True))
             yield from kept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,30 +31,34 @@ class Recipe:
 
     Args:
         names: The variables of the notebook, or of a module from `load_source`.
+        functions: Those of the functions that are needed; of a recipe without the others, these are not there.
 
     Raises:
         InputError: One of the functions is not defined.
     """
 
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        missing = [name for name in FUNCTIONS if not callable(names.get(name))]
+    prepare: Callable[..., Any]
+    build_model: Callable[..., Any]
+    train_model: Callable[..., Any]
+
+    def __init__(self, names: Mapping[str, Any], functions: Sequence[str] = FUNCTIONS) -> None:
+        missing = [name for name in functions if not callable(names.get(name))]
         if missing:
             raise InputError(
                 "Expected a notebook that defines the functions prepare, build_model and train_model.",
                 received={"missing": ", ".join(missing)},
                 advice="Run the cells that define them first.",
             )
-        self._names = names
-        self.prepare: Callable[..., Any] = names["prepare"]
-        self.build_model: Callable[..., Any] = names["build_model"]
-        self.train_model: Callable[..., Any] = names["train_model"]
+        self._names, self._functions = names, functions
+        for name in functions:
+            setattr(self, name, names[name])
 
     def digest(self, *functions: str, states: bool = True) -> CodeDigest:
         """Digests some of the functions, or all of them, with what they use now: a notebook may change that."""
-        return digest_code({name: self._names[name] for name in functions or FUNCTIONS}, states=states)
+        return digest_code({name: self._names[name] for name in functions or self._functions}, states=states)
 
     def collect_source(self) -> str:
-        """Returns Python code that defines the three functions."""
+        """Returns Python code that defines the functions."""
         return collect_source(self._names, self.digest())
 
 
