@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.project import published_root
-from scenebook.core.source_code import digest_cell
+from scenebook.core.source_code import digest_cell, parse_code
 
 _FILE = Path(__file__).with_suffix(".json")
 
@@ -55,7 +55,7 @@ def digest_cells(notebook: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def name_cell(source: str, name: str) -> str:
     """Returns what a cell defines, or else its name: `augment`, or `cell 02-33`."""
     try:
-        defined = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        defined = [node.name for node in parse_code(source).body if isinstance(node, ast.FunctionDef)]
     except SyntaxError:
         defined = []
     return ", ".join(defined) or f"cell {name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ PACKAGE = Path(scenebook.__file__).parent
 
 TEXT_MODULES = frozenset(f"scenebook.core.{name}" for name in ("errors", "progress", "sentences", "wording"))
 """Modules that only make text for people: no number depends on them, nor on what they are called with."""
+
+_PARSER = threading.Lock()
+
+
+def parse_code(source: str | bytes) -> ast.Module:
+    """Returns the syntax tree of code. Stages run in threads, and Python 3.11 fails where two parse at a time."""
+    with _PARSER:
+        return ast.parse(source)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class ModuleCode:
     @cached_property
     def numbers(self) -> str:
         """The digest without what goes to `TEXT_MODULES` and without descriptions of settings."""
-        tree = ast.parse(self.source)
+        tree = parse_code(self.source)
         return _digest(_WithoutText(tree).visit(tree), whole=False)
 
 
@@ -49,7 +58,7 @@ def digest_cell(source: str) -> str:
     A cell that is not plain Python, because it has a line of IPython's own, counts as it is written.
     """
     try:
-        return _digest(ast.parse(source))
+        return _digest(parse_code(source))
     except SyntaxError:
         return sha256_bytes(source.encode("utf-8", "surrogatepass"))
 
@@ -59,7 +68,7 @@ def list_assigned(sources: Iterable[str]) -> set[str]:
     names: set[str] = set()
     for source in sources:
         with suppress(SyntaxError):
-            nodes = ast.walk(ast.parse(source))
+            nodes = ast.walk(parse_code(source))
             names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return names
 
@@ -97,7 +106,7 @@ def read_module(name: str) -> ModuleCode | None:
 
 @cache
 def _read_source(source: bytes) -> ModuleCode:
-    tree = ast.parse(source)
+    tree = parse_code(source)
     is_empty = all(_is_text(statement) for statement in tree.body)
     return ModuleCode(source, _digest(tree, whole=False), frozenset(_list_imports(tree)), is_empty)
 
@@ -125,7 +134,7 @@ def _imports_of(source: str) -> set[str]:
     """Lines of IPython's own are left out; of what still is no Python, nothing is known: it may import everything."""
     plain = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!", "?")))
     try:
-        return _list_imports(ast.parse(plain))
+        return _list_imports(parse_code(plain))
     except SyntaxError:
         files = PACKAGE.rglob("*.py")
         parts = (file.relative_to(PACKAGE.parent).with_suffix("").parts for file in files)

@@ -13,6 +13,7 @@ from typing import Any
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import write_bytes
+from scenebook.core.source_code import parse_code
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
@@ -88,7 +89,7 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
     try:
         return {
             target.id: ast.literal_eval(node.value)
-            for node in ast.parse(tagged[0]).body
+            for node in parse_code(tagged[0]).body
             if isinstance(node, ast.Assign)
             for target in node.targets
             if isinstance(target, ast.Name)

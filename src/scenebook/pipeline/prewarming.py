@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from scenebook.core.published_cells import read_published
-from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules, read_module
+from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules, parse_code, read_module
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
 COMMAND = (sys.executable, "-P", "-m", "scenebook.pipeline.kernel_process")
@@ -47,7 +47,7 @@ def _list_imported(notebook: NotebookFile) -> Iterator[str]:
         if name.endswith(_INSTALLS) and digest_cell(source_of(cell)) == published.get(name):
             continue
         try:
-            statements = ast.parse(source_of(cell)).body
+            statements = parse_code(source_of(cell)).body
         except SyntaxError:
             return
         for statement in statements:
