@@ -80,8 +80,9 @@ def run_pipeline(
         planner = Planner(settings, manifest, notebooks=notebooks_dir, force=force)
         decisions = {decision.stage: decision for decision in planner.decide_all()}
         planned = [stage for stage, decision in decisions.items() if decision.run]
-        kernels, schedule = prewarmed or PrewarmedKernels(), Schedule(settings, manifest, planned)
-        (runner := _Runner(planner, manifest, schedule, run_dir, listener, time_limit, kernels)).mend_settings()
+        schedule = Schedule(settings, manifest, planned)
+        runner = _Runner(planner, manifest, schedule, run_dir, listener, time_limit, prewarmed or PrewarmedKernels())
+        runner.mend_settings()
         # What one writes decides whether the next has to run.
         runner.pass_all({} if planned else decisions)
 
@@ -187,9 +188,8 @@ class _Runner:
             self.manifest.register(SETTINGS, "settings")
             for folder in (*STAGES, "figures", "notebooks"):
                 # What has not been given its name.
-                for path in self.run_dir.path(folder).glob(".*"):
-                    if path.is_file():
-                        path.unlink(missing_ok=True)
+                for path in filter(Path.is_file, self.run_dir.path(folder).glob(".*")):
+                    path.unlink(missing_ok=True)
 
     def _start(self, decision: Decision) -> None:
         stage = decision.stage
