@@ -34,8 +34,8 @@ def share_out(
     """Has workers compute the features that the feature cache lacks, and keeps them in it.
 
     Nothing happens without a scheduler, which `SCENEBOOK_SCHEDULER` in the environment names, where less than a shard
-    is missing, or where nothing can be kept: whoever asks for features computes what is missing himself. So is what a
-    worker could not compute; what is lost with a worker is computed by another one.
+    is missing, or where nothing can be kept: `extraction.compute` then computes what is missing, as it does what a
+    worker could not compute. What is lost with a worker is computed by another one.
 
     Args:
         extraction: What computes them.
