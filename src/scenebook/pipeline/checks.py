@@ -166,7 +166,7 @@ def check_dask_files() -> None:
     """Checks the settings that somebody has for dask, which reads them wherever it is imported.
 
     Raises:
-        InputError: They are no YAML, and dask cannot be imported.
+        InputError: They are not valid YAML, so that dask cannot be imported.
     """
     if os.path.isdir(os.path.expanduser("~/.config/dask")) or os.environ.get("DASK_CONFIG"):
         try:

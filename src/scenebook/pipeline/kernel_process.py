@@ -4,8 +4,8 @@ Started by `kernels` with `-f` and the file of its connection; or by `prewarming
 them, waits until a notebook's turn comes, and is its kernel. One line of JSON on its standard input says what kind of
 kernel it is to be; if the input ends before, so does the process.
 
-It ends when all is done that waits for the end of an interpreter. To take apart TensorFlow, and what else is then left
-in memory, takes a second, and nobody has anything from it.
+Once everything registered for the end of an interpreter has run, the process ends at once: to free the memory of
+TensorFlow would take another second.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class PrewarmedKernels:
     def check(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> None:
         """Ends the process that waits for a stage, unless its imports, their code and its environment are as they were.
 
-        Called by the thread that starts all stages: where two threads parse code at once, Python 3.11 fails.
+        Called by the thread that starts all stages, like `prepare`.
 
         Args:
             stage: The stage.
