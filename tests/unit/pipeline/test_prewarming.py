@@ -98,6 +98,7 @@ def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
     prewarmed.prepare({"training": notebook, "samples": notebook}, environment)
     assert len({*psutil.Process().children()} - others) == 3
     child.kill()
+    child.wait()  # a signal arrives a moment later
     outputs, kernel = execute(notebook, run_dir, prewarmed)
     assert "42" in str(outputs)
     assert kernel.processes[0].pid != child.pid
