@@ -28,9 +28,12 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # As the command line does: nbformat's checks build a grammar of addresses, a second in each process, that none needs.
 sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
 
-# No test reads or leaves anything in the cache of whoever runs them.
-os.environ["SCENEBOOK_CACHE"] = tempfile.mkdtemp(prefix="scenebook-cache-")
-atexit.register(shutil.rmtree, os.environ["SCENEBOOK_CACHE"], ignore_errors=True)
+# No test leaves anything in the cache of whoever runs them, or among the temporary files but what pytest keeps.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="scenebook-tests-")
+    atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
+os.environ["SCENEBOOK_CACHE"] = tempfile.mkdtemp(prefix="cache-")
 
 
 class WholeFolders(LoadFileScheduling):

@@ -47,8 +47,9 @@ _Made = tuple[Settings, str, RunDirectory]
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the notebooks."""
     _check_not_by_hand(arguments)
-    _prepare_process(arguments)
-    _run(arguments, console, _collect(arguments, console), _list_forced(arguments), PrewarmedKernels())
+    made = _collect(arguments, console)
+    _prepare_process(arguments, made[0])
+    _run(arguments, console, made, _list_forced(arguments), PrewarmedKernels())
     return 0
 
 
@@ -166,10 +167,11 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
     return forced
 
 
-def _prepare_process(arguments: argparse.Namespace) -> None:
+def _prepare_process(arguments: argparse.Namespace, settings: Settings) -> None:
     """Sets what kernels inherit."""
     allow_files()
-    check_dask_files()
+    if arguments.scheduler or settings.ablations != "none":
+        check_dask_files(arguments.scheduler)
     if arguments.scheduler:
         os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
 
@@ -190,7 +192,7 @@ def _run(
 def _report(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> int:
     settings, profile, run_dir = made
     check_writable(default_build_dir() / run_dir.name, "SCENEBOOK_BUILD")
-    _prepare_process(arguments)
+    _prepare_process(arguments, settings)
     with closing(PrewarmedKernels()) as prewarmed:
         decisions = explain_pipeline(settings, run_dir, profile=profile, force=force)
         if first := next((decision.stage for decision in decisions if decision.run), None):

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from scenebook.cli.loading import load_settings, short, tell_file
 from scenebook.cli.terminal import TerminalListener, count_on
+from scenebook.core.environment import lasting_folder
 from scenebook.core.errors import InputError
 from scenebook.core.project import expand_home, project_folder
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run, replacing
@@ -24,6 +25,7 @@ from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun, join_names
 from scenebook.pipeline.by_hand import check_unchanged_by_hand
+from scenebook.pipeline.checks import check_dask_files
 from scenebook.pipeline.keys import find_report_changes, list_report_files
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
@@ -157,6 +159,8 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     images = resolve_source(arguments.images)
     check_run(run_dir)
     check_version(run_dir)
+    if arguments.scheduler:
+        check_dask_files(arguments.scheduler)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
         options = {"trust": arguments.trust, "scheduler": arguments.scheduler}
@@ -219,7 +223,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     named = {name: value for name in ("dataset", "weights") if (value := getattr(arguments, name))}
     paths = {name: expand_home(value) for name, value in named.items()}
     changes = {name: str(path.resolve()) if path.exists() else named[name] for name, path in paths.items()}
-    workspace, keep = Path(mkdtemp(prefix="scenebook-verify-")), False
+    workspace, keep = Path(mkdtemp(prefix="scenebook-verify-", dir=lasting_folder())), False
     try:
         with TerminalListener(console) as listener:
             console.print(Text(f"run {run_dir.name}: repeated in a fresh folder from its {SETTINGS}"))

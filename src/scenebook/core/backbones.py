@@ -195,6 +195,15 @@ def find_backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
+def check_layers(trainable_base_layers: int, layers: int, name: str) -> None:
+    """Raises `SettingsError` where more layers are to be trained than a backbone of this name has."""
+    if trainable_base_layers > layers:
+        raise SettingsError(
+            f"Expected trainable_base_layers to be at most {layers}, as many as {name} has.",
+            received={"trainable_base_layers": trainable_base_layers},
+        )
+
+
 _KNOWN_FILES = {
     "a43ec785f3039709c8ab2273a171a4a5daad5a55c9774adf2d340a02fd356f1c": "ImageNet",  # ResNet50
     "7e9eddc409e08647630ac6e0de0642af9f33e8d778e920df9d7089aa56a79ebd": "ImageNet",  # MobileNetV2

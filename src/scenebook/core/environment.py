@@ -2,15 +2,21 @@
 
 A run depends on its settings and its files. Of the variables that somebody has set, only those are handed on that say
 where things lie, who runs the command and how the network is reached; all others are left out, whatever their names.
-Where a library looks for a file of settings in somebody's home, it is sent to an empty folder.
+Where a library looks for a file of settings in somebody's home, it is sent to an empty folder. Temporary files of a
+command and of all that it starts lie in one folder, which ends with it.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import platform
+import shutil
 import site
 import sys
+import tempfile
+import zlib
 from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -66,6 +72,8 @@ _KERAS = {
 }
 _KERAS_FILE = {"floatx": ("float32", None), "epsilon": (1e-7, None), "image_data_format": ("channels_last", None)}
 """What changes Keras' numbers, with the values that do not."""
+_TEMPORARY = f"scenebook-{zlib.crc32(platform.node().encode()) % 16**4:04x}-"
+"""How names of temporary folders begin that commands on this machine have: `/tmp` may be shared with others."""
 _FILES_AT_ONCE = 4096
 _FEWEST_FILES = 200
 """Of kernels, workers and their connections; macOS allows 256 where nobody asks for more."""
@@ -151,6 +159,49 @@ def clean_process() -> None:
         os.execve(sys.executable, command, clean)
     os.environ.clear()
     os.environ.update(clean)
+    with suppress(OSError):  # full, or read-only: whoever needs a temporary file tells
+        tempfile.tempdir = _make_temporary_folder()
+        os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir))
+
+
+def _make_temporary_folder() -> str:
+    """Makes the folder of this command's temporary files, which ends with it; removes those of commands that died."""
+    made = Path(tempfile.mkdtemp(prefix=f".{_TEMPORARY}"))
+    _lock(made)
+    # Only now has it a name by which others look for it.
+    folder = made.rename(made.with_name(made.name[1:]))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for other in folder.parent.glob(f"{_TEMPORARY}*"):
+        if (opened := _lock(other)) is not None:
+            shutil.rmtree(other, ignore_errors=True)
+            os.close(opened)
+    return str(folder)
+
+
+def _lock(folder: Path) -> int | None:
+    """Opens a folder that no other process holds, and holds it, which programs that clean `/tmp` respect as well.
+
+    `None` where another command has it, where it is somebody else's, and on Windows, which has no such locks.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    opened = None
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if opened is not None:
+            os.close(opened)
+        return None
+    return opened
+
+
+def lasting_folder() -> Path:
+    """Returns where temporary files lie that are kept when this command ends."""
+    folder = Path(tempfile.gettempdir())
+    return folder.parent if folder.name.startswith(_TEMPORARY) else folder
 
 
 def check_surroundings() -> None:

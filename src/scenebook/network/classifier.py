@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from scenebook.core.errors import SettingsError
+from scenebook.core.backbones import check_layers
 from scenebook.network.graph import count_layers, count_weight_layers
 
 
@@ -19,11 +19,7 @@ def find_base_model(model: keras.Model) -> keras.Model | None:
 
 def check_trainable_base_layers(base_model: keras.Model, trainable_base_layers: int) -> None:
     """Raises `SettingsError` when more layers are to be trained than the base model has."""
-    if trainable_base_layers > len(base_model.layers):
-        raise SettingsError(
-            f"Expected at most {len(base_model.layers)} trained layers, as many as {base_model.name} has.",
-            received={"trainable_base_layers": trainable_base_layers},
-        )
+    check_layers(trainable_base_layers, len(base_model.layers), base_model.name)
 
 
 def count_parameters(model: keras.Model) -> dict[str, int]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenebook.core.backbones import NAMED_WEIGHTS, Backbone, find_backbone
+from scenebook.core.backbones import NAMED_WEIGHTS, check_layers, find_backbone
+from scenebook.core.environment import WITH_SCHEDULER
 from scenebook.core.errors import DatasetError, InputError, SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
 from scenebook.core.project import project_folder, project_root
@@ -91,21 +92,14 @@ def resolve_paths(settings: Settings, base: Path, tell_layout: Callable[[str], N
             f"Expected image_size to be at least {row.least_size} for the backbone {row.name}.",
             received={"image_size": settings.image_size},
         )
-    _check_layers(settings, row)
+    # The network counts its layers itself; here they are known unless somebody has edited what builds it.
+    notebook = project_root() / "notebooks" / "02-training.ipynb"
+    if settings.trainable_base_layers > row.layers and "build_model" not in list_edits(notebook):
+        check_layers(settings.trainable_base_layers, row.layers, row.name)
     named = row.find_weights(settings.weights)
     if named and named.package:
         named.require_file()
     return settings.updated(changes)
-
-
-def _check_layers(settings: Settings, row: Backbone) -> None:
-    """The network counts its layers itself; here they are known unless somebody has edited what builds it."""
-    notebook = project_root() / "notebooks" / "02-training.ipynb"
-    if settings.trainable_base_layers > row.layers and "build_model" not in list_edits(notebook):
-        raise SettingsError(
-            f"Expected trainable_base_layers to be at most {row.layers}, as many as {row.name} has.",
-            received={"trainable_base_layers": settings.trainable_base_layers},
-        )
 
 
 def _check_weights(weights: Path) -> Path:
@@ -162,21 +156,26 @@ def _check_samples(folder: Path, class_names: Sequence[str], *, follow_links: bo
         )
 
 
-def check_dask_files() -> None:
-    """Checks the settings that somebody has for dask, which reads them wherever it is imported.
+def check_dask_files(scheduler: str | None) -> None:
+    """Imports dask, as a study will: it then reads the settings that this machine, its Python and its user have for it.
+
+    Args:
+        scheduler: Address of a dask scheduler; without one, kernels do not get the variables that dask reads.
 
     Raises:
-        InputError: They are not valid YAML, so that dask cannot be imported.
+        InputError: A file of settings is not valid YAML, so that dask cannot be imported.
     """
-    if os.path.isdir(os.path.expanduser("~/.config/dask")) or os.environ.get("DASK_CONFIG"):
-        try:
-            importlib.import_module("dask")
-        except ValueError as error:
-            raise InputError(
-                "Expected dask's files of settings to be YAML: studies cannot run without dask.",
-                received={"error": " ".join(str(error).split())},
-                advice="Mend that file or move it away.",
-            ) from None
+    if not scheduler:
+        for name in [name for name in os.environ if name.startswith(WITH_SCHEDULER)]:
+            del os.environ[name]
+    try:
+        importlib.import_module("dask.config")
+    except ValueError as error:
+        raise InputError(
+            "Expected dask's files of settings to be YAML: studies cannot run without dask.",
+            received={"error": " ".join(str(error).split())},
+            advice="Mend that file or move it away.",
+        ) from None
 
 
 def check_writable(folder: Path, variable: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -64,7 +65,7 @@ def execute_notebook(
         runs_dir: The folder of all runs.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
         kernel: Is told of the kernel, so that another thread may watch and stop it.
-        prewarmed: Where a process may wait that becomes the kernel; it was checked.
+        prewarmed: Where a process may wait that becomes the kernel.
 
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
@@ -86,6 +87,10 @@ def execute_notebook(
     with TemporaryDirectory(prefix="kernel-", dir=choose_folder()) as folder, _Log(log, progress) as written:
         touched = Path(folder) / "touched"
         environment = make_kernel_environment(runs_dir)
+
+        def take_waiting() -> Popen[bytes] | None:
+            return prewarmed.take(stage, read_notebook(notebook), environment) if prewarmed else None
+
         try:
             papermill.execute_notebook(
                 # papermill reads braces in a path as fields of a template.
@@ -105,7 +110,7 @@ def execute_notebook(
                     {**environment, TOUCHED: str(touched), "IPYTHONDIR": f"{folder}/ipython"},
                     notebook.parent,
                     kernel,
-                    take_waiting=lambda: prewarmed.take(stage) if prewarmed else None,
+                    take_waiting=take_waiting,
                 ),
             )
         except PapermillExecutionError as error:

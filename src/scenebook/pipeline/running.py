@@ -210,7 +210,6 @@ class _Runner:
         self._running[stage] = one
         self.schedule.start(stage)
         self.listener.stage_started(stage, _number(stage), len(STAGES), reason)
-        self.prewarmed.check(stage, notebook, make_kernel_environment(self.run_dir.root.parent))
         one.thread = threading.Thread(target=self._execute, args=(one, notebook.path), daemon=True)
         one.thread.start()
 

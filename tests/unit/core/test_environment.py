@@ -130,14 +130,43 @@ def test_a_checkout_inside_another_repository_has_no_commit_of_that_one(
     assert git_commit(project_root()) != git_commit(tmp_path)
 
 
-def test_dask_settings_that_are_no_yaml_are_refused_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / ".config" / "dask").mkdir(parents=True)
-    (tmp_path / ".config" / "dask" / "mine.yaml").write_text("distributed: [\n", encoding="utf-8")
-    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "SCENEBOOK_RUNS": str(tmp_path / "runs")}
+@pytest.mark.parametrize("variable", [None, "DASK_ROOT_CONFIG"])
+def test_dask_settings_that_are_no_yaml_are_refused_before_a_study_runs(tmp_path: Path, variable: str | None) -> None:
+    folder = tmp_path / "etc" if variable else tmp_path / ".config" / "dask"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("distributed: [\n", encoding="utf-8")
+    around = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "SCENEBOOK_RUNS": str(tmp_path / "runs")}
+    words = ["--set", "ablations=claims"]
+    if variable:  # which only a scheduler that was named makes a run heed
+        around, words = {**around, variable: str(folder)}, ["--scheduler", "tcp://127.0.0.1:1"]
     done = subprocess.run(
-        [sys.executable, "-m", "scenebook", "run", "--profile", "sample"],
-        env=os.environ | home, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "scenebook", "run", "--profile", "sample", *words],
+        env=os.environ | around, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "mine.yaml" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals, and locks on folders")
+def test_temporary_files_go_with_the_command_and_those_of_a_killed_one_with_the_next(tmp_path: Path) -> None:
+    def start(end: str) -> subprocess.Popen[str]:
+        code = "from scenebook.core.environment import clean_process as clean; clean(); import os, sys, tempfile; "
+        code += "tempfile.mkstemp(dir=os.environ['TMPDIR']); print('made', flush=True); " + end
+        command = [sys.executable, "-X", "scenebook", "-c", code]
+        process = subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n"
+        return process
+
+    with start("sys.stdin.read()") as lives, start("os.kill(os.getpid(), 9)") as killed:
+        killed.wait()
+        assert len([*tmp_path.iterdir()]) == 2
+        with start("pass") as next_one:
+            next_one.wait()
+        assert len([*tmp_path.iterdir()]) == 1
+        assert lives.poll() is None
+    assert not [*tmp_path.iterdir()]

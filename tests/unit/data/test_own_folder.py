@@ -104,7 +104,9 @@ def test_a_clean_folder_needs_no_words(make_folder: MakeFolder) -> None:
 
 
 def test_a_folder_or_file_without_permission_is_set_aside() -> None:
-    root = Path(tempfile.mkdtemp(prefix="scenebook-test-"))  # pytest's own folders are closed to others as well
+    root = Path(
+        tempfile.mkdtemp(dir=os.environ["PYTEST_DEBUG_TEMPROOT"])
+    )  # the tests' own are closed to others as well
     root.chmod(0o755)
     images = [write_image(root / label / f"{number}.png", number) for label in "ab" for number in range(4)]
     (root / "b" / "closed").mkdir()
@@ -127,6 +129,7 @@ def test_a_folder_or_file_without_permission_is_set_aside() -> None:
     finally:
         os.seteuid(me)
         (root / "b" / "closed").chmod(0o755)
+        shutil.rmtree(root)
 
 
 def test_loose_images_beside_train_and_test_are_said(make_folder: MakeFolder) -> None:

@@ -43,5 +43,5 @@ def test_any_number_of_base_layers_can_be_trained(count: int) -> None:
 
 def test_more_layers_than_there_are_is_an_error() -> None:
     base_model = build_backbone("efficientnet-lite0", image_size=32, weights="random")
-    with pytest.raises(SettingsError, match=r"at most 141 .*Received: trainable_base_layers=500"):
+    with pytest.raises(SettingsError, match=r"at most 141, .*Received: trainable_base_layers=500"):
         classifier.check_trainable_base_layers(base_model, 500)
