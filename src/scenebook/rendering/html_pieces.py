@@ -31,7 +31,13 @@ FOREIGN = {
     "embed": "an embedded object",
 }
 """Tags of what a page without scripts and requests cannot show, and what each is called."""
-_UNSEEN = ("style", "template", "title", "button")
+_UNSEEN = ("style", "template", "title", "button", "form", "input", "select")
+_LINES = (
+    "address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "figcaption", "figure", "h1", "h2", "h3",
+    "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul",
+)  # fmt: skip
+"""Tags whose content stands on lines of its own."""
+_LOADS = re.compile(r"^\s*$|PlotlyConfig|require(?:js)?\.(?:config|undef)")
 _SVG = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"^[+\-−]?(?:\d[\d,\s]*)?(?:\.\d+)?(?:[eE][+\-]?\d+)?\s?%?$")
 _NO_NUMBER = frozenset({"", "nan", "none", "inf", "-inf", "…", "...", "-", "–"})
@@ -64,6 +70,8 @@ class HTMLPieces(NamedTuple):
 
     pieces: list[Grid | HTMLImage | str]
     foreign: list[str]
+    prepares: bool = False
+    """True for what only makes a page ready for later outputs."""
 
     @property
     def has_more_than_text(self) -> bool:
@@ -77,26 +85,47 @@ def read_html(html: str) -> HTMLPieces:
     drawings, tags = _SVG.findall(source), soup("svg")
     of_tag = {id(tag): text for tag, text in zip(tags, drawings, strict=False)} if len(tags) == len(drawings) else {}
     foreign = [word for name, word in FOREIGN.items() if soup(name)]
+    loads = bool(soup("script")) and all(_LOADS.search(tag.get_text()) for tag in soup("script"))
     colours = read_colours(soup)
-    for tag in soup([*_UNSEEN, *FOREIGN]):
-        if not tag.decomposed:
+    logos = [logo.parent for logo in soup("a", href="https://bokeh.org")]  # beside it stands what is being loaded
+    for tag in [*logos, *soup([*_UNSEEN, *FOREIGN])]:
+        if tag is not None and not tag.decomposed:
             tag.decompose()
+    has_images = bool(soup.select(":is(td, th) :is(img, svg)"))
+    is_cut = any(len(line.find_all(("td", "th"), recursive=False)) > MOST_COLUMNS for line in soup("tr"))
     found: list[Grid | HTMLImage] = []
     for tag in soup(["table", "img", "svg"]):
-        if tag.decomposed or tag.find_parent(["table", "svg"]) is not None:
+        is_within = tag.parent is None or tag.find_parent(["table", "svg"]) is not None
+        if tag.decomposed or is_within or (tag.name == "img" and not tag.get("src")):
             continue
         piece = _read_tag(tag, of_tag.get(id(tag), ""), colours.cells)
         if piece is not None:
             found.append(piece)
             tag.replace_with(f"\0{len(found) - 1}\0")
-    parts = re.split("\0(\\d+)\0", soup.get_text("\n", strip=True))
+    parts = re.split("\0(\\d+)\0", _text_of(soup))
     texts, places = parts[::2], [found[int(number)] for number in parts[1::2]]
     pieces: list[Grid | HTMLImage | str] = [texts[0].strip()]
     for place, text in zip(places, texts[1:], strict=True):
         pieces += [place, text.strip()]
     if any(isinstance(piece, Grid) for piece in found):
         foreign = [] if colours.all_read else ["colours of a table"]
-    return HTMLPieces([piece for piece in pieces if piece], foreign)
+        foreign += ["images in cells of a table"] * has_images
+        foreign += [f"columns of a table behind the {MOST_COLUMNS}th"] * is_cut
+    prepares = loads and not any(pieces)
+    return HTMLPieces([piece for piece in pieces if piece], [] if prepares else foreign, prepares)
+
+
+def _text_of(tag: Tag) -> str:
+    """Returns the text within a tag, line by line as a browser would break it."""
+    for string in tag.find_all(string=True):
+        if string.find_parent("pre") is None:
+            string.replace_with(re.sub(r"\s+", " ", string))
+    for line in tag.find_all([*_LINES, "br"]):
+        line.insert_before("\n")
+        line.insert_after("\n" * (line.name != "br"))
+    # Where a browser counts spaces, there may be several at the beginning.
+    lines = (re.sub(r"^ (?! )", "", line.rstrip()) for line in tag.get_text().split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _read_tag(tag: Tag, drawing: str, colours: Mapping[int, Colours]) -> Grid | HTMLImage | None:
@@ -177,7 +206,7 @@ def _expand(lines: list[Tag], colours: Mapping[int, Colours]) -> tuple[list[list
                 places = ((number + i, start + j) for i in range(down) for j in range(across))
                 spans |= dict.fromkeys(places, COVERED) | {(number, start): (down, across)}
             held |= dict.fromkeys(range(start, start + across), down - 1)
-            row += [clean_text(cell.get_text(" ", strip=True)), *[""] * (across - 1)]
+            row += [clean_text(" ".join(_text_of(cell).split("\n"))), *[""] * (across - 1)]
         grid.append(row)
     return grid, spans, coloured
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,17 @@ Data = Mapping[str, Any]
 
 _SAYS_NOTHING = re.compile(r"^[\[(]?<.* at 0x\w+>,?[\])]?$|^\[?(?:Posix|Windows|Pure\w*)?Path\('.*'\)\]?$", re.DOTALL)
 _REPR_ONLY = re.compile(r"^<[\w.]+ (?:object|size) ?.*>$|^<[\w.]+>$", re.DOTALL)
-_TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_ARTIST = re.compile(
+    r"<matplotlib\.|<Axes\b|AxesSubplot|<\w*Container object of|^Text\(|<Figure size |<seaborn\.|<a list of \d+ "
+    r"|^\((?:(?:np\.float64\()?-?[\d.e+-]+\)?(?:, )?){4}\)$"
+)
+"""What plotting calls return, the limits of axes included: beside the figure itself it tells a reader nothing."""
+_ADDRESS = re.compile(r"(?<=\S) at 0x[0-9a-fA-F]{4,16}(?=>)")
+_FILE_NAME = re.compile(r"(?:/|[A-Za-z]:[\\/])\S[^\n]*")
+_TERMINAL_CODE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\^-~]"
+)
+_CURSOR = re.compile(r"(\n|\r|\x08+|\x1b\[\d*A|\x1b\[2K)")
 _ALIVE = {
     "application/vnd.plotly": "an interactive figure (plotly)",
     "application/vnd.jupyter.widget-view": "a widget",
@@ -47,21 +58,29 @@ def read_outputs(outputs: Iterable[Mapping[str, Any]], origin: Origin) -> list[B
         ReportError: A record of ours is not as `scenebook.notebook.display` writes it.
     """
     blocks: list[Block] = []
-    for output in outputs:
-        kind = output["output_type"]
-        if kind == "stream" and output["name"] == "stdout":
-            text = clean_text(strip_terminal_codes(_joined(output["text"]))).strip("\n")
-            last = blocks[-1] if blocks else None
-            if isinstance(last, Output) and not last.failed and not last.lacks:
-                last.text += "\n" + text
-            elif text.strip():
-                blocks.append(Output(origin, text))
-        elif kind in {"display_data", "execute_result"}:
-            blocks += read_data(output["data"], origin)
-        elif kind == "error":
-            text = strip_terminal_codes(f"{output['ename']}: {output['evalue']}")
-            blocks.append(Output(origin, clean_text(text), failed=True))
+    shown = [one for one in outputs if one["output_type"] != "stream" or one["name"] == "stdout"]
+    has_image = any(mime.startswith("image/") for one in shown for mime in one.get("data", ()))
+    # What is printed in several pieces, a progress bar say, is one text.
+    for is_printed, group in itertools.groupby(shown, key=lambda one: one["output_type"] == "stream"):
+        if is_printed:
+            text = _clean_printed("".join(_joined(one["text"]) for one in group))
+            blocks += [Output(origin, _ADDRESS.sub("", text))] if text.strip() else []
+            continue
+        for output in group:
+            if output["output_type"] == "error":
+                text = strip_terminal_codes(f"{output['ename']}: {output['evalue']}")
+                blocks.append(Output(origin, clean_text(text), failed=True))
+            elif not (has_image and _ARTIST.search(_only_text(output["data"]))):
+                blocks += read_data(output["data"], origin)
     return blocks
+
+
+def _clean_printed(text: str) -> str:
+    return clean_text(strip_terminal_codes(text)).strip("\n")
+
+
+def _only_text(data: Data) -> str:
+    return _joined(data["text/plain"]).strip() if set(data) == {"text/plain"} else ""
 
 
 def read_data(data: Data, origin: Origin) -> list[Block]:
@@ -87,14 +106,15 @@ def read_data(data: Data, origin: Origin) -> list[Block]:
         return _note([f"{alive}: {shorten(' '.join(said.split()), 60)}" if known else alive], origin)
     if "application/json" in data and (not said or _REPR_ONLY.match(said)):
         return [Output(origin, clean_text(json.dumps(data["application/json"], indent=1, ensure_ascii=False)))]
-    if "text/html" in data and (not said or _REPR_ONLY.match(said) or _SAYS_NOTHING.match(said)):
+    says_less = not said or any(form.fullmatch(said) for form in (_REPR_ONLY, _SAYS_NOTHING, _FILE_NAME))
+    if "text/html" in data and (says_less or read.prepares):
         return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
     # What is of a type that one program alone shows is said in words where it has any.
     for mime in sorted(data, key=lambda mime: mime != "text/plain"):
-        text = clean_text(strip_terminal_codes(_joined(data[mime]))).strip("\n") if mime.startswith("text/") else ""
+        text = _clean_printed(_joined(data[mime])) if mime.startswith("text/") else ""
         # Where an object lies in memory, or a file on this machine, differs from run to run and tells a reader nothing.
         if text.strip() and not _SAYS_NOTHING.match(text.strip()):
-            return [Output(origin, text)]
+            return [Output(origin, _ADDRESS.sub("", text))]
     return _note((f"an output of the type {mime}" for mime in data if not mime.startswith("text/")), origin)
 
 
@@ -184,8 +204,22 @@ def _joined(value: Any) -> str:
 
 def strip_terminal_codes(text: str) -> str:
     """Returns what a terminal would show: no colours, and of a line that was overwritten the last state."""
-    text = _TERMINAL_CODE.sub("", text).replace("\r\n", "\n")
-    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
+    lines, line, begins_anew = [""], 0, False
+    for piece in _CURSOR.split(text.replace("\r\n", "\n")):
+        if piece == "\n":
+            line, begins_anew = line + 1, line + 1 < len(lines)
+            lines += [""] * (line == len(lines))
+        elif piece.startswith("\x08"):
+            lines[line] = lines[line][: -len(piece)]
+        elif piece == "\x1b[2K":
+            lines[line] = ""
+        elif _CURSOR.fullmatch(piece):
+            line = max(0, line - int(piece[2:-1] or 1)) if piece != "\r" else line
+            begins_anew = True
+        elif told := _TERMINAL_CODE.sub("", piece):
+            lines[line] = told if begins_anew else lines[line] + told
+            begins_anew = False
+    return "\n".join(line if line.strip() else "" for line in lines)
 
 
 def read_record(value: object, origin: Origin) -> AnyRecord:

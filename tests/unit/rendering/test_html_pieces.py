@@ -92,6 +92,14 @@ def test_tables_images_and_text_keep_their_order() -> None:
     assert 'viewBox="0 0 1 1"' in str(read.pieces[-1])
 
 
+def test_images_and_columns_that_a_table_cannot_show_are_named() -> None:
+    image = "<td><img src='data:image/png;base64,x' alt='cat'></td><td><svg><rect/></svg></td>"
+    read = read_html(f"<table><tr><td>H<sub>2</sub>O</td>{image}{'<td>1</td>' * 200}</tr></table>")
+    (grid,) = (piece for piece in read.pieces if isinstance(piece, Grid))
+    assert grid.rows[0][:3] == ["H2O", "[image: cat]", ""]
+    assert len(read.foreign) == 2
+
+
 def test_scripts_and_styles_are_no_text() -> None:
     assert read_html("<style>a</style><p>one</p><script>two</script><b>three</b>").pieces == ["one\nthree"]
 

@@ -72,8 +72,60 @@ def test_rows_of_another_length_are_made_to_fit() -> None:
     assert block.align == ["left", "left"]
 
 
-def test_a_progress_bar_keeps_its_last_state_and_colours_go() -> None:
-    assert strip_terminal_codes("\x1b[31mred\x1b[0m\n 10%\r 50%\r100%\r\n") == "red\n100%\n"
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m\n 10%\r 50%\r100%\r\n", "red\n100%\n"),
+        (" 1/10 [=..]" + "\b" * 11 + "10/10 [===]\n", "10/10 [===]\n"),
+        ("outer 0%\n\rinner 0%\r        \r\x1b[A\router 100%\n", "outer 100%\n"),
+        ("\x1b[?25lloading\x1b[2Kdone\x1b(B\x1b[m\x1b=\x9b31m!", "done!"),
+    ],
+)
+def test_of_what_was_overwritten_the_last_state_stays_and_colours_go(written: str, shown: str) -> None:
+    assert strip_terminal_codes(written) == shown
+
+
+def test_what_is_printed_in_pieces_is_one_text_without_addresses_in_memory() -> None:
+    pieces = [
+        ("stdout", "a "),
+        ("stderr", "W"),
+        ("stdout", "b\n10%\r"),
+        ("stdout", "50%\r"),
+        ("stdout", "<x at 0x7f12>"),
+    ]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    assert read_outputs(outputs, ORIGIN) == [Output(ORIGIN, "a b\n<x>")]
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["Text(0.5, 1.0, 'A title')", "array([[<Axes: >, <Axes: >]], dtype=object)", "(-0.5, 9.5, 9.5, -0.5)",
+     "(array([1., 2.]), array([0., 1.]), <BarContainer object of 2 artists>)"],
+)  # fmt: skip
+def test_what_a_plotting_call_returns_does_not_stand_beside_its_figure(returned: str) -> None:
+    result: dict[str, object] = {"output_type": "execute_result", "data": {"text/plain": returned}}
+    figure: dict[str, object] = {"output_type": "display_data", "data": {"image/png": encode("PNG")}}
+    assert [type(block) for block in read_outputs([result, figure], ORIGIN)] == [Figure]
+    assert [type(block) for block in read_outputs([result], ORIGIN)] == [Output]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "<script>window.PlotlyConfig = {MathJaxConfig: 'local'};</script><script src='https://x.org/p.js'></script>",
+            [],
+        ),
+        ("<div><a href='https://bokeh.org'></a><span>Loading BokehJS ...</span></div>", []),
+        ("<a href='out.csv'>out.csv</a><br>", ["out.csv"]),
+        ("<b>Accuracy</b>: 0.9 of CO<sub>2</sub><ul><li>one</li><li>two</li></ul>", ["Accuracy: 0.9 of CO2\none\ntwo"]),
+        ("<form><label>Once</label></form><div><img id='later'></div><script>draw()</script>", ["Not shown:"]),
+    ],
+)
+def test_html_for_a_page_with_scripts_says_no_more_than_a_reader_needs(source: str, shown: list[str]) -> None:
+    blocks = read_data({"text/html": source, "text/plain": "/home/somebody/out.csv"}, ORIGIN)
+    texts = [block.text for block in blocks if isinstance(block, Output)]
+    assert [text.partition(" what a script")[0] for text in texts] == shown
 
 
 HTML = {"text/plain": "<IPython.core.display.HTML object>"}
