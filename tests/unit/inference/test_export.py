@@ -18,11 +18,13 @@ from PIL import Image
 from scenebook.core.errors import InputError
 from scenebook.core.run_files import EXPORT_FORMATS
 from scenebook.data.decoding import decode
+from scenebook.data.formats import reads_heif
 from scenebook.inference.export import formats
 from scenebook.inference.export.conversion import build_servable, convert
 from scenebook.inference.export.formats import check_installed, find_format, make_script
 from scenebook.network.backbones import find_preprocessing
 
+HEIC = [".heic"] if reads_heif() else []
 FITS = ("squash", "crop", "pad")
 CLASSES = ["a", "<b>$x$</b>", 'c"\n海']
 SIZE = (24, 20)
@@ -47,7 +49,7 @@ def odd_images(tmp_path: Path) -> list[Path]:
         "deep.png": (deep, {}),
         "clear.png": (clear, {}),
         "palette.gif": (rgb.quantize(16), {"transparency": 3}),
-        "turned.jpg": (rgb, {"exif": turned}),
+        **{f"turned{suffix}": (rgb, {"exif": turned}) for suffix in (".jpg", ".avif", *HEIC)},
         "grey.png": (rgb.convert("L"), {}),
         "size.png": (rgb.resize(SIZE[::-1]), {}),
         "<wide> $(x).png": (rgb.resize((90, 8)), {}),
@@ -87,9 +89,9 @@ def test_the_script_of_a_folder_gives_what_the_network_gives_for_images_as_the_p
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("name", EXPORT_FORMATS)
-def test_a_script_has_at_most_40_lines_and_imports_numpy_pillow_and_one_runtime(name: str, fit: str) -> None:
+def test_a_script_has_at_most_43_lines_and_imports_numpy_pillow_and_one_runtime(name: str, fit: str) -> None:
     script = make_script(name, fit)
-    assert len(script.splitlines()) <= 40
+    assert len(script.splitlines()) <= 43
     assert max(map(len, script.splitlines())) <= 120
     compile(script, "predict.py", "exec")
     assert "scenebook" not in script

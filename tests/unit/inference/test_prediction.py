@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,10 +15,15 @@ import pytest
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_files import MODEL
+from scenebook.data.finding import find_images
+from scenebook.data.storing import decode_images
 from scenebook.inference.listing import SHARD
 from scenebook.inference.loading import check_run
 from scenebook.inference.prediction import PredictionSummary, choose_target, predict_images
-from tests.unit.inference.small_run import NAMES, make_run, write_many
+from scenebook.inference.serving.answering import Answerer
+from tests.unit.data.test_formats import SUFFIXES, save
+from tests.unit.inference.small_run import NAMES, SIDE, make_run, write_many
 
 COUNT = SHARD + 40
 
@@ -73,6 +79,24 @@ def test_a_second_call_makes_only_what_is_missing_or_damaged_and_the_result_is_t
     predict_images(predicted, photos, report=lambda done, total: told.append((done, total)))
     assert (told[0], told[-1]) == ((40, COUNT), (COUNT, COUNT))
     assert read_all(predicted) == before
+
+
+def test_an_image_of_any_format_has_the_same_probabilities_from_stored_pixels_a_prediction_and_the_page(
+    tmp_path: Path,
+) -> None:
+    run_dir, photos = make_run(tmp_path / "runs" / "tiny"), tmp_path / "photos"
+    files = [save(photos / label / f"1{suffix}", 5) for label in "ab" for suffix in SUFFIXES]
+    stored = decode_images(find_images(photos), run_dir, image_size=SIDE)
+    model, preprocess = keras.models.load_model(run_dir.path(MODEL)), keras.applications.mobilenet_v2.preprocess_input
+    probs = model.predict(preprocess(stored.pixels.astype(np.float32)), verbose=0)
+    predict(run_dir, photos)
+    table = run_dir.read_csv("predictions/photos/predictions.csv").set_index("path")
+    answer = Answerer(run_dir)
+    for path, expected in zip(stored.table["path"], probs, strict=True):
+        np.testing.assert_allclose(table.loc[path, [f"p_{name}" for name in NAMES]].tolist(), expected, rtol=1e-6)
+        told = {one["name"]: one["probability"] for one in answer((photos / path).read_bytes())["classes"]}
+        np.testing.assert_allclose([told[name] for name in NAMES], expected, rtol=1e-6, err_msg=path)
+    assert len(stored.table) == len(files)
 
 
 def test_another_network_or_another_image_is_never_answered_with_what_is_kept(

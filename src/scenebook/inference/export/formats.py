@@ -118,6 +118,7 @@ def check_installed(names: Sequence[str]) -> None:
 _SCRIPT = '''\
 """Classifies images: `python predict.py IMAGE ...` prints a line of JSON each. Needs numpy, pillow, {runtime}."""
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -125,6 +126,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+if importlib.util.find_spec("pillow_heif"):  # Pillow's reader of HEIC
+    importlib.import_module("pillow_heif").register_heif_opener()
 HERE = Path(__file__).resolve().parent
 ABOUT = json.loads((HERE / "classes.json").read_text(encoding="utf-8"))
 HEIGHT, WIDTH = ABOUT["image_size"]
@@ -164,6 +167,6 @@ _RESIZE = {
 
 
 def make_script(name: str, fit: str) -> str:
-    """Returns the `predict.py` of a format, at most 40 lines, for images that are resized as `decoding.resize` does."""
+    """Returns the `predict.py` of a format, at most 43 lines, for images that are resized as `decoding.resize` does."""
     row = find_format(name)
     return _SCRIPT.format(runtime=row.runtime, code=row.code.strip(), resize=_RESIZE[fit])
