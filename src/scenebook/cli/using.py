@@ -56,8 +56,10 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
         raise InputError("Expected a whole, rendered run.", received={"run": run_dir.name, "missing": absent})
     card = _write_card(run_dir)
     target = build / "bundle.zip"
-    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(MODEL_CARD, card)
+    # A clock that stood at 1970 has left times that ZIP cannot have.
+    options: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
+        archive.writestr(zipfile.ZipInfo(MODEL_CARD), card, zipfile.ZIP_DEFLATED)
         for name, path in members.items():
             archive.write(path, name)
     tell_file(target, console)

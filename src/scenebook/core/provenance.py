@@ -36,6 +36,15 @@ def tell_time() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def list_stamp(path: Path) -> list[int]:
+    """Returns what shows, without reading it, that a file is still the one that was seen: size and times.
+
+    The time of its last change is the system's own: unlike that of its last modification, nobody can set it.
+    """
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
+
+
 def sha256_file(path: Path) -> str:
     """Returns the hexadecimal SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as file:

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.lib import format as npy
 
 from scenebook.core.errors import DatasetError, MissingArtifactError
-from scenebook.core.provenance import sha256_bytes, sha256_lines
+from scenebook.core.provenance import list_stamp, sha256_bytes, sha256_lines
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import IMAGES, IMAGES_RECORD, MEASURES
 from scenebook.data.decoding import MAX_MEGAPIXELS, SQUASH, Decoder
@@ -140,11 +140,11 @@ def _decode_chunk(root: Path, decoder: Decoder, images: Sequence[tuple[str, File
         try:
             content = read_regular(root / path, MAX_IMAGE_BYTES)
             full = decoder.decode(content)
-            pixels = decoder.resize(full).tobytes()
-            if known is not None:
+            pixels, digest = decoder.resize(full).tobytes(), sha256_bytes(content)
+            if known is not None and known["sha256"] == digest:
                 return pixels, known
             size = {"width": full.shape[1], "height": full.shape[0]}
-            return pixels, {"sha256": sha256_bytes(content), **size, **measure(full)}
+            return pixels, {"sha256": digest, **size, **measure(full)}
         except MemoryError:
             return "too large for the memory"
         except OSError as error:
@@ -189,7 +189,7 @@ def _decode_all(
             for i in chunk:
                 image, known, row = images[i], facts[i], rows[i]
                 result = next(decoded) if known is None or row is None else (earlier.read(row), known)
-                if known is None and not isinstance(result, str):
+                if not isinstance(result, str) and result[1] != known:
                     new.append((image, result[1]))
                 yield image, result
             cache.keep(found.root, new)
@@ -241,13 +241,14 @@ class StoredPixels:
 
 
 def _describe(file: Path, image_size: int, fit: str, digests: Sequence[str]) -> dict[str, Any]:
-    facts = file.stat()
+    size, modified, changed = list_stamp(file)
     return {
         "version": facts_version(),
         "image_size": image_size,
         "fit": fit,
-        "bytes": facts.st_size,
-        "modified": facts.st_mtime_ns,
+        "bytes": size,
+        "modified": modified,
+        "changed": changed,
         "images": sha256_lines(digests),
     }
 

@@ -21,7 +21,7 @@ from scenebook.core.environment import build_environment
 from scenebook.core.errors import ScenebookError
 from scenebook.core.progress import print_progress
 from scenebook.core.project import is_project, project_root, published_root
-from scenebook.core.provenance import sha256_file, tell_time
+from scenebook.core.provenance import list_stamp, sha256_file, tell_time
 from scenebook.core.published_cells import read_published
 from scenebook.core.run_directory import TOUCHED, RunDirectory, list_touched, write_json
 from scenebook.core.run_files import ABSENT, SESSIONS
@@ -48,7 +48,7 @@ class SessionRecorder:
         self._root = run_dir.root
         self._folder = tempfile.TemporaryDirectory(prefix="touched-")
         self._touched = Path(self._folder.name) / "touched"
-        self._known: dict[str, tuple[tuple[int, int], str]] = {}
+        self._known: dict[str, tuple[list[int], str]] = {}
         self._record: dict[str, Any] = {"started": tell_time(), "folder": str(Path.cwd()), "cells": {}}
         self.begin(settings)
         os.environ[TOUCHED] = str(self._touched)
@@ -77,10 +77,10 @@ class SessionRecorder:
             path = self._root / name
             if path.is_dir():
                 continue
-            facts = (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (0, 0)
+            facts = list_stamp(path) if path.is_file() else []
             before = self._known.get(name)
             if before is None or before[0] != facts:
-                self._known[name] = (facts, sha256_file(path) if any(facts) else ABSENT)
+                self._known[name] = (facts, sha256_file(path) if facts else ABSENT)
             if name in asked or self._known[name] != before:
                 found[name] = self._known[name][1]
         return found

@@ -12,7 +12,7 @@ import scenebook
 from scenebook.core.errors import InputError
 from scenebook.core.keys import Key
 from scenebook.core.project import project_root
-from scenebook.core.provenance import git_commit, library_versions, machine, sha256_file, tell_time
+from scenebook.core.provenance import git_commit, library_versions, list_stamp, machine, sha256_file, tell_time
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MANIFEST
 from scenebook.core.stages import KEPT, STAGES
@@ -105,17 +105,17 @@ class Manifest:
             unknown = StageOutcome(stage.name, notebook, StageStatus.NOT_RUN, reason)
             self.content["stages"].setdefault(stage.name, _as_entry(unknown))
 
-    def snapshot(self) -> dict[str, tuple[int, int]]:
-        """Returns size and modification time of every file in the run."""
+    def snapshot(self) -> dict[str, list[int]]:
+        """Returns size and times of every file in the run."""
         root = self.run_dir.root
         return {
-            path.relative_to(root).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
+            path.relative_to(root).as_posix(): list_stamp(path)
             for path in root.rglob("*")
             if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
         }
 
     def collect(
-        self, stage: str, before: Mapping[str, tuple[int, int]], touched: Collection[str] = (), *, whole: bool = True
+        self, stage: str, before: Mapping[str, list[int]], touched: Collection[str] = (), *, whole: bool = True
     ) -> None:
         """Registers what a stage wrote; not what somebody else, or a stage beside it, put into the run meanwhile.
 
@@ -139,12 +139,13 @@ class Manifest:
         self.content["files"] = {name: files[name] for name in files if self.run_dir.path(name).is_file()}
 
     def register(self, name: str, stage: str) -> None:
-        """Notes digest, size and time of a file, and the stage that wrote it."""
-        facts = self.run_dir.path(name).stat()
+        """Notes digest, size and times of a file, and the stage that wrote it."""
+        size, modified, changed = list_stamp(self.run_dir.path(name))
         self.content["files"][name] = {
             "sha256": sha256_file(self.run_dir.path(name)),
-            "bytes": facts.st_size,
-            "modified": facts.st_mtime_ns,
+            "bytes": size,
+            "modified": modified,
+            "changed": changed,
             "stage": stage,
         }
 
@@ -165,12 +166,11 @@ class Manifest:
         return str(self.content["files"].get(name, {}).get("stage", ""))
 
     def digest_of(self, name: str) -> str | None:
-        """Returns the SHA-256 of a file as it is now; one whose size and time are the noted ones is not read."""
+        """Returns the SHA-256 of a file as it is now; one whose size and times are the noted ones is not read."""
         path, entry = self.run_dir.path(name), self.content["files"].get(name, {})
         if not path.is_file():
             return None
-        facts = path.stat()
-        if (facts.st_size, facts.st_mtime_ns) == (entry.get("bytes"), entry.get("modified")):
+        if list_stamp(path) == [entry.get(name) for name in ("bytes", "modified", "changed")]:
             return str(entry["sha256"])
         return sha256_file(path)
 

@@ -93,7 +93,7 @@ class _Execution:
 
     outcome: StageOutcome
     key: Key
-    before: dict[str, tuple[int, int]]
+    before: dict[str, list[int]]
     beside: set[str]
     kernel: Kernel = field(default_factory=Kernel)
     started: float = field(default_factory=time.monotonic)

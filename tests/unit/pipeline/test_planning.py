@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -263,7 +264,13 @@ def test_another_notebook_of_a_stage_runs_it(made: Made, stages: dict[str, Stage
 )
 def test_a_damaged_or_missing_artifact_is_made_again(made: Made, file: str, what: str) -> None:
     path = made.run_dir.path(file)
-    path.unlink() if what == "missing" else path.write_text("[7, 7]", encoding="utf-8")
+    before = path.stat()
+    if what == "missing":
+        path.unlink()
+    else:  # of the same size, with the time of the last modification put back
+        path.write_text(path.read_text(encoding="utf-8").replace("0", "7"), encoding="utf-8")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
     assert made.ask()["training"][0].startswith(f"{file}: {what}")
     assert made.run().ran == ["training"]
     assert made.run_dir.read_json("training/value.json") == [0, make_settings({}).epochs]
