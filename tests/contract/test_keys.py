@@ -11,7 +11,6 @@ data.decoding
 data.storing
 network.augmentation
 network.backbones
-network.classifier
 network.devices
 network.efficientnet_lite
 network.feature_cache.cache

@@ -28,7 +28,7 @@ HOMES = {
     "dask": {"study"},
     "distributed": {"study"},
     "openvino": {"network.frozen"},
-    "matplotlib": {"notebook", "evaluation.attribution.overlays", "inference.contact_sheet", "rendering.fonts"},
+    "matplotlib": {"notebook", "evaluation.attribution.checks", "inference.contact_sheet", "rendering.fonts"},
     "polars": {"inference.shards", "data.user_tables"},
     "tornado": {"inference.serving"},
     "seaborn": {"notebook"},

@@ -104,7 +104,6 @@ def check_unchanged(found: FoundImages) -> None:
 def _list_all(
     source: Path, mapping: ClassMap, groups: str | None, splits: str | None, follow_links: bool
 ) -> tuple[FoundImages, Layout, list[ClassFolder]]:
-    """Returns all images before the class map, how the folders were read, and the class folders without any image."""
     empty: list[ClassFolder] = []
     column = find_column(source, groups)
     if source.is_file():

@@ -84,7 +84,6 @@ class FoundImages:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What was not simply used, ready for JSON; what was set aside stands in the audit."""
         return {
             "images": len(self.images),
             "layout": self.layout,

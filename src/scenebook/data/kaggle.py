@@ -117,7 +117,6 @@ class KaggleDownload:
         raise DownloadError(self.facts.name, answer["reason"], status=answer["status"])
 
     def _watch(self, client: subprocess.Popen[str]) -> None:
-        """Waits for the client, and reports what has come, for as long as more comes."""
         report = BytesProgress(self.facts.name, self.furthest)
         changed = time.monotonic()
         while True:

@@ -65,7 +65,6 @@ class Layout:
 
     @property
     def labels(self) -> set[str]:
-        """The names of its classes."""
         return {one.label for one in self.classes}
 
     def describe(self, images: Sequence[SourceImage] = ()) -> str:

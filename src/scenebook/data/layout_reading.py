@@ -100,7 +100,6 @@ def require_folders(tree: Tree, folder: str) -> list[str]:
 def _make_classes(
     tree: Tree, folders: Sequence[str], split: str | None, around: Sequence[str]
 ) -> tuple[list[ClassFolder], list[str]]:
-    """Returns class folders, and the folders around them: of `images` and `masks` in one, the first is the class."""
     classes, all_around = [], list(around)
     for path in folders:
         inside = [] if tree.peek(path).images else tree.list_folders(path, with_images=True)
@@ -115,7 +114,6 @@ def _make_classes(
 
 
 def _read_named(tree: Tree, named: Sequence[tuple[str, str]]) -> Layout:
-    """Reads the folders that somebody has said are splits."""
     classes: list[ClassFolder] = []
     around = [""]
     for split, path in named:

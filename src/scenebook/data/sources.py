@@ -131,7 +131,6 @@ def check_counts(folder: Path, facts: KaggleFacts, advice: str) -> None:
 
 
 def _explain(error: DownloadError, facts: KaggleFacts) -> DatasetError:
-    """Adds how to get along without the download, on a machine without internet say."""
     labelled = [PurePosixPath(folder) for folder in facts.images if folder.count("/") > 1]
     splits = " and ".join(dict.fromkeys(str(folder.parent) for folder in labelled))
     classes = ", ".join(dict.fromkeys(folder.name for folder in labelled))

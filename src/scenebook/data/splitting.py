@@ -183,7 +183,6 @@ def _cut(
 
 
 def _count_test(size: int, test_fraction: float, max_per_class: int | None) -> int:
-    """Returns how many of a class's images are cut as test."""
     count = _share(size, test_fraction)
     if max_per_class is None:
         return count

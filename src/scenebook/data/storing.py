@@ -56,7 +56,6 @@ class DecodedImages:
 
     @property
     def pixels(self) -> np.ndarray:
-        """The images of `file`, memory-mapped."""
         return np.asarray(np.load(self.file, mmap_mode="r", allow_pickle=False))
 
 
@@ -134,8 +133,6 @@ def decode_images(
 
 
 def _decode_chunk(root: Path, decoder: Decoder, images: Sequence[tuple[str, FileFacts | None]]) -> list[Decoded]:
-    """Decodes images, given as paths and what is known of them."""
-
     def decode_one(path: str, known: FileFacts | None) -> Decoded:
         try:
             content = read_regular(root / path, MAX_IMAGE_BYTES)
@@ -234,7 +231,6 @@ class StoredPixels:
             self._file.close()
 
     def read(self, row: int) -> bytes:
-        """Returns the pixels of a row."""
         assert self._file is not None
         self._file.seek(row * self._row_bytes - len(self._digests) * self._row_bytes, os.SEEK_END)
         return self._file.read(self._row_bytes)

@@ -17,8 +17,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RENORMALISED_FEATURES, SPLITS, SUMMARY
 from scenebook.core.wording import signed
 from scenebook.data.stored_pixels import read_stored, release_pages
-from scenebook.evaluation.metrics.comparison import compare_paired
-from scenebook.evaluation.metrics.intervals import compute_proportion
+from scenebook.evaluation.metrics.intervals import compare_paired, compute_proportion
 from scenebook.network.features import load_features
 
 if TYPE_CHECKING:

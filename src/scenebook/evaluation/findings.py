@@ -12,7 +12,7 @@ from scenebook.core.errors import MissingArtifactError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import Sourced
 from scenebook.core.wording import join_names
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 
 _LABEL_ISSUES = "evaluation/label_issues.csv"
 _BASELINE_PREDICTIONS = "evaluation/baseline_predictions.csv"

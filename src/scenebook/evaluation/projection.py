@@ -80,7 +80,6 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
 
 
 def _reduce(vectors: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
-    """Standardises features by the training images and keeps their first principal components, float64."""
     known = draw_known(train, MOST_FOR_PCA, seed)
     varying = np.flatnonzero(vectors[known].std(axis=0) > 0)
     if not len(varying):

@@ -55,22 +55,18 @@ class NetworkStage:
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
-        """Shape of what the last layer puts out, without the batch axis."""
         return self.layers[-1].output_shape
 
     @property
     def convolutions(self) -> int:
-        """Number of convolutions, depthwise ones included."""
         return sum("Conv" in layer.kind for layer in self.layers)
 
     @property
     def parameters(self) -> int:
-        """Number of weights."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def trainable_parameters(self) -> int:
-        """Number of weights that `fit` changes."""
         return sum(layer.trainable_parameters for layer in self.layers)
 
 
@@ -96,7 +92,6 @@ class ResidualBlock:
 
     @property
     def layers(self) -> tuple[LayerSummary, ...]:
-        """All layers of the block, without the source."""
         ending = () if self.activation is None else (self.activation,)
         return (*self.shortcut, *self.main, self.addition, *ending)
 
@@ -158,7 +153,6 @@ def _summarize(operation: Any, output: Any) -> LayerSummary:
 
 
 def _describe_layer(layer: Any) -> str:
-    """Returns what a layer does in a few words."""
     kind = type(layer).__name__
     if "Conv" in kind and hasattr(layer, "kernel_size"):
         size, stride = "×".join(map(str, layer.kernel_size)), max(layer.strides)
@@ -249,7 +243,6 @@ def _residual_block(calls: Sequence[_Call], addition: int, source: int, reached:
 
 
 def _ancestors(calls: Sequence[_Call], number: int) -> set[int]:
-    """Returns the positions of all that a call needs, itself included."""
     found: set[int] = set()
     pending = [number]
     while pending:

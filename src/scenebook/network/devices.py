@@ -18,7 +18,6 @@ _WITH_TENSOR_CORES = (7, 0)
 
 
 def describe_device() -> str:
-    """Returns what TensorFlow computes on: `CPU`, or the name of the first GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")) if gpus else "CPU"
 

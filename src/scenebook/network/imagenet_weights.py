@@ -120,7 +120,6 @@ def _letters(text: str) -> str:
 
 
 def _call_download(build: Callable[[], keras.Model]) -> keras.Model:
-    """Calls one of Keras' builders that downloads its weights, with a time limit, and again after a failure."""
     again = tenacity.Retrying(
         retry=tenacity.retry_if_not_exception_type(SettingsError),
         stop=tenacity.stop_after_attempt(DOWNLOAD_TRIES),
@@ -137,7 +136,6 @@ def _call_download(build: Callable[[], keras.Model]) -> keras.Model:
 
 
 def _check_reachable(url: str, what: str) -> None:
-    """Raises `DownloadError` where a server does not answer within 10 s, the look-up of its name included."""
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def ask() -> None:

@@ -11,8 +11,7 @@ import numpy as np
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import PRETRAINED
-from scenebook.network.classifier import find_base_model
-from scenebook.network.graph import is_graph, run_graph
+from scenebook.network.graph import find_base_model, is_graph, run_graph
 
 
 class PretrainedWeights:

@@ -70,13 +70,11 @@ class HistoryWriter(keras.callbacks.Callback):
         self.write()
 
     def write(self) -> None:
-        """Writes the history so far."""
         if self.run_dir is not None:
             self.run_dir.write_csv(HISTORY, self.history)
 
     @property
     def history(self) -> pd.DataFrame:
-        """The history so far, a row an epoch."""
         return pd.DataFrame(self.rows, columns=HISTORY_COLUMNS)
 
 

@@ -80,7 +80,6 @@ def _load_h5_file(base_model: keras.Model, path: Path) -> None:
 
 
 def _read_h5_shapes(path: Path) -> tuple[dict[str, tuple[Any, ...]], dict[str, str]]:
-    """Returns the shapes of each group of variables, in their order, and the layer's name as the file gives it."""
     shapes: dict[str, dict[int, tuple[int, ...]]] = {}
     names: dict[str, str] = {}
 

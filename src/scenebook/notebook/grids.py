@@ -25,7 +25,6 @@ class Bar(NamedTuple):
 
 
 def record_bar(bar: Bar) -> dict[str, Any]:
-    """Returns a bar as the report reads it."""
     return {**bar._asdict(), "label": as_utf8(bar.label), "text": format_share(bar.share)}
 
 

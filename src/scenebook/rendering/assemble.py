@@ -61,7 +61,7 @@ def assemble(
 
     Args:
         run_dir: Markdown may show images that lie in it.
-        abstract: That of the front matter, filled; without it, the abstract is what a notebook says under that heading.
+        abstract: That of the front matter, filled; by default what a notebook says under that heading.
         fields: What the Markdown of the last notebook may name; without them it is taken as it is.
 
     Raises:
@@ -74,19 +74,14 @@ def assemble(
     parts = [
         (one, _read_cells(one, attachments, fields if one.name == of_stage else None, report)) for one in notebooks
     ]
-    pieces = [
-        (fragment, notebook.folder)
-        for notebook, items in parts
-        for item in items
-        if (fragment := fragment_of(item.content)) is not None
-    ]
+    shown = [(item.content, notebook.folder) for notebook, items in parts for item in items]
+    pieces = [(fragment, folder) for content, folder in shown if (fragment := fragment_of(content)) is not None]
     given = Fragment(abstract.markdown if abstract is not None else "", Origin("front-matter.yaml", 0))
     for fragment in markdown.read([*(fragment for fragment, _ in pieces), given]):
         report.warnings.append(f"{fragment.origin}: Markdown that cannot be read is shown as plain text.")
-    blocks = (item.content for _, items in parts for item in items)
     report.warnings += [
         f"{block.origin}: {block.text[0].lower()}{block.text[1:]}"
-        for block in blocks
+        for block, _ in shown
         if isinstance(block, Output) and block.lacks
     ]
     for fragment, folder in pieces:
@@ -113,7 +108,6 @@ def title_of(notebook: NotebookNode) -> str:
 
 
 def _fill_cell(source: str, origin: Origin, fields: Fields | None) -> tuple[Fragment, list[str]]:
-    """Returns a Markdown cell, its fields filled, and warnings of what it relies on and does not hold."""
     if fields is None:
         return Fragment(clean_text(source), origin), []
     try:

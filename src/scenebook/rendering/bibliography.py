@@ -117,10 +117,7 @@ def _select(text: str, cited: Collection[str]) -> str:
 
 
 def _explain(problem: str, name: str, starts: list[tuple[int, str]]) -> ReportError:
-    """Turns pandoc's message into an error that names the entry: the last one that begins before the place.
-
-    `starts` are the line and the key of each entry.
-    """
+    """Turns pandoc's message into an error that names the last of the `starts`, lines and keys, before the place."""
     received: dict[str, Any] = {"file": name}
     if found := _PLACE.search(problem):
         line = int(found[1])
@@ -203,11 +200,9 @@ def _with_safe_addresses(entry: Entry) -> Entry:
 
 
 def meta_string(text: str) -> Node:
-    """A text in pandoc's metadata."""
     return {"t": "MetaString", "c": text}
 
 
 def text_of(value: Node) -> str:
-    """Returns the text of a piece of metadata."""
     content = value["c"]
     return content if isinstance(content, str) else plain_text(content)

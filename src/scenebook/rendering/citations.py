@@ -108,7 +108,6 @@ def resolve_citations(report: Report, bibliography: Bibliography | None) -> None
 
 
 def keys_of(node: Node) -> list[str]:
-    """Returns the keys of the works that a citation names."""
     return [item["key"] for item in node["c"]["items"]]
 
 

@@ -26,10 +26,7 @@ LETTERED = (APPENDIX, SUPPLEMENT)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where something in the report comes from: a notebook, named without its ending, and a cell of it.
-
-    Cells count from 1, as the notebook was written, without those that papermill added. 0 is no cell.
-    """
+    """A notebook, named without its ending, and a cell of it, from 1, as it was written; 0 is no cell."""
 
     notebook: str
     cell: int
@@ -38,7 +35,6 @@ class Origin:
         return f"{self.notebook}, cell {self.cell}" if self.cell else self.notebook
 
     def received(self) -> dict[str, str | int]:
-        """Returns what an error says of it."""
         return {"notebook": self.notebook, "cell": self.cell} if self.cell else {"file": self.notebook}
 
 
@@ -50,7 +46,6 @@ class EarlierRun(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What stands at its blocks."""
         return f"Earlier run of stage {self.stage}"
 
 
@@ -103,7 +98,6 @@ class Heading:
 
     @property
     def is_lettered(self) -> bool:
-        """True for the heading of the appendix or the supplement."""
         return self.level == 1 and self.plain.casefold() in LETTERED
 
 
@@ -239,14 +233,13 @@ class Report:
     """A whole report.
 
     Args:
-        sections: In the order in which they are shown; `references` is the list of the works that are cited, behind
-            them.
+        references: The works that are cited, behind the sections.
         sources: Where the numbers in sentences come from; behind everything else, on the page alone.
         elsewhere: A sentence of the PDF and the Word file on what the page alone has.
         banners: Plain sentences that stand above everything else.
         placeholders: Keys of the front matter that are still to be filled in; the page asks for them.
-        stale: Names of the notebooks that an earlier run left, each with that run.
-        warnings: What could not be shown as its author wrote it; sentences.
+        stale: The run of each notebook that an earlier one left, by its name.
+        warnings: Sentences on what could not be shown as its author wrote it.
     """
 
     front: FrontMatter
@@ -281,10 +274,8 @@ class Report:
         return self.stale.get(block.origin.notebook)
 
     def groups(self, blocks: Sequence[Block]) -> Iterator[tuple[EarlierRun | None, list[Block]]]:
-        """Yields blocks that are marked together: side by side, and of one earlier run.
-
-        A heading is of no run, since what follows it may be of another: a mark stands anew below each.
-        """
+        """Yields blocks that are marked together: side by side, and of one earlier run."""
+        # A heading is of no run, since what follows it may be of another: a mark stands anew below each.
         runs = itertools.groupby(blocks, lambda block: None if isinstance(block, Heading) else self.earlier_run(block))
         yield from ((run, list(group)) for run, group in runs)
 

@@ -109,7 +109,6 @@ def convert_equations(report: Report, target: Literal["html", "typst"]) -> dict[
 
 
 def formula_of(node: Node) -> Formula:
-    """Returns what tells one equation from another."""
     return node["c"]["tex"], node["c"]["display"]
 
 
@@ -123,23 +122,20 @@ class FragmentWriter:
     options: ClassVar[Sequence[str]] = ()
 
     def write_equation(self, content: dict[str, Any], source: str | None) -> str:
-        """Returns an equation in the target's language; `source` is `None` for one that could not be converted."""
+        """Returns an equation; `source` is `None` for one that could not be converted."""
         raise NotImplementedError
 
     def write_image(self, image: ReportImage) -> str:
-        """Returns an image in the target's language."""
         raise NotImplementedError
 
     def write_text(self, text: str) -> str:
-        """Returns plain text in the target's language: what becomes of a fragment that pandoc cannot write."""
+        """Returns what becomes of a fragment that pandoc cannot write."""
         raise NotImplementedError
 
     def change(self, nodes: list[Node]) -> list[Node]:
-        """Changes one list of nodes."""
         return [changed for node in nodes for changed in self.change_node(node)]
 
     def change_node(self, node: Node) -> list[Node]:
-        """Changes one node into those that stand for it."""
         kind, content = node["t"], node.get("c", {})
         if kind == "Equation":
             return [raw(self.target, self.write_equation(content, self.equations.get(formula_of(node))))]
@@ -165,8 +161,6 @@ class FragmentWriter:
         return line
 
     def write(self, fragments: Sequence[Fragment]) -> list[str]:
-        """Returns what fragments are in the target's language, with one call of pandoc."""
-
         def convert(batch: Sequence[Fragment], seconds: float) -> list[str]:
             changed = [(fragment, map_lists(fragment.tree, self.change)) for fragment in batch]
             trees = [[{"t": "Plain", "c": tree}] if fragment.inline else tree for fragment, tree in changed]

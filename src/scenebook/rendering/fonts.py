@@ -45,7 +45,9 @@ def gather_fonts(text: str, places: Sequence[Path | str], root: Path) -> str:
     """
     wanted = set(unknown_glyphs(text))
     for place in places if wanted else ():
-        signs = {path: wanted & _characters_of(path) for path in _list_fonts(place)}
+        listed = place.rglob("*") if isinstance(place, Path) else map(Path, font_manager.findSystemFonts())
+        files = sorted(path for path in listed if path.suffix.lower() in _ENDINGS)
+        signs = {path: wanted & _characters_of(path) for path in files}
         while wanted and signs:
             best = max(signs, key=lambda path: (len(signs[path]), "Regular" in path.stem, -len(path.stem)))
             found = signs.pop(best) & wanted
@@ -56,11 +58,6 @@ def gather_fonts(text: str, places: Sequence[Path | str], root: Path) -> str:
             wanted -= found
             signs = {path: has & wanted for path, has in signs.items()}
     return "".join(sorted(wanted))
-
-
-def _list_fonts(place: Path | str) -> list[Path]:
-    found = Path(place).rglob("*") if isinstance(place, Path) else map(Path, font_manager.findSystemFonts())
-    return sorted(path for path in found if path.suffix.lower() in _ENDINGS)
 
 
 def _characters_of(path: Path) -> set[str]:

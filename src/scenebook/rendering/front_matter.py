@@ -29,7 +29,6 @@ Line = Annotated[str, AfterValidator(lambda text: " ".join(clean_text(text).spli
 
 
 def _find_beside(name: object, info: ValidationInfo, kind: str = "file") -> Path:
-    """Returns the file or folder that a key names; a relative path starts at the folder of the front matter."""
     if not isinstance(name, str):
         raise ValueError(f"the name of a {kind} is text")
     try:

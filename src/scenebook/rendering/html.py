@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+import textwrap
 from typing import Any
 
 import jinja2
@@ -138,20 +139,18 @@ def breakable(text: str) -> Markup:
     """
     parts, end = [], 0
     for word in _LONG_WORD.finditer(text):
-        pieces = [piece for part in re.split(r"(?<=[/_\\.-])", word[0]) for piece in _pieces(part)]
+        # Within what is not ASCII a break could part a letter from its accent.
+        pieces = [
+            piece
+            for part in re.split(r"(?<=[/_\\.-])", word[0])
+            for piece in (textwrap.wrap(part, 12, break_on_hyphens=False) if part.isascii() else [part])
+        ]
         parts += [escape(text[end : word.start()]), Markup("<wbr>").join(pieces)]
         end = word.end()
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def _pieces(word: str) -> list[str]:
-    if not word.isascii():  # a break could part a letter from its accent
-        return [word]
-    return [word[start : start + 12] for start in range(0, len(word), 12)]
-
-
 def highlight_python(source: str) -> Markup:
-    """Returns Python source as HTML with a class on each token."""
     return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n"))
 
 

@@ -64,8 +64,6 @@ def letter(number: int) -> str:
 
 
 class _Pass:
-    """Counters of one walk through the report, and the labels met so far."""
-
     def __init__(self, report: Report) -> None:
         self.ieee = report.front.layout == "ieee"
         self.stale = report.stale

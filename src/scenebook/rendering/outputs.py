@@ -198,7 +198,6 @@ def _read_markdown(data: Data, origin: Origin) -> Block | None:
 
 
 def _joined(value: Any) -> str:
-    """Returns the text of a field that a notebook may store as a list of lines."""
     return "".join(value) if isinstance(value, list) else str(value)
 
 

@@ -209,12 +209,10 @@ def make_node(kind: str, *content: Any) -> Node:
 
 
 def string(text: str) -> Node:
-    """A piece of text. Spaces in it stay what they are."""
     return {"t": "Str", "c": text}
 
 
 def raw(target: str, text: str) -> Node:
-    """Source of the output format, within a line."""
     return {"t": "RawInline", "c": [target, text]}
 
 
@@ -225,7 +223,6 @@ def colour(text: str, ink: str, fill: str, *, bold: bool) -> Node:
 
 
 def raw_block(target: str, text: str) -> Node:
-    """Source of the output format, as a block."""
     return {"t": "RawBlock", "c": [target, text]}
 
 

@@ -16,7 +16,6 @@ from markupsafe import Markup
 from traitlets import Bool, default
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering.columns import column_widths
 from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.fonts import advise_fonts, fonts, gather_fonts, more_families
@@ -24,6 +23,7 @@ from scenebook.rendering.numbering import Target
 from scenebook.rendering.pictures import count_frames
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
+    column_widths,
     describe_grid,
     file_name,
     printed_rows,
@@ -134,7 +134,6 @@ class ScenebookPDFExporter(ReportExporter):
 
 
 def images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
-    """Yields every image of a report, with where it comes from."""
     for block in report.blocks():
         if isinstance(block, Figure):
             yield from ((block.origin, image) for image in block.images)
@@ -142,7 +141,6 @@ def images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
 
 
 def write_images(report: Report, root: Path) -> None:
-    """Writes every image of a report into the folder that Typst reads from."""
     for _, image in images_of(report):
         (root / file_name(image)).write_bytes(image.content)
 
@@ -214,7 +212,6 @@ def name_culprits(report: Report, is_taggable: Callable[[Report], bool]) -> list
 
 
 def _search(blocks: Sequence[Block], is_taggable: Callable[[Sequence[Block]], bool]) -> list[Block]:
-    """Halves the blocks until each guilty one stands alone."""
     if not blocks or is_taggable(blocks):
         return []
     if len(blocks) == 1:

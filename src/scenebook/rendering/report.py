@@ -55,12 +55,10 @@ class StageNotebook(NamedTuple):
 
     @property
     def is_incomplete(self) -> bool:
-        """True when results of this stage are missing, of this run and of any earlier one."""
         return self.notebook is None or self.status in _INCOMPLETE
 
     @property
     def earlier(self) -> EarlierRun | None:
-        """The run that its notebook is of, if that is not this one."""
         if self.notebook is None or self.status != STALE:
             return None
         return EarlierRun(clean_text(self.name), " ".join(clean_text(self.note).split()).rstrip("."))
@@ -185,7 +183,6 @@ def _tell_missing(stages: Sequence[StageNotebook]) -> list[str]:
 
 
 def _tell_stale(stages: Sequence[StageNotebook]) -> list[str]:
-    """Returns a sentence on what is of an earlier run, with what is known of that, or nothing when nothing is."""
     runs = [stage.earlier for stage in stages if stage.earlier is not None]
     if not runs:
         return []

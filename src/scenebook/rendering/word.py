@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal, cast
 import typst
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.columns import share_width
 from scenebook.rendering.document import Block, Figure, Fragment, Heading, Output, Prose, Report, ReportImage, Table
 from scenebook.rendering.exporter import FragmentWriter, template_folder
 from scenebook.rendering.fonts import fonts, gather_fonts
@@ -23,6 +22,7 @@ from scenebook.rendering.typst_source import (
     file_name,
     printed_rows,
     rows_left_out,
+    share_width,
     typst_literal,
     wrap_lines,
 )
@@ -133,7 +133,6 @@ class _Document:
         return meta
 
     def blocks(self) -> list[Node]:
-        """Returns what stands below the title block."""
         report = self.report
         strong = [make_node("Para", [make_node("Strong", [string(banner)])]) for banner in report.banners]
         blocks = [_styled("Block Text", strong)] if strong else []
@@ -260,7 +259,6 @@ def _row(cells: list[Any]) -> Any:
 
 
 def _table(columns: Sequence[tuple[str, float]], head: list[Any], rows: list[Any], style: str) -> Node:
-    """Returns a table in a style of the template; `columns` are pairs of a side and a share of the width."""
     specs = [[{"t": side}, make_node("ColWidth", share)] for side, share in columns]
     parts = [specs, [NO_ATTRIBUTES, head], [[NO_ATTRIBUTES, 0, [], rows]], [NO_ATTRIBUTES, []]]
     return make_node("Table", ["", [], [["custom-style", style]]], [None, []], *parts)

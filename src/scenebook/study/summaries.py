@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT, compare_paired
-from scenebook.evaluation.metrics.intervals import RESAMPLES, Score, compute_percentile_bounds, compute_proportion
+from scenebook.evaluation.metrics.intervals import (
+    RESAMPLES,
+    SIGNIFICANT,
+    Score,
+    compare_paired,
+    compute_percentile_bounds,
+    compute_proportion,
+)
 from scenebook.study.plan import BASE, Variant
 from scenebook.study.records import DONE, FAILED, Record
 

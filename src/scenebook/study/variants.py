@@ -17,9 +17,9 @@ from scenebook.core.run_files import CLASSES, SPLITS, SUMMARY
 from scenebook.core.settings import TRAINING, Settings
 from scenebook.data.splitting import SplitImages, open_images
 from scenebook.network.architecture import describe_network
-from scenebook.network.classifier import count_parameters, find_base_model
 from scenebook.network.frozen.cutting import describe_frozen_layers
 from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layers
+from scenebook.network.graph import count_parameters, find_base_model
 from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.configs import find_own_code

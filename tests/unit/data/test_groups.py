@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from scenebook.core.errors import DatasetError
-from scenebook.data.audit.series import find_series
+from scenebook.data.audit.shortcuts import find_series
 from scenebook.data.file_facts import digest_contents
 from scenebook.data.finding import check_unchanged, find_images
 from scenebook.data.grouping import join_groups, number_groups, summarize_groups
 from scenebook.data.images import FoundImages, SourceImage, Stamp
 from scenebook.data.splitting import split_images
-from scenebook.notebook.prose.groups import list_group_warnings, tell_groups, tell_series
+from scenebook.notebook.prose.folder import list_group_warnings, tell_groups, tell_series
 from tests.conftest import write_image
 
 SPLIT = {"validation_fraction": 0.2, "test_fraction": 0.2, "by_group": True}

@@ -14,7 +14,7 @@ from scenebook.data.decoding import read_size, resize
 from scenebook.data.finding import find_images
 from scenebook.data.sizing import choose_size, find_largest
 from scenebook.data.storing import decode_images
-from scenebook.notebook.prose.sizes import tell_shapes, tell_size
+from scenebook.notebook.prose.folder import tell_shapes, tell_size
 
 
 def gradient(width: int, height: int) -> np.ndarray:

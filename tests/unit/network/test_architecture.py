@@ -8,7 +8,7 @@ import pytest
 
 from scenebook.core.errors import ScenebookError
 from scenebook.network.architecture import LayerSummary, NetworkStage, NetworkSummary, describe_network
-from scenebook.network.classifier import count_parameters
+from scenebook.network.graph import count_parameters
 from tests.models import build_classifier
 
 pytestmark = pytest.mark.usefixtures("clean_keras")

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from scenebook.evaluation.metrics.comparison import compare_paired
-from scenebook.evaluation.metrics.intervals import Score
+from scenebook.evaluation.metrics.intervals import Score, compare_paired
 from scenebook.study.records import Record
 from scenebook.study.summaries import compare_gaps
 from tests.unit.study.study import make_record, make_records

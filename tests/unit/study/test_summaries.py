@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenebook.core.errors import ScenebookError
-from scenebook.evaluation.metrics.comparison import compare_paired
+from scenebook.evaluation.metrics.intervals import compare_paired
 from scenebook.study.summaries import Summary, summarize_variants
 from tests.unit.study.study import make_base, make_failed, make_record, make_records, make_variant
 

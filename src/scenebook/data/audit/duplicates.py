@@ -66,7 +66,6 @@ def find_duplicates(
 
 
 def _confirm(candidates: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
-    """Returns the candidates that are the same image, as rows of `DuplicateGroups.pairs`."""
     rows, places = np.unique(candidates[["first", "second"]], return_inverse=True)
     thumbnails = np.empty((len(rows), SIDE, SIDE), dtype=np.uint8)
     for position, image in enumerate(read_stored(images, rows)):

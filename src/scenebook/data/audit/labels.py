@@ -45,7 +45,6 @@ class LabelIssues:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sentence says of them: `judged`, `found`, `in_test`, `left_out` and `agreement`."""
         return {
             "judged": self.judged,
             "found": len(self.table),
@@ -179,7 +178,6 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> np.nda
 def _cross_predict(
     points: np.ndarray, labels: np.ndarray, held: np.ndarray, folds: np.ndarray, judged: np.ndarray, strength: float
 ) -> np.ndarray:
-    """Returns probabilities `(n, num_classes)`, for the judged images by the held ones of other folds, else 0."""
     probs = np.zeros((len(labels), int(labels.max()) + 1))
     for fold in np.unique(folds[judged]):
         fair, asked = held & (folds != fold), judged & (folds == fold)
@@ -190,7 +188,6 @@ def _cross_predict(
 def _predict(
     points: np.ndarray, labels: np.ndarray, others: np.ndarray, strength: float, num_classes: int
 ) -> np.ndarray:
-    """Returns probabilities `(m, num_classes)`; a class that no known point has gets 0."""
     probs = np.zeros((len(others), num_classes))
     present = np.unique(labels)
     if len(present) < 2:

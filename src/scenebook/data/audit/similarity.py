@@ -180,7 +180,6 @@ def _smooth(images: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _normalise(images: np.ndarray) -> np.ndarray:
-    """Returns images of mean 0 and standard deviation 1; a plain one stays at 0."""
     images = images - images.mean(axis=(1, 2), keepdims=True)
     return images / np.maximum(images.std(axis=(1, 2), keepdims=True), 1e-3)
 
@@ -191,7 +190,6 @@ def _inside(images: np.ndarray) -> np.ndarray:
 
 
 def _correlate(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the correlation coefficient of each pair inside the margin, float32 `(n,)`."""
     a, b = _inside(a), _inside(b)
     a, b = a - a.mean(axis=(1, 2), keepdims=True), b - b.mean(axis=(1, 2), keepdims=True)
     norms = np.sqrt((a * a).sum(axis=(1, 2)) * (b * b).sum(axis=(1, 2)))

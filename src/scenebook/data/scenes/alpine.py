@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebook.data.scenes.canvas import Canvas, Colour, Field, Grey, centred, mix, paint_sky, stretch
-from scenebook.data.scenes.objects import paint_birds, paint_conifer, paint_hut, paint_stones
+from scenebook.data.scenes.canvas import (
+    Canvas,
+    Colour,
+    Field,
+    Grey,
+    centred,
+    mix,
+    paint_birds,
+    paint_conifer,
+    paint_hut,
+    paint_sky,
+    paint_stones,
+    stretch,
+)
 
 SNOW: Colour = (247, 250, 252)
 SNOW_SHADE: Colour = (128, 156, 194)
@@ -131,7 +143,6 @@ def paint_ice_front(canvas: Canvas, level: float) -> None:
 
 
 def paint_tarn(canvas: Canvas, level: float) -> None:
-    """A small lake that mirrors the sky."""
     middle, half, thick = canvas.between(0.2, 0.8), canvas.between(0.2, 0.5), canvas.between(0.03, 0.08)
     away = (canvas.columns - middle) / half
     down = (canvas.rows - level) / thick

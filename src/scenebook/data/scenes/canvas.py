@@ -50,7 +50,6 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
 
 
 def vary(rng: np.random.Generator, colour: Colour, spread: int) -> Colour:
-    """A colour near another, each channel at most `spread` away."""
     steps = rng.integers(-spread, spread + 1, size=3)
     red, green, blue = (min(255, max(0, channel + int(step))) for channel, step in zip(colour, steps, strict=True))
     return red, green, blue
@@ -70,23 +69,18 @@ class Canvas:
         self.rows, self.columns = steps[:, None], steps[None, :]
 
     def between(self, low: float, high: float) -> float:
-        """Number drawn evenly from `[low, high)`."""
         return low + (high - low) * float(self.rng.random())
 
     def chance(self, probability: float) -> bool:
-        """Whether something happens that has this probability."""
         return float(self.rng.random()) < probability
 
     def pick(self, choices: Sequence[Choice]) -> Choice:
-        """One of the choices, each as likely as another."""
         return choices[int(self.rng.integers(len(choices)))]
 
     def vary(self, colour: Colour, spread: int) -> Colour:
-        """A colour near another, each channel at most `spread` away."""
         return vary(self.rng, colour, spread)
 
     def tone(self, colour: Colour, depth: float = 0.0) -> Colour:
-        """Colour as it looks in this light from a distance of `depth`, 0 (near) to 1 (at the horizon)."""
         red, green, blue = (
             min(255, int(channel * factor)) for channel, factor in zip(colour, self.mood.light, strict=True)
         )
@@ -136,7 +130,6 @@ class Canvas:
         self.image.paste(texture.convert("RGB"), mask=Image.fromarray(opacity))
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
-        """Fill a polygon whose corners are fractions of the side."""
         self.pen.polygon([self.pixel(point) for point in points], fill=colour)
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
@@ -145,14 +138,12 @@ class Canvas:
         self.pen.rectangle((x, y, max(x, int(right * self.side) - 1), max(y, int(bottom * self.side) - 1)), fill=colour)
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
-        """Fill a circle."""
         x, y = centre
         left, top = self.pixel((x - radius, y - radius))
         right, bottom = self.pixel((x + radius, y + radius))
         self.pen.ellipse((left, top, max(left, right), max(top, bottom)), fill=colour)
 
     def pixel(self, point: Point) -> tuple[int, int]:
-        """Canvas pixel of a position."""
         return int(point[0] * self.side), int(point[1] * self.side)
 
 
@@ -219,3 +210,68 @@ def paint_sun(canvas: Canvas, horizon: float) -> None:
     for ring, share in ((2.6, 0.35), (1.8, 0.6)):
         canvas.disc(centre, radius * ring, mix(behind, glow, share))
     canvas.disc(centre, radius, mix((255, 244, 210), canvas.mood.sky_low, 0.25))
+
+
+GREENS: tuple[Colour, ...] = ((38, 72, 44), (52, 84, 40), (30, 62, 50), (70, 92, 44))
+
+
+def paint_conifer(canvas: Canvas, base: Point, height: float, depth: float = 0.0, colour: Colour | None = None) -> None:
+    x, y = base
+    green = canvas.vary(colour or canvas.pick(GREENS), 8)
+    shade = canvas.tone(mix(green, (10, 16, 24), 0.35), depth)
+    lit = canvas.tone(mix(green, (220, 225, 160), 0.14), depth)
+    canvas.box(x - height * 0.03, y - height * 0.12, x + height * 0.03, y, canvas.tone((72, 54, 42), depth))
+    tiers = canvas.pick((3, 4, 5))
+    for tier in range(tiers):
+        bottom = y - height * (0.08 + 0.72 * tier / tiers)
+        tip = bottom - height * (0.92 / tiers + 0.16)
+        half = height * 0.26 * (1 - 0.8 * tier / tiers)
+        canvas.polygon([(x - half, bottom), (x, tip), (x + half, bottom)], shade)
+        canvas.polygon([(x - half, bottom), (x, tip), (x + half * 0.1, bottom)], lit)
+
+
+def paint_round_tree(
+    canvas: Canvas, base: Point, height: float, depth: float = 0.0, colour: Colour | None = None
+) -> None:
+    """A broad-leaved tree: a trunk and a crown of overlapping discs."""
+    x, y = base
+    green = canvas.vary(colour or (82, 116, 52), 12)
+    canvas.box(x - height * 0.035, y - height * 0.5, x + height * 0.035, y, canvas.tone((78, 60, 46), depth))
+    for share in (0.0, 0.0, 0.1, 0.2, 0.3):
+        spot = (x + height * canvas.between(-0.2, 0.2), y - height * canvas.between(0.48, 0.82))
+        canvas.disc(spot, height * canvas.between(0.15, 0.23), canvas.tone(mix(green, (230, 230, 150), share), depth))
+
+
+def paint_stones(canvas: Canvas, level: float) -> None:
+    for _ in range(canvas.pick((2, 3, 4, 6))):
+        x, y, size = canvas.between(0, 1), level + canvas.between(-0.05, 0.05), canvas.between(0.02, 0.07)
+        grey = canvas.vary((112, 108, 106), 16)
+        left, right = (x - size * 0.6, y - size * 0.8), (x + size * 0.3, y - size)
+        sides = [(x - size, y), left, right, (x + size, y - size * 0.3), (x + size, y)]
+        canvas.polygon(sides, canvas.tone(mix(grey, (20, 20, 30), 0.35)))
+        canvas.polygon([left, right, (x, y - size * 0.4)], canvas.tone(grey))
+
+
+def paint_hut(canvas: Canvas, base: Point) -> None:
+    x, y = base
+    size = canvas.between(0.035, 0.06)
+    wall = canvas.vary(canvas.pick(((150, 110, 80), (190, 176, 150), (130, 70, 60))), 12)
+    canvas.box(x - size, y - size, x + size, y, canvas.tone(wall))
+    roof = [(x - size * 1.2, y - size), (x, y - size * 1.8), (x + size * 1.2, y - size)]
+    canvas.polygon(roof, canvas.tone((92, 58, 50)))
+    canvas.box(x - size * 0.3, y - size * 0.6, x + size * 0.2, y, canvas.tone((60, 44, 40)))
+
+
+def paint_birds(canvas: Canvas, lowest: float) -> None:
+    for _ in range(canvas.pick((2, 3, 5))):
+        x, y, span = canvas.between(0.1, 0.9), canvas.between(0.06, lowest), canvas.between(0.012, 0.028)
+        points = [canvas.pixel(p) for p in ((x - span, y - span * 0.5), (x, y), (x + span, y - span * 0.6))]
+        canvas.pen.line(points, fill=canvas.tone((50, 50, 60), 0.3), width=max(1, canvas.side // 100))
+
+
+def paint_person(canvas: Canvas, feet: Point, height: float) -> None:
+    x, y = feet
+    coat = canvas.vary(canvas.pick(((160, 60, 50), (60, 80, 130), (70, 70, 70), (190, 160, 80))), 16)
+    canvas.box(x - height * 0.1, y - height * 0.45, x + height * 0.1, y, canvas.tone((48, 46, 54)))
+    canvas.box(x - height * 0.16, y - height * 0.82, x + height * 0.16, y - height * 0.4, canvas.tone(coat))
+    canvas.disc((x, y - height * 0.9), height * 0.1, canvas.tone((206, 170, 146)))

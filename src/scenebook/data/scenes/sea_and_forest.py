@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-from scenebook.data.scenes.canvas import Canvas, Colour, Point, centred, mix, paint_sky, stretch
-from scenebook.data.scenes.objects import paint_birds, paint_conifer, paint_person, paint_round_tree, paint_stones
+from scenebook.data.scenes.canvas import (
+    Canvas,
+    Colour,
+    Point,
+    centred,
+    mix,
+    paint_birds,
+    paint_conifer,
+    paint_person,
+    paint_round_tree,
+    paint_sky,
+    paint_stones,
+    stretch,
+)
 
 WATERS: tuple[Colour, ...] = ((30, 92, 150), (30, 116, 144), (44, 102, 128), (24, 74, 130), (56, 112, 140))
 SAIL: Colour = (246, 242, 232)
@@ -80,7 +92,6 @@ def paint_beach(canvas: Canvas, level: float) -> None:
 
 
 def paint_boat(canvas: Canvas, horizon: float) -> None:
-    """A sailing boat on the water."""
     size = canvas.between(0.04, 0.1)
     x, y = canvas.between(0.1, 0.9), horizon + size * canvas.between(0.1, 1.0)
 
@@ -125,7 +136,6 @@ def paint_foliage(canvas: Canvas, leaf: Colour, inside: float) -> None:
 
 
 def paint_rows(canvas: Canvas, leaf: Colour, ground: float, inside: float) -> None:
-    """Rows of whole trees, the far ones first."""
     conifers = canvas.chance(0.6)
     for near in (0, 0.5, 1):
         height = canvas.between(0.42, 0.54) * (0.7 + 0.6 * near) * (1 + 0.4 * inside)

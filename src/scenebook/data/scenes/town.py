@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenebook.data.scenes.canvas import Canvas, Colour, Point, mix, paint_sky
-from scenebook.data.scenes.objects import paint_birds, paint_person, paint_round_tree
+from scenebook.data.scenes.canvas import (
+    Canvas,
+    Colour,
+    Point,
+    mix,
+    paint_birds,
+    paint_person,
+    paint_round_tree,
+    paint_sky,
+)
 
 WALLS: tuple[Colour, ...] = (
     (206, 176, 132), (168, 92, 74), (222, 208, 184), (150, 152, 156), (196, 148, 128), (128, 146, 160), (178, 166, 148),
@@ -49,8 +57,6 @@ class View:
 
 @dataclass(frozen=True)
 class House:
-    """How one house looks."""
-
     wall: Colour
     height: float
     floors: int
@@ -88,7 +94,6 @@ def draw_house(canvas: Canvas, height: float, floor_height: float) -> House:
 
 
 def paint_ground(canvas: Canvas, view: View) -> None:
-    """Pavements, road, and the line along its middle."""
     near = 3.0
     depth = 1 - view.end
     stone = canvas.vary((168, 162, 152), 12)
@@ -126,7 +131,6 @@ def paint_end(canvas: Canvas, view: View) -> None:
 
 
 def paint_front(canvas: Canvas, view: View, left: float, right: float, house: House, depth: float) -> None:
-    """One house front, seen straight on."""
     (x0, y1), (x1, y0) = view.at(left, 0, view.end), view.at(right, house.height, view.end)
     canvas.box(x0, y0, x1, y1, canvas.tone(house.wall, depth))
     eaves = 0.05 * view.end
@@ -218,7 +222,6 @@ def paint_traffic(canvas: Canvas, view: View) -> None:
 
 
 def paint_car(canvas: Canvas, view: View, across: float, scale: float) -> None:
-    """A car from behind."""
     x, y = view.at(across, 0, scale)
     size = 0.2 * scale
     paint, dark = canvas.tone(canvas.vary(canvas.pick(CAR_PAINTS), 14)), canvas.tone((34, 34, 40))

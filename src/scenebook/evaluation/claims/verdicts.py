@@ -62,7 +62,6 @@ class Judged:
 
     @property
     def reported(self) -> str:
-        """The reported value, as text."""
         return self.claim.printed or show_value(self.claim, self.claim.reported)
 
 
@@ -110,7 +109,6 @@ def list_departures(paper: Paper, run_dir: RunDirectory, recipe: dict[str, Any])
 
 
 def _describe_run(run_dir: RunDirectory, recipe: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a run, with its classes, the name of its data set, and which cells were edited."""
     classes = run_dir.read_json(CLASSES)
     edited = run_dir.read_json(SUMMARY).get("edited", []) if run_dir.path(SUMMARY).is_file() else []
     return {**recipe, "edited": edited, "class_names": classes["classes"], "dataset_name": classes.get("name", "")}
@@ -221,7 +219,6 @@ def decide(claim: Claim, measured: Measured) -> tuple[str, str]:
 
 
 def _edges(kind: str, reported: float, tolerance: float) -> tuple[float, float]:
-    """Returns the least and the greatest value that agree; below and above exclude the edge itself."""
     if kind == "below":
         return float("-inf"), reported + tolerance - _SLACK
     if kind == "above":

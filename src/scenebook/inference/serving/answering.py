@@ -14,7 +14,7 @@ from PIL import Image
 from scenebook.core.errors import MissingArtifactError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, IMAGES, SPLITS
-from scenebook.evaluation.attribution.overlays import overlay
+from scenebook.evaluation.attribution.checks import overlay
 from scenebook.inference.loading import hold_error_stream, load_network
 from scenebook.network.features import load_features
 

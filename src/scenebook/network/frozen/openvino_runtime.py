@@ -127,7 +127,6 @@ def _name(number: int) -> str:
 
 
 def _freeze(base: keras.Model) -> bytes:
-    """Returns the frozen layers as a TensorFlow graph in which their weights stand as constants."""
     signature = [tf.TensorSpec((None, *base.input_shape[1:]), tf.float32)]
 
     @tf.function(input_signature=signature, autograph=False)

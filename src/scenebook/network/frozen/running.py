@@ -117,7 +117,6 @@ def _build_graph(base: keras.Model) -> Any:
 
 
 def _fold_normalisations(base: keras.Model) -> tuple[dict[int, FoldedConvolution], set[int]]:
-    """Returns kernel and bias of each convolution that a normalisation is folded into, and these normalisations."""
     nodes = list_nodes(base)
     readers: dict[int, list[Any]] = {}
     for node in nodes:

@@ -45,7 +45,6 @@ def name_phase_file(file: str, phase: int) -> str:
 
 
 def delete_checkpoints(run_dir: RunDirectory, file: str) -> None:
-    """Deletes the state of every phase."""
     path = run_dir.path(file)
     for one in (path, *path.parent.glob(f"{path.stem}.phase*.npz")):
         one.unlink(missing_ok=True)

@@ -101,7 +101,6 @@ def _has_own_code(part: Any) -> bool:
 
 
 def _is_patched(kind: type) -> bool:
-    """Returns whether a method of a library's class was replaced by one that is not the library's."""
     return any(
         isinstance(value, FunctionType) and name != "__new__" and not is_library(value.__module__ or "")
         for base in kind.__mro__

@@ -206,7 +206,6 @@ class TrainingData:
         return [np.asarray(views)]
 
     def close(self) -> None:
-        """Lets go of the feature cache's files."""
         self._caches.close()
 
     def __enter__(self) -> TrainingData:
@@ -218,7 +217,6 @@ class TrainingData:
         self.close()
 
     def _prepare_views(self, settings: Any) -> Callable[[Any, Any], tf.Tensor]:
-        """Returns the function that makes views from positions, int64 `(batch,)`, and their epoch."""
         read, keys = inputs.make_reader(self._train), tf.constant(inputs.make_keys(self._train.digests))
 
         def make_views(positions: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
@@ -232,7 +230,6 @@ class TrainingData:
         return asked.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
     def _begin_epoch(self) -> tuple[int, np.ndarray]:
-        """Returns the index of the epoch that begins, and its order of the training images, int64 `(n,)`."""
         epoch, self._epoch = self._epoch, self._epoch + 1
         positions = tf.range(len(self._train), dtype=tf.int64)
         order = tf.random.experimental.stateless_shuffle(positions, seed=[self.settings.seed, epoch])

@@ -76,12 +76,10 @@ class CodeDigest:
 
     @property
     def is_known(self) -> bool:
-        """Whether equal parts mean an equal result."""
         return not self.unknown
 
     @property
     def sha256(self) -> str:
-        """Of all parts."""
         return _sha256(json.dumps(self.parts, sort_keys=True))
 
 
@@ -270,7 +268,6 @@ class _Walker:
 
 
 def _is_own(value: Any) -> bool:
-    """Returns whether a value is an object of one of the notebook's own classes."""
     return not is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
 
 

@@ -20,9 +20,9 @@ from scenebook.core.settings import Settings
 from scenebook.core.source_code import digest_cell
 from scenebook.data.splitting import SplitImages
 from scenebook.network.backbones import build_backbone, preprocessing
-from scenebook.network.classifier import find_base_model, summarize
 from scenebook.network.devices import describe_computing, describe_device, leave_devices
 from scenebook.network.frozen.cutting import list_stochastic
+from scenebook.network.graph import find_base_model, summarize
 from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.recipe.compiled import is_library
 from scenebook.network.recipe.configs import digest_arrays, digest_config
@@ -52,7 +52,6 @@ class Cut(NamedTuple):
 
 
 def describe_cut(data: TrainingData) -> Cut:
-    """Returns where a network was cut for its last phase."""
     assert data.part is not None
     if data.base is None:
         return Cut((0, 0), _count(data.part), [], 0, data.runtime)
@@ -90,7 +89,6 @@ def describe_model(
 
 
 def _is_backbone(base_model: keras.Model, settings: Settings, size: int) -> bool:
-    """Returns whether a base model has the layers and the weights of the backbone that the settings name."""
     expected = build_backbone(settings.backbone, image_size=size, weights=RANDOM)
     if digest_config(_untrained(expected.get_config())) != digest_config(_untrained(base_model.get_config())):
         return False

@@ -82,12 +82,10 @@ class Keeper(keras.callbacks.Callback):
 
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """What `fit` has to call."""
         return [self.history, training.StopOnNonFiniteLoss(), training.ProgressLines(), *self._more, self]
 
     @property
     def network(self) -> keras.Model | None:
-        """The whole network; `None` before the first phase."""
         return self._network
 
     def note_model(self, model: keras.Model, runtime: str) -> None:
@@ -176,15 +174,9 @@ class Keeper(keras.callbacks.Callback):
                 restore_stop(stopping, stop)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks that the epoch is the next one.
-
-        Raises:
-            InputError: It was trained before.
-        """
         check_epoch(epoch, len(self.history.rows))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the state."""
         if "accuracy" not in (logs or {}):
             raise InputError(
                 'Expected a network that is compiled with metrics=["accuracy"].', received={"logs": list(logs or {})}
@@ -202,7 +194,6 @@ class Keeper(keras.callbacks.Callback):
         write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Notes how long the phase was, and of which epoch the weights are."""
         if not self._finished:
             phase, last = self.phases[-1], len(self.history.rows)
             kept = [one.best_epoch + 1 for one in self._stoppings if one.best_weights is not None]
@@ -258,7 +249,6 @@ class Keeper(keras.callbacks.Callback):
         return True
 
     def _restore_checkpoint(self) -> int:
-        """Returns how many epochs of the whole training are done."""
         checkpoint = read_checkpoint(self._run_dir.path(self._phase_file)) if self._run_dir is not None else None
         if checkpoint is None or not self._is_mine(checkpoint.key, self._make_key(), "the checkpoint"):
             return 0

@@ -74,7 +74,6 @@ def _write_import(name: str, value: Any) -> str | None:
 
 
 def _list_bound(names: Mapping[str, Any]) -> dict[str, _Statement]:
-    """Returns the last statement of the cells that gives each name its value."""
     found: dict[str, _Statement] = {}
     for number, cell in enumerate(names.get("In", [names.get("__source__", "")])):
         try:

@@ -45,7 +45,6 @@ class ReadSettings:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The settings that were read so far, name to value."""
         return {name: getattr(self._settings, name) for name in sorted(self.names)}
 
 

@@ -58,7 +58,6 @@ class AblationHistoriesDisplay(style.Display):
 
     @property
     def is_logarithmic(self) -> bool:
-        """Whether some variants train so much longer than others that epochs need a logarithmic scale."""
         epochs = [max(1, *(len(record.history) for record in panel.done)) for panel in self.panels if panel.done]
         return max(epochs) > _LONG * min(epochs)
 

@@ -13,7 +13,7 @@ from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.projection import MARK_COLORS
+from scenebook.notebook.figures.trust import MARK_COLORS
 from scenebook.study.results import select_backbones, title_backbone
 from scenebook.study.summaries import Summary
 

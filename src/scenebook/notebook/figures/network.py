@@ -43,7 +43,6 @@ class NetworkDisplay(style.Display):
 
     @property
     def wide(self) -> bool:
-        """Whether the figure needs both columns."""
         return self.network.block is not None
 
     def describe(self) -> str:
@@ -119,7 +118,6 @@ class NetworkDisplay(style.Display):
 
     def _draw_shortcut(self, ax: Axes, block: ResidualBlock, left: float, right: float, top: float, bottom: float,
                        middle: float) -> None:  # fmt: skip
-        """Draws the way around the main path, from the source's box to the addition."""
         start, end = top + _BOX / 2, bottom + _BOX / 2
         lane = (left + 0.15 + right) / 2 if block.shortcut else left + _LANE / 2
         ax.plot([left, lane, lane], [start, start, end], color=style.INK, linewidth=0.9, zorder=0.5)

@@ -190,7 +190,6 @@ def _fill_plainly(sentence: str, values: Sourced) -> str:
 
 
 def _measure_in_short(one: Judgement) -> str:
-    """Returns the differences from the base, without intervals; of several variants with their titles."""
     texts = []
     for summary in one.forward:
         if summary.comparison:
@@ -224,7 +223,6 @@ def _show_difference(found: Comparison) -> str:
 
 
 def _tell_trouble(summary: Summary) -> str:
-    """Returns the sentence on what is missing of a variant; empty where nothing is."""
     if summary.status == NOT_RUN:
         return "“{title}” has not been run: make ablations does that."
     if summary.failed and summary.diverged == len(summary.failed):
@@ -259,7 +257,6 @@ def _tell_outcome(expected: StudyExpectation, summary: Summary, found: Compariso
 
 
 def _tell_agreement(one: Judgement) -> str:
-    """Returns the sentence on what several variants together make of a claim; empty where there is nothing to say."""
     alone = [judge_variant(one.study, summary) for summary in one.forward if summary.comparison]
     if len(alone) < 2:
         return ""

@@ -12,7 +12,7 @@ from scenebook.core.run_files import BASELINES
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import join_names, signed
 from scenebook.evaluation.baselines import COMPARISONS, RANDOM_KINDS, is_few
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 
 _INPUTS = {
     "pixels": "pixels",
@@ -138,7 +138,6 @@ def tell_strengths(results: Mapping[str, Any]) -> Sentence:
 
 
 def _difference(results: Mapping[str, Any], name: str, closing: str = "") -> str:
-    """Returns the fields of a difference and its interval, and the p-value; `closing` follows the difference itself."""
     p = "p&nbsp;&lt;&nbsp;0.001" if results[f"{name}_p"] < 0.001 else f"p&nbsp;=&nbsp;{{{name}_p:.3f}}"
     return (
         f"{{{name}_points}}&nbsp;percentage points{closing} (95% interval {{{name}_points.low}} to "

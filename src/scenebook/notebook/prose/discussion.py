@@ -15,7 +15,7 @@ from scenebook.core.sentences import escape
 from scenebook.core.wording import count_noun, say_number, signed
 from scenebook.evaluation.baselines import is_few
 from scenebook.evaluation.findings import ALONE, BETTER, LINEAR, OPEN, WORSE, judge_network
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
+from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 
 _STRONG_ROTATION = 45
 """Degrees from which a rotation shows images as they hardly occur among test images."""

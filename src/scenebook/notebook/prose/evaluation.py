@@ -18,8 +18,7 @@ from scenebook.evaluation.metrics.classification import (
     list_confusions,
     round_down,
 )
-from scenebook.evaluation.metrics.comparison import SIGNIFICANT
-from scenebook.evaluation.metrics.intervals import Score, compute_proportion
+from scenebook.evaluation.metrics.intervals import SIGNIFICANT, Score, compute_proportion
 
 _ClassScores = Mapping[str, Mapping[str, Score | None]]
 """Of each class, by the kind of score: precision, recall, f1."""

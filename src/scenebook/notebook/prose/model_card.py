@@ -21,7 +21,7 @@ from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.audit.report import count_images
 from scenebook.notebook.prose import calibration, data, evaluation
 from scenebook.notebook.prose.conclusion import tell_commonest_error
-from scenebook.notebook.prose.recipe import tabulate_recipe
+from scenebook.notebook.prose.training import tabulate_recipe
 
 NO_LICENCE = "unknown"
 """What Hugging Face calls a licence that nobody has named."""
@@ -188,7 +188,6 @@ def _tell_licence(licence: str | None) -> str:
 
 
 def _say(sentence: str, *sources: Mapping[str, Any]) -> str:
-    """Returns a filled sentence of the report as it stands without the report's figures."""
     text = _ASIDE.sub("", without_marks(fill(sentence, sources).markdown))
     return _SHOWN.sub("the report", text).replace("&nbsp;", " ")
 

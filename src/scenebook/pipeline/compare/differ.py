@@ -12,8 +12,7 @@ import pandas as pd
 from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, METRICS, PREDICTIONS, SPLITS
-from scenebook.evaluation.metrics.comparison import compare_paired
-from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean
+from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compare_paired
 from scenebook.pipeline.compare.read import (
     SPLIT_COLUMNS,
     list_machine,

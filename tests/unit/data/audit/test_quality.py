@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from scenebook.data.audit.quality import (
+from scenebook.data.audit.report import (
     QualityFindings,
     find_odd_images,
     find_odd_sizes,

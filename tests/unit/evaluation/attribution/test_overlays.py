@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenebook.evaluation.attribution.overlays import OVERLAY_SIDE, overlay
+from scenebook.evaluation.attribution.checks import OVERLAY_SIDE, overlay
 from scenebook.notebook.figures.style import contrast
 
 

@@ -5,15 +5,18 @@ from typing import Any
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.sentences import fill, without_marks
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
-from scenebook.evaluation.claims.tables import (
+from scenebook.evaluation.claims.verdicts import NOTHING, REPRODUCED, judge_paper_claims
+from scenebook.notebook.prose.claims import (
     MOST_MEASURED,
     tabulate_all,
     tabulate_contradicted,
     tabulate_measured,
+    tell_measured,
+    tell_own_numbers,
+    tell_paper,
+    tell_remaining_claims,
     to_records,
 )
-from scenebook.evaluation.claims.verdicts import NOTHING, REPRODUCED, judge_paper_claims
-from scenebook.notebook.prose.claims import tell_measured, tell_own_numbers, tell_paper, tell_remaining_claims
 from tests.unit.evaluation.claims.conftest import PAPER_RUN
 
 

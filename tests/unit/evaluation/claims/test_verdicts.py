@@ -9,7 +9,6 @@ from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.evaluation.claims.measures import Measured
 from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Expectation
-from scenebook.evaluation.claims.tables import tabulate_measured
 from scenebook.evaluation.claims.verdicts import (
     CONSISTENT,
     CONTRADICTED,
@@ -24,7 +23,7 @@ from scenebook.evaluation.claims.verdicts import (
     judge_paper_claims,
     list_departures,
 )
-from scenebook.notebook.prose.claims import tell_remaining_claims
+from scenebook.notebook.prose.claims import tabulate_measured, tell_remaining_claims
 from tests.unit.evaluation.claims.conftest import PAPER_RUN, make_score
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from scenebook.evaluation.metrics.comparison import compare_paired, compute_difference, compute_mcnemar
+from scenebook.evaluation.metrics.intervals import compare_paired, compute_difference, compute_mcnemar
 
 
 @pytest.mark.parametrize(

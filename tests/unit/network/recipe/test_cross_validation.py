@@ -11,7 +11,7 @@ import pytest
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.data.folds import Fold, divide_into_folds
-from scenebook.network.recipe.cross_validation import cross_validate
+from scenebook.network.recipe.repeating import cross_validate
 from scenebook.network.recipe.running import describe_training
 from tests.recipes import load_recipe
 from tests.unit.network.recipe.trainings import CLASSES, TRAIN, make_settings

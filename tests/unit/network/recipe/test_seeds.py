@@ -12,7 +12,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.network.efficientnet_lite import preprocess_input
 from scenebook.network.recipe.recipe import Recipe
-from scenebook.network.recipe.seeds import SEED_COLUMNS, add_first_seed, repeat_training, summarize_seeds
+from scenebook.network.recipe.repeating import SEED_COLUMNS, add_first_seed, repeat_training, summarize_seeds
 from tests.recipes import load_recipe
 from tests.unit.network.recipe.trainings import CLASSES, TEST, TRAIN, VALIDATION, fit, make_settings
 

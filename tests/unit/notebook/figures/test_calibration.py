@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
+from scenebook.notebook.figures.trust import CoverageDisplay, ReliabilityDisplay
 
 
 def make_bins(n: int = 40) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from scenebook.core.project import project_root
 from scenebook.core.wording import printable
 from scenebook.evaluation.claims.loading import load_claims
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.confusion import ConfusionDisplay
+from scenebook.notebook.figures.classes import ConfusionDisplay
 
 PAPER = np.array(load_claims(project_root() / "report" / "claims.yaml").paper.confusion_matrix)
 SCENES = ["buildings", "forest", "glacier", "mountain", "sea", "street"]

@@ -16,13 +16,11 @@ from scenebook.notebook import figures
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
 from scenebook.notebook.figures.backbones import BackbonesDisplay
-from scenebook.notebook.figures.calibration import CoverageDisplay, ReliabilityDisplay
-from scenebook.notebook.figures.classes import ClassCountsDisplay
-from scenebook.notebook.figures.confusion import ConfusionDisplay
+from scenebook.notebook.figures.classes import ClassCountsDisplay, ConfusionDisplay
 from scenebook.notebook.figures.network import NetworkDisplay
-from scenebook.notebook.figures.projection import ProjectionDisplay
 from scenebook.notebook.figures.style import Display
 from scenebook.notebook.figures.training import CutDisplay, HistoriesDisplay, HistoryDisplay
+from scenebook.notebook.figures.trust import CoverageDisplay, ProjectionDisplay, ReliabilityDisplay
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
 from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.notebook.figures import style
-from scenebook.notebook.figures.projection import MOST_POINTS, ProjectionDisplay
+from scenebook.notebook.figures.trust import MOST_POINTS, ProjectionDisplay
 
 
 def make_display(k: int = 3, n: int = 60, wrong: int = 5, name: str = "class {}") -> ProjectionDisplay:

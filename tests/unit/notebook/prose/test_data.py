@@ -11,8 +11,7 @@ from PIL import Image
 
 from scenebook.core.sentences import fill, without_marks
 from scenebook.data.audit.duplicates import DuplicateGroups
-from scenebook.data.audit.quality import find_odd_images
-from scenebook.data.audit.report import audit_images
+from scenebook.data.audit.report import audit_images, find_odd_images
 from scenebook.data.audit.shortcuts import find_giveaways
 from scenebook.notebook.prose.data import (
     list_audit_warnings,

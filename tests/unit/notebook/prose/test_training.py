@@ -5,8 +5,7 @@ from typing import Any
 from scenebook.core.sentences import fill
 from scenebook.core.settings import NO_AUGMENTATION, Settings
 from scenebook.network.recipe.finishing import Cut
-from scenebook.notebook.prose.recipe import tell_optimizer
-from scenebook.notebook.prose.training import tell_augmentation, tell_cut
+from scenebook.notebook.prose.training import tell_augmentation, tell_cut, tell_optimizer
 
 
 def make_cut(*, frozen: int = 5, tensors: int = 1, stochastic: int = 0) -> Cut:

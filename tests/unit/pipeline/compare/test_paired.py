@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.evaluation.metrics.comparison import compute_difference
+from scenebook.evaluation.metrics.intervals import compute_difference
 from scenebook.pipeline.compare.differ import diff_runs, diff_scores, pair_scores
 from scenebook.pipeline.compare.print import print_diff
 from tests.unit.pipeline.compare.runs import make_predictions, make_run, make_splits
