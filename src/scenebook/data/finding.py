@@ -32,8 +32,6 @@ def find_images(
 ) -> FoundImages:
     """Lists the images of a folder, as `read_layout` reads its folders, or of a CSV file.
 
-    What `Tree` passes over is counted, and what it sets aside is listed.
-
     The file `class_map` says which class a folder's name, or a label, stands for; `groups` is the name of a list's
     column, or a pattern of paths; `splits` is as for `read_layout`, and in a CSV file a column says it.
 

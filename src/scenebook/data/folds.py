@@ -14,12 +14,9 @@ from scenebook.core.provenance import sha256_lines
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of the training and validation images.
+    """One division of the training and validation images: rows of the table of splits, int64 `(n,)` and `(m,)`.
 
-    Attributes:
-        train: Rows of the table of splits, int64 `(n,)`.
-        validation: The same, int64 `(m,)`.
-        digest: SHA-256 of which images with which labels are where, in their order.
+    The digest is that of which images with which labels are where, in their order.
     """
 
     train: np.ndarray

@@ -44,8 +44,7 @@ class FoundImages:
     """What was found in a folder, or through a list.
 
     Attributes:
-        source: The folder or the list that was read.
-        root: The folder that the paths start from.
+        source: The folder or the list that was read; `root` is the folder that the paths start from.
         images: All images, sorted by path.
         set_aside: Files and folders that are not used, each with the reason.
         ignored_folders: Folders beside train and test that hold no labelled images, `seg_pred` for one.
@@ -54,11 +53,7 @@ class FoundImages:
         merged: Classes that the class map made of several folders, with these.
         repeated: Rows of a list that repeat an earlier one.
         drawn_from: How many images there were before a subset was drawn; `None` where none was.
-        class_map: What gave the folders their classes.
-        groups: The setting that gave the images their groups; `None` where they have none.
-        layout: How the folders were read, in words.
-        splits: The setting with which they were.
-        follow_links: Whether links that leave the folder were followed.
+        layout: How the folders were read, in words; `splits`, `groups` and `follow_links` are the settings.
     """
 
     source: Path

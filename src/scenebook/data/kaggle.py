@@ -28,12 +28,9 @@ PASSING_STATUS = (429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Limits:
-    """When a download gives up.
+    """When a download gives up: after so many seconds without a further byte, and so many tries that got no further.
 
-    Attributes:
-        silence: Seconds without a further byte, after which the client is ended.
-        tries: How often in a row it is started without getting further.
-        pause: Seconds before the second try, doubled before each further one.
+    The pause before the second try, in seconds, is doubled before each further one.
     """
 
     silence: float = 13.0

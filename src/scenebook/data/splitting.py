@@ -257,14 +257,10 @@ def write_classes(
 
 @dataclass(frozen=True)
 class SplitImages:
-    """The decoded images of one split. The image `i` is `stored[rows[i]]`.
+    """The decoded images of one split. The image `i` is `stored[rows[i]]`, its label an index into the class names.
 
-    Attributes:
-        stored: uint8 `(images, height, width, 3)` in `[0, 255]`, memory-mapped: all images of the data set.
-        rows: int64 `(n,)`, the split's rows of `stored`.
-        labels: int64 `(n,)`, indices into the class names.
-        paths: The images' paths below the data folder.
-        digests: The SHA-256 of their files, 64 hexadecimal digits each; empty where they come from no files.
+    All images of the data set are `stored`: uint8 `(images, height, width, 3)` in `[0, 255]`, memory-mapped. Paths are
+    below the data folder; digests are the SHA-256 of files, none where images come from no files.
     """
 
     stored: np.ndarray

@@ -39,14 +39,12 @@ Decoded = tuple[bytes, FileFacts] | str
 
 @dataclass(frozen=True)
 class DecodedImages:
-    """The readable images of a data set.
+    """The readable images of a data set, and those set aside with the reason; the facts of so many were `known` before.
 
     Attributes:
         table: A row an image: path, label, split (may be missing), sha256, width, height (of the file, upright), and
             what `measuring.measure` returns.
         file: `data/images.npy`: uint8 `(images, height, width, 3)`, rows in the table's order.
-        set_aside: Files that could not be decoded, with the reason.
-        known: How many images an earlier run had found the facts of.
     """
 
     table: pd.DataFrame

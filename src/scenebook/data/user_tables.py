@@ -26,10 +26,7 @@ _PART = 50_000
 
 
 class Row(NamedTuple):
-    """A row of a table: its file, the line on which it ends, counted from 1, and its cells by column.
-
-    In Parquet, which has no lines, it is the number of the row.
-    """
+    """A row of a table: its file, the line on which it ends, from 1 (in Parquet, the row), and its cells by column."""
 
     file: Path
     line: int

@@ -69,12 +69,7 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Points:
-    """What a logistic regression learns from.
-
-    Attributes:
-        known: bool `(n,)`: of which images there is something to learn from.
-        vectors: float32 `(m, d)`, a row each of these.
-    """
+    """What a logistic regression learns from: float32 `(m, d)`, a row for each known image, bool `(n,)`."""
 
     known: np.ndarray
     vectors: np.ndarray
@@ -155,13 +150,8 @@ def predict_baselines(splits: pd.DataFrame, inputs: Mapping[str, Points], class_
 def fit_linear(points: np.ndarray, labels: np.ndarray, val_points: np.ndarray, val_labels: np.ndarray) -> Pipeline:
     """Returns a logistic regression on standardised points, regularised as suits the validation images best.
 
-    The log loss on these falls as the regularisation gets weaker, and then rises: the first rise ends the search.
-
-    Args:
-        points: float `(n, d)`; they are overwritten.
-        labels: int `(n,)`, at least two of which differ.
-        val_points: float `(m, d)`.
-        val_labels: int `(m,)`.
+    The log loss on these falls as the regularisation gets weaker, and then rises: the first rise ends the search. The
+    points, float `(n, d)`, are overwritten; at least two of the labels, int `(n,)`, differ.
     """
     # Imported here: sentences on the results need none of it, and it takes a second.
     from sklearn.exceptions import ConvergenceWarning

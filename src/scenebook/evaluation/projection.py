@@ -18,12 +18,10 @@ from scenebook.data.audit.labels import MOST_FOR_PCA, draw_known, transform_in_p
 
 @dataclass(frozen=True)
 class Projection:
-    """Test images on a map.
+    """Test images on a map: a row each with path, label, predicted, x, y, and the class whose centre is nearest.
 
-    Attributes:
-        table: A row a test image: path, label, predicted, x, y, and nearest, the class whose centre is nearest.
-        share: How much of what sets the classes apart the map shows, in `[0, 1]`; `None` where the training images are
-            too few to say, and the map shows where they differ most instead.
+    It shows a `share` of what sets the classes apart; `None` where the training images are too few to say, and it shows
+    where they differ most instead.
     """
 
     table: pd.DataFrame
@@ -57,11 +55,7 @@ def project(splits: pd.DataFrame, vectors: np.ndarray, predictions: pd.DataFrame
     means what it says, and the same for the same features. Two classes have only one such direction; the other axis is
     then what the training images differ in most otherwise.
 
-    Args:
-        splits: path, label, split, a row an image.
-        vectors: float32 `(n, d)`: features, a row a row of `splits`.
-        predictions: path, label, predicted: of the test images.
-        seed: Of the randomised principal components.
+    Features are float32 `(n, d)`, a row a row of `splits`; the seed is that of the randomised principal components.
     """
     train, test = ((splits["split"] == split).to_numpy() for split in ("train", "test"))
     labels = splits["label"].to_numpy(dtype=object)

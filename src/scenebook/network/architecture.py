@@ -18,15 +18,9 @@ _MARGIN_KINDS = ("ZeroPadding2D", "Cropping2D")
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer.
+    """One layer: its Keras class, and in `detail` what it does, as `convolution 3×3, stride 2`.
 
-    Attributes:
-        name: The layer's name.
-        kind: Its Keras class: `Conv2D`.
-        detail: What it does, in a few words: `convolution 3×3, stride 2`.
-        output_shape: Without the batch axis; `None` where a size is open.
-        parameters: Number of weights.
-        trainable_parameters: How many of them `fit` changes.
+    The shape is without the batch axis, and `None` where a size is open; parameters are numbers of weights.
     """
 
     name: str
@@ -39,13 +33,9 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class NetworkStage:
-    """Layers that stand together: a residual network's `conv2_x`, or all layers of one resolution.
+    """Layers that stand together, in the order of computation: a residual network's `conv2_x`, or all of a resolution.
 
-    Attributes:
-        title: `conv2_x`, `stage 2`, or the name of a single layer.
-        role: `input`, `base` or `head`.
-        layers: In the order of computation.
-        blocks: How many blocks the layers' names tell of; 0 when they tell of none.
+    The title is `conv2_x`, `stage 2`, or a single layer's name; `blocks` counts those that the layers' names tell of.
     """
 
     title: str
@@ -76,11 +66,8 @@ class ResidualBlock:
 
     Attributes:
         name: The block that its layers' names tell of, `conv5_block3`; else the addition's name.
-        source: The layer whose output enters the block.
         main: The longer path from the source to the addition, in order.
         shortcut: The shorter path; empty where the source itself is added.
-        addition: The layer that adds.
-        activation: The activation after the addition, if there is one.
     """
 
     name: str
@@ -98,13 +85,7 @@ class ResidualBlock:
 
 @dataclass(frozen=True)
 class NetworkSummary:
-    """A network as a chain of stages.
-
-    Attributes:
-        name: Name of the base model.
-        stages: From the input to the head.
-        block: The last residual block, or `None` for a network without one.
-    """
+    """A network as a chain of stages, from the input to the head, and its last residual block, if it has any."""
 
     name: str
     stages: tuple[NetworkStage, ...]

@@ -38,19 +38,10 @@ from scenebook.core.errors import SettingsError
 class ViewParameters(NamedTuple):
     """What makes views: drawn values, floats `(batch,)` each; or one view: a scalar each.
 
-    Attributes:
-        rotation: Degrees, counter-clockwise as one sees it.
-        height_shift: Pixels down.
-        width_shift: Pixels to the right.
-        shear: Degrees by which columns lean; rows stay level.
-        zoom_height: Share of the image's height that is in view.
-        zoom_width: Share of the image's width that is in view.
-        flip: 1.0 to mirror left and right, else 0.0.
-        vertical_flip: 1.0 to mirror top and bottom, else 0.0.
-        crop_height: Height of the window that is enlarged to the whole image, as a share of the image's.
-        crop_width: The same of its width.
-        crop_down: How far below the image's centre that of the window is, in pixels.
-        crop_right: The same to the right.
+    Rotation is in degrees, counter-clockwise as one sees it; shifts are pixels down and to the right; shear is in
+    degrees, by which columns lean; zoom is the share of the image's height and width that is in view; flips are 1.0 or
+    0.0. A crop is the window that is enlarged to the whole: shares of the image's height and width, and how many pixels
+    its centre is below and right of the image's.
     """
 
     rotation: Any = 0.0

@@ -22,11 +22,9 @@ from scenebook.network.weight_files import load_weights_file
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The input transformation that a backbone was trained with.
+    """The input transformation that a backbone was trained with, by its importable name.
 
-    Attributes:
-        name: Its importable name, `keras.applications.resnet50.preprocess_input` for one.
-        function: Takes float32 `(batch, height, width, 3)` in `[0, 255]`, a tensor or an array.
+    It takes float32 `(batch, height, width, 3)` in `[0, 255]`, a tensor or an array.
     """
 
     name: str

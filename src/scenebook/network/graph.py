@@ -164,15 +164,12 @@ def count_parameters(model: keras.Model) -> dict[str, int]:
 
 
 def summarize(model: keras.Model) -> dict[str, Any]:
-    """Returns the facts of a classifier for `training/summary.json`: layers and parameters.
+    """Returns the facts of a classifier for `training/summary.json`, with those of `count_parameters`.
 
-    Returns:
-        `base_model` (its name), `layers` (Keras layers, nested models opened), `weight_layers` (convolutions and dense
-        layers on the main path of the classifier), `backbone_weight_layers` (the same of the base model with the one
-        dense layer of its own top, which is how networks are named: 50 for ResNet50), `base_layers` and
-        `trainable_base_layers` (all of the base model, and those that are trained), `last_base_layers` (how many there
-        are from the first of these on), `input_shape` and the parameter counts; `head` (a phrase for each layer beside
-        the base model). A model without another one in it is its own base model.
+    `layers` are counted with nested models opened, `weight_layers` on the main path; `backbone_weight_layers` with the
+    one dense layer of the base model's own top, which is how networks are named: 50 for ResNet50. `last_base_layers`
+    are those from the first trained one on; `head` has a phrase for each layer beside the base model. A model without
+    another one in it is its own base model.
     """
     base_model = find_base_model(model) or model
     trained = [bool(layer.trainable) for layer in base_model.layers]

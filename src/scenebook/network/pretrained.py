@@ -55,9 +55,7 @@ def add_features(model: keras.Model, pretrained: Mapping[int, Sequence[np.ndarra
     """Returns a model from images to the classifier's probabilities and the pretrained features.
 
     What training left alone is computed once for both; only the layers behind it stand there twice, once with the
-    trained weights and once with the old ones.
-
-    The old ones, `pretrained`, are those of `features.load_weights`.
+    trained weights and once with the old ones of `features.load_weights`.
     """
     images = keras.Input(model.input_shape[1:], name="images")
     numbers = {id(layer): number for number, layer in enumerate(build_extractor(model).layers)}

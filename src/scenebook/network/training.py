@@ -177,16 +177,9 @@ def _renumber_shared_objects(config: str) -> str:
 
 
 def make_predictions(paths: list[str], labels: np.ndarray, probs: np.ndarray, class_names: list[str]) -> pd.DataFrame:
-    """Returns the table of predictions that evaluation reads.
+    """Returns the table of predictions that evaluation reads: path, label, predicted, confidence, and `p_<class>` each.
 
-    Args:
-        paths: Paths below the data folder.
-        labels: int `(n,)`, indices into `class_names`.
-        probs: float `(n, num_classes)`, rows that sum to 1.
-        class_names: The classes.
-
-    Returns:
-        Columns path, label, predicted, confidence, and `p_<class>` for each class.
+    Labels are int `(n,)`, indices into `class_names`; `probs` are float `(n, num_classes)`, rows that sum to 1.
     """
     chosen = probs.argmax(axis=1)
     table = {

@@ -226,15 +226,11 @@ def _format_cell(value: Any, digits: int) -> str:
 
 
 def say(sentence: str, *sources: Mapping[str, Any], **values: Any) -> None:
-    """Shows a sentence whose numbers come from artifacts, so that a changed result changes the sentence.
+    """Shows Markdown whose numbers come from artifacts, so that a changed result changes the sentence.
 
     `{accuracy:.1%}` formats `accuracy`, looked up in `values` and then in `sources`; where that is a score, its
-    `value`. `{accuracy.low:.1%}` and `{accuracy.high:.1%}` format its bounds. Nothing else can be reached.
-
-    Args:
-        sentence: Markdown with fields. Inserted text is escaped, so that data never becomes markup.
-        *sources: Mappings, such as the content of `metrics.json`.
-        **values: Single values.
+    `value`. `{accuracy.low:.1%}` and `{accuracy.high:.1%}` format its bounds. Nothing else can be reached. What is
+    inserted is escaped, so that data never becomes markup.
 
     Raises:
         InputError: A field names nothing that was given, or reaches for an attribute.

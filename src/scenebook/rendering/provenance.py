@@ -26,13 +26,10 @@ class Provenance:
     """What is known of a run. What is not is empty, and is not shown.
 
     Args:
-        profile: The name of the profile that it started from; `changed` are the settings that differ from it, `None`
-            where it is not at hand.
+        changed: The settings that differ from the profile that it started from; `None` where that is not at hand.
         digest: SHA-256 over the list of images, their splits and digests.
         commit: Of the code, with `-dirty` where files had been changed.
-        made: When the run was started.
-        seconds: A notebook's name to the time that its stage took.
-        edited: A notebook's name to the cells that differ from the published one's, where there are any.
+        edited: By notebook, the cells that differ from the published one's; `seconds` is what its stage took.
     """
 
     run: str = ""

@@ -41,11 +41,10 @@ STALE = "stale"
 
 
 class StageNotebook(NamedTuple):
-    """What the runner says about one stage: its name in banners, and its notebook, which is partial when the stage
-    failed.
+    """What the runner says about one stage; the notebook of one that failed is partial.
 
-    `status` is `done`, `skipped` or the like; `STALE`; or one that says that it did not finish. `note` is what is known
-    of the earlier run when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
+    `status` is `done` or the like, `STALE`, or says that it did not finish. `note` is what is known of the earlier run
+    when it is stale: a clause of plain text, as "made 2026-11-27 04:00 UTC".
     """
 
     name: str

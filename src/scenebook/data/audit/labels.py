@@ -26,14 +26,12 @@ MOST_FOR_PCA = 10_000
 
 @dataclass(frozen=True)
 class LabelIssues:
-    """Images that look mislabelled.
+    """Images that look mislabelled, of so many `judged`; classes that are `left_out` are too small.
 
     Attributes:
         table: `ISSUE_COLUMNS`, the most suspicious first: `p_label` and `p_suggested` are the probabilities that a
             model which never saw the image gives its label and the suggested class; `score` is
             `(p_label - p_suggested + 1) / 2`, from 0 to 0.5.
-        judged: How many images were looked at.
-        left_out: Classes that are too small to be judged.
         agreement: The share of a class's images to which that model gives their label, averaged over the classes. A
             model that is nearer to guessing than to certainty may not contradict anybody: then nothing is judged.
     """

@@ -37,12 +37,7 @@ MOST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class QualityFindings:
-    """What is odd about which images.
-
-    Attributes:
-        oddness: float `(n, checks)`, how far each image is beyond the bound of each check, 0 where it is not.
-        common: Checks that most images fail, and so describe the data set; not in `oddness`.
-    """
+    """How far each image is beyond the bound of each check, float `(n, checks)`; and checks that most images fail."""
 
     oddness: pd.DataFrame
     common: list[str]

@@ -24,15 +24,10 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True)
 class Mood:
-    """The light of an image.
+    """The light of an image: its sky overhead and at the horizon, where it is also that of the haze.
 
-    Attributes:
-        sky_top: Colour of the sky overhead.
-        sky_low: Colour of the sky at the horizon, and of the haze.
-        light: Factors for red, green and blue by which things are darker than their own colour.
-        haze: How much of a thing at depth 1 is lost in haze, in `[0, 1]`.
-        clouds: Share of the sky under clouds, in `[0, 1]`.
-        lamps: Probability that a window is lit.
+    Things are darker than their own colour by the factors of `light`; `haze` is how much of a thing at depth 1 is lost,
+    `clouds` a share of the sky, and `lamps` the probability that a window is lit.
     """
 
     sky_top: Colour

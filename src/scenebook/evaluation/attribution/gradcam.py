@@ -48,11 +48,7 @@ def compute_maps(model: keras.Model, images: np.ndarray, classes: np.ndarray) ->
     """Returns HiResCAM and plain Grad-CAM of one class for each image, float32 `(n, h, w)`, at least 0.
 
     Their resolution is that of the last tensor with places, 5 by 5 for ResNet50 at 150 pixels, their unit the logit's.
-
-    Args:
-        model: As for `split_at_last_places`.
-        images: float32 `(n, height, width, 3)`, preprocessed as for `predict`.
-        classes: int `(n,)`: the position of the class to explain.
+    Images are float32 `(n, height, width, 3)`, preprocessed as for `predict`; classes are positions, int `(n,)`.
     """
     body, head = split_at_last_places(model)
     classes = np.asarray(classes, dtype=np.int32)

@@ -39,12 +39,10 @@ _SLACK = 1e-9
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim that was held against a run.
+    """A claim that was held against a run; `why` is a sentence, values are texts.
 
     Attributes:
-        verdict: One of `VERDICTS`; `why` is a sentence.
-        measured: What the run measured, as text; `interval` is its 95% interval, if any.
-        own: What follows from the paper's own numbers, as text.
+        own: What follows from the paper's own numbers.
         by_run: Whether it was compared with the run, rather than with the paper's own numbers.
         paper_holds: Whether the paper's own numbers agree; `None` where they say nothing of it.
         shared: Why it is not comparable, as a clause that holds for all claims of that kind.

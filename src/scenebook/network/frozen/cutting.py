@@ -21,12 +21,7 @@ from scenebook.network.graph import is_graph, run_graph
 
 
 class Split(NamedTuple):
-    """A model in two parts.
-
-    Attributes:
-        base: From images to the list of tensors that the trainable layers start from, one or several.
-        tail: From these tensors to the model's output. `fit` trains it as it would train the model.
-    """
+    """A model in two parts: from images to one or several tensors, and from these to its output, which `fit` trains."""
 
     base: keras.Model
     tail: keras.Model

@@ -24,13 +24,9 @@ EpochRow = dict[str, float]
 
 
 class Checkpoint(NamedTuple):
-    """The state of a training after an epoch.
+    """The state of a training after an epoch: what it depends on, its epochs so far, and all values.
 
-    Attributes:
-        key: What the training depends on.
-        rows: The epochs that are done.
-        state: The values of weights, seeds and the optimizer's variables.
-        stops: Of each `EarlyStopping`, from `collect_stop`.
+    These are weights, seeds and the optimizer's variables; `stops` has what `collect_stop` returns of each.
     """
 
     key: Key

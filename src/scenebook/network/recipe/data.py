@@ -32,22 +32,16 @@ class TrainingData:
     """The training and validation images, as `train_model` is given them.
 
     Args:
-        recipe: Makes batches ready for the network.
-        settings: Those that it is given.
         keeper: Keeps the state of the training, and says from which epoch on it is to be trained.
         keep_views: Whether the feature cache keeps augmented views.
         compile_layers: Makes the frozen layers ready to run.
 
     Attributes:
-        settings: What it was given.
-        keeper: The same.
         part: What is fit in the last phase, or the started head; `None` before that.
-        base: The layers that were cut off before it; `None` where `part` is, and without acceleration.
-        runtime: What they run in.
-        count: How many training images there are.
-        labels: Of the training images, int `(n,)`.
+        base: The layers that were cut off before it, which run in `runtime`; `None` without acceleration.
+        count: How many training images there are, whose labels are int `(n,)`.
         is_linear: Whether the head is the linear classifier of `start_head`, and no phase has followed.
-        stream: What they put out for the training images; `None` where `base` is.
+        stream: What `base` puts out for the training images; `None` where it is.
     """
 
     def __init__(

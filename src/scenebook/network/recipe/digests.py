@@ -61,13 +61,10 @@ _NATIVE = (tf.DType, np.dtype, types.GenericAlias, tf.TensorShape, slice, range)
 
 @dataclass
 class CodeDigest:
-    """What functions depend on.
+    """What functions depend on: values of the notebook, and modules of this package whose code they run.
 
-    Attributes:
-        parts: Name to digest, of every function and value of the notebook that is used, and of every module of this
-            package whose code they run.
-        unknown: What cannot be digested, for people to read: with any of it, equal parts prove nothing.
-        used: The names of the notebook that are used, to the values that they have.
+    `parts` are their digests by name, `used` the notebook's values themselves. With any of the `unknown`, which cannot
+    be digested, equal parts prove nothing.
     """
 
     parts: dict[str, str] = field(default_factory=dict)

@@ -34,11 +34,7 @@ _PREPARE = ("prepare",)
 class FeatureExtraction(AbstractContextManager["FeatureExtraction"]):
     """Computes features, and leaves them in the feature cache, where a head that starts as a linear classifier looks.
 
-    Args:
-        prepare: Of the recipe: makes images ready for the network.
-        settings: What it is given.
-        model: The network.
-        images: Images of the size that it is given.
+    `prepare`, of the recipe, is given images of the size of `images`, and the settings.
     """
 
     def __init__(
@@ -61,13 +57,7 @@ class FeatureExtraction(AbstractContextManager["FeatureExtraction"]):
         make_ds: MakeBatches,
         report: Callable[[int, int], None] = lambda done, total: None,
     ) -> np.ndarray:
-        """Returns the features of images as they are, float32 `(n, d)`.
-
-        Args:
-            images: The images.
-            make_ds: Makes batches of some of them, through `prepare`.
-            report: Called with the number of images that are done and the number in all.
-        """
+        """Returns the features of images as they are, float32 `(n, d)`; `make_ds` makes batches through `prepare`."""
         rows = stream_plain(self._run_extractor, make_ds, images, self._caches.plain, size=_AT_ONCE)
         return collect_features(rows, len(images), report)
 

@@ -34,14 +34,9 @@ from scenebook.network.training import save_model
 
 
 class Cut(NamedTuple):
-    """Where a network was cut for its last phase.
+    """Where a network was cut for its last phase: the layers and weights on both sides, and the tensors' shapes.
 
-    Attributes:
-        frozen: How many layers lie before the cut, and how many weights they have: none where nothing was cut off.
-        trained: The same of what was fit.
-        shapes: Of the tensors between them, without the axis of the images.
-        stochastic: How many of the layers before it would drop at random in Keras' own `fit`.
-        runtime: What these ran in.
+    So many of the frozen layers are `stochastic`: they would drop at random in Keras' own `fit`.
     """
 
     frozen: tuple[int, int]

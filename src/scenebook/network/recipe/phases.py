@@ -13,19 +13,14 @@ from scenebook.network.recipe.configs import digest_config
 
 
 class Phase(NamedTuple):
-    """What was fit, and how.
+    """What was fit, and how; optimizer and schedule are their classes.
 
     Attributes:
         first_epoch: Index of the phase's first epoch.
         epochs: How many epochs it has had, or may have before it is fit.
-        trainable_params: How many numbers were trained.
         frozen_layers: How many layers were cut off before what was fit.
-        optimizer: Its class.
-        schedule: The class of its learning rate's schedule; `constant` without one.
         rates: Its learning rate at the first step or at the end of the warm-up; and, where it has them, decay,
             momentum, weight decay, and how many steps the warm-up has.
-        loss: The loss.
-        label_smoothing: Of the loss.
         kept_epoch: Of which epoch, counted from 1 over all phases, the weights are that it has left.
     """
 

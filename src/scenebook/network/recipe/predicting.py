@@ -27,10 +27,9 @@ def predict_probs(model: keras.Model, ds: tf.data.Dataset, *, test_time_flip: bo
 
 
 def prepare_plain(recipe: Recipe, settings: Settings, images: SplitImages, read: Any = None) -> tf.data.Dataset:
-    """Returns images in their order, without augmentation, as a network of this recipe is given them.
+    """Returns batches of what a recipe's `prepare` makes of images, in their order, without augmentation.
 
-    They are batches of what `prepare` returns, float32 `(batch, height, width, 3)`. Where it has to be noted which
-    settings it reads, it is given `read` instead of them.
+    Where it has to be noted which settings it reads, it is given `read` instead of them.
     """
 
     def prepare(images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:

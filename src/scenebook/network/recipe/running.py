@@ -42,11 +42,8 @@ its name, weights by their values, precision and devices by what `describe_compu
 class Fit:
     """A trained classifier: the whole model, and what was fit, phase by phase.
 
-    Attributes:
-        history: A row an epoch, the columns of `training.HISTORY_COLUMNS`.
-        frozen_layers_runtime: What the frozen layers of the last phase ran in.
-        train_probs: What it says to the training images as they are, float32 `(n, num_classes)`; `None` unless asked.
-        val_probs: The same of the validation images.
+    The history has the columns of `training.HISTORY_COLUMNS`. What it says to the images as they are, float32
+    `(n, num_classes)`, is `None` unless asked.
     """
 
     model: keras.Model

@@ -50,14 +50,13 @@ class ReadSettings:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is known of a recipe's `prepare`.
+    """What is known of a recipe's `prepare`: what it makes of an image may depend on more than the image.
 
     Attributes:
-        uses_seeds: Whether what it makes of an image depends on the image's seed: it then differs from epoch to epoch.
-        draws: Whether it depends on something else that changes, random numbers of its own say.
-        mixes: Whether what it makes of an image depends on the others in its batch.
-        graph: What TensorFlow does to a batch, serialized: with equal ones, and equal values, two preparations are the
-            same.
+        uses_seeds: On the image's seed: it then differs from epoch to epoch.
+        draws: On something else that changes, random numbers of its own say.
+        mixes: On the others in its batch.
+        graph: What TensorFlow does to a batch, serialized.
         values: The variables and large constants that it uses, by identity.
     """
 

@@ -93,11 +93,8 @@ def tell_causes(
 ) -> str:
     """Returns the sentences on what may explain how the network compares with the linear classifier.
 
-    Args:
-        results: The content of `evaluation/baselines.json`.
-        facts: From `collect_discussion_facts` and `collect_facts`.
-        study: From `read_study`.
-        recipe: The settings of the run; `edited` lists the notebook's cells that are its own.
+    `results` is `evaluation/baselines.json`, `facts` are of `collect_discussion_facts` and `collect_facts`, `study` is
+    from `read_study`, and `recipe` has the settings; `edited` lists the notebook's cells that are its own.
     """
     judged = judge_network(results)
     told = []

@@ -59,9 +59,6 @@ def tell_shapes(findings: Mapping[str, Any]) -> _Sentences:
         yield text, {"oblong": count_noun(shapes["oblong"], "image is", "images are"), "ratio": OBLONG}
 
 
-_Sentences = Iterator[tuple[str, dict[str, Any]]]
-
-
 def tell_groups(facts: Mapping[str, Any]) -> _Sentences:
     """Yields sentences with their values on how groups are spread over the splits, from `grouping.summarize_groups`."""
     if not facts:
