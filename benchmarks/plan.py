@@ -24,6 +24,7 @@ class Measurement:
         once: Whether it goes before others, once, instead of being repeated.
         package: An optional package that it takes.
         one_core: Whether it may use one core only.
+        asked: Whether it is measured only if it is named.
     """
 
     name: str
@@ -36,11 +37,13 @@ class Measurement:
     once: bool = False
     package: str = ""
     one_core: bool = False
+    asked: bool = False
 
 
 TRAINING = ("rate", "memory")
 WHOLE = ("seconds", "accuracy", "memory")
 OURS = (*WHOLE, "report")
+STUDY = ("seconds", "memory")
 UNITS = {"rate": "images/s", "memory": "GB", "seconds": "s", "accuracy": "", "report": "s"}
 
 MEASUREMENTS = (
@@ -49,6 +52,10 @@ MEASUREMENTS = (
     Measurement("unaccelerated", "whole job, ours, accelerate=false", "whole:measure_unaccelerated", OURS),
     Measurement("recipe", "whole job, the recipe in plain Keras", "whole:measure_recipe", WHOLE, ours=False),
     Measurement("guide", "whole job, Keras' guide", "whole:measure_guide", WHOLE, ours=False, after="cold"),
+    Measurement("study", "study of the claims, ours", "study:measure_ours", STUDY, asked=True),
+    Measurement(
+        *("study-plain", "study of the claims, plain Keras", "study:measure_plain", STUDY), ours=False, asked=True
+    ),
     Measurement("plain", "plain Keras", "keras_plain:measure", TRAINING, ours=False),
     Measurement("streaming-tensorflow", "ours, streaming, TensorFlow", "ours:measure_streaming_tensorflow", TRAINING),
     Measurement(
@@ -57,6 +64,7 @@ MEASUREMENTS = (
     ),
     Measurement("fill", "ours, filling the feature cache", "ours:fill_feature_cache", once=True),
     Measurement("warm", "ours, warm feature cache", "ours:measure_warm", TRAINING, needs="fill"),
+    Measurement("rows", "the same layers, random numbers in memory", "ours:measure_rows", TRAINING),
     Measurement("frozen-limit", "frozen layers, the machine's limit", "parts:measure_limit"),
     Measurement("frozen-tensorflow", "frozen layers, TensorFlow", "parts:measure_tensorflow"),
     Measurement(*("frozen-openvino", "frozen layers, OpenVINO", "parts:measure_openvino"), package="openvino"),
@@ -77,9 +85,11 @@ RATIOS = {
         "cold.seconds",
     ),
     "cold-cached": ("time with nothing cached; with the feature cache = 1", "cold.seconds", "cached.seconds"),
+    "study": ("time of the study in plain Keras; ours = 1", "study-plain.seconds", "study.seconds"),
     "streaming-tensorflow": ("streaming, TensorFlow; plain Keras = 1", "streaming-tensorflow.rate", "plain.rate"),
     "streaming-openvino": ("streaming, OpenVINO; plain Keras = 1", "streaming-openvino.rate", "plain.rate"),
     "warm": ("warm feature cache; plain Keras = 1", "warm.rate", "plain.rate"),
+    "warm-rows": ("warm feature cache; random numbers in memory = 1", "warm.rate", "rows.rate"),
     "frozen-tensorflow": ("frozen layers in TensorFlow; the limit = 1", "frozen-tensorflow.rate", "frozen-limit.rate"),
     "frozen-openvino": ("frozen layers in OpenVINO; the limit = 1", "frozen-openvino.rate", "frozen-limit.rate"),
     "augmentation": ("augmentation; legacy class = 1", "augmentation.rate", "augmentation-legacy.rate"),
@@ -107,11 +117,12 @@ def find_measurement(name: str) -> Measurement:
 
 
 def select_measurements(names: Sequence[str]) -> list[Measurement]:
-    """Returns the measurements of these names and what they need, in the plan's order; all of them for no name.
+    """Returns the measurements of these names and what they need, in the plan's order; for no name, all that
+    need not be named.
 
     Raises:
         InputError: There is no measurement of a name.
     """
-    chosen = [find_measurement(name) for name in names] or MEASUREMENTS
+    chosen = [find_measurement(name) for name in names] or [one for one in MEASUREMENTS if not one.asked]
     wanted = {name for one in chosen for name in (one.name, one.needs, one.after)}
     return [measurement for measurement in MEASUREMENTS if measurement.name in wanted]

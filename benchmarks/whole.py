@@ -52,26 +52,40 @@ def measure_unaccelerated(job: Job) -> dict[str, float]:
 
 
 def _report(job: Job, *changes: str, fresh: bool) -> dict[str, float]:
-    folder = job.folder / "whole"
-    for name in ("runs", "build", *(["cache"] if fresh else [])):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    places = {f"SCENEBOOK_{name.upper()}": str(folder / name) for name in ("runs", "build", "cache")}
-    command = [sys.executable, "-m", "scenebook", "report", "--run", _RUN, "--profile", str(job.profile)]
-    command += [part for change in changes for part in ("--set", change)]
+    clear_folders(job, "runs", "build", *(["cache"] if fresh else []))
     started = time.time()
-    with PeakMemory() as memory:
-        done = subprocess.run(
-            command, cwd=project_root(), env={**os.environ, **places}, capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise ScenebookError((done.stderr.strip().splitlines() or ["report failed"])[-1])
-    report, run_dir = time.time() - started, RunDirectory(folder / "runs" / _RUN)
+    run_dir, memory = run_command(job, "report", *changes)
     return {
         "seconds": run_dir.path(METRICS).stat().st_mtime - started,
-        "report": report,
+        "report": time.time() - started,
         "accuracy": run_dir.read_json(METRICS)["accuracy"]["value"],
-        "memory": memory.peak_mb * 2**20 / 1e9,
+        "memory": memory,
     }
+
+
+def clear_folders(job: Job, *names: str) -> None:
+    """Deletes `runs`, `build` or `cache` of the whole jobs."""
+    for name in names:
+        shutil.rmtree(job.folder / "whole" / name, ignore_errors=True)
+
+
+def run_command(job: Job, command: str, *changes: str) -> tuple[RunDirectory, float]:
+    """Runs a command of ours with changed settings; returns the run, and the memory of its processes in GB.
+
+    Raises:
+        ScenebookError: It failed.
+    """
+    folder = job.folder / "whole"
+    places = {f"SCENEBOOK_{name.upper()}": str(folder / name) for name in ("runs", "build", "cache")}
+    words = [sys.executable, "-m", "scenebook", command, "--run", _RUN, "--profile", str(job.profile)]
+    words += [part for change in changes for part in ("--set", change)]
+    with PeakMemory() as memory:
+        done = subprocess.run(
+            words, cwd=project_root(), env={**os.environ, **places}, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise ScenebookError((done.stderr.strip().splitlines() or [f"{command} failed"])[-1])
+    return RunDirectory(folder / "runs" / _RUN), memory.peak_mb * 2**20 / 1e9
 
 
 def measure_recipe(job: Job) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -202,7 +202,7 @@ class TrainingData:
     def close(self) -> None:
         self._caches.close()
 
-    def __enter__(self) -> TrainingData:
+    def __enter__(self) -> Self:
         self._sharing.__enter__()
         return self
 

@@ -23,7 +23,7 @@ from scenebook.network import training
 from scenebook.network.backbones import seeded_weights
 from scenebook.network.code_digests import digest_training_code
 from scenebook.network.devices import describe_computing, sharing
-from scenebook.network.recipe.data import TrainingData
+from scenebook.network.recipe.data import Accelerated, TrainingData
 from scenebook.network.recipe.keeping import Keeper
 from scenebook.network.recipe.phases import Phase
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
@@ -144,7 +144,20 @@ class _PhaseReachedError(Exception):
     """The first phase is about to be fit."""
 
 
-class _FirstPhase(TrainingData):
+class FirstPhase(TrainingData):
+    """What `open_first_phase` returns: it stops where `fit` would begin.
+
+    Attributes:
+        accelerated: What would be fit, compiled, and its training and validation batches.
+    """
+
+    accelerated: Accelerated
+
+    def accelerate(self, model: keras.Model) -> Accelerated:
+        """Keeps what it returns."""
+        self.accelerated = super().accelerate(model)
+        return self.accelerated
+
     def start_head(self, model: keras.Model, linear: Any) -> None:
         """Starts no head: what a phase fits, and how fast, does not depend on its weights."""
         self.cut_at_head(model)
@@ -155,14 +168,14 @@ class _FirstPhase(TrainingData):
 
 def open_first_phase(
     recipe: Recipe, settings: Settings, train: SplitImages, validation: SplitImages, *, num_classes: int, **options: Any
-) -> TrainingData:
+) -> FirstPhase:
     """Goes through a recipe until its first phase is about to be fit: what is fit is compiled, and nothing is trained.
 
     The arguments are those of `open_training` that are not about the state of a training.
     """
     training.initialize_determinism(settings.seed, settings.precision)
     model = build_seeded(recipe.build_model, settings, num_classes)
-    data = _FirstPhase(recipe, settings, train, validation, num_classes=num_classes, keeper=Keeper(), **options)
+    data = FirstPhase(recipe, settings, train, validation, num_classes=num_classes, keeper=Keeper(), **options)
     with suppress(_PhaseReachedError):
         recipe.train_model(model, data, settings)
     return data
