@@ -160,13 +160,15 @@ def _add_unreadable(truth: Truth) -> None:
 
 
 def _add_hidden(truth: Truth) -> None:
-    for path in ("forest/.hidden.jpg", "sea/.DS_Store", "street/0/Thumbs.db", "__MACOSX/x.jpg", ".git/x.jpg"):
+    left_behind = ("sea/.DS_Store", "street/0/Thumbs.db", "sea/1.jpg:Zone.Identifier", "__MACOSX/x.jpg")
+    for path in ("forest/.hidden.jpg", ".git/x.jpg", *left_behind):
         (truth.root / path).parent.mkdir(parents=True, exist_ok=True)
         (truth.root / path).write_bytes(b"x")
     truth.passed_over = {
         "hidden files": 1,
         ".DS_Store files": 1,
         "Thumbs.db files": 1,
+        "marks of downloaded files": 1,
         "__MACOSX folders": 1,
         "hidden folders": 1,
     }

@@ -29,6 +29,7 @@ HANDED_ON = {
     "where programs, libraries and compiled files lie": (
         *("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "VIRTUAL_ENV"),
         *("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
+        "HDF5_USE_FILE_LOCKING",  # file systems that have no locks
     ),
     "who runs it, and where temporary files and caches go": (
         *("HOME", "USER", "LOGNAME", "USERNAME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"),

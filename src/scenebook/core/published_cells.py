@@ -27,7 +27,7 @@ def list_edits(file: Path) -> list[str]:
     The cell of the parameters does not count: its values are settings. Comments and layout do not either.
     """
     try:
-        cells = digest_cells(json.loads(file.read_text(encoding="utf-8")))
+        cells = digest_cells(json.loads(file.read_text(encoding="utf-8-sig")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     published = read_published(file.stem)

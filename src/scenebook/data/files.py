@@ -23,6 +23,8 @@ _HOUSEKEEPING = {
     "thumbs.db": "Thumbs.db files",
     "ehthumbs.db": "Thumbs.db files",
     "desktop.ini": "desktop.ini files",
+    "picasa.ini": "Picasa.ini files",
+    "zone.identifier": "marks of downloaded files",  # `x.jpg:Zone.Identifier`
     "icon\r": "folder icons",
     "__macosx": "__MACOSX folders",
     "@eadir": "@eaDir folders, with thumbnails",
@@ -209,7 +211,7 @@ class Tree:
 
 def name_hidden(name: str) -> str | None:
     """Returns under which heading a hidden file, or one that a system left behind, is counted; `None` for others."""
-    known = _HOUSEKEEPING.get(name.lower())
+    known = _HOUSEKEEPING.get(name.lower().rpartition(":")[2])
     return known if known is not None else HIDDEN if name.startswith(".") else None
 
 

@@ -115,6 +115,8 @@ def check_folder(folder: Path, setting: str = "dataset") -> Path:
     if not folder.is_dir():
         there = advise_archive(folder, setting) or "There is a file of this name, but no folder."
         gone = "There is no such folder. Relative paths start where the command was typed."
+        if any(part.endswith(":") and len(part) > len("C:") for part in folder.parts):  # `https:`
+            gone = "It is an address: download what is there, unpack it, and name the folder."
         raise DatasetError(
             "Expected a folder of labelled images.",
             received={setting: str(folder)},

@@ -20,6 +20,7 @@ from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import CLASSES
 from scenebook.data.decoding import Decoder
+from scenebook.data.pools import count_cores
 from scenebook.inference.loading import digest_network, load_network
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def read_images(root: Path, paths: Sequence[str], decoder: Decoder) -> Iterator[
         except OSError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=count_cores()) as pool:
         ahead: deque[tuple[str, Future[np.ndarray | OSError]]] = deque()
         for path in paths:
             ahead.append((path, pool.submit(work, path)))

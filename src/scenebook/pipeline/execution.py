@@ -26,7 +26,7 @@ from scenebook.pipeline.kernels import (
     make_kernel_environment,
     make_kernel_manager,
 )
-from scenebook.pipeline.notebooks import is_executed, read_notebook
+from scenebook.pipeline.notebooks import is_executed, read_notebook, source_of
 from scenebook.pipeline.prewarming import PrewarmedKernels
 
 _INPUT_ERRORS = {InputError.__name__, *(kind.__name__ for kind in InputError.__subclasses__())}
@@ -94,10 +94,11 @@ def execute_notebook(
         try:
             papermill.execute_notebook(
                 # papermill reads braces in a path as fields of a template.
-                nbformat.read(notebook, as_version=4),
+                nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4),
                 str(partial_copy).replace("{", "{{").replace("}", "}}"),
                 parameters=dict(parameters),
                 kernel_name="python3",
+                language="python",
                 progress_bar=False,
                 coalesce_streams=True,
                 stdout_file=written,
@@ -117,10 +118,11 @@ def execute_notebook(
             written.write("\n" + "\n".join(error.traceback) + "\n")
             # Our own errors say all in their text; of others the kind helps too.
             own = error.ename.endswith("Error") and "Expected " in error.evalue
-            reason = error.evalue if own else f"{error.ename}: {error.evalue}"
+            reason = error.evalue if own else f"{error.ename}: {error.evalue or _find_last_error(partial_copy)}"
             if error.ename in _MEMORY_ERRORS:
                 reason = f"{reason.rstrip('.')}. {_advise_on_memory(stage)}"
-            failure = fail(reason, cell=_find_failed(partial_copy), wrong_input=error.ename in _INPUT_ERRORS)
+            cell = _find_failed(partial_copy) or _find_running(partial_copy)
+            failure = fail(reason, cell=cell, wrong_input=error.ename in _INPUT_ERRORS)
         except CellTimeoutError:
             reason = f"the cell took longer than the time limit of {time_limit} s, and was stopped. Raise TIME_LIMIT, "
             failure = fail(reason + "or find out what it waits for.", cell=_find_running(partial_copy))
@@ -195,6 +197,13 @@ def _find_failed(notebook: Path) -> int | None:
     outputs = [cell.get("outputs", []) for cell in _read_cells(notebook)]
     failed = (any(output["output_type"] == "error" for output in some) for some in outputs)
     return next((number for number, it in enumerate(failed, start=1) if it), None)
+
+
+def _find_last_error(notebook: Path) -> str:
+    """Returns the last line of the error stream: a command of IPython's own that fails raises nothing else."""
+    outputs = [output for cell in _read_cells(notebook) for output in cell.get("outputs", [])]
+    texts = [source_of({"source": it["text"]}).strip() for it in outputs if it.get("name") == "stderr"]
+    return texts[-1].rpartition("\n")[2] if texts else ""
 
 
 def _find_running(notebook: Path) -> int | None:

@@ -54,6 +54,8 @@ if __name__ == "__main__":
     atexit.register(_end)
     if sys.argv[1:2] != ["-f"]:
         _wait(sys.argv[1:])
+    # Of the modules beside a notebook; `-P` keeps those from the front that are called as a library is.
+    sys.path.append(os.getcwd())
 
     from ipykernel.kernelapp import launch_new_instance
     from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS

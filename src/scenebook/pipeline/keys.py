@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,7 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
         "versions": {name: version for name, version in versions.items() if name not in _ONLY_RENDERING},
         "files": files,
     }
+    key["files"] |= _digest_own_modules(notebook.path.parent, code)
     if STAGES[stage].reads_repository:
         key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
@@ -96,6 +98,20 @@ def _digest_files(parameters: Mapping[str, Any], settings: Settings) -> dict[str
         tree = Tree(Path(settings.samples_dir), follow_links=settings.follow_links)
         images = (path for folder in tree.list_folders("") for path, _ in tree.walk(folder))
         found["samples_dir"] = sha256_lines(json.dumps([path, sha256_file(tree.root / path)]) for path in images)
+    return found
+
+
+def _digest_own_modules(folder: Path, code: Sequence[str]) -> dict[str, str]:
+    """Digests the modules in a notebook's folder that its code names, or that one of these names."""
+    waiting = {path.stem: path for path in folder.glob("*.py")}
+    waiting |= {path.parent.name: path.parent for path in folder.glob("*/*.py")}
+    found: dict[str, str] = {}
+    texts = list(code)
+    while named := [name for name in waiting if any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts)]:
+        paths = [waiting.pop(name) for name in named]
+        files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+        found |= {file.relative_to(folder).as_posix(): sha256_file(file) for file in files}
+        texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
     return found
 
 

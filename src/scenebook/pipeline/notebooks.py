@@ -47,7 +47,7 @@ def read_notebook(path: Path) -> NotebookFile:
         InputError: It cannot be read, or is no such notebook.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         cells = content["cells"] if content["nbformat"] == 4 else None
         whole = isinstance(cells, list) and all(isinstance(cell["cell_type"], str) for cell in cells)
     except (OSError, ValueError, KeyError, TypeError) as error:

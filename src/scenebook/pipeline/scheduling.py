@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -14,6 +13,7 @@ import psutil
 
 from scenebook.core.settings import Settings
 from scenebook.core.stages import STAGES, find_needed, find_producer
+from scenebook.data.pools import count_cores
 from scenebook.pipeline.manifest import Manifest
 
 _UNKNOWN_MB = 3000.0
@@ -35,7 +35,7 @@ class Schedule:
         entries: Mapping[str, Mapping[str, Any]] = manifest.content["stages"]
         self.waiting = list(STAGES)
         self._running: dict[str, float] = {}
-        self._cores = os.cpu_count() or 1
+        self._cores = count_cores()
         self._free_mb = 0.0
         self._memory = {name: float(entry["memory_mb"]) for name, entry in entries.items() if entry.get("memory_mb")}
         self._seconds = {stage: entries.get(stage, {}).get("seconds") for stage in planned}

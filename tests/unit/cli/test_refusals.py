@@ -99,6 +99,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "a misspelt setting": (("--set", "epocs=3"), "Did you mean epochs?"),
     "nothing to be trained": (("--set", "epochs=0"), "Received: epochs=0"),
     "no folder": (("--dataset", "no such folder"), "There is no such folder"),
+    "an address": (("--dataset", "https://example.org/images.zip"), "It is an address"),
     "a folder with an empty class": (("--dataset", "hollow", *SAMPLE), "at least one image in every class folder"),
     "no profile": (("--profile", "papr"), "Did you mean paper?"),
     "no file of weights": (("--weights", "none.h5"), "an existing .weights.h5 or .keras file"),

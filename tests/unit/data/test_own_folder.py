@@ -492,6 +492,17 @@ def test_a_lower_limit_holds_for_known_images_too(make_folder: MakeFolder, run_d
     assert [path for path, _ in set_aside] == ["cat/large.png"]
 
 
+def test_where_there_is_no_shared_memory_threads_do_the_work() -> None:
+    mount = 'mount -t tmpfs -o ro none /dev/shm && exec "$@"'
+    hidden = ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, "sh"]
+    if subprocess.run([*hidden, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("namespaces are refused here")
+    code = "from scenebook.data.pools import open_pool\n"
+    code += "with open_pool(9, worth_processes=1) as (pool, workers): print(pool.submit(abs, -7).result())"
+    done = subprocess.run([*hidden, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "7\n", done.stderr
+
+
 def test_many_images_are_decoded_by_processes_with_the_same_result(
     make_folder: MakeFolder, run_dir: RunDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def execute(fixture: str, run_dir: RunDirectory, **parameters: object) -> Path:
 
 LOOK = """
 import json, os, sys, tempfile
+import beside
 import matplotlib as mpl
 json.dumps({
     "python": sys.executable, "defined": "weights" in globals(),
@@ -101,6 +102,8 @@ def test_a_kernel_is_this_interpreter_with_nothing_of_what_the_user_has_set_for_
     for folder in (startup, kernels, deep):
         folder.mkdir(parents=True)
     (startup / "mine.py").write_text("weights = 'mine'")
+    (tmp_path / "beside.py").touch()
+    (tmp_path / "numpy.py").write_text("raise ImportError('no library')")
     (kernels / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
     (tmp_path / "ipython" / "matplotlibrc").write_text("font.size: 31")
     for name, value in {
@@ -202,6 +205,21 @@ def test_a_failing_cell_is_named_and_the_partial_notebook_is_kept(run_dir: RunDi
     assert "the third cell" in cells[error.cell - 1].source
     assert error.exit_code == 1
     assert "Traceback" in error.log.read_text(encoding="utf-8")
+
+
+def test_a_failing_command_of_ipython_is_named_in_a_notebook_as_other_programs_save_it(
+    run_dir: RunDirectory, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "own.ipynb"
+    cells = [nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell("%nosuch")]
+    # Metadata were stripped, and an editor has put a mark of UTF-8 in front.
+    notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8-sig")
+    with pytest.raises(StageError, match="`%nosuch` not found") as caught:
+        execute_notebook(
+            "data", notebook, tmp_path / "done.ipynb", {"run": run_dir.name}, run_dir.path("log/data.txt"),
+            lambda text: None, runs_dir=run_dir.root.parent,
+        )  # fmt: skip
+    assert caught.value.cell is not None
 
 
 def test_exit_in_a_cell_is_a_failure_although_papermill_calls_it_done(run_dir: RunDirectory) -> None:

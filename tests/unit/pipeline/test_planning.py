@@ -253,6 +253,20 @@ def test_a_file_in_the_folder_of_another_stage_is_kept_with_that_of_the_stage_th
     assert list(made.ask()) == ["trust", "conclusion"]
 
 
+def test_a_module_beside_the_notebooks_runs_the_stages_that_use_it(made: Made) -> None:
+    (made.notebooks / "tools").mkdir()
+    for name in ("mine.py", "tools/inner.py", "unused.py", "04-visual-samples.py"):
+        (made.notebooks / name).write_text("from tools import inner" if name == "mine.py" else "")
+    assert made.ask() == {}
+    made.edit("conclusion", lambda notebook: notebook.cells[3].update(source="import mine"))
+    assert made.run().ran == ["conclusion"]
+    assert made.ask() == {}
+    (made.notebooks / "unused.py").write_text("1")
+    assert made.ask() == {}
+    (made.notebooks / "tools" / "inner.py").write_text("1")
+    assert list(made.ask()) == ["conclusion"]
+
+
 def test_another_notebook_of_a_stage_runs_it(made: Made, stages: dict[str, Stage]) -> None:
     shutil.copy(made.notebooks / "04-visual-samples.ipynb", made.notebooks / "04-samples.ipynb")
     stages["samples"] = replace(stages["samples"], notebook="04-samples")
