@@ -149,7 +149,11 @@ class Project:
         for process in psutil.process_iter():
             try:
                 mine = process.environ().get("SCENEBOOK_RUNS") == str(self.runs)
-                if mine and "ipykernel_launcher" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                if (
+                    mine
+                    and "scenebook.pipeline.kernel_process" in process.cmdline()
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -260,6 +260,9 @@ def test_a_training_that_is_killed_at_random_moments(tmp_path: Path) -> None:
     kills = {"command": 0, "kernel": 0, "both": 0}
     resumed: list[int] = []
     while sum(kills.values()) < KILLS:
+        if project.run_dir().path(FINISHED_FIT).is_file():
+            # A kernel finished its training before it noticed that its command was gone: the training starts anew.
+            shutil.rmtree(project.run_dir().path("training"))
         process = project.start("report", "--run", "sample")
         # Half of them anywhere from the start of the stage on, half between two epochs or within one.
         first, seconds = rng.choice([(f"[2/{len(STAGES)}] training", 25), (" epoch ", 8)])

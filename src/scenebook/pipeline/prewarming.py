@@ -123,6 +123,7 @@ def _note_state(notebook: NotebookFile, environment: Mapping[str, str]) -> tuple
 
 
 def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -> Popen[bytes]:
+    environment = {**environment, **_name_parent()}  # ipykernel reads it when it is imported
     return Popen(
         [*COMMAND, *libraries],
         stdin=PIPE,
@@ -133,6 +134,11 @@ def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -
         # As Jupyter does it: an interrupt of the command is not meant for its kernels.
         start_new_session=True,
     )
+
+
+def _name_parent() -> dict[str, str]:
+    """Returns what Jupyter gives the kernels that it starts, to end when this process does or is killed."""
+    return {"JPY_PARENT_PID": str(os.getpid())}
 
 
 def _end(process: Popen[bytes]) -> None:
@@ -155,8 +161,7 @@ def become_kernel(process: Popen[bytes], arguments: list[str], **options: Any) -
     """
     order = {
         "arguments": arguments[len(COMMAND) - 1 :],
-        # What Jupyter gives the kernels that it starts, so that they end when this process does.
-        "environment": {**options["env"], "JPY_PARENT_PID": str(os.getpid())},
+        "environment": {**options["env"], **_name_parent()},
         "folder": options["cwd"],
         "log": options["stdout"].name,
     }

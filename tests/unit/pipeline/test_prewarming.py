@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -85,6 +87,34 @@ def test_a_notebook_sees_no_difference_whether_its_kernel_has_waited(tmp_path: P
     assert kernel.processes[0].pid not in waiting
     assert outputs == cold
     assert len(outputs) == 2
+
+
+def test_a_kernel_that_has_waited_ends_when_its_command_is_killed(tmp_path: Path, run_dir: RunDirectory) -> None:
+    folder, code = tmp_path / "work", f"import numpy, pathlib, time\npathlib.Path({str(tmp_path / 'ready')!r}).touch()"
+    folder.mkdir()
+    make(folder / "one.ipynb", f"{code}\ntime.sleep(60)")
+    script = (
+        "from tests.unit.pipeline.test_prewarming import *\n"
+        f"notebook = read_notebook(Path({str(folder / 'one.ipynb')!r}))\n"
+        f"run_dir = RunDirectory(Path({str(run_dir.root)!r}))\n"
+        "prewarmed = PrewarmedKernels()\n"
+        "prewarmed.prepare({'data': notebook}, make_kernel_environment(run_dir.root.parent))\n"
+        "execute(notebook, run_dir, prewarmed)\n"
+    )
+    command = psutil.Popen([sys.executable, "-c", script], cwd=ROOT)
+    try:
+        until = time.monotonic() + 60
+        while not (tmp_path / "ready").exists():
+            assert command.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        kernels = command.children()
+        assert len(kernels) == 1
+    finally:
+        command.kill()
+        command.wait()
+    _, alive = psutil.wait_procs(kernels, timeout=20)
+    assert not alive
 
 
 def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
