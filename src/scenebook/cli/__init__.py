@@ -50,23 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _skip_grammar() -> None:
-    """Has jsonschema, which nbformat imports, do without the one format whose grammar takes a second to build.
-
-    The format is that of internationalised addresses, which no schema of notebooks has. jsonschema checks it only where
-    `rfc3987_syntax` can be imported, as an optional package: `None` among the modules says that it cannot.
-    """
-    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
-
-
 def _find_command(name: str) -> Callable[[argparse.Namespace, Console], int]:
-    _skip_grammar()
+    # jsonschema, which nbformat imports, takes a second to build the grammar of internationalised addresses, which no
+    # schema of notebooks has; `None` among the modules says that the package for them cannot be imported.
+    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
     # Imported late: what they need takes longer than a page of help may take.
-    from scenebook.cli import making, project, using
+    from scenebook.cli import making, using
 
     of_runs = (making.report, making.run, making.ablations, making.explain, making.render)
-    others = (using.bundle, using.export, using.serve, using.predict, using.verify, using.diff, using.params)
-    commands = (*of_runs, *others, project.new, project.diff_notebooks)
+    others = (using.bundle, using.export, using.serve, using.predict, using.verify, using.diff, using.params, using.new)
+    commands = (*of_runs, *others, using.diff_notebooks)
     return {command.__name__.replace("_", "-"): command for command in commands}[name]
 
 

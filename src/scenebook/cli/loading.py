@@ -11,7 +11,7 @@ from rich.text import Text
 
 from scenebook.cli.parser import environment
 from scenebook.core.combinations import check_effects
-from scenebook.core.profiles import load_named_profile, parse_overrides
+from scenebook.core.profiles import load_named_profile, parse_overrides, read_settings
 from scenebook.core.project import default_profile
 from scenebook.core.run_directory import RunDirectory, open_run, run_name_for
 from scenebook.core.run_files import SETTINGS
@@ -19,31 +19,21 @@ from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings, make_settings
 from scenebook.data.images import source_name
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import check_version, load_manifest
-from scenebook.pipeline.settings_file import read_settings
-
-
-def find_kept_run(arguments: argparse.Namespace) -> RunDirectory | None:
-    """Returns the run that is named where nothing else says what it is made from: then its own settings count."""
-    if not arguments.run or arguments.profile or arguments.dataset or arguments.weights:
-        return None
-    run_dir = open_run(arguments.run)
-    return run_dir if run_dir.path(SETTINGS).is_file() else None
 
 
 def collect_settings(
-    arguments: argparse.Namespace, base: Path, tell_layout: Callable[[str], None] = lambda layout: None
+    arguments: argparse.Namespace, base: Path, tell: Callable[[str], None] = lambda line: None
 ) -> tuple[Settings, str, RunDirectory]:
-    """Returns the checked settings, the profile's name, and the run, from the command's arguments.
+    """Returns the settings, checked, the profile's name, and the run, from the command's arguments.
 
     They start from the profile; those of a run that is named without one, and without images and weights, start from
-    its own `settings.yaml`, so that a run is gone on with by its name. `tell_layout` is called with how a folder of
-    images was read.
-
-    Raises:
-        InputError: Anything in them is wrong.
+    its own `settings.yaml`, so that a run is gone on with by its name. `tell` is called with that, and with how a
+    folder of images was read.
     """
-    kept = find_kept_run(arguments)
-    if kept:
+    new = not arguments.run or arguments.profile or arguments.dataset or arguments.weights
+    kept = None if new else open_run(arguments.run)
+    if kept and kept.path(SETTINGS).is_file():
+        tell(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS start it anew")
         check_version(kept)
         profile, values = str(load_manifest(kept).get("profile", "sample")), read_settings(kept)
     else:
@@ -53,7 +43,7 @@ def collect_settings(
         if getattr(arguments, name):
             values[name] = getattr(arguments, name)
     given = parse_overrides(arguments.set or [environment("SET") or ""])
-    settings = resolve_paths(make_settings({**values, **given}), base, tell_layout)
+    settings = resolve_paths(make_settings({**values, **given}), base, lambda layout: tell(f"images: {layout}"))
     check_effects(settings, given)
     own_data = settings.dataset not in (DRAWN_SCENES, INTEL)
     default_name = source_name(Path(settings.dataset)) if arguments.dataset and own_data else profile

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from scenebook.cli.loading import collect_settings, find_kept_run, load_settings, short, tell_file
+from scenebook.cli.loading import collect_settings, load_settings, short, tell_file
 from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.combinations import list_idle
@@ -29,11 +29,10 @@ from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand,
 from scenebook.pipeline.checks import check_dask_files, check_writable
 from scenebook.pipeline.kernels import make_kernel_environment
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
-from scenebook.pipeline.manifest import StageStatus, check_version
-from scenebook.pipeline.notebooks import read_notebook
-from scenebook.pipeline.planning import check_stages, stored_outcomes
+from scenebook.pipeline.manifest import Manifest, StageStatus, check_version
+from scenebook.pipeline.planning import Planner, check_stages, stored_outcomes
 from scenebook.pipeline.prewarming import PrewarmedKernels
-from scenebook.pipeline.running import explain_pipeline, run_pipeline
+from scenebook.pipeline.running import run_pipeline
 from scenebook.pipeline.saved_notebooks import check_notebooks
 
 _DRAWN_BANNER = (
@@ -82,7 +81,7 @@ def explain(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.run == BY_HAND:
         return _explain_by_hand(arguments, console)
     settings, profile, run_dir = _collect(arguments, console)
-    decisions = explain_pipeline(settings, run_dir, profile=profile, force=_list_forced(arguments))
+    decisions = Planner(settings, Manifest(run_dir, profile), force=_list_forced(arguments)).decide_all()
     _tell_run(settings, run_dir, console)
     changes = ["a stage runs before it"] if any(decision.run for decision in decisions) else []
     changes += [f"prose of stage {decision.stage}: changed" for decision in decisions if decision.prose]
@@ -99,7 +98,6 @@ def _tell_reasons(console: Console, name: str, what: str, reasons: Sequence[str]
 
 
 def _explain_by_hand(arguments: argparse.Namespace, console: Console) -> int:
-    """Tells of each notebook whether a report can take it as it was run by hand."""
     _check_no_options(arguments)
     for one in check_notebooks(open_run(BY_HAND)):
         reason = one.problem or ("run by hand" if one.is_taken else "not run by hand: the report does without it")
@@ -110,11 +108,7 @@ def _explain_by_hand(arguments: argparse.Namespace, console: Console) -> int:
 def report_by_hand(
     console: Console, notebooks_dir: Path | None = None, formats: Sequence[str] = DEFAULT_FORMATS
 ) -> int:
-    """Renders the report of the notebooks in a folder as they were run by hand; nothing is run.
-
-    Raises:
-        InputError: A notebook has to be run, or run again.
-    """
+    """Renders the report of the notebooks in a folder as they were run by hand, or raises `InputError`; none is run."""
     run_dir = open_run(BY_HAND)
     collect_by_hand(run_dir, notebooks_dir)
     _render(run_dir, console, formats)
@@ -146,10 +140,7 @@ def _check_not_by_hand(arguments: argparse.Namespace) -> None:
 
 
 def _collect(arguments: argparse.Namespace, console: Console) -> _Made:
-    kept = find_kept_run(arguments)
-    if kept:
-        console.print(Text(f"settings: those of run {kept.name}; PROFILE, DATA or WEIGHTS start it anew"))
-    return collect_settings(arguments, Path.cwd(), lambda layout: console.print(Text(f"images: {printable(layout)}")))
+    return collect_settings(arguments, Path.cwd(), lambda line: console.print(Text(printable(line))))
 
 
 def render(arguments: argparse.Namespace, console: Console) -> int:
@@ -168,7 +159,6 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
 
 
 def _prepare_process(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Sets what kernels inherit."""
     allow_files()
     if arguments.scheduler or settings.ablations != "none":
         check_dask_files(arguments.scheduler)
@@ -191,33 +181,25 @@ def _run(
 
 def _report(arguments: argparse.Namespace, console: Console, made: _Made, force: list[str]) -> int:
     settings, profile, run_dir = made
-    check_writable(default_build_dir() / run_dir.name, "SCENEBOOK_BUILD")
+    build_dir = default_build_dir() / run_dir.name
+    check_writable(build_dir, "SCENEBOOK_BUILD")
     _prepare_process(arguments, settings)
     with closing(PrewarmedKernels()) as prewarmed:
-        decisions = explain_pipeline(settings, run_dir, profile=profile, force=force)
-        if first := next((decision.stage for decision in decisions if decision.run), None):
-            notebook = read_notebook(project_folder("notebooks") / f"{STAGES[first].notebook}.ipynb")
-            prewarmed.prepare({first: notebook}, make_kernel_environment(run_dir.root.parent))
+        planner = Planner(settings, Manifest(run_dir, profile), force=force)
+        if first := next((decision.stage for decision in planner.decide_all() if decision.run), None):
+            prewarmed.prepare({first: planner.notebook_of(first)}, make_kernel_environment(run_dir.root.parent))
             _check_before_run(settings)
-        return _run_and_render(arguments, console, made, force, prewarmed)
-
-
-def _run_and_render(
-    arguments: argparse.Namespace, console: Console, made: _Made, force: list[str], prewarmed: PrewarmedKernels
-) -> int:
-    _, _, run_dir = made
-    try:
-        _run(arguments, console, made, force, prewarmed)
-    except StageError as error:
-        console.print(Text(str(error), style="red"))
-        _render(run_dir, console, arguments.formats)
-        return error.exit_code
-    except KeyboardInterrupt:
-        console.print(Text("Stopped. The report of what is finished is rendered; press Ctrl-C again to skip that."))
-        with suppress(ScenebookError, OSError):
+        try:
+            _run(arguments, console, made, force, prewarmed)
+        except StageError as error:
+            console.print(Text(str(error), style="red"))
             _render(run_dir, console, arguments.formats)
-        raise
-    build_dir = default_build_dir() / run_dir.name
+            return error.exit_code
+        except KeyboardInterrupt:
+            console.print(Text("Stopped. The report of what is finished is rendered; press Ctrl-C again to skip that."))
+            with suppress(ScenebookError, OSError):
+                _render(run_dir, console, arguments.formats)
+            raise
     if not find_report_changes(run_dir, build_dir, arguments.formats):
         console.print(Text("The report is unchanged."))
         _tell_files(build_dir, arguments.formats, console)
@@ -225,9 +207,8 @@ def _run_and_render(
     try:
         _render(run_dir, console, arguments.formats)
     except ReportError:
-        console.print(
-            Text(f"All stages are done. Correct what is named below, then run: make render RUN={run_dir.name}")
-        )
+        told = f"All stages are done. Correct what is named below, then run: make render RUN={run_dir.name}"
+        console.print(Text(told))
         raise
     return 0
 

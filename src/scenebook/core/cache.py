@@ -29,14 +29,10 @@ def cache_dir() -> Path:
         return expand_home(named).absolute()
     with suppress(RuntimeError):  # no HOME, and a user whom the system does not know
         usual = Path(platformdirs.user_cache_dir("scenebook", appauthor=False))
-        if _can_be_made(usual):
+        there = next((path for path in (usual, *usual.parents) if path.exists()), usual)
+        if usual.is_absolute() and there.is_dir() and os.access(there, os.W_OK | os.X_OK):
             return usual
     return private_folder()
-
-
-def _can_be_made(folder: Path) -> bool:
-    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 @functools.cache
@@ -53,10 +49,7 @@ def private_folder() -> Path:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Holds a lock file; waits, and says so, while another process holds it. The system frees it when a holder dies.
 
-    Messages say `what` is downloaded meanwhile.
-
-    Raises:
-        DownloadError: The lock file cannot be made.
+    Messages, and the `DownloadError` where it cannot be made, say `what` is downloaded meanwhile.
     """
     lock = FileLock(path)
     try:

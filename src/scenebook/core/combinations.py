@@ -57,28 +57,21 @@ def check_contradictions(settings: Settings) -> None:
 
 def list_without_effect(settings: Settings) -> dict[str, str]:
     """Returns the settings that change nothing beside the others, each with the reason, as a clause."""
-    found: dict[str, str] = {}
-    if settings.dataset == "scenes":
-        found |= dict.fromkeys(("groups", "splits", "follow_links"), "the images are drawn")
-    else:
-        found |= dict.fromkeys(("scenes_train_per_class", "scenes_test_per_class"), "no images are drawn")
-    if settings.optimizer != "sgd":
-        found["momentum"] = f"optimizer is {settings.optimizer}"
-    if settings.optimizer != "adamw":
-        found["weight_decay"] = f"optimizer is {settings.optimizer}"
-    if settings.schedule != "inverse-time":
-        found["decay"] = f"schedule is {settings.schedule}"
-    if settings.schedule != "cosine":
-        found["warmup_epochs"] = f"schedule is {settings.schedule}"
-    if not settings.epochs:
-        found |= dict.fromkeys(("trainable_base_layers", "learning_rate"), "epochs is 0")
-    if not settings.fine_tune_epochs:
-        found |= dict.fromkeys(("fine_tune_layers", "fine_tune_learning_rate"), "fine_tune_epochs is 0")
-    if not settings.is_augmented:
-        found |= dict.fromkeys(("views", "augmentation_seed"), "no operation of the augmentation is on")
-    if not settings.epochs and not settings.fine_tune_epochs:
-        found |= dict.fromkeys((*settings.augmentation, *_OF_STEPS), "epochs and fine_tune_epochs are 0")
-    return found
+    drawn, optimizer, schedule = settings.dataset == "scenes", settings.optimizer, settings.schedule
+    first, second = settings.epochs, settings.fine_tune_epochs
+    rules = (
+        (drawn, "the images are drawn", ("groups", "splits", "follow_links")),
+        (not drawn, "no images are drawn", ("scenes_train_per_class", "scenes_test_per_class")),
+        (optimizer != "sgd", f"optimizer is {optimizer}", ("momentum",)),
+        (optimizer != "adamw", f"optimizer is {optimizer}", ("weight_decay",)),
+        (schedule != "inverse-time", f"schedule is {schedule}", ("decay",)),
+        (schedule != "cosine", f"schedule is {schedule}", ("warmup_epochs",)),
+        (not first, "epochs is 0", ("trainable_base_layers", "learning_rate")),
+        (not second, "fine_tune_epochs is 0", ("fine_tune_layers", "fine_tune_learning_rate")),
+        (not settings.is_augmented, "no operation of the augmentation is on", ("views", "augmentation_seed")),
+        (not first and not second, "epochs and fine_tune_epochs are 0", (*settings.augmentation, *_OF_STEPS)),
+    )
+    return {name: reason for holds, reason, names in rules if holds for name in names}
 
 
 def check_effects(settings: Settings, given: Collection[str]) -> None:

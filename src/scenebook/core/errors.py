@@ -11,8 +11,7 @@ from typing import Any
 
 from scenebook.core.wording import shorten
 
-_LONGEST = 600
-"""Characters of a received value that are shown."""
+_LONGEST = 600  # characters of a received value that are shown
 
 
 class ScenebookError(Exception):
@@ -25,10 +24,7 @@ class ScenebookError(Exception):
 class InputError(ScenebookError):
     """Something that the user gave is wrong. The command line prints the text without a traceback and exits 2.
 
-    Args:
-        expected: What was expected, as a sentence.
-        received: Names and values that were received instead, shown as `Received: name=value`.
-        advice: What to do about it, as a sentence.
+    What was expected, and the advice what to do about it, are sentences; between them it says `Received: name=value`.
     """
 
     expected: str
@@ -104,21 +100,6 @@ class MissingArtifactError(ScenebookError):
         return (
             f"Expected {self.path} in the run directory. Received: run_dir={str(self.run_dir)!r}. "
             f"Run notebooks/{self.producer}.ipynb first: it writes this file."
-        )
-
-
-@dataclass(eq=False, repr=False)
-class RunHeldError(ScenebookError):
-    """Another command is writing to a run."""
-
-    run: str
-    pid: str
-    since: str
-
-    def __str__(self) -> str:
-        return (
-            f"Expected a run that no other command is using. Received: run={self.run!r}, held by process {self.pid} "
-            f"since {self.since}. Wait until that has ended, or choose another RUN."
         )
 
 

@@ -47,21 +47,18 @@ class Fields:
 
 
 def collect_fields(sources: Sequence[Mapping[str, Any]], sentences: Mapping[str, str]) -> Fields:
-    """Returns the fields of sources, the first of which that knows a name counts, and of sentences.
-
-    Raises:
-        InputError: A sentence cannot be filled.
-    """
+    """Returns the fields of sources, the first of which that knows a name counts, and of sentences."""
     joined = Sourced.join(*sources)
-    shown = {name: (value, joined.source_of(name)) for name, value in joined.items() if _can_be_shown(value)}
+    can_be_shown = (
+        name
+        for name, value in joined.items()
+        if isinstance(value, (str, bool, int, float)) or (isinstance(value, Mapping) and "value" in value)
+    )
+    shown = {name: (joined[name], joined.source_of(name)) for name in can_be_shown}
     fields = Fields(Sourced.from_pairs(shown), sentences)
     for sentence in sentences.values():
         fill(sentence, (fields.values,))
     return fields
-
-
-def _can_be_shown(value: Any) -> bool:
-    return isinstance(value, (str, bool, int, float)) or (isinstance(value, Mapping) and "value" in value)
 
 
 def write_fields(run_dir: RunDirectory, fields: Fields) -> None:
@@ -81,11 +78,7 @@ def read_fields(run_dir: RunDirectory) -> Fields | None:
 
 
 def fill_markdown(text: str, fields: Fields) -> tuple[Filled, list[str]]:
-    """Returns Markdown with its fields filled, and a sentence for each bound that does not hold in this run.
-
-    Raises:
-        InputError: A field names nothing that is known, or cannot be shown or compared so.
-    """
+    """Returns Markdown with its fields filled, and a sentence for each bound that does not hold in this run."""
     parts: list[str] = []
     warnings: list[str] = []
     end = 0

@@ -14,21 +14,17 @@ Key = dict[str, dict[str, Any]]
 `versions`, `files` (setting that names a file, to the file's digest), `images` (digests), `inputs` (files of the run
 to their digests), `rows` (stages to digests of their rows in the table of stages), `network` (digests)."""
 
-CELLS = "cells"
-
 DIGITS = 12
 """Of a digest in a message."""
 
 _NOUNS = {
-    "settings": "",
     "modules": "code of ",
     "versions": "version of ",
     "files": "file of ",
     "images": "images: ",
-    "inputs": "",
     "rows": "row of stage ",
-    "network": "",
 }
+"""What stands before a name; before that of a setting, an input or the network's, nothing."""
 
 
 def list_changes(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -38,17 +34,17 @@ def list_changes(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping
     """
     changes = []
     for section in new:
-        if section == CELLS:
+        if section == "cells":
             changes += _list_changed_cells(old.get(section, {}), new[section])
             continue
-        before, now = old.get(section, {}), new[section]
+        before, now, noun = old.get(section, {}), new[section], _NOUNS.get(section, "")
         for name in sorted({*before, *now}):
             if name not in before:
-                changes.append(f"{_NOUNS[section]}{name}: new")
+                changes.append(f"{noun}{name}: new")
             elif name not in now:
-                changes.append(f"{_NOUNS[section]}{name}: gone")
+                changes.append(f"{noun}{name}: gone")
             elif before[name] != now[name]:
-                changes.append(f"{_NOUNS[section]}{name}: {_show(before[name])} -> {_show(now[name])}")
+                changes.append(f"{noun}{name}: {_show(before[name])} -> {_show(now[name])}")
     return changes
 
 

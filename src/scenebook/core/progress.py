@@ -35,9 +35,7 @@ class CountProgress:
     """
 
     def __init__(self, what: str, seconds: float = 5.0, report: Callable[[str], None] = update_progress) -> None:
-        self._report = report
-        self._what = what
-        self._seconds = seconds
+        self._what, self._seconds, self._report = what, seconds, report
         self._last = time.monotonic()
         self._first: tuple[float, int] | None = None
 

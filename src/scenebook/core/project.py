@@ -65,11 +65,7 @@ SCHEDULER_ADDRESS = r"(tcp|tls)://\S+:\d+"
 
 
 def expand_home(path: Path | str) -> Path:
-    """Returns a path in which `~` at the start is the home folder; a shell leaves it as it is in `DATA=~/images`.
-
-    Raises:
-        InputError: It begins with `~`, and nobody knows whose home that is.
-    """
+    """Returns a path in which `~` at the start is the home folder; a shell leaves it as it is in `DATA=~/images`."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

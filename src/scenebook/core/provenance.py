@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.environment import ONEDNN, build_environment
-from scenebook.core.graphics_cards import find_graphics_cards
 from scenebook.core.profiles import load_profile
 from scenebook.core.settings import make_settings
 
@@ -25,6 +25,9 @@ LIBRARIES = (
 )
 """Libraries whose versions can change a result."""
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_EXTRA = "nvidia-cudnn-cu12"
+"""A package that the extra `cuda` brings."""
 _OPENVINO = "openvino"
 _GPU = "GPU"
 OF_TRAINING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", _OPENVINO, ONEDNN, _GPU)
@@ -71,7 +74,7 @@ def library_versions(frozen_layers_runtime: str = _OPENVINO) -> dict[str, str]:
     """
     left_out = {_OPENVINO} - {frozen_layers_runtime}
     known = {name: version for name, version in _read_versions().items() if name not in left_out}
-    cards = sorted({card.name for card in find_graphics_cards()})
+    cards = sorted({*find_graphics_cards().values()})
     return known | {ONEDNN: os.environ.get(ONEDNN, "unset"), **({_GPU: ", ".join(cards)} if cards else {})}
 
 
@@ -104,12 +107,40 @@ def _find_processor() -> str:
     return platform.processor()
 
 
-def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:
-    """Returns those of a run's settings whose values are not those of a profile, which is a YAML file.
+def find_graphics_cards() -> dict[str, str]:
+    """Returns the cards of NVIDIA's that `CUDA_VISIBLE_DEVICES` leaves to this process, all where it is not set.
 
-    Raises:
-        SettingsError: The profile cannot be read.
+    Each one's number or identifier, as it stands in that variable, leads to its kind, such as `NVIDIA A100-SXM4-40GB`.
+    Without the extra `cuda`, TensorFlow computes on the CPU, and there are none.
     """
+    program = shutil.which("nvidia-smi")
+    cards = _ask(program) if program and any(metadata.distributions(name=_EXTRA)) else ()
+    chosen = os.environ.get(VISIBLE)
+    if chosen is None:
+        return {number: kind for number, _, kind in cards}
+    names = [name.strip() for name in chosen.split(",")]
+    return {
+        given: kind
+        for given in names
+        for number, identifier, kind in cards
+        if given and (given == number or identifier.startswith(given))
+    }
+
+
+@cache
+def _ask(program: str) -> tuple[tuple[str, ...], ...]:
+    """Returns number, identifier and kind of each card."""
+    command = [program, "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=build_environment())
+    except (OSError, subprocess.SubprocessError):  # a driver that does not work: TensorFlow finds no card either
+        return ()
+    rows = (tuple(part.strip() for part in line.split(",", 2)) for line in done.stdout.splitlines())
+    return tuple(row for row in rows if len(row) == 3)
+
+
+def changed_settings(settings: Mapping[str, Any], profile: Path) -> dict[str, Any]:
+    """Returns those of a run's settings whose values are not those of a profile, which is a YAML file."""
     base = make_settings(load_profile(profile)).model_dump()
     return {name: value for name, value in settings.items() if name not in base or base[name] != value}
 

@@ -61,13 +61,8 @@ def name_cell(source: str, name: str) -> str:
     return ", ".join(defined) or f"cell {name}"
 
 
-def _write() -> None:
-    """Notes the notebooks as they are now: `python -m scenebook.core.published_cells`."""
-    files = sorted((published_root() / "notebooks").glob("*.ipynb"))
-    cells = {file.stem: digest_cells(json.loads(file.read_text(encoding="utf-8"))) for file in files}
-    content = {stem: {name: digest for name, (_, digest) in found.items()} for stem, found in cells.items()}
-    _FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _write()
+if __name__ == "__main__":  # notes the notebooks as they are now
+    _files = sorted((published_root() / "notebooks").glob("*.ipynb"))
+    _cells = {file.stem: digest_cells(json.loads(file.read_text(encoding="utf-8"))) for file in _files}
+    _content = {stem: {name: digest for name, (_, digest) in found.items()} for stem, found in _cells.items()}
+    _FILE.write_text(json.dumps(_content, indent=1) + "\n", encoding="utf-8")

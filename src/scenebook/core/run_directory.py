@@ -35,18 +35,10 @@ _CSV: dict[str, Any] = {"encoding": "utf-8", "lineterminator": "\n"}
 _READ: dict[str, Any] = {**_CSV, "encoding_errors": "surrogateescape", "keep_default_na": False}
 
 
-def _note_touched(relative: str) -> None:
-    if file := os.environ.get(TOUCHED):
-        with open(file, "a", encoding="utf-8") as stream:
-            stream.write(f"{json.dumps(relative)}\n")
-
-
 def list_touched(file: Path) -> set[str]:
     """Returns the names of the files of a run that processes have asked for; `file` is what `TOUCHED` named."""
-    if not file.is_file():
-        return set()
     names = set()
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
         with suppress(ValueError):  # the disk was full, or the process was killed
             names.add(str(json.loads(line)))
     return names
@@ -132,15 +124,13 @@ class RunDirectory:
         return self.root.name
 
     def path(self, relative: str) -> Path:
-        """Returns the absolute path of a file, which may not exist.
-
-        Raises:
-            InputError: The path leaves the run directory.
-        """
+        """Returns the absolute path of a file, which may not exist; one that leaves the run is an `InputError`."""
         path = (self.root / relative).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise InputError("Expected a path inside the run directory.", received={"path": relative})
-        _note_touched(relative)
+        if file := os.environ.get(TOUCHED):
+            with open(file, "a", encoding="utf-8") as stream:
+                stream.write(f"{json.dumps(relative)}\n")
         return path
 
     def shorten(self, path: Path) -> str:
@@ -152,11 +142,7 @@ class RunDirectory:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
     def require(self, relative: str) -> Path:
-        """Returns the path of a file that must exist.
-
-        Raises:
-            MissingArtifactError: It does not; the error names the notebook that writes it.
-        """
+        """Returns the path of a file, or raises `MissingArtifactError`, which names the notebook that writes it."""
         path = self.path(relative)
         if not path.is_file():
             producer = find_producer(relative)
@@ -229,11 +215,7 @@ class RunDirectory:
 
 
 def open_run(run: str) -> RunDirectory:
-    """Returns the directory of the run called `run`, in the project's `runs/`.
-
-    Raises:
-        InputError: `run` is not a plain name.
-    """
+    """Returns the directory of the run called `run` in the project's `runs/`, or raises `InputError` for a bad name."""
     check_run_name(run)
     return RunDirectory(default_runs_dir() / run)
 

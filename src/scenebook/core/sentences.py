@@ -50,10 +50,7 @@ class Sourced(dict[str, Any]):
         return cls.from_pairs(pairs)
 
     def source_of(self, path: str) -> str:
-        """Returns where `accuracy` or its bound `accuracy.low` comes from, as `evaluation/metrics.json: accuracy.low`.
-
-        It is an empty text if nobody said.
-        """
+        """Returns where `accuracy` or `accuracy.low` comes from, as `evaluation/metrics.json: accuracy`, or nothing."""
         name, dot, bound = path.partition(".")
         origin = self._origins.get(name, "")
         if origin.endswith(f": {name}"):
@@ -113,17 +110,14 @@ def fill(sentence: str, sources: Sequence[Mapping[str, Any]]) -> Filled:
                 raise InputError("Expected a field without a conversion.", received={"field": name})
             text = without_marks(format_field(name, spec or "", sources))
             number = "".join(NUMBER_DIGITS[int(digit)] for digit in str(len(used)))
-            used.append(Used(text, name, _source_of(name, sources)))
+            holder = next(source for source in sources if name.partition(".")[0] in source)
+            used.append(Used(text, name, holder.source_of(name) if isinstance(holder, Sourced) else ""))
             parts.append(f"{VALUE_BEGINS}{number}{escape(text)}{VALUE_ENDS}")
     return Filled("".join(parts), used)
 
 
 def has_fields(sentence: str) -> bool:
-    """True when there is something to fill in.
-
-    Raises:
-        InputError: A brace is never closed.
-    """
+    """Returns whether there is something to fill in; a brace that is never closed is an `InputError`."""
     return any(name is not None for _, name, _, _ in _parse(sentence))
 
 
@@ -162,11 +156,7 @@ def show_minus(value: Any, text: str) -> str:
 
 
 def look_up(field_name: str, sources: Sequence[Mapping[str, Any]]) -> Any:
-    """Returns the value that a field names.
-
-    Raises:
-        InputError: It names nothing that was given.
-    """
+    """Returns the value that a field names, or raises `InputError` where it names nothing that was given."""
     name, _, bound = field_name.partition(".")
     found = next((source[name] for source in sources if name in source), _MISSING)
     if isinstance(found, Mapping):
@@ -180,11 +170,6 @@ def look_up(field_name: str, sources: Sequence[Mapping[str, Any]]) -> Any:
             advice="Known: " + ", ".join(sorted({key for source in sources for key in source})) + ".",
         )
     return found
-
-
-def _source_of(path: str, sources: Sequence[Mapping[str, Any]]) -> str:
-    holder = next(source for source in sources if path.partition(".")[0] in source)
-    return holder.source_of(path) if isinstance(holder, Sourced) else ""
 
 
 def without_marks(text: str) -> str:

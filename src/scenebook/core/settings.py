@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -77,14 +77,10 @@ class Settings(BaseModel):
     follow_links: bool = Field(False, description="use images to which links lead out of the folder")
     scenes_train_per_class: int = Field(70, ge=2, le=5000, description="drawn training images a class")
     scenes_test_per_class: int = Field(50, ge=1, le=5000, description="drawn test images a class")
-    max_per_class: int | None = Field(
-        None, ge=3, description="at most so many images a class in train, and as many in test; none: all"
-    )
+    max_per_class: int | None = Field(None, ge=3, description="most images a class in train, and in test; none: all")
     max_megapixels: int = Field(64, ge=1, le=1000, description="an image of more millions of pixels is set aside")
     validation_fraction: float = Field(0.1, gt=0, le=0.5, description="share of train that is held out for validation")
-    test_fraction: float = Field(
-        0.2, gt=0, le=0.5, description="share that is cut as test when there is no test folder"
-    )
+    test_fraction: float = Field(0.2, gt=0, le=0.5, description="share cut as test where there is no test folder")
     image_size: Annotated[int, Field(ge=32, le=1024)] | Literal["auto"] = Field(
         96, description="height and width of the images, in pixels; auto: as suits the images and the backbone"
     )
@@ -103,88 +99,57 @@ class Settings(BaseModel):
     brightness: float = Field(0, ge=0, le=1, description="largest change of the brightness, as a share of it")
     contrast: float = Field(0, ge=0, le=1, description="largest change of the contrast, as a share of it")
     saturation: float = Field(0, ge=0, le=1, description="largest change of the saturation, as a share of it")
-    views: int = Field(
-        0, ge=0, le=10000, description="augmented views of each image, shown in turn; 0: a new one in each epoch"
-    )
+    views: int = Field(0, ge=0, le=10000, description="augmented views an image, shown in turn; 0: one for each epoch")
     augmentation_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the augmented views")
 
     backbone: str = Field(
         "efficientnet-lite0", min_length=1, description="efficientnet-lite0, or a model's name in keras.applications"
     )
     weights: str = Field("imagenet", min_length=1, description="imagenet, random, or a .weights.h5 or .keras file")
-    trainable_base_layers: int = Field(
-        3, ge=0, description="how many of the backbone's last layers the first phase trains"
-    )
+    trainable_base_layers: int = Field(3, ge=0, description="how many of the backbone's last layers phase one trains")
     preprocessing: Literal["backbone", "rescale"] = Field(
         "backbone", description="the backbone's own, or rescale: 0 to 1, which most backbones were not made for"
     )
     head_pooling: Literal["flatten", "average"] = Field(
         "flatten", description="what the head makes of the backbone's places: keep all of them, or average them"
     )
-    head_units: int = Field(
-        64, ge=0, le=65536, description="units of the hidden dense layer of the head; 0: no hidden layer"
-    )
+    head_units: int = Field(64, ge=0, le=65536, description="units of the hidden layer of the head; 0: no hidden layer")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the last layer's inputs that a training step drops")
     head_start: Literal["random", "linear"] = Field(
         "random", description="the head's first weights: random, or those of a linear classifier on frozen features"
     )
 
-    epochs: int = Field(
-        8, ge=0, le=10000, description="passes over the training images in the first phase; 0: it is left out"
-    )
+    epochs: int = Field(8, ge=0, le=10000, description="passes over the training images, first phase; 0: left out")
     batch_size: int = Field(32, ge=1, le=4096, description="images in one step of the optimizer")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="what changes the weights in each step")
-    learning_rate: float = Field(
-        0.001, gt=0, le=10, description="learning rate at the first step, or at the end of the warm-up"
-    )
+    learning_rate: float = Field(0.001, gt=0, le=10, description="at the first step, or at the end of the warm-up")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
-    weight_decay: float = Field(
-        0.0, ge=0, le=1, description="share of each weight that AdamW takes off in a step, times the learning rate"
-    )
+    weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's share of each weight, times the learning rate")
     schedule: Literal["inverse-time", "constant", "cosine"] = Field(
         "inverse-time", description="how the learning rate falls in each phase; cosine: down to 0 at its end"
     )
     decay: float = Field(1e-7, ge=0, le=1, description="inverse-time: the learning rate is divided by 1 + decay * step")
-    warmup_epochs: float = Field(
-        0.0,
-        ge=0,
-        le=100,
-        description="cosine: epochs in which the learning rate first rises from 0, in each phase",
-    )
-    label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
-    )
+    warmup_epochs: float = Field(0.0, ge=0, le=100, description="cosine: epochs of each phase in which the rate rises")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each label that is spread over all classes")
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: images count more in the loss the rarer their class is in training"
     )
     early_stopping: int = Field(
         0, ge=0, le=10000, description="a phase ends after so many epochs without a lower validation loss; 0: never"
     )
-    fine_tune_layers: int = Field(
-        30, ge=0, description="how many of the backbone's last layers the second phase trains"
-    )
-    fine_tune_epochs: int = Field(
-        0, ge=0, le=10000, description="epochs of a second phase, in which more of the backbone is trained; 0: none"
-    )
+    fine_tune_layers: int = Field(30, ge=0, description="how many of the backbone's last layers phase two trains")
+    fine_tune_epochs: int = Field(0, ge=0, le=10000, description="epochs of a second phase, which trains more; 0: none")
     fine_tune_learning_rate: float = Field(1e-5, gt=0, le=10, description="learning_rate of the second phase")
-    test_time_flip: bool = Field(
-        False, description="predict each image and its mirror image, and average the probabilities"
-    )
+    test_time_flip: bool = Field(False, description="predict an image and its mirror image, and average both")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of drawing, splitting, initial weights and order")
     seeds: int = Field(1, ge=1, le=100, description="how often the network is trained, each time from another seed")
-    cross_validation: int = Field(
-        0, ge=0, le=20, description="also train on so many folds of the images that are not test images; 0: do not"
-    )
+    cross_validation: int = Field(0, ge=0, le=20, description="also train on so many folds of what is not test; 0: no")
 
-    accelerate: bool = Field(
-        True, description="cut off the layers that training does not change and run them once; off: plain fit"
-    )
+    accelerate: bool = Field(True, description="run layers that training does not change once; off: plain fit")
     frozen_layers_runtime: Literal["auto", "tensorflow", "openvino"] = Field(
         "auto", description="what the frozen layers run in; auto: TensorFlow, whatever else is installed"
     )
-    feature_cache_gb: float = Field(
-        8, ge=0, le=10000, description="most GB that what the frozen layers put out may take in the cache; 0: not kept"
-    )
+    feature_cache_gb: float = Field(8, ge=0, le=10000, description="most GB that frozen layers' output takes; 0: none")
 
     precision: Literal["float32", "mixed", "auto"] = Field(
         "float32", description="what layers compute in; mixed: float16 where that is enough; auto: that on fast GPUs"
@@ -230,11 +195,7 @@ class Settings(BaseModel):
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:
-    """Checks names, types and bounds, and that settings do not contradict one another.
-
-    Raises:
-        SettingsError: A name is unknown, a type is wrong, a value is out of bounds, or settings contradict each other.
-    """
+    """Returns settings, or raises `SettingsError` for a name, type, value or combination of values that is wrong."""
     check_names(values)
 
     def make_error(problem: Problem) -> SettingsError:
@@ -275,26 +236,14 @@ def check_runtime(frozen_layers_runtime: str) -> None:
 
 def describe_settings() -> list[dict[str, str]]:
     """Returns a row a setting: `name`, `default`, `bounds`, `meaning`, for people to read."""
+    signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+    types = {"boolean": "true or false", "string": "text"}
     rows = []
-    for name, field in Settings.model_fields.items():
-        bounds = [_bound_text(item) for item in field.metadata]
-        rows.append(
-            {
-                "name": name,
-                "default": "none" if field.default is None else str(field.default),
-                "bounds": _UNIONS.get(name) or ", ".join(filter(None, bounds)) or _type_text(field.annotation),
-                "meaning": field.description or "",
-            }
-        )
+    for name, field in Settings.model_json_schema()["properties"].items():
+        kind, *others = field.get("anyOf", [field])
+        bounds = ", ".join(f"{sign} {kind[key]}" for key, sign in signs.items() if key in kind)
+        bounds = bounds or " or ".join(kind.get("enum", ())) or types[kind["type"]] + (" or none" if others else "")
+        default = "none" if field["default"] is None else str(field["default"])
+        told = {"default": default, "bounds": _UNIONS.get(name, bounds), "meaning": field["description"]}
+        rows.append({"name": name, **told})
     return rows
-
-
-def _bound_text(item: Any) -> str:
-    symbols = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    return next((f"{symbol} {getattr(item, key)}" for key, symbol in symbols.items() if hasattr(item, key)), "")
-
-
-def _type_text(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return " or ".join(get_args(annotation))
-    return {bool: "true or false", str: "text"}.get(annotation, "text or none")

@@ -100,7 +100,8 @@ def read_module(name: str) -> ModuleCode | None:
 
     `None` for a name that is no module's. A file that changes is read again after `read_module.cache_clear()`.
     """
-    file = _file_of(name)
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return _read_source(file.read_bytes()) if file.is_file() else None
 
 
@@ -159,16 +160,9 @@ def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
         children = getattr(node, name, [])
         # The body of a lambda or of a condition is an expression.
         for child in children if isinstance(children, list) else []:
-            if not (
-                isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
-            ):
+            if not isinstance(child, ast.If) or ast.unparse(child.test) != "TYPE_CHECKING":
                 yield child
                 yield from _list_statements(child)
-
-
-def _file_of(name: str) -> Path:
-    path = PACKAGE.joinpath(*name.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _is_text(statement: ast.stmt) -> bool:

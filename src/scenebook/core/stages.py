@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenebook.core.run_files import (
-    FINISHED_FIT,
-    MODEL,
-    OF_TRUST,
-    SPLITS,
-    STUDY_RECORDS,
-    SUMMARY,
-    TEST_PREDICTIONS,
-)
+from scenebook.core.run_files import FINISHED_FIT, MODEL, OF_TRUST, SPLITS, STUDY_RECORDS, SUMMARY, TEST_PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -20,7 +12,6 @@ class Stage:
     """What is particular to a stage. Its files lie in the run's folder of its name, but for those `elsewhere`.
 
     Attributes:
-        name: Its name, as in `--force`.
         notebook: Its notebook's name, without `.ipynb`.
         needs: The stages before it whose files its notebook reads; what they need counts as well. It may run beside any
             other. `None`: all stages before it.

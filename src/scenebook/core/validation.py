@@ -20,10 +20,7 @@ class Problem(NamedTuple):
     """What is wrong with some content.
 
     Attributes:
-        location: Where.
         expected: What was expected there, as the object of 'Expected'.
-        received: What is there instead.
-        advice: What to do about it, as a sentence.
         rule: The rule that a value breaks, as a clause: 'input should be greater than 0'.
     """
 
@@ -131,7 +128,6 @@ def _locate(error: Any, content: object) -> Location:
 
 
 def _list_keys(annotation: Any, location: Location) -> list[str]:
-    """Returns the keys that a model has at a place."""
     models = _list_models(annotation)
     for part in location[:-1]:
         found = [model.model_fields[part].annotation for model in models if part in model.model_fields]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import itertools
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -101,7 +101,7 @@ def shorten_all(texts: Sequence[str], limit: int) -> list[str]:
     """
     short = [shorten(text, limit) for text in texts]
     for alike in _find_equal(short):
-        start = _common_start([texts[position] for position in alike])
+        start = len(os.path.commonprefix([texts[position] for position in alike]))  # noqa: RUF071 (of characters)
         for position in alike:
             rest = texts[position][max(start - 4, 0) :]
             short[position] = f"…{rest}" if len(rest) < limit else f"…{rest[: limit - 2]}…"
@@ -116,12 +116,6 @@ def _find_equal(texts: Sequence[str]) -> list[list[int]]:
     for position, text in enumerate(texts):
         positions.setdefault(text, []).append(position)
     return [alike for alike in positions.values() if len(alike) > 1]
-
-
-def _common_start(texts: Sequence[str]) -> int:
-    """Returns how many characters all of the texts have in common from their start."""
-    columns = zip(*texts, strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def signed(value: float, digits: int) -> str:

@@ -14,7 +14,7 @@ _REASONS = {
     ),
     "what is kept away from a process": ("core.environment",),
     "how keys are made and compared": ("core.keys", "core.source_code", "network.code_digests"),
-    "digests, versions and cards, which keys hold themselves": ("core.graphics_cards", "core.provenance"),
+    "digests, versions and cards, which keys hold themselves": ("core.provenance",),
     "which images there are, where and of which class: keys hold digests and labels": (
         *("data.file_facts", "data.files", "data.formats", "data.images", "data.splitting", "data.user_tables"),
     ),

@@ -2,6 +2,5 @@
 
 `running.run_pipeline` is the way in. `checks` looks at everything before a kernel starts, `keys` says what a stage
 depends on, `planning` which stages have to run, `running` runs them, `execution` one of them, `manifest` keeps what
-became of them, `settings_file` reads what a run was made with, `run_lock` keeps two commands from writing to the same
-run.
+became of them, `run_lock` keeps two commands from writing to the same run.
 """

@@ -31,15 +31,7 @@ _NAMED = (DRAWN_SCENES, INTEL, *NAMED_WEIGHTS, None)
 
 
 def collect_by_hand(run_dir: RunDirectory, notebooks_dir: Path | None = None) -> None:
-    """Makes a run of the notebooks as they were run by hand: settings, copies of the notebooks, and a manifest.
-
-    Args:
-        run_dir: The run that they were run into.
-        notebooks_dir: The folder of the notebooks, for tests.
-
-    Raises:
-        InputError: The outputs of a notebook cannot be taken; the message says why, and what to run.
-    """
+    """Makes a run of notebooks run by hand, or raises `InputError`, which says why it cannot, and what to run."""
     found = check_notebooks(run_dir, notebooks_dir)
     problems = {one.name: one.problem for one in found if one.problem}
     if problems:

@@ -56,8 +56,6 @@ def execute_notebook(
     kernel was killed or after `sys.exit()` in a cell.
 
     Args:
-        stage: The stage's name.
-        notebook: The notebook.
         target: Where the executed notebook goes.
         parameters: What its parameters cell is overruled with.
         log: Where everything goes that it prints.
@@ -156,7 +154,6 @@ def execute_notebook(
 
 
 def _advise_on_memory(stage: str) -> str:
-    """Returns what to do when a stage needs more memory than there is, as a sentence."""
     return f"Lower {STAGES[stage].less_memory}, or close other programs."
 
 
@@ -207,16 +204,13 @@ def _find_last_error(notebook: Path) -> str:
 
 
 def _find_running(notebook: Path) -> int | None:
-    """Returns the number of the cell that was started last."""
     metadata = [cell.get("metadata", {}).get("papermill", {}) for cell in _read_cells(notebook)]
     return max((number for number, told in enumerate(metadata, start=1) if told.get("start_time")), default=None)
 
 
 def _find_unexecuted(notebook: Path) -> int | None:
-    for number, cell in enumerate(_read_cells(notebook), start=1):
-        if is_executed(cell) and cell.get("execution_count") is None:
-            return number
-    return None
+    left_out = [is_executed(cell) and cell.get("execution_count") is None for cell in _read_cells(notebook)]
+    return left_out.index(True) + 1 if True in left_out else None
 
 
 class _Log(io.TextIOBase):

@@ -34,25 +34,18 @@ _ONLY_RENDERING = ("nbconvert", "typst", "jinja2", "pypandoc_binary")
 
 
 def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, Any], settings: Settings) -> Key:
-    """Returns a stage's key but for images, inputs and rows, which are known when it has run.
-
-    Args:
-        stage: Its name.
-        notebook: The stage's notebook.
-        parameters: The settings that it reads, by their names.
-        settings: All of the run, with absolute paths.
-    """
+    """Returns a stage's key, from the settings that it reads, but for what is known only when it has run."""
     code = [source_of(cell) for cell in notebook.code_cells if PARAMETERS not in tags_of(cell)]
     modules = digest_modules(code, without=_TABLES)
     if "scenebook.network.backbones" in modules:  # which imports the module that the backbone's row names
         modules |= digest_modules([f"import {find_backbone(settings.backbone).builder}"], without=_TABLES)
     versions, files = library_versions(settings.frozen_layers_runtime), _digest_files(parameters, settings)
+    # The data stage reads the backbone for the images' size alone.
+    unused = "backbone" if stage == "data" and settings.image_size != AUTO else ""
     key: Key = {
         # A file that lies elsewhere now is the same file.
         "settings": {
-            name: value
-            for name, value in parameters.items()
-            if (name not in files or value is None) and name not in _list_unused(stage, settings)
+            name: value for name, value in parameters.items() if (name not in files or value is None) and name != unused
         },
         "cells": {str(number): digest_cell(source) for number, source in enumerate(code, start=1)},
         "modules": modules,
@@ -63,11 +56,6 @@ def make_stage_key(stage: str, notebook: NotebookFile, parameters: Mapping[str, 
     if STAGES[stage].reads_repository:
         key["files"]["repository in front-matter.yaml"] = str(read_front_matter().get("repository"))
     return key
-
-
-def _list_unused(stage: str, settings: Settings) -> set[str]:
-    """Returns settings that a stage reads and does not use: the backbone decides on the images' size or on nothing."""
-    return {"backbone"} if stage == "data" and settings.image_size != AUTO else set()
 
 
 def digest_rows(stage: str, inputs: Iterable[str]) -> dict[str, str]:
@@ -155,18 +143,12 @@ def find_report_changes(run_dir: RunDirectory, build_dir: Path, formats: Sequenc
     files = list_report_files(build_dir, REPORT_FORMATS)
     changed = [path.name for path in files if outputs.get(path.name) != _digest_output(path)]
     changed += [f"report.{name}" for name in formats if not outputs.get(f"report.{name}")]
-    return list_changes(old, make_report_key(run_dir)) + [
-        f"{name}: missing or changed" for name in dict.fromkeys(changed)
-    ]
+    damaged = [f"{name}: missing or changed" for name in dict.fromkeys(changed)]
+    return list_changes(old, make_report_key(run_dir)) + damaged
 
 
 def note_report(build_dir: Path, key: dict[str, dict[str, Any]]) -> None:
-    """Notes what the report that was just rendered was made from.
-
-    Args:
-        build_dir: Where it lies.
-        key: From `make_report_key`, before it was rendered: what it depends on may be edited meanwhile.
-    """
+    """Notes what a report in a folder was made from: `make_report_key` from before it was rendered."""
     outputs = {path.name: _digest_output(path) for path in list_report_files(build_dir, REPORT_FORMATS)}
     write_json(build_dir / _NOTE, {"key": key, "outputs": outputs})
 

@@ -45,7 +45,6 @@ class StageOutcome:
         notebook: Its notebook's file name.
         status: A `StageStatus`, or what another version wrote.
         reason: Why it ran; of one that failed, why it did.
-        seconds: How long it took.
         cpu_seconds: How long processors have worked for it, all cores together.
         memory_mb: The peak of its processes' resident memory together.
         started: When it started, in UTC.
@@ -70,12 +69,7 @@ class StageOutcome:
 class Manifest:
     """`manifest.json`: every file of a run with its digest, size and stage; every stage with its outcome.
 
-    Args:
-        run_dir: The run. An earlier manifest's files and stages stay listed until the stages run again.
-        profile: The profile's name.
-
-    Raises:
-        InputError: There is a manifest that cannot be read, or a newer version of scenebook wrote it.
+    An earlier manifest's files and stages stay listed until the stages run again.
     """
 
     def __init__(self, run_dir: RunDirectory, profile: str) -> None:
@@ -120,7 +114,6 @@ class Manifest:
         """Registers what a stage wrote; not what somebody else, or a stage beside it, put into the run meanwhile.
 
         Args:
-            stage: Its name.
             before: The snapshot from before it ran.
             touched: Files that it has asked for: of these it may have written some outside its own folder.
             whole: Whether it ended as it should: then what it wrote in an earlier run, but not now, is removed.
@@ -187,32 +180,21 @@ class Manifest:
 
 
 def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
-    """Returns the manifest of a run, or an empty one where there is none.
-
-    Raises:
-        InputError: It cannot be read, or a newer version of scenebook wrote it.
-    """
+    """Returns the manifest of a run, empty where there is none, or raises `InputError` where it cannot be used."""
     path = run_dir.path(MANIFEST)
     if not path.is_file():
         return {}
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(
-            "Expected a manifest in JSON.", received={"manifest": str(path)}, advice=f"{error}. Choose another RUN."
-        ) from None
+    except ValueError:
+        manifest = None
+    received = {"manifest": str(path)}
     if not _is_manifest(manifest):
-        raise InputError(
-            "Expected a manifest as scenebook writes it.",
-            received={"manifest": str(path)},
-            advice="Delete it, or choose another RUN.",
-        )
+        advice = "Delete it, or choose another RUN."
+        raise InputError("Expected a manifest as scenebook writes it.", received=received, advice=advice)
     if manifest["format"] > MANIFEST_FORMAT:
-        raise InputError(
-            "Expected a manifest of this version of scenebook, or of an older one.",
-            received={"manifest": str(path)},
-            advice="Update scenebook, or choose another RUN.",
-        )
+        advice = "Update scenebook, or choose another RUN."
+        raise InputError("Expected a manifest of this version or an older one.", received=received, advice=advice)
     for entry in manifest["stages"].values():
         for name in set(entry) - _FIELDS:
             del entry[name]
@@ -220,11 +202,7 @@ def load_manifest(run_dir: RunDirectory) -> dict[str, Any]:
 
 
 def load_started(run_dir: RunDirectory) -> dict[str, Any]:
-    """Returns the manifest of a run that is there.
-
-    Raises:
-        InputError: There is no such run, its manifest cannot be read, or a newer version of scenebook wrote it.
-    """
+    """Returns the manifest of a run as `load_manifest` does, or raises `InputError` where there is no such run."""
     manifest = load_manifest(run_dir)
     if not manifest.get("stages"):
         raise InputError(

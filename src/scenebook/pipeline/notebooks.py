@@ -41,11 +41,7 @@ class NotebookFile:
 
 
 def read_notebook(path: Path) -> NotebookFile:
-    """Reads a notebook of format 4.
-
-    Raises:
-        InputError: It cannot be read, or is no such notebook.
-    """
+    """Reads a notebook of format 4, or raises `InputError` where it is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         cells = content["cells"] if content["nbformat"] == 4 else None
@@ -76,11 +72,7 @@ def is_executed(cell: Cell) -> bool:
 
 
 def read_parameters(notebook: Path) -> dict[str, Any]:
-    """Returns the names and default values of a notebook's `parameters` cell.
-
-    Raises:
-        InputError: The notebook has no such cell, or a value in it is no literal.
-    """
+    """Returns names and default values of the `parameters` cell, or raises `InputError` where it has no literals."""
     tagged = [source_of(cell) for cell in read_notebook(notebook).cells if PARAMETERS in tags_of(cell)]
     if len(tagged) != 1:
         raise InputError(
@@ -103,12 +95,7 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
 
 
 def renew_prose(source: NotebookFile, executed: NotebookFile) -> None:
-    """Rewrites an executed notebook with the prose, tags and comments that its source has now; outputs stay.
-
-    Args:
-        source: Its code does what it did when it was executed.
-        executed: The executed copy, of which every cell was run.
-    """
+    """Gives an executed notebook the prose, tags and comments of its source, whose code does the same; outputs stay."""
     done = iter(executed.code_cells)
     injected = [cell for cell in executed.cells if INJECTED in tags_of(cell)]
     cells: list[Cell] = []

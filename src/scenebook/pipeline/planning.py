@@ -10,6 +10,7 @@ from typing import Any
 
 from scenebook.core.errors import DatasetError, MissingArtifactError, SettingsError
 from scenebook.core.keys import DIGITS, Key, list_changes
+from scenebook.core.profiles import read_settings
 from scenebook.core.project import project_folder
 from scenebook.core.provenance import sha256_bytes, sha256_file
 from scenebook.core.run_directory import RunDirectory
@@ -24,7 +25,6 @@ from scenebook.data.images import FoundImages
 from scenebook.pipeline.keys import digest_rows, make_stage_key
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, load_started
 from scenebook.pipeline.notebooks import NotebookFile, read_notebook, read_parameters
-from scenebook.pipeline.settings_file import read_settings
 
 ALL = "all"
 FIRST = "not run yet"
@@ -54,7 +54,6 @@ class Planner:
 
     Args:
         settings: With absolute paths.
-        manifest: Of the run.
         notebooks: The folder of the notebooks; by default the project's.
         force: Stages that run in any case; `all` names every one.
 
@@ -92,12 +91,7 @@ class Planner:
         return decisions
 
     def decide(self, stage: str, *, waiting: Collection[str] = ()) -> Decision:
-        """Tells whether a stage has to run.
-
-        Args:
-            stage: Its name.
-            waiting: Stages that have to run but have not yet: what they will write is not known.
-        """
+        """Tells whether a stage has to run; what the stages will write that are `waiting` to run is not known."""
         entry = self._manifest.content["stages"].get(stage)
         if stage in self._force or ALL in self._force:
             return Decision(stage, ("asked for",), forced=True)
@@ -132,16 +126,10 @@ class Planner:
         return make_stage_key(stage, self.notebook_of(stage), self._parameters[stage], self.settings)
 
     def complete_key(self, stage: str, key: Key, touched: Collection[str]) -> Key:
-        """Returns the key of a stage that has just run.
-
-        Args:
-            stage: Its name.
-            key: From `prepare_key`.
-            touched: The files of the run that it has asked for, to read or to write them.
-        """
-        images = (
-            {"images": digest_images(self.settings, self._manifest.run_dir, {})} if STAGES[stage].reads_images else {}
-        )
+        """Returns the key, from `prepare_key`, of a stage that has run, and has `touched` these files of the run."""
+        images = {}
+        if STAGES[stage].reads_images:
+            images["images"] = digest_images(self.settings, self._manifest.run_dir, {})
         inputs = {
             name: self._digest_now(name)
             for name in sorted(touched)
@@ -198,25 +186,17 @@ def _find_run_images(settings: Settings, run_dir: RunDirectory) -> FoundImages |
     if settings.dataset == DRAWN_SCENES:
         return None
     try:
-        if settings.dataset != INTEL:
-            return _list_images(Path(settings.dataset), settings)
-        # Where they were downloaded to, the data stage has found out.
-        root = run_dir.root / run_dir.read_json(CLASSES)["root"]
-        return _list_images(root, settings)
+        source = Path(settings.dataset)
+        if settings.dataset == INTEL:  # where they were downloaded to, the data stage has found out
+            source = run_dir.root / run_dir.read_json(CLASSES)["root"]
+        class_map, links = settings.class_map, settings.follow_links
+        return find_images(source, class_map=class_map, splits=settings.splits, follow_links=links)
     except (DatasetError, MissingArtifactError, ValueError, KeyError, TypeError):
         return None
 
 
-def _list_images(source: Path, settings: Settings) -> FoundImages:
-    return find_images(source, class_map=settings.class_map, splits=settings.splits, follow_links=settings.follow_links)
-
-
 def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
-    """Returns the outcomes that a run's manifest holds. What was made from something else than is there now is stale.
-
-    Raises:
-        InputError: There is no such run.
-    """
+    """Returns the outcomes that a run's manifest holds; made from what is no longer there, it is stale."""
     manifest = load_started(run_dir)
     try:
         settings = read_settings(run_dir)
@@ -232,11 +212,8 @@ def stored_outcomes(run_dir: RunDirectory) -> list[StageOutcome]:
             needed = find_needed(name) if name in STAGES and not by_hand else ()
             broken = [one.name for one in outcomes if one.name in needed and one.status != StageStatus.DONE]
             if changes or broken:
-                why = (
-                    f"since then: {'; '.join(changes[:3])}"
-                    if changes
-                    else f"before stage {broken[0]} was started again"
-                )
+                since = f"since then: {'; '.join(changes[:3])}"
+                why = since if changes else f"before stage {broken[0]} was started again"
                 note = f"made {_tell_minute(outcome.started)}, {why}"
                 outcome = replace(outcome, status=StageStatus.STALE, note=note)
         outcomes.append(outcome)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
-from scenebook.core.errors import InputError, RunHeldError
+from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.provenance import tell_time
 from scenebook.core.run_directory import RunDirectory, write_json
 
@@ -18,12 +18,7 @@ _HOLDER = ".holder.json"
 
 @contextmanager
 def hold_run(run_dir: RunDirectory) -> Iterator[None]:
-    """Keeps other commands from writing to a run. The lock ends with the process, whichever way it ends.
-
-    Raises:
-        RunHeldError: Another command is writing to it.
-        InputError: The run's folder cannot be written to.
-    """
+    """Keeps other commands from writing to a run, or raises where one does; the lock ends with the process."""
     # Beside the run: a run's folder holds nothing that is not the run's.
     lock = FileLock(run_dir.root.with_name(f".{run_dir.name}.lock"))
     try:
@@ -32,7 +27,10 @@ def hold_run(run_dir: RunDirectory) -> Iterator[None]:
             lock.acquire(timeout=0)
             write_json(run_dir.root / _HOLDER, {"pid": os.getpid(), "since": tell_time()})
         except Timeout:
-            raise RunHeldError(run_dir.name, **_read_holder(run_dir)) from None
+            raise ScenebookError(
+                f"Expected a run that no other command is using. Received: run={run_dir.name!r}, held by process "
+                f"{_name_holder(run_dir)}. Wait until that has ended, or choose another RUN."
+            ) from None
         except OSError as error:
             raise InputError(
                 "Expected a folder for the run that can be written to.",
@@ -50,10 +48,9 @@ def hold_run(run_dir: RunDirectory) -> Iterator[None]:
             lock.release()
 
 
-def _read_holder(run_dir: RunDirectory) -> dict[str, str]:
+def _name_holder(run_dir: RunDirectory) -> str:
     """Returns who holds a run, as far as that is known: between lock and note lie some milliseconds."""
     try:
-        told = json.loads((run_dir.root / _HOLDER).read_text(encoding="utf-8"))
-        return {"pid": str(told["pid"]), "since": str(told["since"])}
+        return "{pid} since {since}".format(**json.loads((run_dir.root / _HOLDER).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
-        return {"pid": "unknown", "since": "just now"}
+        return "unknown since just now"

@@ -6,9 +6,9 @@ import queue
 import threading
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -22,10 +22,9 @@ from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
 from scenebook.pipeline.execution import execute_notebook, explain_os_error
 from scenebook.pipeline.kernels import Kernel, make_kernel_environment
-from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus
 from scenebook.pipeline.notebooks import read_notebook, renew_prose
-from scenebook.pipeline.planning import Decision, Planner, check_stages, join_reasons
+from scenebook.pipeline.planning import Decision, Planner, join_reasons
 from scenebook.pipeline.prewarming import PrewarmedKernels
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.scheduling import PeakMemory, Schedule
@@ -34,16 +33,18 @@ _PATIENCE = 8.0
 """Seconds that interrupted stages have to end by themselves."""
 
 
-def explain_pipeline(
-    settings: Settings,
-    run_dir: RunDirectory,
-    *,
-    profile: str,
-    notebooks_dir: Path | None = None,
-    force: Collection[str] = (),
-) -> list[Decision]:
-    """Returns what `run_pipeline` with the same arguments would run, and why, without running anything."""
-    return Planner(settings, Manifest(run_dir, profile), notebooks=notebooks_dir, force=force).decide_all()
+class Listener(Protocol):
+    """Hears what the pipeline does, to show it. Several stages may run at once; `progress` comes from their threads."""
+
+    def stage_started(self, stage: str, reason: str) -> None: ...
+
+    def stage_skipped(self, stage: str) -> None: ...
+
+    def progress(self, stage: str, text: str) -> None: ...
+
+    def stage_ended(self, outcome: StageOutcome) -> None: ...
+
+    def time_left(self, seconds: float | None) -> None: ...
 
 
 def run_pipeline(
@@ -61,9 +62,6 @@ def run_pipeline(
 
     Args:
         settings: With absolute paths.
-        run_dir: The run.
-        profile: The profile's name, kept in the manifest.
-        listener: Is told what happens.
         notebooks_dir: The folder of the notebooks, for tests.
         force: Stages that run in any case; `all` names every one.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
@@ -71,10 +69,9 @@ def run_pipeline(
 
     Raises:
         StageError: A stage failed; of several, the one that comes first in the table.
-        RunHeldError: Another command is writing to this run.
+        ScenebookError: Another command is writing to this run.
         InputError: The run's folder cannot be written to, or its manifest is of a newer version.
     """
-    check_stages(force)
     with hold_run(run_dir):
         manifest = Manifest(run_dir, profile)
         planner = Planner(settings, manifest, notebooks=notebooks_dir, force=force)
@@ -100,11 +97,6 @@ class _Execution:
     thread: threading.Thread = field(default_factory=threading.Thread)
     used: PeakMemory = field(default_factory=PeakMemory)
     error: BaseException | None = None
-
-    @property
-    def stage(self) -> str:
-        """Its name."""
-        return self.outcome.name
 
 
 @dataclass
@@ -133,12 +125,16 @@ class _Runner:
                     break
                 self.listener.time_left(self.schedule.estimate_seconds())
                 self._prewarm(decisions)
-                ended = self._wait()
-                decisions.pop(ended.stage)
-                if early := self.schedule.find_beside(ended.stage, ended.kernel.touched, ended.beside):
-                    decisions[ended.stage] = self._put_back(ended, early)
+                try:
+                    ended = self._ended.get(timeout=0.5)  # without a limit, Windows would not hear Ctrl-C
+                except queue.Empty:
+                    continue
+                stage = ended.outcome.name
+                decisions.pop(stage)
+                if early := self.schedule.find_beside(stage, ended.kernel.touched, ended.beside):
+                    decisions[stage] = self._put_back(ended, early)
                 elif error := self._finish(ended):
-                    failures[ended.stage] = error
+                    failures[stage] = error
         except BaseException:
             self._interrupt()
             raise
@@ -155,7 +151,7 @@ class _Runner:
                 if decision.prose:
                     self._renew_prose(stage)
                 self.schedule.end(stage)
-                self.listener.stage_skipped(stage, _number(stage), len(STAGES))
+                self.listener.stage_skipped(stage)
                 return True
             if self.schedule.has_room(stage):
                 self._start(decision)
@@ -167,11 +163,6 @@ class _Runner:
         expected = (stage for stage in self.schedule.list_next() if stage not in decisions or decisions[stage].run)
         notebooks = {stage: self.planner.notebook_of(stage) for stage in expected}
         self.prewarmed.prepare(notebooks, make_kernel_environment(self.run_dir.root.parent))
-
-    def _wait(self) -> _Execution:
-        while True:
-            with suppress(queue.Empty):
-                return self._ended.get(timeout=0.5)  # without a limit, Windows would not hear Ctrl-C
 
     def mend_settings(self) -> None:
         """Writes the settings of a finished run again where they are missing or damaged, or none that a stage reads."""
@@ -187,7 +178,6 @@ class _Runner:
             write_bytes(self.run_dir.path(SETTINGS), self.planner.settings_text.encode())
             self.manifest.register(SETTINGS, "settings")
             for folder in (*STAGES, "figures", "notebooks"):
-                # What has not been given its name.
                 for path in filter(Path.is_file, self.run_dir.path(folder).glob(".*")):
                     path.unlink(missing_ok=True)
 
@@ -209,13 +199,13 @@ class _Runner:
             other.beside.add(stage)
         self._running[stage] = one
         self.schedule.start(stage)
-        self.listener.stage_started(stage, _number(stage), len(STAGES), reason)
+        self.listener.stage_started(stage, reason)
         one.thread = threading.Thread(target=self._execute, args=(one, notebook.path), daemon=True)
         one.thread.start()
 
     def _execute(self, one: _Execution, notebook: Path) -> None:
-        """Executes a notebook, in a thread."""
-        stage, log = one.stage, self.run_dir.path(f"log/{one.stage}.txt")
+        stage = one.outcome.name
+        log = self.run_dir.path(f"log/{stage}.txt")
         try:
             with PeakMemory(one.kernel.processes) as one.used:
                 execute_notebook(
@@ -239,7 +229,7 @@ class _Runner:
 
     def _finish(self, one: _Execution) -> StageError | None:
         """Writes down how a stage has ended; returns why it failed, if it did."""
-        stage, error, touched = one.stage, one.error, one.kernel.touched
+        stage, error, touched = one.outcome.name, one.error, one.kernel.touched
         if error is not None and not isinstance(error, StageError):
             raise error
         if error and error.was_killed:
@@ -262,17 +252,16 @@ class _Runner:
 
     def _put_back(self, one: _Execution, early: set[str]) -> Decision:
         """Has a stage run again that may have read what others were about to write; returns that decision."""
-        stage, reason = one.stage, f"reads what {join_names(sorted(early))} writes, which ran beside it"
+        stage, reason = one.outcome.name, f"reads what {join_names(sorted(early))} writes, which ran beside it"
         self.manifest.collect(stage, one.before, whole=False)
         outcome = replace(one.outcome, status=StageStatus.NOT_RUN, reason=reason)
         self.manifest.record(outcome)
         self.schedule.put_back(stage, early)
         del self._running[stage]
-        self.listener.stage_ended(replace(outcome, seconds=round(time.monotonic() - one.started, 2)))
+        self.listener.stage_ended(outcome)
         return Decision(stage, (reason,))
 
     def _interrupt(self) -> None:
-        """Ends the stages that run, and writes that down."""
         alive = [one for one in self._running.values() if one.thread.is_alive()]
         for one in alive:
             one.kernel.stop()
@@ -286,14 +275,9 @@ class _Runner:
                 self.manifest.record(replace(one.outcome, status=StageStatus.INTERRUPTED, source=""))
 
     def _renew_prose(self, stage: str) -> None:
-        """Gives the executed notebook the prose that its source has by now."""
         source, entry = self.planner.notebook_of(stage), self.manifest.content["stages"][stage]
         name = f"notebooks/{entry['notebook']}"
         renew_prose(source, read_notebook(self.run_dir.path(name)))
         self.manifest.register(name, stage)
         entry["source"] = sha256_file(source.path)
         self.manifest.write()
-
-
-def _number(stage: str) -> int:
-    return list(STAGES).index(stage) + 1  # its place in the table

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ from scenebook.core.wording import join_names, printable, shorten
 from scenebook.notebook.recording import SESSION
 from scenebook.pipeline.notebooks import Cell, NotebookFile, is_executed, read_notebook, source_of
 
-_NEEDED = ("data", "training", "evaluation")
-"""Stages without which there is nothing to report."""
+_NEEDED = ("data", "training", "evaluation")  # without which there is nothing to report
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,6 @@ class HandRunNotebook:
     """A stage's notebook, as Jupyter saved it.
 
     Attributes:
-        stage: The stage.
-        file: The notebook.
         record: Of the session that ran it, checked; empty where it was not run.
         problem: Why its outputs cannot be taken, as a clause; empty where they can, or where there are none.
         has_more: Whether code was run in between that the notebook no longer holds.
@@ -56,36 +54,21 @@ class HandRunNotebook:
         """Whether its outputs can be taken."""
         return bool(self.record) and not self.problem
 
-    def list_read(self) -> Iterator[tuple[str, str]]:
-        """Yields name and digest of each file of other stages that it has read."""
-        for entry in self.record.get("cells", {}).values():
-            for name, digest in entry["files"].items():
-                if name.split("/")[0] in STAGES and name.split("/")[0] != self.stage:
-                    yield name, digest
-
 
 def check_notebooks(run_dir: RunDirectory, notebooks_dir: Path | None = None) -> list[HandRunNotebook]:
-    """Tells of each stage's notebook whether its outputs can be taken.
-
-    Args:
-        run_dir: The run that the notebooks were run into.
-        notebooks_dir: The folder of the notebooks, for tests.
-
-    Raises:
-        InputError: A notebook cannot be read.
-    """
+    """Tells of each stage's notebook whether its outputs can be taken; `notebooks_dir` is for tests."""
     folder = notebooks_dir or project_folder("notebooks")
     files = {name: read_notebook(folder / f"{row.notebook}.ipynb") for name, row in STAGES.items()}
     found = [_check_notebook(run_dir, stage, file) for stage, file in files.items()]
-    readers = {name.split("/")[0]: one.name for one in found for name, digest in one.list_read() if digest != ABSENT}
-    return [_check_needed(one, readers) for one in found]
-
-
-def _check_needed(one: HandRunNotebook, readers: Mapping[str, str]) -> HandRunNotebook:
-    if one.record or one.problem or (one.stage not in _NEEDED and one.stage not in readers):
-        return one
-    reader = f", and {readers[one.stage]} has read what it wrote" if one.stage in readers else ""
-    return replace(one, problem=f"it was not run as it is saved{reader}")
+    readers: dict[str, str] = {}
+    for one in found:
+        read = [item for entry in one.record.get("cells", {}).values() for item in entry["files"].items()]
+        readers |= {name.split("/")[0]: one.name for name, digest in read if digest != ABSENT}
+    for place, one in enumerate(found):
+        if not one.record and not one.problem and one.stage in (*_NEEDED, *readers):
+            reader = f", and {readers[one.stage]} has read what it wrote" if one.stage in readers else ""
+            found[place] = replace(one, problem=f"it was not run as it is saved{reader}")
+    return found
 
 
 def _check_notebook(run_dir: RunDirectory, stage: str, file: NotebookFile) -> HandRunNotebook:
@@ -140,7 +123,12 @@ def _find_changed_file(
     run_dir: RunDirectory, stage: str, cells: Sequence[tuple[int, Cell]], ran: Mapping[str, Mapping[str, Any]]
 ) -> str:
     """Compares the files that a notebook has read, and those that it wrote, with what they are now."""
-    now: dict[str, str] = {}
+
+    @cache
+    def digest_now(name: str) -> str:
+        path = run_dir.path(name)
+        return sha256_file(path) if path.is_file() else ABSENT
+
     written: dict[str, str] = {}
     names = {str(cell["execution_count"]): _name(number, cell) for number, cell in cells}
     for count, entry in ran.items():
@@ -148,18 +136,11 @@ def _find_changed_file(
             producer = name.split("/")[0]
             if producer in (stage, "figures"):
                 written[name] = digest
-            elif producer in STAGES and digest != _digest(run_dir, name, now):
+            elif producer in STAGES and digest != digest_now(name):
                 reader = names.get(count, "a cell that it no longer holds")
                 return f"{reader} was run before {STAGES[producer].notebook} wrote {name} as it is now"
-    changed = [name for name, digest in written.items() if digest != _digest(run_dir, name, now)]
+    changed = [name for name, digest in written.items() if digest != digest_now(name)]
     return f"{changed[0]}, which it wrote, is another file now: was it run once more and not saved?" if changed else ""
-
-
-def _digest(run_dir: RunDirectory, name: str, known: dict[str, str]) -> str:
-    if name not in known:
-        path = run_dir.path(name)
-        known[name] = sha256_file(path) if path.is_file() else ABSENT
-    return known[name]
 
 
 def _name(number: int, cell: Cell) -> str:

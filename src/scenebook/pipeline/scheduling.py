@@ -25,10 +25,8 @@ _SPARED = 0.1
 class Schedule:
     """Says which stage comes next. Stages that do not need one another run side by side.
 
-    Args:
-        settings: Of the run.
-        manifest: What earlier runs have found out: memory, seconds, and which files a stage reads.
-        planned: The stages that will be run, as far as that is known.
+    The manifest knows what earlier runs have found out: memory, seconds, and which files a stage reads. `planned` are
+    the stages that will be run, as far as that is known.
     """
 
     def __init__(self, settings: Settings, manifest: Manifest, planned: Collection[str]) -> None:
@@ -120,10 +118,6 @@ class PeakMemory:
 
     Args:
         processes: May grow while it measures. `None`: all that this process has started.
-
-    Attributes:
-        peak_mb: The largest resident memory of all of them together.
-        cpu_seconds: How long processors have worked for them; what one does in its last half second is not seen.
     """
 
     def __init__(self, processes: Sequence[Popen[bytes]] | None = None) -> None:

@@ -35,12 +35,9 @@ def list_contents(*, title: str | None, authors: Sequence[str], dataset: str | N
 
     Without authors, the placeholder stays. The images that the report is about are a path that is absolute or starts at
     the project; `None`: they are named later.
-
-    Raises:
-        InputError: Title or authors are no names, or the package cannot be packed.
     """
     title = _check_line("title", title) if title is not None else None
-    authors = [_check_author(name) for name in authors]
+    authors = [_check_line("author", name) for name in authors]
     root = published_root()
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _list_published(root)}
     files |= {
@@ -110,20 +107,13 @@ def _write_profile(recommended: str, dataset: str) -> str:
     return header + re.sub(r"(?m)^dataset: .*$", lambda found: f"dataset: {_quote(dataset)}", settings)
 
 
-def _check_author(name: str) -> str:
-    if re.search(r"[,;\n]", name):
-        raise InputError(
-            "Expected one name for each author.",
-            received={"author": name},
-            advice="Give --author once for each of them.",
-        )
-    return _check_line("author", name)
-
-
 def _check_line(what: str, text: str) -> str:
     line = " ".join(clean_text(text).split())
     if not line:
         raise InputError(f"Expected the {what} to hold a letter.", received={what: text})
+    if what == "author" and re.search(r"[,;\n]", text):
+        advice = "Give --author once for each of them."
+        raise InputError("Expected one name for each author.", received={what: text}, advice=advice)
     return line
 
 
@@ -135,9 +125,6 @@ def make_wheel() -> tuple[str, bytes]:
     """Returns the name and the bytes of a wheel that installs this version of the package.
 
     An installed package is packed as it lies there, the same files to the same bytes; a checkout is built.
-
-    Raises:
-        InputError: The checkout cannot be built, or nothing is known of how the package was installed.
     """
     root = published_root()
     return _build(root) if (root / "pyproject.toml").is_file() else _pack()

@@ -27,13 +27,7 @@ class CellDifference:
 
 
 def compare_notebooks(mine: Path, published: Path) -> list[CellDifference]:
-    """Compares a project's notebooks with those that came with the package; outputs do not count.
-
-    A notebook that is not there has lost all its cells.
-
-    Raises:
-        InputError: A notebook cannot be read.
-    """
+    """Compares a project's notebooks, of which one that is not there has lost its cells, with the published ones."""
     found: list[CellDifference] = []
     for name in (stage.notebook for stage in STAGES.values()):
         file = mine / f"{name}.ipynb"

@@ -25,11 +25,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])( *\..*)?", re.IG
 
 
 def check_target(text: str) -> Path:
-    """Returns the absolute path of the folder that a project is to be made in, or that holds one.
-
-    Raises:
-        InputError: It cannot be made, is a file, or holds something else.
-    """
+    """Returns the absolute path of the folder for a project, new or one, or raises `InputError` where it cannot be."""
     target = Path(os.path.abspath(expand_home(text)))
     received = {"folder": str(target)}
     if not text.strip():
@@ -58,11 +54,7 @@ def check_target(text: str) -> Path:
 
 
 def locate_dataset(text: str, target: Path) -> str:
-    """Returns the images that a project names: relative to it where they lie beside it or in it, else absolute.
-
-    Raises:
-        DatasetError: They are not there, or are no folder or list of labelled images.
-    """
+    """Returns the images that a project names: relative to it where they lie beside it or in it, else absolute."""
     if text in (DRAWN_SCENES, INTEL):
         return text
     source = check_source(Path(text))
@@ -77,9 +69,6 @@ def write_project(target: Path, files: Mapping[str, bytes]) -> None:
     """Writes all files of a new project, by their paths in it; after an error, nothing of it is left.
 
     The folder is not there yet, or empty but for `.git`.
-
-    Raises:
-        InputError: The folder cannot be written to, or the front matter is wrong.
     """
     was_there = target.is_dir()
     try:
@@ -93,7 +82,9 @@ def write_project(target: Path, files: Mapping[str, bytes]) -> None:
             for path in Path(folder).iterdir():
                 path.rename(target / path.name)
     except BaseException as error:
-        _remove({target} if not was_there else {target / Path(name).parts[0] for name in files})
+        for path in {target / Path(name).parts[0] for name in files} if was_there else {target}:
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         if isinstance(error, OSError):
             raise InputError(
                 "Expected a folder that can be written to.",
@@ -102,21 +93,11 @@ def write_project(target: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
-def _remove(paths: set[Path]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def compare_project(target: Path, files: Mapping[str, bytes]) -> dict[str, list[str]]:
     """Returns which files of a project are not those that would be made: what `differs`, and what is `missing`."""
-    found: dict[str, list[str]] = {"differs": [], "missing": []}
-    for name, content in files.items():
-        path = target / name
-        if not path.is_file():
-            found["missing"].append(name)
-        elif path.read_bytes() != content:
-            found["differs"].append(name)
+    there = [name for name in files if (target / name).is_file()]
+    differs = [name for name in there if (target / name).read_bytes() != files[name]]
+    found = {"differs": differs, "missing": [name for name in files if name not in there]}
     return {what: names for what, names in found.items() if names}
 
 
@@ -156,12 +137,5 @@ def commit_all(folder: Path) -> str:
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # Without the variables by which a hook names its own repository.
-    return subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env=build_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command, nothing = ["git", "-C", str(folder), *arguments], subprocess.DEVNULL
+    return subprocess.run(command, env=build_environment(), stdin=nothing, capture_output=True, text=True, check=False)

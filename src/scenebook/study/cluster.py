@@ -19,8 +19,8 @@ from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.system import memory_limit
 
 from scenebook.core.environment import build_environment
-from scenebook.core.graphics_cards import VISIBLE, find_graphics_cards
 from scenebook.core.progress import print_progress
+from scenebook.core.provenance import VISIBLE, find_graphics_cards
 from scenebook.study.connection import closing_quietly, connect
 
 TRIES = 3
@@ -34,7 +34,6 @@ class Cluster:
     """Workers that take one task each at a time.
 
     Attributes:
-        client: The connection to the scheduler.
         dashboard: The address of dask's dashboard on this machine, where there is one.
         patience: How long tasks may wait for a worker while there is none, in seconds.
     """
@@ -55,9 +54,8 @@ def open_cluster(
     """Opens a cluster: workers of its own on this machine, or a scheduler's.
 
     Workers of its own end with this process, whichever way it ends; cores and memory are shared out to them, or, where
-    there are graphics cards, one card to each. The
-    connection to a scheduler uses the TLS files that dask's own configuration names; at its end the scheduler and its
-    workers stay, and a worker that is in the middle of a task then ends it.
+    there are graphics cards, one card to each. The connection to a scheduler uses the TLS files that dask's own
+    configuration names; at its end the scheduler and its workers stay, and one in the middle of a task then ends it.
 
     Args:
         scheduler: `tcp://host:port` or `tls://host:port` of a dask scheduler; `None`: workers of its own.
@@ -85,7 +83,7 @@ def count_local_workers(tasks: int, *, cores: int, free_gb: float, task_gb: floa
 
 @contextmanager
 def _open_local(tasks: int, task_gb: float) -> Iterator[Cluster]:
-    cards = [card.number for card in find_graphics_cards()]
+    cards = list(find_graphics_cards())
     cores = len(cards) or cpu_count()
     free_gb = min(psutil.virtual_memory().available, memory_limit()) / 1e9
     workers = count_local_workers(tasks, cores=cores, free_gb=free_gb, task_gb=task_gb)

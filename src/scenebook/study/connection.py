@@ -108,9 +108,8 @@ def _flatten(error: BaseException) -> str:
 
 
 def _await_worker(client: Client, address: str, timeout: float) -> None:
-    if client.nthreads():
-        return
-    print_progress(f"no worker is connected to {address} yet; waiting {timeout:g} s for the first")
+    if not client.nthreads():
+        print_progress(f"no worker is connected to {address} yet; waiting {timeout:g} s for the first")
     try:
         client.wait_for_workers(1, timeout=timeout)
     except TimeoutError as error:
@@ -155,8 +154,5 @@ def describe_surroundings(paths: Sequence[str]) -> tuple[dict[str, str], list[st
     """Returns the versions that the process has which calls it, and which of these paths it does not see."""
     versions = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "none"
+        versions[name] = next((found.version for found in metadata.distributions(name=name)), "none")
     return versions, [path for path in paths if not os.path.exists(path)]

@@ -52,7 +52,6 @@ def run_tasks(
     error when it happens too often: as often as `cluster.TRIES`, or as a scheduler's `allowed-failures` says.
 
     Args:
-        cluster: From `open_cluster`.
         function: Called with a task in a worker process; both are pickled.
         tasks: In the order in which they are begun.
         names: A name a task, for the dashboard.
@@ -118,11 +117,7 @@ def _describe(error: BaseException, position: int) -> TaskResult:
 
 
 def _fetch(future: Future, position: int, watch: _Watch) -> TaskResult:
-    """Returns the outcome of a future that has ended.
-
-    Raises:
-        TimeoutError: The result was lost together with its worker, and the task is run again.
-    """
+    """Returns the outcome of a future; `TimeoutError`: it was lost with its worker, and the task is run again."""
     if future.cancelled():
         raise watch.lost()
     try:
@@ -130,9 +125,8 @@ def _fetch(future: Future, position: int, watch: _Watch) -> TaskResult:
     except TimeoutError:
         raise
     except KilledWorker as error:
-        times = error.allowed_failures + 1
         text = (
-            f"{KilledWorker.__name__}: the worker process ended without a word, {times} times in {times}. "
+            f"{KilledWorker.__name__}: the worker process ended without a word, {error.allowed_failures + 1} times. "
             "Mostly it is the system that ends it, because it takes more memory than there is: let a task take less, "
             "or close other programs."
         )

@@ -38,9 +38,7 @@ def share_out(
     worker could not compute. What is lost with a worker is computed by another one.
 
     Args:
-        extraction: What computes them.
         run_dir: The run, on a file system that all workers share.
-        parts: The images.
         scheduler: The address of a dask scheduler, in the place of the environment's.
         shard: Images in a task.
 

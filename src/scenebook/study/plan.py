@@ -43,7 +43,6 @@ class Variant:
 
     Attributes:
         name: Its name, also in files; `base` is the run's own recipe.
-        title: For tables and figures.
         change: The settings that differ from the run's, with their values; `trainable_base_layers` may be one of
             `LAST`. Empty for the base.
         claim: The id of the claim that it tests, or `None`.
@@ -64,11 +63,7 @@ class Variant:
         return any(name in self.change for name in OF_BACKBONES)
 
     def apply_to(self, settings: Settings) -> Settings:
-        """Returns the run's settings with the change, but for `trainable_base_layers` that are one of `LAST`.
-
-        Raises:
-            SettingsError: A value is wrong.
-        """
+        """Returns the run's settings with the change, but for `trainable_base_layers` that are one of `LAST`."""
         known = {name: value for name, value in self.change.items() if not (name == LAYERS and value in LAST)}
         # How often a variant is trained is said by its own `seeds`.
         return settings.updated({"seeds": 1, **known})
@@ -103,15 +98,7 @@ def plan_path(ablation_plan: str | None) -> Path:
 
 
 def load_plan(path: Path, settings: Settings) -> list[Variant]:
-    """Reads the variants of a study: the base, and every variant that differs from it, in the order of the file.
-
-    Args:
-        path: The file.
-        settings: The run's settings, of which variants change some.
-
-    Raises:
-        SettingsError: The file cannot be read, or an entry of it is wrong.
-    """
+    """Reads the variants of a study: the base, and every variant that differs from it, in the order of the file."""
     file = read_yaml(path, "plan of variants", SettingsError)
     rule = "a setting's value, or {times: factor} with a factor above 0"
     advice = "profiles/ablations.yaml says at its top how such a file is written."

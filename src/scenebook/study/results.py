@@ -18,8 +18,8 @@ from scenebook.core.wording import count_noun, shorten, show_setting, signed
 from scenebook.evaluation.claims.verdicts import NOTHING
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.study.plan import BASE, Variant
-from scenebook.study.records import FAILED
 from scenebook.study.summaries import NOT_RUN, Summary
+from scenebook.study.trials import FAILED
 
 MOST_CHANGES = 3
 """A row of the short table gives the number of further settings."""
@@ -178,10 +178,7 @@ def _list_values(summary: Summary) -> dict[str, tuple[Any, str]]:
 
 
 def select_backbones(summaries: Sequence[Summary]) -> list[Summary]:
-    """Returns the variants that start from a backbone or weights of their own and were run, after the base.
-
-    It is empty where there are none.
-    """
+    """Returns the variants that start from a backbone or weights of their own and were run, if any, after the base."""
     own = [one for one in summaries if one.variant.has_own_weights and one.status != NOT_RUN]
     return [one for one in summaries if one.variant.name == BASE and one.status != NOT_RUN] + own if own else []
 

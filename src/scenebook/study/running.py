@@ -19,7 +19,6 @@ from scenebook.core.progress import describe_seconds, print_progress
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import AUTO, Settings
 from scenebook.core.wording import count_noun
-from scenebook.study.records import Record, read_records, remove_others, write_record
 from scenebook.study.scheduling import (
     StudyProgress,
     Task,
@@ -28,7 +27,7 @@ from scenebook.study.scheduling import (
     network_of,
     plan_rounds,
 )
-from scenebook.study.trials import Trial
+from scenebook.study.trials import Record, Trial, read_records, remove_others, write_record
 
 if TYPE_CHECKING:
     from scenebook.study.cluster import Cluster
@@ -58,43 +57,28 @@ def train_missing(
     trials: Sequence[Trial],
     trainable_params: int,
 ) -> None:
-    """Trains what is asked for and not done yet, and removes records that belong to none of `trials`.
+    """Trains what is asked for and not done yet on a cluster's workers, and keeps a record of each in the run.
 
-    Nothing happens where nothing is asked for. `SCENEBOOK_SCHEDULER` in the environment names the scheduler.
-
-    The rest is as for `run_study`; `splits` is the table `data/splits.csv`, `trials` are all of the plan.
-    """
-    if asked:
-        pending = list_pending(asked, read_records(run_dir, asked, splits))
-        remove_others(run_dir, trials)
-        scheduler = os.environ.get("SCENEBOOK_SCHEDULER") or None
-        done = len(asked) - len(pending)
-        run_study(run_dir, pending, settings, trainable_params=trainable_params, done=done, scheduler=scheduler)
-
-
-def run_study(
-    run_dir: RunDirectory,
-    trials: Sequence[Trial],
-    settings: Settings,
-    *,
-    trainable_params: int,
-    done: int,
-    scheduler: str | None = None,
-) -> None:
-    """Trains variants on a cluster's workers, one each at a time, and keeps a record of each in the run.
+    The workers are those of the dask scheduler that `SCENEBOOK_SCHEDULER` in the environment names, or processes of
+    this machine, which end with this one. Where something is asked for, records that belong to none of `trials`, all of
+    the plan, are removed.
 
     Args:
         run_dir: Its data and training stages are done.
+        splits: The table `data/splits.csv`.
         trainable_params: Of the run's own network, to guess at the memory.
-        done: How many others are done already.
-        scheduler: Address of a dask scheduler; `None`: processes of this machine, which end with this one.
 
     Raises:
         InputError: The scheduler cannot be used, or its workers would decide on the precision.
         ScenebookError: The scheduler went away.
     """
-    if not trials:
+    if not asked:
         return
+    pending = list_pending(asked, read_records(run_dir, asked, splits))
+    remove_others(run_dir, trials)
+    if not pending:
+        return
+    done, scheduler = len(asked) - len(pending), os.environ.get("SCENEBOOK_SCHEDULER") or None
     if scheduler and settings.precision == AUTO:
         raise InputError(
             "Expected a precision that does not depend on a worker's graphics card.",
@@ -104,18 +88,18 @@ def run_study(
     # Without a training to do, nobody waits for dask, which takes a second to import.
     from scenebook.study.cluster import open_cluster
 
-    files = {settings.weights, *(trial.settings.weights for trial in trials)} - {*NAMED_WEIGHTS}
+    files = {settings.weights, *(trial.settings.weights for trial in pending)} - {*NAMED_WEIGHTS}
     must_see = [run_dir.root, *(path for path in map(Path, sorted(files)) if path.is_file())]
     task_gb = _WORKER_GB + _BYTES_A_WEIGHT * trainable_params / 1e9
-    with open_cluster(scheduler, tasks=len(trials), task_gb=task_gb, must_see=must_see) as cluster:
+    with open_cluster(scheduler, tasks=len(pending), task_gb=task_gb, must_see=must_see) as cluster:
         started, workers = time.monotonic(), max(1, cluster.count_workers())
         where = f"at {scheduler}" if scheduler else "of this machine"
         print_progress(f"ablations: {count_noun(workers, 'worker')} {where}")
         if cluster.dashboard:
             print_progress(f"ablations: dask's dashboard is at {cluster.dashboard}")
-        measured = _measure(cluster, run_dir, trials)
-        possible = [trial for trial in trials if not measured[network_of(trial)].error]
-        for trial in trials:
+        measured = _measure(cluster, run_dir, pending)
+        possible = [trial for trial in pending if not measured[network_of(trial)].error]
+        for trial in pending:
             if error := measured[network_of(trial)].error:
                 write_record(run_dir, trial, {"error": error})
                 done += 1

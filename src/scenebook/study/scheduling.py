@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -163,12 +162,12 @@ def _estimate(trial: Trial, speed: Speed, kept: int, *, is_read: bool) -> float:
 
 def estimate_seconds(rounds: Sequence[Round], workers: int) -> float:
     """Returns how long all rounds take, workers sharing out the work evenly but for the longest training."""
-    total = 0.0
-    for one in rounds:
-        trainings = [training.seconds for training in one.trainings]
-        total += sum(filling.seconds for filling in one.fillings) / workers
-        total += max([sum(trainings) / workers, *trainings], default=0.0)
-    return total
+    filling = sum(task.seconds for one in rounds for task in one.fillings) / workers
+    return filling + sum(_share_out([task.seconds for task in one.trainings], workers) for one in rounds)
+
+
+def _share_out(seconds: Sequence[float], workers: int) -> float:
+    return max([sum(seconds) / max(1, workers), *seconds])
 
 
 def describe_feature_cache(rounds: Sequence[Round], feature_cache_gb: float) -> str:
@@ -187,17 +186,12 @@ def describe_feature_cache(rounds: Sequence[Round], feature_cache_gb: float) -> 
 class StudyProgress:
     """Tells of tasks that several workers run: a line with every change, and another when it has been quiet.
 
-    The rest of the time is estimated by handing out the tasks that are left in their order, each to the worker that is
-    free first. A task takes as long as was estimated before, times what those that are done have taken more or less.
+    A task takes as long as was estimated before, times what those that are done have taken more or less.
 
     Args:
         tasks: In the order in which they are begun.
         workers: How many tasks run at once.
-        title: What the lines begin with.
-        noun: What a task is called.
         done: How many others are done already; they are counted as well.
-        report: Gets each line.
-        clock: Returns seconds that only grow.
     """
 
     def __init__(
@@ -246,19 +240,14 @@ class StudyProgress:
     def estimate_seconds(self) -> float:
         """Returns the estimated seconds until all tasks have ended."""
         now, factor = self._clock(), self._measure_factor()
-        running = [
-            max(0.0, self._tasks[position].seconds * factor - (now - started))
-            for position, started in self._running.items()
+        left = [
+            max(0.0, task.seconds * factor - (now - self._running.get(position, now)))
+            for position, task in enumerate(self._tasks)
+            if position not in self._done
         ]
-        free = running + [0.0] * (max(1, self.workers) - len(running))
-        heapq.heapify(free)
-        for position, task in enumerate(self._tasks):
-            if position not in self._done and position not in self._running:
-                heapq.heapreplace(free, free[0] + task.seconds * factor)
-        return max(free)
+        return _share_out(left, self.workers)
 
     def _measure_factor(self) -> float:
-        """Returns how many times longer than estimated tasks take."""
         now, estimated, taken = self._clock(), self._estimated, self._taken
         for position, started in self._running.items():
             # One that should have ended by now is known to take at least this long.

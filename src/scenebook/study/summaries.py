@@ -19,7 +19,7 @@ from scenebook.evaluation.metrics.intervals import (
     compute_proportion,
 )
 from scenebook.study.plan import BASE, Variant
-from scenebook.study.records import DONE, FAILED, Record
+from scenebook.study.trials import DONE, FAILED, Record
 
 INCOMPLETE, NOT_RUN = "incomplete", "not run"
 
@@ -33,8 +33,7 @@ class Comparison:
         p: Of McNemar's test.
         gap: The variant's over-fitting gap less the base's.
         images: Validation images that were compared.
-        accuracies: float64 `(seeds,)`: the difference of each seed.
-        gaps: float64 `(seeds,)`: the same of the gaps.
+        accuracies: float64 `(seeds,)`: the difference of each seed; `gaps` the same of the gaps.
     """
 
     accuracy: Score
@@ -47,8 +46,7 @@ class Comparison:
     @property
     def accuracy_direction(self) -> int:
         """1 where the variant is shown to be more accurate, -1 where less, 0 where the difference may be chance."""
-        # The interval is a little less careful than the test.
-        return _direction(self.accuracy) if self.p < SIGNIFICANT else 0
+        return _direction(self.accuracy) if self.p < SIGNIFICANT else 0  # the test is a little more careful
 
     @property
     def gap_direction(self) -> int:
@@ -130,11 +128,7 @@ class Summary:
 
 
 def summarize_variants(variants: Sequence[Variant], records: Sequence[Record]) -> list[Summary]:
-    """Returns a summary a variant of the plan, in their order, from the records that there are of it, in any order.
-
-    Raises:
-        ScenebookError: A variant and the base have other images for the same seed.
-    """
+    """Returns a summary a variant of the plan, in their order, from the records that there are of it, in any order."""
     listed = {variant.name: [one for one in records if one.variant == variant.name] for variant in variants}
     base = {record.seed: record for record in listed.get(BASE, ()) if not record.error}
     summaries = []
@@ -195,7 +189,6 @@ def compare_gaps(
         variant: Its trainings.
         base: Those of the base with the same seeds, in the same order and of the same folds.
         validation: The difference of the validation accuracies with its interval, from `compare_paired`.
-        resamples: How many draws.
     """
     patterns, counts = np.unique(_collect_columns(variant, base), axis=0, return_counts=True)
     drawn = np.random.default_rng(0).multinomial(counts.sum(), counts / counts.sum(), size=resamples)

@@ -26,9 +26,8 @@ from scenebook.network.recipe.configs import find_own_code
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
 from scenebook.study.plan import LAYERS
-from scenebook.study.records import pack
 from scenebook.study.scheduling import Speed, Task
-from scenebook.study.trials import Trial
+from scenebook.study.trials import Trial, pack
 
 _KEPT = 2  # frozen layers; each set holds its weights once more
 _compiled: dict[tuple[str, str], FrozenRuntime] = {}
@@ -154,11 +153,7 @@ def _open(root: Path, trial: Trial, images: np.ndarray) -> tuple[Recipe, Setting
 
 
 def count_last_layers(model: keras.Model, what: str) -> int:
-    """Returns how many of the base model's last layers its `last block` (a residual one) or its `last stage` are.
-
-    Raises:
-        InputError: It has no residual block.
-    """
+    """Returns how many of the last layers the `last block` (a residual one, or `InputError`) or `last stage` are."""
     base_model = find_base_model(model) or model
     network = describe_network(base_model)
     if what == "last block":

@@ -33,15 +33,10 @@ class Judgement:
     """
 
     claim: Claim
+    study: StudyExpectation
     forward: list[Summary]
     opposite: list[Summary]
     verdict: str
-
-    @property
-    def study(self) -> StudyExpectation:
-        """What the claim says of a training that makes its change."""
-        assert self.claim.study is not None
-        return self.claim.study
 
 
 def judge_claims(summaries: Sequence[Summary], claims: Iterable[Claim]) -> list[Judgement]:
@@ -59,7 +54,7 @@ def judge_claims(summaries: Sequence[Summary], claims: Iterable[Claim]) -> list[
         mine = [one for one in summaries if one.variant.claim == claim.id]
         forward, opposite = ([one for one in mine if one.variant.direction == way] for way in ("forward", "opposite"))
         if claim.study and forward:
-            judged.append(Judgement(claim, forward, opposite, _combine(claim.study, forward)))
+            judged.append(Judgement(claim, claim.study, forward, opposite, _combine(claim.study, forward)))
     return judged
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from scenebook.cli import using
-from scenebook.cli.loading import collect_settings, find_kept_run
+from scenebook.cli.loading import collect_settings
 from scenebook.cli.parser import build_parser
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
@@ -33,8 +33,9 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 
 def collect(*words: str) -> tuple[Any, str, bool]:
     arguments = build_parser().parse_args(["report", *words])
-    settings, profile, _ = collect_settings(arguments, Path.cwd())
-    return settings, profile, find_kept_run(arguments) is not None
+    told: list[str] = []
+    settings, profile, _ = collect_settings(arguments, Path.cwd(), told.append)
+    return settings, profile, any(line.startswith("settings: those of run") for line in told)
 
 
 def test_a_run_goes_on_with_its_own_settings_when_only_its_name_is_given(kept: RunDirectory) -> None:

@@ -130,7 +130,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a plan in place of a profile": (("--profile", "ablations"), "ablation_plan="),
     "a scheduler that is no address": ((*MINE, "--scheduler", "here"), "tcp://host:port"),
-    "no seconds": ((*MINE, "--time-limit", "soon"), "a number of seconds"),
+    "no seconds": ((*MINE, "--time-limit", "soon"), "a number from 1"),
     "no stage": ((*MINE, "--force", "trainig"), "Expected names of stages"),
     "no format": ((*MINE, "--formats", "pfd"), "expected any of html, pdf, docx"),
     "a name of 100 letters of three bytes": ((*MINE, "--run", "図" * 100), "Expected a run's name"),

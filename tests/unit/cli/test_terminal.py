@@ -19,19 +19,19 @@ def make_console(*, terminal: bool) -> tuple[Console, io.StringIO]:
 def test_without_a_terminal_every_progress_is_a_line() -> None:
     console, file = make_console(terminal=False)
     with TerminalListener(console) as listener:
-        listener.stage_started("data", 1, 6, FIRST)
+        listener.stage_started("data", FIRST)
         listener.progress("data", "images: 3 of [b]4")
-    assert file.getvalue().splitlines() == ["[1/6] data", "      images: 3 of [b]4"]
+    assert file.getvalue().splitlines() == ["[1/7] data", "      images: 3 of [b]4"]
 
 
 def test_on_a_terminal_progress_is_one_line_that_keeps_the_stage_and_epochs_are_lines() -> None:
     console, file = make_console(terminal=True)
     with TerminalListener(console) as listener:
-        listener.stage_started("training", 2, 6, FIRST)
+        listener.stage_started("training", FIRST)
         listener.progress("training", "images " + "x" * 200)
         listener.progress("training", "epoch 1/3: done")
     shown = file.getvalue()
-    assert "[2/6] training" in shown
+    assert "[2/7] training" in shown
     assert "x" * 61 not in shown
     assert "\n      epoch 1/3: done" in shown or "K      epoch 1/3: done" in shown
 
@@ -39,8 +39,8 @@ def test_on_a_terminal_progress_is_one_line_that_keeps_the_stage_and_epochs_are_
 def test_two_stages_at_once_have_a_line_each_and_one_tells_the_time_left() -> None:
     console, file = make_console(terminal=True)
     with TerminalListener(console) as listener:
-        listener.stage_started("samples", 4, 7, FIRST)
-        listener.stage_started("trust", 5, 7, FIRST)
+        listener.stage_started("samples", FIRST)
+        listener.stage_started("trust", FIRST)
         listener.progress("trust", "maps: 3 of 9")
         listener.time_left(125.0)
         listener.stage_ended(StageOutcome("samples", "04.ipynb", "done", "", seconds=2.0))
@@ -56,8 +56,8 @@ def test_two_stages_at_once_have_a_line_each_and_one_tells_the_time_left() -> No
 def test_lines_of_stages_that_run_at_once_say_whose_they_are() -> None:
     console, file = make_console(terminal=False)
     with TerminalListener(console) as listener:
-        listener.stage_started("samples", 4, 7, FIRST)
-        listener.stage_started("trust", 5, 7, FIRST)
+        listener.stage_started("samples", FIRST)
+        listener.stage_started("trust", FIRST)
         listener.progress("trust", "maps: 3 of 9")
     assert "      trust: maps: 3 of 9" in file.getvalue().splitlines()
 

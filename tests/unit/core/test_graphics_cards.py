@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenebook.core.graphics_cards import find_graphics_cards
-from scenebook.core.provenance import library_versions
+from scenebook.core.provenance import find_graphics_cards, library_versions
 
 TOOL = """#!/bin/sh
 echo "0, GPU-aa11, NVIDIA A100"
@@ -44,7 +43,7 @@ def test_versions_name_the_cards_that_a_process_may_use(
 ) -> None:
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [card.number for card in find_graphics_cards()] == numbers
+    assert list(find_graphics_cards()) == numbers
     assert library_versions().get("GPU") == names
 
 

@@ -21,7 +21,7 @@ from scenebook.data.decoding import decode
 from scenebook.data.formats import reads_heif
 from scenebook.inference.export import formats
 from scenebook.inference.export.conversion import build_servable, convert
-from scenebook.inference.export.formats import check_installed, find_format, make_script
+from scenebook.inference.export.formats import EXPORTED_AS, check_installed, make_script
 from scenebook.network.backbones import find_preprocessing
 
 HEIC = [".heic"] if reads_heif() else []
@@ -95,7 +95,7 @@ def test_a_script_has_at_most_43_lines_and_imports_numpy_pillow_and_one_runtime(
     assert max(map(len, script.splitlines())) <= 120
     compile(script, "predict.py", "exec")
     assert "scenebook" not in script
-    assert f"numpy, pillow, {find_format(name).runtime}" in script
+    assert f"numpy, pillow, {EXPORTED_AS[name].runtime}" in script
 
 
 def test_what_a_format_lacks_is_named_before_anything_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:

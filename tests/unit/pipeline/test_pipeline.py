@@ -36,10 +36,10 @@ class Heard:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
-        self.lines.append(f"start {stage} {number}/{total}")
+    def stage_started(self, stage: str, reason: str) -> None:
+        self.lines.append(f"start {stage}")
 
-    def stage_skipped(self, stage: str, number: int, total: int) -> None:
+    def stage_skipped(self, stage: str) -> None:
         self.lines.append(f"skip {stage}")
 
     def progress(self, stage: str, text: str) -> None:
@@ -152,7 +152,7 @@ def test_a_whole_run_injects_settings_and_writes_a_manifest(
     assert all(len(entry["sha256"]) == 64 and entry["bytes"] >= 0 for entry in manifest["files"].values())
     assert set(manifest["stages"]) == set(STAGES)
     assert manifest["stages"]["data"]["seconds"] > 0
-    assert heard.lines[:3] == [f"start data 1/{len(STAGES)}", "epoch 1/1: loss 0.5 (1.0 s)", "done data"]
+    assert heard.lines[:3] == ["start data", "epoch 1/1: loss 0.5 (1.0 s)", "done data"]
     assert "only in the log" in run_dir.path("log/data.txt").read_text(encoding="utf-8")
 
 
@@ -175,7 +175,7 @@ def test_an_interrupted_run_says_so_and_hides_what_an_earlier_one_left(
     run_dir: RunDirectory, make_notebooks: Callable[..., Path]
 ) -> None:
     class InterruptedAtTraining(Heard):
-        def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
+        def stage_started(self, stage: str, reason: str) -> None:
             if stage == "training":
                 raise KeyboardInterrupt
 

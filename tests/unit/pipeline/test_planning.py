@@ -13,17 +13,17 @@ import nbformat
 import pytest
 
 from scenebook.core import source_code as sourcecode
-from scenebook.core.errors import RunHeldError, SettingsError, StageError
+from scenebook.core.errors import ScenebookError, SettingsError, StageError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings, make_settings
 from scenebook.core.source_code import PACKAGE, read_module
 from scenebook.core.stages import STAGES, Stage
 from scenebook.pipeline.keys import make_stage_key
-from scenebook.pipeline.manifest import StageOutcome
+from scenebook.pipeline.manifest import Manifest, StageOutcome
 from scenebook.pipeline.notebooks import read_notebook
-from scenebook.pipeline.planning import Decision, digest_images, stored_outcomes
+from scenebook.pipeline.planning import Decision, Planner, digest_images, stored_outcomes
 from scenebook.pipeline.run_lock import hold_run
-from scenebook.pipeline.running import explain_pipeline, run_pipeline
+from scenebook.pipeline.running import run_pipeline
 
 # Every stage reads what the one before it has written.
 CODE = {
@@ -53,10 +53,10 @@ class Heard:
     def reasons(self) -> list[str]:
         return [self.started[stage] for stage in self.ran]
 
-    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
+    def stage_started(self, stage: str, reason: str) -> None:
         self.started[stage] = reason
 
-    def stage_skipped(self, stage: str, number: int, total: int) -> None: ...
+    def stage_skipped(self, stage: str) -> None: ...
 
     def progress(self, stage: str, text: str) -> None: ...
 
@@ -85,9 +85,8 @@ class Made:
         return {decision.stage: decision.reasons for decision in self.decide(settings, **options) if decision.run}
 
     def decide(self, settings: Settings | None = None, **options: object) -> list[Decision]:
-        return explain_pipeline(
-            settings or make_settings({}), self.run_dir, profile="sample", notebooks_dir=self.notebooks, **options  # type: ignore[arg-type]
-        )  # fmt: skip
+        manifest, notebooks = Manifest(self.run_dir, "sample"), self.notebooks
+        return Planner(settings or make_settings({}), manifest, notebooks=notebooks, **options).decide_all()  # type: ignore[arg-type]
 
     def edit(self, stage: str, change: Callable[[nbformat.NotebookNode], None]) -> None:
         path = self.notebooks / f"{STAGES[stage].notebook}.ipynb"
@@ -384,7 +383,7 @@ def test_what_a_killed_command_has_not_given_its_name_is_removed(made: Made) -> 
 
 
 def test_a_run_has_one_writer_and_the_second_is_told_who(made: Made) -> None:
-    with hold_run(made.run_dir), pytest.raises(RunHeldError, match=r"held by process \d+ since 20"):
+    with hold_run(made.run_dir), pytest.raises(ScenebookError, match=r"held by process \d+ since 20"):
         made.run(force=["all"])
     assert made.run().ran == []
     # Whoever lists the folder of runs finds runs.

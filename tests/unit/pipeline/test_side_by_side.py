@@ -47,11 +47,11 @@ class Heard:
     running: int = 0
     kernels: list[psutil.Process] = field(default_factory=list)
 
-    def stage_started(self, stage: str, number: int, total: int, reason: str) -> None:
+    def stage_started(self, stage: str, reason: str) -> None:
         self.running += 1
         self.lines.append(f"start {stage}")
 
-    def stage_skipped(self, stage: str, number: int, total: int) -> None: ...
+    def stage_skipped(self, stage: str) -> None: ...
 
     def progress(self, stage: str, text: str) -> None: ...
 

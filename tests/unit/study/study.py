@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.study.plan import BASE, Variant
-from scenebook.study.records import Record
+from scenebook.study.trials import Record
 
 DIVERGED = "DivergedError: Expected a finite training loss. Received: loss=nan in epoch 1, batch 3."
 HOSTILE = "*no* `$x^2$` {0} [@he2016] <b>&amp; | a_b\n# c"

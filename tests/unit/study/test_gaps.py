@@ -7,8 +7,8 @@ import pytest
 from scipy import special
 
 from scenebook.evaluation.metrics.intervals import Score, compare_paired
-from scenebook.study.records import Record
 from scenebook.study.summaries import compare_gaps
+from scenebook.study.trials import Record
 from tests.unit.study.study import make_record, make_records
 
 

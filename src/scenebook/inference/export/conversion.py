@@ -54,12 +54,22 @@ def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndar
     """Writes a network, from `build_servable`, in a format.
 
     The calibration, uint8 `(n, height, width, 3)`, is training images from which the ranges of 8-bit values are taken.
-
-    Raises:
-        ScenebookError: The converter cannot convert one of the layers.
     """
     try:
-        _write(name, servable, folder, calibration)
+        match name:
+            case "onnx":
+                signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
+                servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+                _check_operations(folder / "model.onnx")
+            case "openvino":
+                import_openvino()
+                servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
+            case "savedmodel":
+                servable.export(str(folder / "model"), format="tf_saved_model", verbose=False)
+            case "keras":
+                servable.save(folder / "model.keras")
+            case "tflite":
+                _write_tflite(servable, folder, calibration)
     except ScenebookError:
         raise
     except Exception as error:  # converters raise anything
@@ -67,23 +77,6 @@ def convert(name: str, servable: keras.Model, folder: Path, calibration: np.ndar
         raise ScenebookError(
             f"Expected a network that can be converted. Received: format={name!r}. The converter says: {reason}"
         ) from error
-
-
-def _write(name: str, servable: keras.Model, folder: Path, calibration: np.ndarray) -> None:
-    match name:
-        case "onnx":
-            signature = [tf.TensorSpec((None, *servable.input_shape[1:]), tf.uint8, name="images")]
-            servable.export(str(folder / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
-            _check_operations(folder / "model.onnx")
-        case "openvino":
-            import_openvino()
-            servable.export(str(folder / "model.xml"), format="openvino", verbose=False)
-        case "savedmodel":
-            servable.export(str(folder / "model"), format="tf_saved_model", verbose=False)
-        case "keras":
-            servable.save(folder / "model.keras")
-        case "tflite":
-            _write_tflite(servable, folder, calibration)
 
 
 def _check_operations(file: Path) -> None:

@@ -14,8 +14,6 @@ class ExportFormat:
     """All that is particular to a format.
 
     Attributes:
-        name: As on the command line.
-        model: The file or folder that holds the network.
         runtime: What runs it, as pip calls it.
         code: Lines of `predict.py`: they import the runtime, load the network from the folder `HERE`, and define `run`,
             from uint8 `(1, height, width, 3)` to float32 `(1, num_classes)`.
@@ -23,16 +21,10 @@ class ExportFormat:
         needs: The modules that the extra brings.
     """
 
-    name: str
-    model: str
     runtime: str
     code: str
     extra: str = ""
     needs: tuple[str, ...] = ()
-
-    def list_missing(self) -> list[str]:
-        """Returns the modules that it needs and that are not installed."""
-        return [module for module in self.needs if importlib.util.find_spec(module) is None]
 
 
 _ONNX = """
@@ -88,28 +80,24 @@ def run(images):
     return MODEL.predict_on_batch(images)
 """
 
-_ROWS = (
-    ExportFormat("onnx", "model.onnx", "onnxruntime", _ONNX, "onnx", ("tf2onnx", "onnxruntime")),
-    ExportFormat("tflite", "model.tflite", "ai-edge-litert", _TFLITE),
-    ExportFormat("openvino", "model.xml", "openvino", _OPENVINO, "openvino", ("openvino",)),
-    ExportFormat("savedmodel", "model", "tensorflow", _SAVED_MODEL),
-    ExportFormat("keras", "model.keras", "tensorflow", _KERAS),
-)
-_FORMATS = {row.name: row for row in _ROWS}
-
-
-def find_format(name: str) -> ExportFormat:
-    """Returns the row of one of `run_files.EXPORT_FORMATS`."""
-    return _FORMATS[name]
+EXPORTED_AS = {
+    "onnx": ExportFormat("onnxruntime", _ONNX, "onnx", ("tf2onnx", "onnxruntime")),
+    "tflite": ExportFormat("ai-edge-litert", _TFLITE),
+    "openvino": ExportFormat("openvino", _OPENVINO, "openvino", ("openvino",)),
+    "savedmodel": ExportFormat("tensorflow", _SAVED_MODEL),
+    "keras": ExportFormat("tensorflow", _KERAS),
+}
+"""The rows of `run_files.EXPORT_FORMATS`."""
 
 
 def check_installed(names: Sequence[str]) -> None:
     """Raises `InputError` where a format needs what is not installed, with the command that installs it."""
-    for row in map(find_format, names):
-        missing = row.list_missing()
+    for name in names:
+        row = EXPORTED_AS[name]
+        missing = [module for module in row.needs if importlib.util.find_spec(module) is None]
         if missing:
             raise InputError(
-                f"Expected the extra {row.extra} to be installed, which brings what the format {row.name} needs.",
+                f"Expected the extra {row.extra} to be installed, which brings what the format {name} needs.",
                 received={"missing": ", ".join(missing)},
                 advice=f"`make setup-{row.extra}` adds it, or `.venv/bin/pip install -e '.[{row.extra}]'`.",
             )
@@ -168,5 +156,5 @@ _RESIZE = {
 
 def make_script(name: str, fit: str) -> str:
     """Returns the `predict.py` of a format, at most 43 lines, for images that are resized as `decoding.resize` does."""
-    row = find_format(name)
+    row = EXPORTED_AS[name]
     return _SCRIPT.format(runtime=row.runtime, code=row.code.strip(), resize=_RESIZE[fit])

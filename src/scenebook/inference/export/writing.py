@@ -25,7 +25,7 @@ from scenebook.data.decoding import SQUASH
 from scenebook.data.splitting import SplitImages, load_split
 from scenebook.evaluation.metrics.intervals import compute_proportion
 from scenebook.inference.export.conversion import VARIANTS, build_servable, convert
-from scenebook.inference.export.formats import check_installed, find_format, make_script
+from scenebook.inference.export.formats import EXPORTED_AS, check_installed, make_script
 from scenebook.inference.model import load_classifier
 from scenebook.network.backbones import find_preprocessing
 
@@ -80,7 +80,7 @@ def export_run(
             record = {
                 "format": name,
                 "exported_from": {"run": run_dir.name, "sha256": digest},
-                "runtime": find_format(name).runtime,
+                "runtime": EXPORTED_AS[name].runtime,
                 "files": sizes,
                 "checked": min(CHECKED, len(test)),
                 "largest_difference": _check(run_dir, folder, test),
@@ -106,11 +106,7 @@ def _load_servable(run_dir: RunDirectory) -> keras.Model:
 
 
 def _check(run_dir: RunDirectory, folder: Path, test: SplitImages) -> float:
-    """Runs `predict.py` on test images, and returns the largest difference of a probability from the run's.
-
-    Raises:
-        ScenebookError: It fails, or differs by more than `TOLERANCE`.
-    """
+    """Runs `predict.py` on test images, and returns the largest difference of a probability from the run's."""
     table = run_dir.read_csv(TEST_PREDICTIONS)
     chosen = test.take(_spread(len(test), CHECKED))
     expected = table.set_index("path").loc[chosen.paths].filter(regex="^p_").to_numpy(dtype=float)
@@ -154,7 +150,6 @@ def measure_variant(file: Path, test: SplitImages, report: Callable[[int, int], 
 
 
 def _spread(count: int, most: int) -> np.ndarray:
-    """Returns at most `most` places out of `count`, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 

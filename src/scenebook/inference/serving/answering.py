@@ -23,11 +23,7 @@ NEAREST = 6
 
 
 class Answerer:
-    """Classifies one image at a time with a run that `check_run` accepts, and whose own code is trusted or not.
-
-    Raises:
-        InputError: The run is not whole, or its own code is not trusted.
-    """
+    """Classifies one image at a time with a run that `check_run` accepts, and whose own code is trusted or not."""
 
     def __init__(self, run_dir: RunDirectory, *, trust: bool = False) -> None:
         self.class_names: list[str] = run_dir.read_json(CLASSES)["classes"]
@@ -38,22 +34,14 @@ class Answerer:
             self._cut: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
             with suppress(ScenebookError):  # a network without places has no map
                 self._cut = split_at_last_places(self._network.classifier)
-        self._kind = self._read_kind(run_dir)
+        self._kind = 0  # of the two maps HiResCAM; 1, Grad-CAM, where the run's own check has chosen it
+        with suppress(MissingArtifactError):
+            self._kind = int(run_dir.read_json("samples/map_checks.json")["chosen"] == "grad_cam")
         if self._detector is not None:
-            self._read_training_images(run_dir)
-
-    def _read_kind(self, run_dir: RunDirectory) -> int:
-        """Returns which of the two maps the run's own check has chosen: 0 is HiResCAM, 1 Grad-CAM."""
-        try:
-            return int(run_dir.read_json("samples/map_checks.json")["chosen"] == "grad_cam")
-        except MissingArtifactError:
-            return 0
-
-    def _read_training_images(self, run_dir: RunDirectory) -> None:
-        features, splits = load_features(run_dir), run_dir.read_csv(SPLITS).set_index("row")
-        self._rows = features.rows[features.splits == "train"]
-        self._known = splits.loc[self._rows, ["path", "label"]]
-        self._stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
+            features, splits = load_features(run_dir), run_dir.read_csv(SPLITS).set_index("row")
+            self._rows = features.rows[features.splits == "train"]
+            self._known = splits.loc[self._rows, ["path", "label"]]
+            self._stored = np.load(run_dir.require(IMAGES), mmap_mode="r", allow_pickle=False)
 
     def __call__(self, content: bytes) -> dict[str, Any]:
         """Classifies an image, given as the bytes of its file.

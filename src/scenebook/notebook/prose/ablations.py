@@ -19,9 +19,9 @@ from scenebook.core.wording import count_noun, join_names, say_number
 from scenebook.evaluation.claims.schema import Claim, StudyExpectation
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, REPRODUCED, VERDICTS
 from scenebook.study.plan import BASE
-from scenebook.study.records import FAILED
 from scenebook.study.results import collect_study_values, in_points, show_gap
 from scenebook.study.summaries import INCOMPLETE, NOT_RUN, Comparison, Summary, has_base
+from scenebook.study.trials import FAILED
 from scenebook.study.verdicts import Judgement, judge_claims, judge_variant, sort_parts
 
 _MANY_INTERVALS = 10

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from scenebook.core.errors import ScenebookError
+from scenebook.core.profiles import read_settings
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, METRICS, PREDICTIONS, SPLITS
 from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compare_paired
@@ -22,16 +23,13 @@ from scenebook.pipeline.compare.read import (
     read_mapping,
     read_table,
 )
-from scenebook.pipeline.settings_file import read_settings
 
 NOT_THERE = "(not there)"
 _SECTIONS = ("modules", "cells")
 """Of a stage's key: digests of the code that it runs, by module and by number of the notebook's cell."""
 BOOTSTRAP_SEED = 0
-_MADE_WITH = ("commit", "scenebook", "profile")
 CodeRow = tuple[str, str, list[str], str]
 """Code that differs: stage, `modules` or `cells`, their names, and how: `differ`, or in which run only."""
-_Result = TypeVar("_Result")
 
 
 class Change(NamedTuple):
@@ -64,12 +62,10 @@ class PairedScores:
     """Two runs on the test images that both have under the same label. Differences are the second less the first.
 
     Attributes:
-        n: How many images these are; where there are none, the differences are `None`.
+        n: How many images these are; where there are none, nothing is compared.
         n_first: Test images of the first run; of the second, `n_second`.
         other_label: Test images of both runs that have another label in each: these are not compared.
-        accuracy: The difference of the accuracy, with Tango's interval.
-        p: The p-value of McNemar's test, computed by `method`: `exact` or `approximate`.
-        only_first: Images that only the first run gets right; only the second, `only_second`.
+        right: What `compare_paired` says of the images that each gets right, the second run as its first argument.
         log_loss: The difference of the mean log loss, with the percentile interval of a bootstrap over images.
     """
 
@@ -77,11 +73,7 @@ class PairedScores:
     n_first: int
     n_second: int
     other_label: int
-    accuracy: Score | None = None
-    p: float = 1.0
-    method: str = ""
-    only_first: int = 0
-    only_second: int = 0
+    right: Mapping[str, Any] | None = None
     log_loss: Score | None = None
 
 
@@ -91,13 +83,9 @@ class RunsDiff:
 
     Attributes:
         first: The first run's name, `A` in tables; `second` is `B`.
-        settings: Settings whose values differ.
-        images: The images that differ.
         made_with: Commit, scenebook's version, the libraries' versions and the machine, where they differ.
-        code: Code that differs.
         unknown: Stages whose code at least one run does not tell: an older version made it, or they were not run.
         scores: Name, value in the first, value in the second.
-        paired: The scores image by image.
         notes: What is missing or cannot be read, and why, as sentences.
     """
 
@@ -114,15 +102,11 @@ class RunsDiff:
 
 
 def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
-    """Compares two runs. What one of them lacks is told in `notes`.
-
-    Raises:
-        InputError: One of them is no run.
-    """
+    """Compares two runs, or raises `InputError` where one is none. What one of them lacks is told in `notes`."""
     sides = {"A": (first, read_manifest(first)), "B": (second, read_manifest(second))}
     notes: list[str] = []
 
-    def attempt(compare: Callable[[RunDirectory, RunDirectory], _Result], *files: str) -> _Result | None:
+    def attempt(compare: Callable[[RunDirectory, RunDirectory], Any], *files: str) -> Any:
         missing = []
         for side, (run_dir, manifest) in sides.items():
             for file in [file for file in files if not (run_dir.root / file).is_file()]:
@@ -139,21 +123,24 @@ def diff_runs(first: RunDirectory, second: RunDirectory) -> RunsDiff:
             return None
 
     manifests = [manifest for _, manifest in sides.values()]
-    facts = ({name: manifest[name] for name in _MADE_WITH if name in manifest} for manifest in manifests)
-    made_with = (some | list_machine(manifest) for some, manifest in zip(facts, manifests, strict=True))
     code, unknown = diff_code(*(manifest["stages"] for manifest in manifests))
     return RunsDiff(
         first.name,
         second.name,
         settings=attempt(lambda one, other: list_differing(read_settings(one), read_settings(other))),
         images=attempt(diff_images, SPLITS, CLASSES),
-        made_with=list_differing(*made_with),
+        made_with=list_differing(*map(_list_made_with, manifests)),
         code=code,
         unknown=unknown,
         scores=attempt(diff_scores, METRICS),
         paired=attempt(pair_scores, SPLITS, PREDICTIONS),
         notes=notes,
     )
+
+
+def _list_made_with(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: manifest[name] for name in ("commit", "scenebook", "profile") if name in manifest}
+    return named | list_machine(manifest)
 
 
 def list_differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Change]:
@@ -236,16 +223,7 @@ def pair_scores(first: RunDirectory, second: RunDirectory) -> PairedScores:
     counts = len(same), len(one), len(other), len(matched) - len(same)
     if not len(same):
         return PairedScores(*counts)
-    right = {side: (same[f"predicted_{side}"] == same[f"label_{side}"]).to_numpy() for side in ("first", "second")}
     # Its difference is the first argument's less the second's; here it is what changed from the first run.
-    test = compare_paired(right["second"], right["first"])
+    sides = ((same[f"predicted_{side}"] == same[f"label_{side}"]).to_numpy() for side in ("second", "first"))
     changes = (same["log_loss_second"] - same["log_loss_first"]).to_numpy()
-    return PairedScores(
-        *counts,
-        accuracy=test["difference"],
-        p=test["p"],
-        method=test["method"],
-        only_first=test["only_second"],
-        only_second=test["only_first"],
-        log_loss=bootstrap_mean(changes, seed=BOOTSTRAP_SEED),
-    )
+    return PairedScores(*counts, compare_paired(*sides), bootstrap_mean(changes, seed=BOOTSTRAP_SEED))

@@ -102,15 +102,16 @@ def _print_paired(console: Console, paired: PairedScores) -> None:
     lines = [f"A has {count_noun(paired.n_first, 'test image')}, B has {paired.n_second:,}."]
     if paired.other_label:
         lines.append(f"{paired.other_label:,} of both have another label in each: these are not compared.")
-    if paired.accuracy is None or paired.log_loss is None:
+    right = paired.right
+    if right is None or paired.log_loss is None:
         lines.append("The test sets share no image with the same label: nothing can be compared image by image.")
         print_lines(console, [*lines, ""])
         return
     rows = [
-        ("accuracy, B less A", _write_difference(paired.accuracy), "Tango's score interval"),
-        ("only A is right", f"{paired.only_first:,}", ""),
-        ("only B is right", f"{paired.only_second:,}", ""),
-        ("p", "below 0.001" if paired.p < 0.001 else f"{paired.p:.3f}", f"McNemar's test, {paired.method}"),
+        ("accuracy, B less A", _write_difference(right["difference"]), "Tango's score interval"),
+        ("only A is right", f"{right['only_second']:,}", ""),
+        ("only B is right", f"{right['only_first']:,}", ""),
+        ("p", "below 0.001" if right["p"] < 0.001 else f"{right['p']:.3f}", f"McNemar's test, {right['method']}"),
         (
             "log loss, B less A",
             _write_difference(paired.log_loss),

@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.profiles import read_settings
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MANIFEST, PREDICTIONS, SPLITS
 from scenebook.core.settings import Settings, make_settings
@@ -21,30 +22,20 @@ from scenebook.evaluation.metrics.calibration import compute_log_losses
 from scenebook.evaluation.metrics.classification import as_arrays
 from scenebook.pipeline.checks import resolve_paths
 from scenebook.pipeline.manifest import load_started
-from scenebook.pipeline.settings_file import read_settings
 
-_MOST_NAMES = 20
 SPLIT_COLUMNS = ("path", "label", "split", "sha256")
 """Columns of the list of images that are compared."""
 _WEIGHTS = ("support", "n")
 
 
 def read_manifest(run_dir: RunDirectory) -> dict[str, Any]:
-    """Returns a run's manifest; its `stages` and `files` are there, each a mapping of mappings.
-
-    Raises:
-        InputError: There is no such run, or its manifest is not one.
-    """
+    """Returns a run's manifest, or raises `InputError` where there is no such run or its manifest is not one."""
     with _reading(run_dir, MANIFEST):
         return load_started(run_dir)
 
 
 def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:
-    """Returns the content of a JSON file.
-
-    Raises:
-        ScenebookError: It is missing, or no JSON object.
-    """
+    """Returns the content of a JSON file, or raises `ScenebookError` where it is missing or no JSON object."""
     with _reading(run_dir, relative):
         content = json.loads(run_dir.require(relative).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
@@ -53,17 +44,13 @@ def read_mapping(run_dir: RunDirectory, relative: str) -> dict[str, Any]:
 
 
 def read_table(run_dir: RunDirectory, relative: str, columns: Collection[str]) -> pd.DataFrame:
-    """Returns a CSV file's table, text columns as text; there may be other columns than those that it must have.
-
-    Raises:
-        ScenebookError: It is missing, no table, or lacks a column.
-    """
+    """Returns a CSV file's table, or raises `ScenebookError` where it is missing, no table, or lacks a column."""
     with _reading(run_dir, relative):
         table = run_dir.read_csv(relative)
     if not set(columns) <= set(table):
         raise InputError(
             f"Expected the columns {', '.join(columns)}.",
-            received={"file": relative, "columns": list(table.columns)[:_MOST_NAMES]},
+            received={"file": relative, "columns": list(table.columns)},
         )
     return table
 
@@ -127,7 +114,6 @@ def load_tested(run_dir: RunDirectory) -> pd.DataFrame:
 
 
 def _measure_losses(run_dir: RunDirectory, predictions: pd.DataFrame) -> np.ndarray:
-    """Returns the log loss of each image, float `(n,)`."""
     class_names = [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
     unknown = sorted({*predictions["label"]} - {*class_names})
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scenebook.core.errors import InputError, StageError
+from scenebook.core.profiles import read_settings
 from scenebook.core.provenance import library_versions, machine, sha256_file
 from scenebook.core.run_directory import RunDirectory, check_run_name
 from scenebook.core.run_files import MANIFEST, OF_COMMANDS
@@ -16,10 +17,8 @@ from scenebook.core.settings import Settings
 from scenebook.pipeline.compare.differ import Change, list_differing
 from scenebook.pipeline.compare.read import check_settings, list_machine, read_manifest
 from scenebook.pipeline.compare.tolerances import EQUAL, WITHIN, ResultRow, compare_results, list_evaluated
-from scenebook.pipeline.listening import Listener
 from scenebook.pipeline.manifest import check_version
-from scenebook.pipeline.running import run_pipeline
-from scenebook.pipeline.settings_file import read_settings
+from scenebook.pipeline.running import Listener, run_pipeline
 
 _EXCEPTED = (MANIFEST, *OF_COMMANDS)
 """What is not in the manifest: `predict` and `export` write to these folders, and are no stages."""
@@ -31,9 +30,6 @@ def check_files(run_dir: RunDirectory) -> dict[str, str]:
 
     Each file of the manifest must be there with its SHA-256, and each file that is there must be in the manifest. Of
     the latter, hidden ones and those of `OF_COMMANDS` are excepted, and the manifest itself.
-
-    Raises:
-        InputError: There is no such run, or its manifest is not one.
     """
     listed = read_manifest(run_dir)["files"]
     problems = {path: _check_listed(run_dir.root, path, entry) for path, entry in listed.items()}
@@ -77,10 +73,8 @@ class Verification:
     """What checking a run gave.
 
     Attributes:
-        run: The run's name.
         repetition: The folder of the run that was made to compare with.
         problems: Files that are not as the manifest says: from `check_files`.
-        rows: The comparisons.
         machine: What differs between the run's machine and versions and these; nothing: no difference is accepted.
         failure: Why the repetition ended early, if it did.
         notes: What else to know, as sentences.
@@ -117,18 +111,14 @@ def verify_run(
     """Checks a run's files, runs this checkout's notebooks again from its settings, and compares the results.
 
     The variants of a study are not trained again. What this machine keeps in its cache of images, weights and the
-    output of frozen layers is used again: `SCENEBOOK_CACHE` names another folder.
+    output of frozen layers is used again: `SCENEBOOK_CACHE` names another folder. A stage that fails is part of what
+    is returned; nothing in the run is changed.
 
     Args:
-        run_dir: The run; nothing in it is changed.
         trust: Whether a `.keras` file may be loaded as weights.
-        listener: Is told what happens while the notebooks run.
         workspace: The folder in which a folder of the run's name is made, and left.
         notebooks_dir: The folder of the notebooks, for tests.
         changes: Settings that are put in place of the run's: where the images lie on this machine, say.
-
-    Returns:
-        What was found. A stage that fails is part of it.
 
     Raises:
         InputError: There is no such run, an older version made it, its settings cannot be used, or the workspace has a

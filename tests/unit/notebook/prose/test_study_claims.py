@@ -13,8 +13,8 @@ from scenebook.evaluation.claims.measures import measure_run
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_outcome, tell_study_verdicts
 from scenebook.study.plan import Variant
-from scenebook.study.records import Record
 from scenebook.study.summaries import summarize_variants
+from scenebook.study.trials import Record
 from tests.unit.study.study import HOSTILE, make_base, make_failed, make_record, make_records, make_variant
 
 BASE = make_base()

@@ -22,10 +22,11 @@ def test_differences_are_the_second_run_less_the_first(tmp_path: Path, run: RunD
     better = make_run(tmp_path / "better", wrong=1)
     paired = pair_scores(run, better)
     assert (paired.n, paired.n_first, paired.n_second, paired.other_label) == (20, 20, 20, 0)
-    assert (paired.only_first, paired.only_second) == (0, 3)
-    assert paired.accuracy == compute_difference(3, 0, 20)
-    assert paired.accuracy["value"] == pytest.approx(3 / 20)
-    assert paired.p == pytest.approx(mcnemar([[16, 0], [3, 1]], exact=True).pvalue)
+    assert paired.right is not None
+    assert (paired.right["only_first"], paired.right["only_second"]) == (3, 0), "the second run gets them right"
+    assert paired.right["difference"] == compute_difference(3, 0, 20)
+    assert paired.right["difference"]["value"] == pytest.approx(3 / 20)
+    assert paired.right["p"] == pytest.approx(mcnemar([[16, 0], [3, 1]], exact=True).pvalue)
     first, second = (make_predictions(make_splits(), wrong) for wrong in (4, 1))
     losses = [-np.log([row[f"p_{row.label}"] for _, row in table.iterrows()]) for table in (first, second)]
     assert paired.log_loss is not None
@@ -44,14 +45,15 @@ def test_images_are_matched_by_bytes_and_label_in_any_order_and_under_any_name(
     other = make_run(tmp_path / "other", splits=splits, wrong=0)
     paired = pair_scores(run, other)
     assert (paired.n, paired.n_first, paired.n_second, paired.other_label) == (18, 20, 19, 1)
-    assert (paired.only_first, paired.only_second) == (0, 4)
+    assert paired.right is not None
+    assert (paired.right["only_first"], paired.right["only_second"]) == (4, 0)
 
 
 def test_runs_without_a_common_test_image_cannot_be_paired(tmp_path: Path, run: RunDirectory, console: Console) -> None:
     other = make_run(tmp_path / "other", splits=make_splits(start=100))
     diff = diff_runs(run, other)
     assert diff.paired is not None
-    assert (diff.paired.n, diff.paired.accuracy, diff.paired.log_loss) == (0, None, None)
+    assert (diff.paired.n, diff.paired.right, diff.paired.log_loss) == (0, None, None)
     print_diff(console, diff)
     assert "share no image with the same label: nothing can be compared" in console.export_text()
 

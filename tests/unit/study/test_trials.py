@@ -13,9 +13,16 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.settings import Settings
 from scenebook.data.folds import make_folds
 from scenebook.study.plan import Variant
-from scenebook.study.records import count_others, pack, read_records, remove_others, write_record
 from scenebook.study.running import list_pending
-from scenebook.study.trials import Trial, list_trials
+from scenebook.study.trials import (
+    Trial,
+    count_others,
+    list_trials,
+    pack,
+    read_records,
+    remove_others,
+    write_record,
+)
 from tests.unit.study.study import make_base
 from tests.unit.study.test_folds import make_splits
 
