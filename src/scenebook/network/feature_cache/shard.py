@@ -70,15 +70,16 @@ class Shard:
             arrays: float32 `(n, ...)` a tensor, which are written to.
             rows: int64 `(m,)`: where in the arrays each goes.
         """
-        records = self._records(self._rows).take(places, axis=0)
-        sums = records[:, _DIGEST:_CHECKED].copy().view("<u4")[:, 0]
-        intact = sums == np.array([self._check(record) for record in records], np.uint32)
-        values = records[:, _HEADER:].view(np.float32)
-        for array, (start, end) in zip(arrays, self._bounds, strict=True):
-            array[rows] = values[:, start:end].reshape(len(rows), *array.shape[1:])
-        for damaged in np.flatnonzero(~intact):
-            if self._places.get(bytes(records[damaged, :_DIGEST])) == places[damaged]:
-                del self._places[bytes(records[damaged, :_DIGEST])]
+        records = self._records(self._rows)
+        flat = [array.reshape(len(array), -1) for array in arrays]
+        intact = np.zeros(len(places), dtype=bool)
+        for position, (place, row) in enumerate(zip(places, rows, strict=True)):
+            record = records[place]
+            intact[position] = self._check(record) == int.from_bytes(record[_DIGEST:_CHECKED].tobytes(), "little")
+            for array, (start, end) in zip(flat, self._bounds, strict=True):
+                array[row] = record[_HEADER:].view(np.float32)[start:end]
+            if not intact[position] and self._places.get(bytes(record[:_DIGEST])) == place:
+                del self._places[bytes(record[:_DIGEST])]
         if self._map is not None:
             release_pages(self._map)
         return intact
@@ -115,7 +116,7 @@ class Shard:
         """Maps the file; not more than is asked for, because a map must not reach beyond its file."""
         if self._map is None or len(self._map) < rows:
             self._map = np.memmap(self.path, np.uint8, mode="r", shape=(rows, self.record_bytes))
-        return np.asarray(self._map)
+        return np.asarray(self._map)  # plain arrays: to index one takes a tenth of the time
 
     def _check(self, record: np.ndarray) -> int:
         return zlib.crc32(record[_HEADER:].data, zlib.crc32(record[:_DIGEST].data, self._start))
