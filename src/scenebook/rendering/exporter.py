@@ -19,7 +19,7 @@ from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.citations import load_bibliography, resolve_citations
 from scenebook.rendering.document import Fragment, Report, ReportImage
 from scenebook.rendering.front_matter import load_front_matter
-from scenebook.rendering.numbering import Target, number_report, text_without_target
+from scenebook.rendering.numbering import NO_BREAK, Target, number_report, text_without_target
 from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, map_lists, plain_text, raw, string
 from scenebook.rendering.provenance import read_provenance
 
@@ -140,12 +140,12 @@ class FragmentWriter:
         if kind == "Equation":
             return [raw(self.target, self.write_equation(content, self.equations.get(formula_of(node))))]
         if kind == "Reference":
-            return map_lists(self._link_labels(content["labels"]), self.change)
+            return map_lists(self._link_labels(content["labels"], content.get("form", "")), self.change)
         if kind == "Citation":
             return map_lists(content["shown"], self.change)
         return [raw(self.target, self.write_image(content))] if kind == "ReportImage" else [node]
 
-    def _link_labels(self, labels: list[str]) -> list[Node]:
+    def _link_labels(self, labels: list[str], form: str = "") -> list[Node]:
         line: list[Node] = []
         for position, label in enumerate(labels):
             if position:
@@ -157,7 +157,9 @@ class FragmentWriter:
                 line.append(string(target.text))
             else:
                 attributes = ["", [f"in-{target.part}"], []] if target.part and not target.is_section else NO_ATTRIBUTES
-                line.append({"t": "Link", "c": [attributes, [string(target.text)], [f"#{target.anchor}", ""]]})
+                text = target.text.rpartition(NO_BREAK)[2] if form else target.text  # LaTeX names numbers alone
+                text = text.strip("()") if form == "ref" else text
+                line.append({"t": "Link", "c": [attributes, [string(text)], [f"#{target.anchor}", ""]]})
         return line
 
     def write(self, fragments: Sequence[Fragment]) -> list[str]:

@@ -40,8 +40,8 @@ _ATTRIBUTES = {
     "li": {"id"},
     "ol": {"start", "type"},
     "span": {"class", "id", "title"},
-    "td": {"class"},
-    "th": {"class", "scope"},
+    "td": {"class", "colspan", "rowspan"},
+    "th": {"class", "colspan", "rowspan", "scope"},
     "math": {"display", "xmlns"},
     "annotation": {"encoding"},
     "mi": {"mathvariant"},
@@ -52,6 +52,7 @@ _ATTRIBUTES = {
     "mstyle": {"displaystyle", "scriptlevel", "mathvariant"},
     "mtext": {"mathvariant"},
     "mfrac": {"linethickness"},
+    "menclose": {"notation"},
     "mtd": {"class"},
 }
 _SIDE = re.compile(r'(?: columnalign="\w+")? style="text-align: (left|right|center);?[^"]*"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,6 +12,7 @@ from scenebook.core.sentences import clean_text, without_marks
 from scenebook.core.wording import shorten
 from scenebook.rendering import pandoc
 from scenebook.rendering.document import Fragment, ReportImage
+from scenebook.rendering.maths import mark_formulas, read_equation, settle_equations
 from scenebook.rendering.outputs import Data
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, inlines_of, map_lists, plain_text, string
 from scenebook.rendering.pictures import check_image, image_of, image_of_address
@@ -28,13 +29,9 @@ _REFERENCE = re.compile(rf"(?<!\\)((?:\\\\)*)\[({_ONE}(?:\s*;\s*{_ONE})*)\](?!\(
 _LABEL_START = re.compile(r"(?:fig|tbl|eq|sec):")
 _MARKED = re.compile(rf"\[(@[^\]]*)\]\({REFERENCE_SCHEME}[^)]*\)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_FOOTNOTE = re.compile(r"^ {0,3}\[\^([^\]\s]{1,100})\]:.*(?:\n(?:[ \t]*\n)*(?: {2,}|\t)\S.*)*", re.MULTILINE)
+_TO_FOOTNOTE = re.compile(r"(?<!\\)\[\^([^\]\s]{1,100})\](?!:)")
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:", re.MULTILINE)
-_MATHS = re.compile(
-    r"(?<!\\)\$\$(?P<dollars>.+?)(?<!\\)\$\$"
-    r"|\\begin\{(?P<name>(?:equation|align|gather|multline|eqnarray|alignat)\*?)\}(?P<body>.+?)\\end\{(?P=name)\}",
-    re.DOTALL,
-)
-_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _LABEL_AFTER = re.compile(r"^\{#(eq:[a-z0-9-]+)\}(.*)$", re.DOTALL)
 
 
@@ -43,7 +40,7 @@ def read(fragments: Sequence[Fragment]) -> list[Fragment]:
 
     HTML that lays out a page is read; any other becomes text, and so does a link to anything but the web or mail.
     """
-    prepared = [(fragment, prepare(fragment.source)) for fragment in fragments]
+    prepared = [(fragment, prepare(source)) for fragment, source in _with_footnotes(fragments)]
     # Definitions of links and footnotes would reach into other fragments of the same call.
     lone = [pair for pair in prepared if _DEFINITION.search(pair[1])]
     shared = [pair for pair in prepared if not _DEFINITION.search(pair[1])]
@@ -57,7 +54,28 @@ def read(fragments: Sequence[Fragment]) -> list[Fragment]:
                 tree = [_as_typed(paragraph) for paragraph in paragraphs]
             tree = map_lists(tree, _make_harmless)
             fragment.tree = inlines_of(tree) if fragment.inline else tree
+    for notebook in dict.fromkeys(fragment.origin.notebook for fragment in fragments):
+        settle_equations([fragment for fragment in fragments if fragment.origin.notebook == notebook])
     return failed
+
+
+def _with_footnotes(fragments: Sequence[Fragment]) -> Iterator[tuple[Fragment, str]]:
+    """Yields fragments with their source, and behind it the footnotes that another cell of their notebook holds.
+
+    A note to which nothing refers is text: pandoc would drop it.
+    """
+    texts = [(one, "".join(part for part, is_code in _split_fences(one.source) if not is_code)) for one in fragments]
+    notes = {(one.origin.notebook, found[1]): found[0] for one, text in texts for found in _FOOTNOTE.finditer(text)}
+    wanted = {(one.origin.notebook, name) for one, text in texts for name in _TO_FOOTNOTE.findall(text)}
+    for one, text in texts:
+        own = {found[1] for found in _FOOTNOTE.finditer(text)}
+        names = dict.fromkeys(_TO_FOOTNOTE.findall(text))
+        lent = [notes.get((one.origin.notebook, name), "") for name in names if name not in own]
+        source = one.source
+        for name in own:
+            if (one.origin.notebook, name) not in wanted:
+                source = source.replace(f"[^{name}]:", f"\\[^{name}]:", 1)
+        yield one, "\n\n".join([source, *filter(None, lent)])
 
 
 def _as_typed(text: str) -> Node:
@@ -74,8 +92,7 @@ def prepare(source: str) -> str:
     """
     runs = _split_fences(clean_text(source))
     return "".join(
-        text if is_code else _REFERENCE.sub(_prepare_reference, _MATHS.sub(_prepare_maths, text))
-        for text, is_code in runs
+        text if is_code else _REFERENCE.sub(_prepare_reference, mark_formulas(text)) for text, is_code in runs
     )
 
 
@@ -98,17 +115,6 @@ def _prepare_reference(match: re.Match[str]) -> str:
     return f"{match[1]}[{match[2]}]({REFERENCE_SCHEME}{match[2].encode().hex()})"
 
 
-def _prepare_maths(match: re.Match[str]) -> str:
-    """Puts display maths on one line: a line of it that begins with `+` would start a list."""
-    if match["dollars"] is not None:
-        return "$$" + " ".join(match["dollars"].split()) + "$$"
-    name, body = match["name"], " ".join(match["body"].split())
-    label = "" if name.endswith("*") or _LABEL.search(body) else r"\label{}"
-    if name.rstrip("*") != "equation":
-        body = rf"\begin{{{name}}}{body}\end{{{name}}}"
-    return f"$${label}{body}$$"
-
-
 def _make_harmless(nodes: list[Node]) -> list[Node]:
     return pair_tags([changed for node in _attach_labels(nodes) for changed in _change(node)], _link)
 
@@ -116,7 +122,7 @@ def _make_harmless(nodes: list[Node]) -> list[Node]:
 def _change(node: Node) -> list[Node]:
     kind = node["t"]
     if kind == "Math":
-        return [_equation(node)]
+        return [read_equation(node["c"][0]["t"] == "DisplayMath", _MARKED.sub(r"[\1]", node["c"][1]))]
     if kind in {"Code", "CodeBlock"}:
         return [{"t": kind, "c": [NO_ATTRIBUTES, _MARKED.sub(r"[\1]", node["c"][1])]}]
     if kind == "Link":
@@ -128,16 +134,6 @@ def _change(node: Node) -> list[Node]:
         read = read_block(text)
         return [_as_typed(text)] if read is None else map_lists(read, _make_harmless)
     return [node]
-
-
-def _equation(node: Node) -> Node:
-    tex = _MARKED.sub(r"[\1]", node["c"][1])
-    display = node["c"][0]["t"] == "DisplayMath"
-    found = _LABEL.search(tex)
-    # A LaTeX label that is none of ours still asks for a number.
-    label = found[1] if found and re.fullmatch(r"eq:[a-z0-9-]+", found[1]) else ""
-    tex = _LABEL.sub("", tex).strip()
-    return {"t": "Equation", "c": {"tex": tex, "display": display, "label": label, "numbered": bool(found) and display}}
 
 
 def _attach_labels(nodes: list[Node]) -> list[Node]:

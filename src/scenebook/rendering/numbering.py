@@ -174,7 +174,7 @@ def check_references(report: Report, targets: dict[str, Target]) -> None:
     """
     for fragment, node in report.nodes("Reference"):
         for label in node["c"]["labels"]:
-            if label not in targets:
+            if label not in targets and "form" not in node["c"]:
                 raise ReportError(
                     "Expected a reference to a figure, table, equation or section of the report.",
                     received={"reference": f"[@{label}]", **fragment.origin.received()},

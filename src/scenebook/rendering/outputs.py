@@ -12,9 +12,10 @@ from scenebook.core.errors import ReportError
 from scenebook.core.sentences import clean_text, escape
 from scenebook.core.validation import Problem, validate
 from scenebook.core.wording import shorten
+from scenebook.rendering import pandoc
 from scenebook.rendering.document import Block, Code, Figure, Fragment, Origin, Output, Prose, ReportImage, Table
 from scenebook.rendering.html_pieces import Grid, HTMLImage, HTMLPieces, fit_row, read_html
-from scenebook.rendering.pictures import SVG, image_of, image_of_address
+from scenebook.rendering.pictures import SVG, image_of, image_of_address, parts_lost
 from scenebook.rendering.records import RECORD_MIME, AnyRecord, FigureRecord, ImagesRecord
 
 Data = Mapping[str, Any]
@@ -43,7 +44,7 @@ _ALIVE = {
     "application/pdf": "a PDF file",
     "video/": "a video",
     "audio/": "a sound",
-    "image/": "an image that cannot be read",
+    "image/": "an image that cannot be read or is too large",
 }
 """Types, by how they begin, that neither a page without scripts nor paper can show, and what each is called."""
 _LOADS = re.compile(r"application/vnd\..*_load\.v\d+\+json")
@@ -90,8 +91,9 @@ def read_data(data: Data, origin: Origin) -> list[Block]:
     # A formula's own image is made for where there is no LaTeX.
     image = None if "text/latex" in data and SVG not in data else image_of(data, alt="")
     if image is not None:
-        return [_figure(image, origin)]
-    read = read_html(_joined(data["text/html"])) if "text/html" in data else HTMLPieces([], [])
+        return [_figure(image, origin), *_note(parts_lost(image), origin)]
+    html = _joined(data["text/html"]) if "text/html" in data else _tables_of_latex(_joined(data.get("text/latex", "")))
+    read = read_html(html) if html else HTMLPieces([], [])
     if read.has_more_than_text:
         return [*_read_pieces(read.pieces, origin), *_note(read.foreign, origin)]
     prose = _read_markdown(data, origin)
@@ -123,6 +125,16 @@ def note_missing(what: str, origin: Origin) -> Output:
     return Output(origin, clean_text(f"{_NOT_SHOWN}{what}."), lacks=True)
 
 
+def _tables_of_latex(tex: str) -> str:
+    """Returns LaTeX with a table in it as HTML; an empty text for any other, and where it cannot be read."""
+    if not re.search(r"\\begin\{(?:tabular|longtable)", tex):
+        return ""
+    try:
+        return pandoc.run_pandoc(tex, "latex", "html", seconds=pandoc.SECONDS_A_PIECE)
+    except pandoc.PandocError:
+        return ""
+
+
 def _note(names: Iterable[str], origin: Origin) -> list[Block]:
     return [note_missing(name, origin) for name in dict.fromkeys(names)]
 
@@ -139,7 +151,7 @@ def _read_pieces(pieces: Iterable[Grid | HTMLImage | str], origin: Origin) -> li
         elif isinstance(piece, str):
             blocks.append(Output(origin, piece))
         elif image := image_of_address(piece.source, piece.alt):
-            blocks.append(_figure(image, origin))
+            blocks += [_figure(image, origin), *_note(parts_lost(image), origin)]
         else:
             address = "" if piece.source.startswith(("data:", "<")) else f" at {shorten(piece.source, 80)}"
             blocks.append(note_missing(f"the image{address}{f' ({piece.alt})' * bool(piece.alt)}", origin))
@@ -191,7 +203,7 @@ def _read_markdown(data: Data, origin: Origin) -> Block | None:
         return Prose(Fragment(clean_text(_joined(data["text/markdown"])), origin))
     if "text/latex" in data:
         text = clean_text(_joined(data["text/latex"])).strip()
-        tex = text.strip("$")
+        tex = re.sub(r"^\\[\[(](.*)\\[\])]$", r"\1", text, flags=re.DOTALL).strip("$")
         # Dollar signs within: formulas among words, as Jupyter shows them.
         return Prose(Fragment(text if "$" in tex else f"$${tex}$$", origin))
     return None

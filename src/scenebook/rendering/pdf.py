@@ -26,8 +26,9 @@ from scenebook.rendering.typst_source import (
     column_widths,
     describe_grid,
     file_name,
+    printed_columns,
     printed_rows,
-    rows_left_out,
+    tell_left_out,
     typst_literal,
     wrap_lines,
     write_typst,
@@ -61,8 +62,9 @@ class ScenebookPDFExporter(ReportExporter):
             describe_grid=describe_grid,
             file_name=file_name,
             printed=wrap_lines,
+            printed_columns=printed_columns,
             printed_rows=printed_rows,
-            rows_left_out=rows_left_out,
+            tell_left_out=tell_left_out,
             side=lambda side: Markup(side if side in {"right", "center"} else "left"),
         )
         return environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -19,6 +20,23 @@ SVG = "image/svg+xml"
 _BETTER_FIRST = (SVG, "image/png", "image/jpeg")
 _KEPT: dict[str | None, Suffix] = {"PNG": "png", "JPEG": "jpg", "GIF": "gif"}
 """Formats that the page, the PDF and the Word file all take as they are; any other becomes a PNG."""
+
+
+_LINKED = re.compile(
+    rb"<(image|use)\b[^<>]*?\bhref\s*=\s*(?:\"(?!data:|#)[^\"]*\"|'(?!data:|#)[^']*')[^<>]*?(?:/>|>\s*</\1\s*>)"
+)
+_LEFT_OUT = b"<!-- linked, and not part of the report -->"
+_PARTS_LOST = {
+    _LEFT_OUT: "what a drawing only links to",
+    b"<script": "what a script draws",
+    b"<foreignObject": "HTML within a drawing, which the page alone has",
+}
+"""Marks of what no page without requests and scripts, or no paper, shows of SVG."""
+
+
+def parts_lost(image: ReportImage) -> list[str]:
+    """Returns names for what of a drawing cannot be shown."""
+    return [name for mark, name in _PARTS_LOST.items() if image.suffix == "svg" and mark in image.content]
 
 
 def image_of(data: Mapping[str, Any], alt: str, caption: str = "", bars: Sequence[BarItem] = ()) -> ReportImage | None:
@@ -67,7 +85,7 @@ def check_image(content: bytes, *, is_svg: bool) -> tuple[bytes, Suffix] | None:
         if is_svg:
             content = clean_text(content.decode("utf-8")).encode("utf-8")
             ElementTree.fromstring(content)
-            return content, "svg"
+            return _LINKED.sub(_LEFT_OUT, content), "svg"
         image = Image.open(io.BytesIO(content))
         if suffix := _KEPT.get(image.format):
             image.verify()

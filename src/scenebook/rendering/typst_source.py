@@ -24,6 +24,8 @@ _SHORT_CODE, _SHORT_ADDRESS = 30, 16
 MAX_GRID_IMAGES = 48
 PRINTED_ROWS, LAST_ROWS = 100, 10
 """Rows of a table that are printed, and how many of them are the last ones."""
+PRINTED_COLUMNS, LAST_COLUMNS = 24, 6
+"""Columns likewise: of more, on paper, nobody could read the figures."""
 _TYPST_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
 
 
@@ -59,6 +61,30 @@ def wrap_lines(text: str, width: int = CODE_WIDTH, most: int = CODE_LINES) -> st
 def rows_left_out(table: Table) -> int:
     """Returns how many rows of a long table are not printed."""
     return max(0, len(table.rows) - PRINTED_ROWS)
+
+
+def tell_left_out(table: Table) -> str:
+    """Returns what is said, behind the caption, of rows and columns that are not printed."""
+    rows, columns = len(table.rows), len(table.header)
+    told = [f"{rows - rows_left_out(table):,} of its {rows:,} rows"] * bool(rows_left_out(table))
+    told += [f"{PRINTED_COLUMNS} of its {columns:,} columns"] * (columns > PRINTED_COLUMNS)
+    return f" ({' and '.join(told)}; the page has all)" if told else ""
+
+
+def printed_columns(table: Table) -> Table:
+    """Returns a table with the columns that are printed: of very many the first and the last, none joined."""
+    width, first = len(table.header), PRINTED_COLUMNS - LAST_COLUMNS
+    if width <= PRINTED_COLUMNS:
+        return table
+    header, align, *lines = (
+        [*line[:first], between, *line[width - LAST_COLUMNS :]]
+        for between, line in [("…", table.header), ("left", table.align), *(("…", row) for row in table.rows)]
+    )
+    heads = [[*line[:first], "", *line[width - LAST_COLUMNS :]] for line in table.heads]
+    moved = {**{column: column for column in range(first)},
+             **{width - LAST_COLUMNS + place: first + 1 + place for place in range(LAST_COLUMNS)}}  # fmt: skip
+    colours = {(line, moved[column]): found for (line, column), found in table.colours.items() if column in moved}
+    return dataclasses.replace(table, header=header, align=align, rows=lines, heads=heads, spans={}, colours=colours)
 
 
 def printed_rows(table: Table) -> Table:

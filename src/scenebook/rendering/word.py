@@ -20,9 +20,10 @@ from scenebook.rendering.pdf import images_of
 from scenebook.rendering.typst_source import (
     CODE_LINES,
     file_name,
+    printed_columns,
     printed_rows,
-    rows_left_out,
     share_width,
+    tell_left_out,
     typst_literal,
     wrap_lines,
 )
@@ -183,8 +184,7 @@ class _Document:
         mark = [make_node("Strong", [string("(earlier run)")]), SPACE] if self.report.earlier_run(block) else []
         number = [string(word + NO_BREAK), pandoc.raw("openxml", field), string(". ")]
         caption = self.writer.tree_of(block.caption)
-        if isinstance(block, Table) and (left_out := rows_left_out(block)):
-            told = f" {len(block.rows) - left_out} of its {len(block.rows)} rows; the page has all."
+        if isinstance(block, Table) and (told := tell_left_out(block)):
             caption = [*caption, string(told)]
         return _styled("Caption", [make_node("Para", [*number, *mark, *caption])])
 
@@ -214,6 +214,7 @@ class _Document:
         return [_styled(_KEPT, kept)]
 
     def _tabulate(self, table: Table) -> Node:
+        table = printed_columns(table)
         widths, _ = share_width(table, 72 * TEXT_WIDTH, size=_TABLE_SIZE, inset=_INSET)
         shares = widths / max(72 * TEXT_WIDTH, widths.sum())
         columns = [(_SIDES[side], float(share)) for side, share in zip(table.align, shares, strict=True)]

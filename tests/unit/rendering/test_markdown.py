@@ -103,6 +103,16 @@ def test_a_link_definition_stays_in_its_own_cell() -> None:
     assert [node["t"] for node in each_node(second.tree)] == ["Para", "Str"]
 
 
+def test_a_footnote_of_another_cell_is_found_and_one_without_a_reference_is_text() -> None:
+    cells = [Fragment(text, Origin("n", number)) for number, text in enumerate(
+        ["a[^1]\n\n[^2]: unused", "b[^1]", "[^1]: A *note*\n    of two lines\n\n```\n[^3]: code\n```"])]  # fmt: skip
+    read(cells)
+    notes = [plain_text(node["c"]) for cell in cells for node in each_node(cell.tree) if node["t"] == "Note"]
+    assert notes == ["A note of two lines"] * 2
+    assert plain_text(cells[0].tree).endswith("[^2]: unused")
+    assert plain_text(cells[2].tree) == "[^3]: code"
+
+
 def test_equations_of_latex_are_display_maths_on_one_line() -> None:
     assert prepare("\\begin{equation}\nE\n+ m\n\\end{equation}") == "$$\\label{}E + m$$"
     assert prepare("\\begin{align*} a &= b \\end{align*}") == "$$\\begin{align*}a &= b\\end{align*}$$"

@@ -11,10 +11,18 @@ import nbformat
 import pandas as pd
 import pytest
 
+from scenebook.rendering.cell_colours import Colours
 from scenebook.rendering.document import Fragment, Origin, Table
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.report import RenderedReport
-from scenebook.rendering.typst_source import PRINTED_ROWS, printed_rows, rows_left_out
+from scenebook.rendering.typst_source import (
+    PRINTED_COLUMNS,
+    PRINTED_ROWS,
+    printed_columns,
+    printed_rows,
+    rows_left_out,
+    tell_left_out,
+)
 
 from .conftest import make_report, page_of, pdf_text
 from .tagged import read_tagged
@@ -54,6 +62,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> RenderedReport:
         show({"application/vnd.plotly.v1+json": {"data": []}, "text/html": "<div><script>x</script></div>"}),
         show({"application/vnd.plotly.v1+json": {"data": []}, "image/png": encode("PNG")}),
         show({"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "IntSlider()"}),
+        new_markdown("<table><tr><th colspan='2'>Both</th></tr><tr><td>1</td><td>2</td></tr></table>"),
     ]  # fmt: skip
     return render_all(tmp_path_factory.mktemp("theirs"), nbformat.v4.new_notebook(cells=cells))
 
@@ -62,7 +71,7 @@ def test_the_page_shows_images_tables_and_raw_cells(theirs: RenderedReport) -> N
     page = page_of(theirs)
     kinds = [str(tag["src"])[:14] for tag in page.select("main img")]
     assert kinds == ["data:image/png", "data:image/png", "data:image/gif", "data:image/gif", "data:image/png"]
-    assert [tag["colspan"] for tag in page.select("main th[colspan]")] == ["2"]
+    assert [tag["colspan"] for tag in page.select("main th[colspan]")] == ["2", "2"]
     assert [tag["rowspan"] for tag in page.select("main tbody [rowspan]")] == ["2"]
     assert {cell.get_text() for cell in page.select(".fill-000080.ink-ffffff")} == {"3", "4"}
     assert ".fill-000080 { background: #000080; }" in str(page.style)
@@ -91,8 +100,7 @@ def test_the_pdf_and_the_word_file_show_the_same(theirs: RenderedReport) -> None
     assert "both of them" in [cell.text for cell in head]
     assert len(root.find("Figure")) == 5
     body = zipfile.ZipFile(theirs.docx).read("word/document.xml").decode()
-    assert body.count('w:fill="000080"') == 2
-    assert 'w:gridSpan w:val="2"' in body
+    assert body.count('w:fill="000080"') == body.count('w:gridSpan w:val="2"') == 2
     assert "w:vMerge" in body
     for said in ("Styled by hand", "author: raw text", "IntSlider"):
         assert said in text
@@ -139,3 +147,16 @@ def test_of_a_long_table_the_first_and_the_last_rows_are_printed(rows: int) -> N
     assert printed.rows[-1] == table.rows[-1]
     assert len(printed.rows) == min(rows, PRINTED_ROWS + 1)
     assert rows_left_out(table) == rows - min(rows, PRINTED_ROWS)
+    assert (f"{PRINTED_ROWS} of its" in tell_left_out(table)) == (rows > PRINTED_ROWS)
+
+
+def test_of_a_wide_table_the_first_and_the_last_columns_are_printed_with_their_colours() -> None:
+    origin, names = Origin("n", 1), [str(number) for number in range(60)]
+    table = Table(origin, "", Fragment("", origin), names, ["right"] * 60, [names], heads=[names])
+    table.colours = {(1, 3): Colours("ff0000"), (1, 30): Colours("00ff00"), (1, 59): Colours("0000ff")}
+    printed = printed_columns(table)
+    assert (printed.header[0], printed.header[-1], len(printed.header)) == ("0", "59", PRINTED_COLUMNS + 1)
+    assert {printed.header[column]: colour.ink for (_, column), colour in printed.colours.items()} == {
+        "3": "ff0000", "59": "0000ff",
+    }  # fmt: skip
+    assert "of its 60 columns" in tell_left_out(table)

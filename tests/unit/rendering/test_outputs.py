@@ -171,6 +171,25 @@ def test_text_that_says_as_much_needs_no_note(data: dict[str, object]) -> None:
     assert not block.lacks
 
 
+def test_a_table_of_latex_is_a_table() -> None:
+    tex = "\\begin{table}\\caption{Said}\\begin{tabular}{lr} & a \\\\ \\hline 0 & 1 \\\\ \\end{tabular}\\end{table}"
+    (block,) = read_data({"text/latex": tex, "text/plain": "<IPython.core.display.Latex object>"}, ORIGIN)
+    assert isinstance(block, Table)
+    assert (block.header, block.rows, block.caption.source) == (["", "a"], [["0", "1"]], "Said")
+
+
+def test_parts_of_a_drawing_that_cannot_be_shown_are_named_and_the_others_stay() -> None:
+    linked = (
+        "<image href='https://x.org/y.png'/><image href='data:image/png;base64,'/><use href='#a'/><script>x</script>"
+    )
+    drawing = f"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><g id='a'/>{linked}</svg>"
+    figure, *notes = read_data({"image/svg+xml": drawing}, ORIGIN)
+    assert isinstance(figure, Figure)
+    assert [getattr(note, "lacks", False) for note in notes] == [True, True]
+    assert b"x.org" not in figure.images[0].content
+    assert figure.images[0].content.count(b"href") == 2
+
+
 def test_a_formula_is_shown_as_such_and_not_as_its_image() -> None:
     (block,) = read_data({"image/png": encode("PNG"), "text/latex": "$x^2$", "text/plain": "x**2"}, ORIGIN)
     assert isinstance(block, Prose)
