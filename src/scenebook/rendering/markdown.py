@@ -31,6 +31,7 @@ _MARKED = re.compile(rf"\[(@[^\]]*)\]\({REFERENCE_SCHEME}[^)]*\)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _FOOTNOTE = re.compile(r"^ {0,3}\[\^([^\]\s]{1,100})\]:.*(?:\n(?:[ \t]*\n)*(?: {2,}|\t)\S.*)*", re.MULTILINE)
 _TO_FOOTNOTE = re.compile(r"(?<!\\)\[\^([^\]\s]{1,100})\](?!:)")
+_ATTACHED = re.compile(r"(?<=\]\(attachment:)[^()\n\"'<>]{1,200}(?=\))")
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:", re.MULTILINE)
 _LABEL_AFTER = re.compile(r"^\{#(eq:[a-z0-9-]+)\}(.*)$", re.DOTALL)
 
@@ -90,7 +91,7 @@ def prepare(source: str) -> str:
     `\\[@fig:x\\]` that stands for a class of that name; so does a citation, `[@key; @another, p. 3]`. `equation` and
     its like become display maths, as in Jupyter.
     """
-    runs = _split_fences(clean_text(source))
+    runs = _split_fences(_ATTACHED.sub(lambda match: match[0].replace(" ", "%20"), clean_text(source)))
     return "".join(
         text if is_code else _REFERENCE.sub(_prepare_reference, mark_formulas(text)) for text, is_code in runs
     )

@@ -160,7 +160,7 @@ def render_report(
 def _read(path: Path, earlier: EarlierRun | None = None) -> SourceNotebook:
     try:
         content = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise ReportError("Expected an executed notebook.", received={"path": str(path), "error": str(error)}) from None
     for cell in content.cells:  # nbformat reads notebooks that lack these, and says so
         cell.setdefault("source", "")

@@ -19,7 +19,8 @@ from scenebook.rendering.fonts import measure_sign
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.pandoc import Node, each_node, plain_text, raw, raw_block
 
-CODE_WIDTH, CODE_LINES = 56, 60
+CODE_WIDTH, SMALL_CODE_WIDTH, CODE_LINES = 56, 80, 60
+"""Characters of a line of preformatted text, and of one that is set smaller, as a summary of a network; and lines."""
 _SHORT_CODE, _SHORT_ADDRESS = 30, 16
 MAX_GRID_IMAGES = 48
 PRINTED_ROWS, LAST_ROWS = 100, 10
@@ -48,10 +49,16 @@ def typst_text(text: str) -> str:
     return f"#{typst_literal(text)};"
 
 
-def wrap_lines(text: str, width: int = CODE_WIDTH, most: int = CODE_LINES) -> str:
-    """Breaks preformatted text into at most `most` lines of `width` characters, and says where lines were left out."""
+def wrap_lines(text: str, width: int = CODE_WIDTH, most: int = CODE_LINES, *, widest: int = SMALL_CODE_WIDTH) -> str:
+    """Breaks preformatted text into at most `most` lines of `width` characters, and says where lines were left out.
+
+    Where no line has more than `widest`, none is broken: a table that somebody printed stays one.
+    """
     lines: list[str] = []
-    for line in text.expandtabs(4).split("\n"):
+    given = text.expandtabs(4).split("\n")
+    longest = max(map(len, given[:most]))
+    width = longest if width < longest <= widest else width
+    for line in given:
         lines.extend(line[start : start + width] for start in range(0, max(len(line), 1), width))
     if len(lines) > most:
         lines = [*lines[: most - 1], f"... {len(lines) - most + 1} more lines"]

@@ -28,4 +28,5 @@ def test_typst_reads_any_text_back_as_it_was(tmp_path: Path, texts: list[str]) -
 
 
 def test_printed_lines_are_broken_and_the_rest_is_counted() -> None:
-    assert wrap_lines("abcdef\n\ng\nh", 4, 4) == "abcd\nef\n\n... 2 more lines"
+    assert wrap_lines("abcdef\n\ng\nh", 4, 4, widest=5) == "abcd\nef\n\n... 2 more lines"
+    assert wrap_lines("abcdef\n\ng\nh", 4, 4, widest=6) == "abcdef\n\ng\nh"
