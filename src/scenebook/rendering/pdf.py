@@ -21,14 +21,11 @@ from scenebook.rendering.exporter import Formula, ReportExporter, template_folde
 from scenebook.rendering.fonts import advise_fonts, fonts, gather_fonts, more_families
 from scenebook.rendering.numbering import Target
 from scenebook.rendering.pictures import count_frames
+from scenebook.rendering.tables import column_widths, printed_columns, printed_rows, tell_left_out
 from scenebook.rendering.typst_source import (
     MAX_GRID_IMAGES,
-    column_widths,
     describe_grid,
     file_name,
-    printed_columns,
-    printed_rows,
-    tell_left_out,
     typst_literal,
     wrap_lines,
     write_typst,

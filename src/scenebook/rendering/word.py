@@ -17,16 +17,8 @@ from scenebook.rendering.fonts import fonts, gather_fonts
 from scenebook.rendering.numbering import NO_BREAK, Target
 from scenebook.rendering.pandoc import LINE_BREAK, NO_ATTRIBUTES, SPACE, Node, make_node, map_lists, string
 from scenebook.rendering.pdf import images_of
-from scenebook.rendering.typst_source import (
-    CODE_LINES,
-    file_name,
-    printed_columns,
-    printed_rows,
-    share_width,
-    tell_left_out,
-    typst_literal,
-    wrap_lines,
-)
+from scenebook.rendering.tables import printed_columns, printed_rows, share_width, tell_left_out
+from scenebook.rendering.typst_source import CODE_LINES, file_name, typst_literal, wrap_lines
 
 TEXT_WIDTH = 6.3
 """Inches between the margins, as in the template."""

@@ -6,7 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from scenebook.rendering.html_pieces import Colours, Grid, HTMLImage, read_html, side_of
+from scenebook.rendering.cell_colours import Colours
+from scenebook.rendering.html_pieces import Grid, HTMLImage, read_html, side_of
 
 
 def table_of(source: str) -> Grid:

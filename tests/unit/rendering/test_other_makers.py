@@ -15,7 +15,7 @@ from scenebook.rendering.cell_colours import Colours
 from scenebook.rendering.document import Fragment, Origin, Table
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.report import RenderedReport
-from scenebook.rendering.typst_source import (
+from scenebook.rendering.tables import (
     PRINTED_COLUMNS,
     PRINTED_ROWS,
     printed_columns,

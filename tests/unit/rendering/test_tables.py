@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scenebook.rendering.document import Fragment, Origin, Table
-from scenebook.rendering.typst_source import column_widths
+from scenebook.rendering.tables import column_widths
 
 
 def table_of(header: list[str], *rows: list[str], wide: bool = False) -> Table:
