@@ -17,7 +17,8 @@ import site
 import sys
 import tempfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -203,6 +204,19 @@ def lasting_folder() -> Path:
     """Returns where temporary files lie that are kept when this command ends."""
     folder = Path(tempfile.gettempdir())
     return folder.parent if folder.name.startswith(_TEMPORARY) else folder
+
+
+@contextmanager
+def hiding_modules(*names: str) -> Iterator[None]:
+    """Has what is imported meanwhile do without packages that it can do without, as if they were not installed."""
+    before = {name: sys.modules[name] for name in names if name in sys.modules}
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None: the documented way to make an import fail
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def check_surroundings() -> None:

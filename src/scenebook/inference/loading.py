@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenebook.core.environment import hiding_modules
 from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.provenance import OF_TRAINING, library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import RunDirectory
@@ -51,7 +52,7 @@ def digest_network(run_dir: RunDirectory) -> str:
         [
             *(sha256_file(file) if file.is_file() else ABSENT for file in files),
             *(f"{name} {digest}" for name, digest in code.items()),
-            *(f"{name} {versions.get(name)}" for name in (*OF_TRAINING, "scikit-learn")),
+            *(f"{name} {versions.get(name)}" for name in OF_TRAINING),
             facts_version(),
         ]
     )
@@ -65,6 +66,8 @@ def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool)
     """
     has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
     with hold_error_stream():
+        with hiding_modules("IPython", "matplotlib", "sklearn"):  # Keras imports them for what is not needed here
+            import keras  # noqa: F401
         from scenebook.inference.model import Network
         from scenebook.inference.ood import OodDetector
 
@@ -75,7 +78,7 @@ def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool)
                 received={"classes": len(class_names), "outputs of the model": network.num_classes},
                 advice="Run `make report` to its end again.",
             )
-        network(np.zeros((1, *network.size, 3), dtype=np.uint8))  # what TensorFlow says, it says at the first image
+        next(network([np.zeros((1, *network.size, 3), np.uint8)]))  # what TensorFlow says, it says at the first image
     return network, OodDetector(load_features(run_dir)) if has_features else None
 
 

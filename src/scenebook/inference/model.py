@@ -1,8 +1,9 @@
-"""The trained classifier and the pretrained features in one pass."""
+"""The trained classifier and the pretrained features in one pass, compiled as the frozen layers of a training are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import keras
@@ -11,7 +12,9 @@ import numpy as np
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MODEL, SUMMARY
+from scenebook.core.settings import OPENVINO
 from scenebook.data.decoding import load_decoder
+from scenebook.network.frozen.running import compile_frozen_layers
 from scenebook.network.pretrained import add_features
 from scenebook.network.recipe.recipe import load_prepare
 
@@ -35,12 +38,14 @@ def load_classifier(run_dir: RunDirectory) -> keras.Model:
 class Network:
     """Classifies images, and computes their features where the run kept what that takes.
 
-    Where the run has predicted mirror images too, so does this.
+    After training, all layers are frozen ones: they run as those of the run did, in OpenVINO where it used that and it
+    is installed. Where the run has predicted mirror images too, so does this.
 
     Attributes:
         classifier: The trained model, from preprocessed images to probabilities.
         size: `(height, width)` of its images.
-        fit: How images get that size, as for `decoding.resize`.
+        decoder: From a file to an image of that size.
+        num_classes: How many classes it has.
 
     Args:
         run_dir: A run with a trained model.
@@ -59,20 +64,31 @@ class Network:
         self.decoder = replace(load_decoder(run_dir), size=self.size)
         self.num_classes = int(model.output_shape[-1])
         self._prepare = load_prepare(run_dir, trust=trust)
-        self._model = model if pretrained is None else add_features(model, pretrained)
         self._has_features = pretrained is not None
-        self._test_time_flip = bool(run_dir.read_json(SUMMARY).get("test_time_flip"))
+        summary = run_dir.read_json(SUMMARY)
+        self._test_time_flip = bool(summary.get("test_time_flip"))
+        used = str(summary.get("frozen_layers_runtime")).lower().startswith(OPENVINO)
+        whole = keras.Model(model.inputs, model.outputs) if pretrained is None else add_features(model, pretrained)
+        self._run = compile_frozen_layers(whole, OPENVINO if used and importlib.util.find_spec(OPENVINO) else "auto")
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Returns what the classifier is given, float32 `(n, height, width, 3)`, of uint8 images of that shape."""
         return np.asarray(self._prepare(images))
 
-    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns probabilities `(n, num_classes)` of uint8 `(n, height, width, 3)`, features `(n, d)` or `None`."""
-        prepared = self.prepare(images)
-        outputs = self._model.predict_on_batch(prepared)
-        probs, features = (outputs[0], outputs[1]) if self._has_features else (outputs, None)
-        if self._test_time_flip:
-            mirrored = self._model.predict_on_batch(prepared[:, :, ::-1])
-            probs = (probs + (mirrored[0] if self._has_features else mirrored)) / 2
-        return probs, features
+    def __call__(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields, for each batch of uint8 `(n, height, width, 3)`, probabilities `(n, num_classes)` and features.
+
+        These are `(n, d)`, or `None` where none are computed.
+        """
+        outputs = self._run.run_batches(self._make_views(batches))
+        for probs, *features in outputs:
+            if self._test_time_flip:
+                probs = (probs + next(outputs)[0]) / 2
+            yield probs, features[0] if self._has_features else None
+
+    def _make_views(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for images in batches:
+            prepared = self.prepare(images)
+            yield prepared
+            if self._test_time_flip:
+                yield prepared[:, :, ::-1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from scenebook.network.features import Features
 
 _NEIGHBOURS = 10
 _PERCENTILE = 99.0
+_AT_ONCE = 256
+"""Vectors that are compared at a time: with all training images, which may be many."""
 
 
 class OodDetector:
@@ -24,21 +25,30 @@ class OodDetector:
     """
 
     def __init__(self, features: Features) -> None:
-        known = _scale(features.of("train"))
-        self._nearest = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(known)), algorithm="brute").fit(known)
+        self._known = _scale(features.of("train"))
         held_out = features.of("validation")
         self.threshold = float(np.percentile(self.measure(held_out), _PERCENTILE))
         self.validation = len(held_out)
 
     def measure(self, vectors: np.ndarray) -> np.ndarray:
         """Returns the distance of each vector, float `(n,)` in `[0, 2]`, from float `(n, d)`."""
-        distances, _ = self._nearest.kneighbors(_scale(vectors))
-        return np.asarray(distances.mean(axis=1))
+        parts = [self._find_nearest(vectors[start : start + _AT_ONCE]) for start in range(0, len(vectors), _AT_ONCE)]
+        return np.concatenate([np.empty(0), *(distances.mean(axis=1) for distances, _ in parts)])
 
     def list_nearest(self, vector: np.ndarray, most: int) -> list[tuple[int, float]]:
         """Returns the nearest training images of a vector, float `(d,)`: position among them, and distance."""
-        distances, places = self._nearest.kneighbors(_scale(vector[None]))
-        return list(zip(places[0].tolist(), distances[0].tolist(), strict=True))[:most]
+        distances, places = self._find_nearest(vector[None])
+        nearest = np.argsort(distances[0], kind="stable")[:most]
+        return [(int(places[0, one]), float(distances[0, one])) for one in nearest]
+
+    def _find_nearest(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the distances `(n, k)` to the nearest training images, and their positions, in any order.
+
+        Products find them; distances are differences, which rounding does not harm where they are small.
+        """
+        asked = _scale(vectors)
+        places = np.argpartition(-(asked @ self._known.T), min(_NEIGHBOURS, len(self._known)) - 1)[:, :_NEIGHBOURS]
+        return np.linalg.norm(asked[:, None] - self._known[places], axis=2).astype(float), places
 
 
 def _scale(vectors: np.ndarray) -> np.ndarray:

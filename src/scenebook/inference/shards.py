@@ -94,26 +94,27 @@ def make_by_batches(task: ShardTask) -> Iterator[int]:
     places: list[int] = []
     probs: list[np.ndarray] = []
     distances: list[np.ndarray] = []
-    key = task.key
+    key, done = task.key, 0
 
-    def read() -> Iterator[tuple[int, np.ndarray]]:
+    def read() -> Iterator[np.ndarray]:
         nonlocal key
         for place, (_, content) in enumerate(read_images(task.root, task.paths, network.decoder)):
             if isinstance(content, np.ndarray):
-                yield place, content
+                places.append(place)
+                yield content
             else:
                 aside.append((place, f"cannot be read: {' '.join(str(content).split())[:200]}"))
                 # Unlike a damaged image, a disk or a network that fails may work the next time.
                 key = "" if content.errno is not None else key
 
-    stream = read()
-    while batch := list(islice(stream, most)):
-        outputs, vectors = network(np.stack([pixels for _, pixels in batch]))
+    images = read()
+    batches = iter(lambda: list(islice(images, most)), [])
+    for outputs, vectors in network(map(np.stack, batches)):
         probs.append(outputs)
-        places += [place for place, _ in batch]
         if detector is not None and vectors is not None:
             distances.append(detector.measure(vectors))
-        yield len(places) + len(aside)
+        done += len(outputs)
+        yield done + len(aside)
     record = ShardRecord(key, aside, *((detector.threshold, detector.validation) if detector else (None, 0)))
     table = _make_table([task.paths[place] for place in places], class_names, probs, distances, record.threshold)
     with replacing(task.file) as temporary:

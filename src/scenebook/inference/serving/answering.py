@@ -57,7 +57,7 @@ class Answerer:
         """
         decoder = self._network.decoder
         pixels = decoder.resize(decoder.decode(content))
-        probs, vectors = self._network(pixels[None])
+        probs, vectors = next(self._network([pixels[None]]))
         order = np.argsort(-probs[0], kind="stable")
         answer = {
             "classes": [{"name": self.class_names[place], "probability": float(probs[0, place])} for place in order],

@@ -7,7 +7,6 @@ converter is not used, and the package with which it reports to its makers is no
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,24 +19,19 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from scenebook.core.environment import hiding_modules
+
 PIECE = 4
 """Images that are computed together. All pieces have this size, the last one filled up: then an image's numbers do
 not depend on its batch, and nothing is compiled twice."""
 
 _REQUESTS = 16
-_REPORTING = "openvino_telemetry"
 
 
 def import_openvino() -> Any:
     """Imports OpenVINO without the package by which it reports each import over the network."""
-    before = sys.modules.get(_REPORTING)
-    sys.modules[_REPORTING] = None  # type: ignore[assignment]  # the documented way to make an import fail
-    try:
+    with hiding_modules("openvino_telemetry"):
         import openvino
-    finally:
-        del sys.modules[_REPORTING]
-        if before is not None:
-            sys.modules[_REPORTING] = before
     return openvino
 
 
