@@ -64,7 +64,7 @@ class Tree:
         self.set_aside: list[tuple[str, str]] = []
         self.passed_over: Counter[str] = Counter()
         self._real_root = os.path.realpath(root)
-        self._inside: dict[str, bool] = {}
+        self._resolved: dict[str, str] = {}
         self._entered: dict[str, str] = {}
         self._peeked: dict[str, Listing] = {}
 
@@ -190,10 +190,20 @@ class Tree:
 
     def holds_folder_of(self, relative: str) -> bool:
         """Tells whether the folder of a path, links followed, lies in the folder."""
-        parent = os.path.dirname(relative)
-        if parent not in self._inside:
-            self._inside[parent] = self.holds(os.path.realpath(os.path.join(self.root, parent)))
-        return self._inside[parent]
+        return self.holds(self._resolve(os.path.dirname(relative)))
+
+    def find_below(self, path: str) -> str | None:
+        """Returns an absolute path as one below the root; `None` where it lies elsewhere, with links followed, too."""
+        folder, name = os.path.split(path)
+        if path.startswith(os.path.join(self.root, "")):
+            return os.path.relpath(path, self.root)
+        real = self._resolve(folder)
+        return os.path.relpath(os.path.join(real, name), self._real_root) if self.holds(real) else None
+
+    def _resolve(self, folder: str) -> str:
+        if folder not in self._resolved:
+            self._resolved[folder] = os.path.realpath(os.path.join(self.root, folder))
+        return self._resolved[folder]
 
     def _list_names(self, folder: str, listing: Listing) -> list[str]:
         try:

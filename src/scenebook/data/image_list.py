@@ -28,7 +28,7 @@ _LOOKED_AT = 1000
 
 
 def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> FoundImages:
-    """Returns the images that a CSV file lists. Paths start at the file's folder and may not leave it.
+    """Returns the images that a CSV file lists. Paths start at the file's folder or are absolute, and may not leave it.
 
     An image that is not there is set aside with the line that names it; a row that repeats another is counted once.
 
@@ -45,7 +45,7 @@ def read_list(file: Path, *, groups: str = "", follow_links: bool = False) -> Fo
     repeated = 0
     _check_columns(file)
     for row in read_rows(file, required=("path", "label"), optional=("split", *filter(None, [groups]))):
-        path, label, split = check_listed_path(row), _check_label(row), _check_split(row)
+        path, label, split = check_listed_path(tree, row), _check_label(row), _check_split(row)
         group = row.cells[groups].strip() if groups else ""
         if has_escapes(group):
             row.reject(NO_UTF8, advice=ADVICE_UTF8)
@@ -145,8 +145,8 @@ def look_at_listed(tree: Tree, path: str) -> tuple[Stamp | str, str]:
     return ("a folder, no image" if seen == FOLDER else seen), path
 
 
-def check_listed_path(row: Row) -> str:
-    """Returns the path in a row of a list, with forward slashes.
+def check_listed_path(tree: Tree, row: Row) -> str:
+    """Returns the path in a row of a list, below the list's folder, with forward slashes.
 
     Raises:
         DatasetError: It is none, or leaves the list's folder.
@@ -154,15 +154,18 @@ def check_listed_path(row: Row) -> str:
     text = row.cells["path"]
     if not text.strip() or "\0" in text:
         row.reject("Expected an image's path.", {"path": text})
-    path = os.path.normpath(text).replace(os.sep, "/")
-    parts = PureWindowsPath(text)
-    if path.startswith("/") or parts.drive or parts.root or ".." in (path.split("/")[0], *parts.parts):
+    found, parts = None, PureWindowsPath(text)
+    if ".." not in parts.parts:
+        path = os.path.normpath(text)
+        inside = None if parts.drive or parts.root else path
+        found = tree.find_below(path) if os.path.isabs(path) else inside
+    if found is None:
         row.reject(
-            "Expected paths that start at the list's folder and stay in it.",
+            "Expected paths of images in the list's folder.",
             {"path": text},
-            advice="Put the list into the folder that holds all images, and write the paths from there.",
+            advice="Put the list into the folder that holds all images.",
         )
-    return path
+    return found.replace(os.sep, "/")
 
 
 def _check_label(row: Row) -> str:

@@ -105,7 +105,7 @@ def list_images(images: Path, *, follow_links: bool = False) -> ImageListing:
     """Finds the images of a folder and its folders, or those that the column `path` of a list names.
 
     Args:
-        images: From `resolve_source`. Paths in a list start at its folder.
+        images: From `resolve_source`. Paths in a list start at its folder, or are absolute and lie in it.
         follow_links: Whether links may leave the folder.
 
     Raises:
@@ -127,5 +127,5 @@ def list_images(images: Path, *, follow_links: bool = False) -> ImageListing:
 
 def _read_listed(file: Path, tree: Tree) -> Iterator[tuple[str, Stamp | str]]:
     for row in read_rows(file, required=("path",)):
-        seen, path = look_at_listed(tree, check_listed_path(row))
+        seen, path = look_at_listed(tree, check_listed_path(tree, row))
         yield path, seen if isinstance(seen, Stamp) else f"line {row.line}: {seen}"

@@ -68,9 +68,10 @@ def test_lists_as_spreadsheets_write_them(root: Path, text: str | bytes) -> None
 
 
 def test_a_column_split_is_used(root: Path) -> None:
-    rows = "path,label,split\ncat/000.png,a,train\ncat/001.png,a,Test\ndog/000.png,b,train\ndog/001.png,b,val\n"
+    rows = f"path,label,split\ncat/000.png,a,train\n{root}/cat/001.png,a,Test\ndog/000.png,b,train\ndog/001.png,b,val\n"
     found = find_images(write_list(root, rows))
     assert [image.split for image in found.images] == ["train", "test", "train", "validation"]
+    assert found.images[1].path == "cat/001.png"
 
 
 def test_missing_images_are_set_aside_with_their_line_and_repeated_rows_count_once(root: Path) -> None:
@@ -89,12 +90,15 @@ def test_missing_images_are_set_aside_with_their_line_and_repeated_rows_count_on
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("/etc/passwd,a\n", r"stay in it\. Received: file='.*labels\.csv', line=2, path='/etc/passwd'\. Put the list"),
+        (
+            "/etc/passwd,a\n",
+            r"list's folder\. Received: file='.*labels\.csv', line=2, path='/etc/passwd'\. Put the list",
+        ),
         ("../x.png,a\n", r"line=2, path='\.\./x\.png'"),
         ("cat/../../x.png,a\n", r"line=2"),
-        ("..\\x.png,a\n", r"stay in it"),
-        ("C:\\x.png,a\n", r"stay in it"),
-        ("\\\\host\\share\\x.png,a\n", r"stay in it"),
+        ("..\\x.png,a\n", r"in the list's folder"),
+        ("C:\\x.png,a\n", r"in the list's folder"),
+        ("\\\\host\\share\\x.png,a\n", r"in the list's folder"),
         ("cat/000.png,a\ncat/001.png,\n", r"a label in every row.*line=3, path='cat/001\.png'"),
         (",a\n", r"an image's path.*line=2"),
         ("cat/000.png,a\ncat/000.png,b\n", r"one label for each image.*line=3.*label='b', label on line 2='a'"),

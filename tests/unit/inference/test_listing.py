@@ -96,14 +96,18 @@ def test_a_folder_without_a_image_is_an_error(tmp_path: Path) -> None:
 def test_a_list_is_read_in_its_order_and_each_image_once(tmp_path: Path, kind: str) -> None:
     for name in ("b.png", "a/1.png"):
         write_image(tmp_path / name)
-    paths = ["b.png", "gone.png", "./a/1.png", "a\\1.png", "b.png", "a"]
+    (alias := tmp_path.parent / f"{tmp_path.name}-alias").symlink_to(tmp_path)
+    (tmp_path / "out").symlink_to(write_image(tmp_path.parent / f"{tmp_path.name}-out" / "1.png").parent)
+    paths = ["b.png", "gone.png", "./a/1.png", "a\\1.png", str(tmp_path / "b.png"), "a"]
+    paths += [str(alias / "a" / "1.png"), str(tmp_path / "out" / "1.png")]
     list_file = tmp_path / f"list.{kind}"
-    table = pl.DataFrame({"id": range(6), "Path": paths})
+    table = pl.DataFrame({"id": range(len(paths)), "Path": paths})
     table.write_csv(list_file) if kind == "csv" else table.write_parquet(list_file)
     listing = list_images(resolve_source(str(list_file)))
-    assert (listing.images, listing.set_aside, listing.repeated) == (2, 2, 2)
+    assert (listing.images, listing.set_aside, listing.repeated) == (2, 3, 3)
     reasons = [(path, reason.partition(": ")[2]) for path, reason in listing.list_set_aside()]
-    assert reasons == [("gone.png", "there is no such file"), ("a", "a folder, no image")]
+    assert reasons[:2] == [("gone.png", "there is no such file"), ("a", "a folder, no image")]
+    assert reasons[2:] == [("out/1.png", "a link that leaves the folder")]
     assert list_paths(listing) == ["b.png", "a/1.png"]
 
 
@@ -112,7 +116,8 @@ def test_a_list_is_read_in_its_order_and_each_image_once(tmp_path: Path, kind: s
     "columns, message",
     [
         ({"file": ["1.png"]}, "the columns path.*header="),
-        ({"path": ["../1.png"]}, r"stay in it.*list\..*line="),
+        ({"path": ["../1.png"]}, r"in the list's folder.*list\..*line="),
+        ({"path": ["/dev/null"]}, r"in the list's folder.*list\..*line="),
         ({"path": ["gone.png"]}, "count=0"),
     ],
 )
