@@ -67,8 +67,7 @@ def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool)
     has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
     with hold_error_stream():
         with hiding_modules("IPython", "matplotlib", "sklearn"):  # Keras imports them for what is not needed here
-            import keras  # noqa: F401
-        from scenebook.inference.model import Network
+            from scenebook.inference.model import Network
         from scenebook.inference.ood import OodDetector
 
         network = Network(run_dir, load_weights(run_dir) if has_features else None, trust=trust)
