@@ -10,6 +10,8 @@ import numpy as np
 
 _PAGES = 1000
 """Images between two times that pages are let go of."""
+_ROWS = 10_000
+"""Rows of an array between two such times."""
 
 
 def read_stored(stored: np.ndarray, rows: Iterable[int]) -> Iterator[np.ndarray]:
@@ -21,6 +23,20 @@ def read_stored(stored: np.ndarray, rows: Iterable[int]) -> Iterator[np.ndarray]
         yield np.asarray(stored[row])
         if place % _PAGES == 0:
             release_pages(stored)
+
+
+def take_rows(array: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Returns a copy of rows of an array that may be memory-mapped, and lets go of what was read.
+
+    Args:
+        array: `(n, ...)`.
+        places: Of the rows, int64 `(m,)`.
+    """
+    taken = np.empty((len(places), *array.shape[1:]), array.dtype)
+    for start in range(0, len(places), _ROWS):
+        taken[start : start + _ROWS] = array[places[start : start + _ROWS]]
+        release_pages(array)
+    return taken
 
 
 def release_pages(array: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from scenebook.core.errors import ScenebookError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import IMAGES, RANDOM_FEATURES, RENORMALISED_FEATURES, SPLITS, SUMMARY
 from scenebook.core.wording import signed
-from scenebook.data.stored_pixels import read_stored, release_pages
+from scenebook.data.stored_pixels import read_stored, take_rows
 from scenebook.evaluation.metrics.intervals import compare_paired, compute_proportion
 from scenebook.network.features import load_features
 
@@ -76,12 +76,7 @@ class Points:
 
     def take(self, chosen: np.ndarray) -> np.ndarray:
         """Returns the vectors of those of the images, bool `(n,)`, that are known; a copy."""
-        rows = np.flatnonzero(chosen[self.known])
-        taken = np.empty((len(rows), self.vectors.shape[1]), self.vectors.dtype)
-        for start in range(0, len(rows), _ROWS):
-            taken[start : start + _ROWS] = self.vectors[rows[start : start + _ROWS]]
-            release_pages(self.vectors)
-        return taken
+        return take_rows(self.vectors, np.flatnonzero(chosen[self.known]))
 
 
 def load_inputs(run_dir: RunDirectory, splits: pd.DataFrame) -> dict[str, Points]:

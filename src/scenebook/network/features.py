@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import zipfile
@@ -15,12 +16,15 @@ import pandas as pd
 from numpy.lib import format as npy
 
 from scenebook.core.errors import ScenebookError
-from scenebook.core.run_directory import RunDirectory
+from scenebook.core.run_directory import RunDirectory, replacing
 from scenebook.core.run_files import FEATURES, PRETRAINED, SPLITS
 from scenebook.data.splitting import SplitImages
+from scenebook.data.stored_pixels import take_rows
 
 FEW = {"train": 400, "validation": 100, "test": 300}
 """Most images of each split whose features are computed with random weights too."""
+_ROWS = 1000
+"""Vectors that are written at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Features:
     splits: np.ndarray
 
     def of(self, split: str) -> np.ndarray:
-        """Returns the vectors of a split, float32 `(m, d)`."""
-        return self.vectors[self.splits == split]
+        """Returns a copy of the vectors of a split, float32 `(m, d)`, in the order of their rows."""
+        return take_rows(self.vectors, np.flatnonzero(self.splits == split))
 
     def select(self, rows: Sequence[int] | np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Returns which of these rows have vectors, bool `(n,)`, and their vectors in that order, float32 `(m, d)`.
@@ -51,7 +55,7 @@ class Features:
         places = self._find(rows)
         known = places >= 0
         self._check(known.sum(), len(self.rows))
-        return known, self.vectors[places[known]]
+        return known, take_rows(self.vectors, places[known])
 
     def align(self, rows: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
         """Returns the vectors of these rows, in their order, float32 `(m, d)`.
@@ -62,7 +66,7 @@ class Features:
         places = self._find(rows)
         self._check((places >= 0).sum(), len(places))
         # They are stored in the order of all images: a copy of so many would take as much memory again.
-        return self.vectors if np.array_equal(places, np.arange(len(self.rows))) else self.vectors[places]
+        return self.vectors if np.array_equal(places, np.arange(len(self.rows))) else take_rows(self.vectors, places)
 
     def _find(self, rows: Any) -> np.ndarray:
         return pd.Index(self.rows).get_indexer(pd.Index(rows))
@@ -86,19 +90,24 @@ def draw_few(splits: Mapping[str, SplitImages], seed: int) -> dict[str, SplitIma
 
 def save_features(
     run_dir: RunDirectory, vectors: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray], file: str = FEATURES
-) -> None:
+) -> Features:
     """Writes features: the arrays `features`, `row` and `split`, in the order of `row`, without pickles.
 
     Of each split there are vectors, float `(m, d)`, and rows, int `(m,)`: where each image stands in `data/images.npy`.
+    They are written a part at a time, and returned as `load_features` does: the vectors need not stay in memory.
     """
     row = np.concatenate([np.asarray(rows[name], np.int64) for name in vectors])
     order = np.argsort(row)
-    split = np.concatenate([np.full(len(part), name) for name, part in vectors.items()])
-    sizes = [len(part) for part in vectors.values()]
-    features = np.empty((len(row), next(iter(vectors.values())).shape[1]), np.float32)
-    for part, places in zip(vectors.values(), np.split(np.argsort(order), np.cumsum(sizes)[:-1]), strict=True):
-        features[places] = part
-    run_dir.write_arrays(file, features=features, row=row[order], split=split[order])
+    split = np.repeat([*vectors], [len(part) for part in vectors.values()])
+    everything = list(itertools.chain(*vectors.values()))  # no copies
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(row), len(everything[0]))}
+    with replacing(run_dir.path(file)) as temporary:
+        np.savez(temporary, allow_pickle=False, row=row[order], split=split[order])
+        with zipfile.ZipFile(temporary, "a") as archive, archive.open("features.npy", "w", force_zip64=True) as stream:
+            npy.write_array_header_1_0(stream, header)
+            for part in np.split(order, range(_ROWS, len(order), _ROWS)):
+                stream.write(np.stack([everything[place] for place in part], dtype="<f4").data)
+    return load_features(run_dir, file)
 
 
 def load_features(run_dir: RunDirectory, file: str = FEATURES) -> Features:
@@ -126,7 +135,8 @@ def _map_vectors(path: Path) -> np.ndarray | None:
         if member.compress_type != zipfile.ZIP_STORED or npy.read_magic(stream) != (1, 0):
             return None
         shape, by_column, dtype = npy.read_array_header_1_0(stream)
-        if by_column or dtype != np.float32 or 0 in shape:
+        # Windows would not let a file be replaced that is mapped.
+        if by_column or dtype != np.float32 or 0 in shape or os.name != "posix":
             return None
         return np.asarray(np.memmap(path, dtype, mode="r", offset=stream.tell(), shape=shape))
 

@@ -28,7 +28,7 @@ def check_linear_head(layer: keras.Layer, features: int) -> None:
         )
 
 
-def fit_in_parts(linear: Any, features: np.ndarray, labels: np.ndarray, *, overwrite: bool = False) -> None:
+def fit_in_parts(linear: Any, features: np.ndarray, labels: np.ndarray, *, overwrite: bool = False) -> float:
     """Fits a classifier on standardised features as its own `fit` does, with less memory.
 
     `StandardScaler` takes twice the memory of what it is given, in float64: so it is given some rows at a time.
@@ -38,16 +38,18 @@ def fit_in_parts(linear: Any, features: np.ndarray, labels: np.ndarray, *, overw
         features: float32 `(n, d)`.
         labels: int `(n,)`.
         overwrite: Whether the features may be overwritten.
+
+    Returns:
+        Which share of them it classifies correctly.
     """
     if len(linear) != 2 or not isinstance(linear[0], StandardScaler):
-        linear.fit(features, labels)
-        return
+        return float(linear.fit(features, labels).score(features, labels))
     scaler = linear[0].fit(features[:_ROWS])
     for start in range(_ROWS, len(features), _ROWS):
         scaler.partial_fit(features[start : start + _ROWS])
     points = scaler.set_params(copy=not overwrite).transform(features)
     scaler.set_params(copy=True)
-    linear[1].fit(points, labels)
+    return float(linear[1].fit(points, labels).score(points, labels))
 
 
 def set_linear_weights(layer: keras.Layer, linear: Any, features: np.ndarray, labels: np.ndarray) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 
 import nbformat
 import psutil
@@ -19,7 +21,7 @@ from scenebook.core.stages import STAGES
 from scenebook.pipeline.manifest import Manifest, StageOutcome, load_manifest
 from scenebook.pipeline.planning import stored_outcomes
 from scenebook.pipeline.running import run_pipeline
-from scenebook.pipeline.scheduling import Schedule
+from scenebook.pipeline.scheduling import PeakMemory, Schedule
 
 START = """
 import time
@@ -224,3 +226,11 @@ def test_a_stage_needs_only_earlier_ones() -> None:
     names = list(STAGES)
     for stage, row in STAGES.items():
         assert {*(row.needs or ())} <= {*names[: names.index(stage)]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, what processes share counts for each of them")
+def test_memory_that_processes_share_counts_once() -> None:
+    code = "import os, time; held = bytearray(b'x') * 200_000_000; os.fork(); time.sleep(1.5)"
+    with Popen([sys.executable, "-c", code]) as process, PeakMemory([process]) as memory:
+        process.wait()
+    assert 190 < memory.peak_mb < 300

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenebook.data.stored_pixels import release_pages
+from scenebook.data.stored_pixels import release_pages, take_rows
 
 _DIGEST = 32
 _CHECKED = 36  # where the checksum ends
@@ -53,7 +53,7 @@ class Shard:
             self._places, self._rows, self._map = {}, 0, None
         self._file_id = file_id
         if rows > self._rows:
-            headers = self._records(rows)[self._rows : rows, :_DIGEST]
+            headers = take_rows(self._records(rows)[:, :_DIGEST], np.arange(self._rows, rows))
             # Of two records of one image the later one counts: the earlier one was found damaged.
             self._places |= {bytes(header): self._rows + place for place, header in enumerate(headers)}
             self._rows = rows
