@@ -111,14 +111,14 @@ def is_library(module: str) -> bool:
     file = getattr(found, "__file__", None)
     if file is None:  # built into Python, or a package without code of its own
         return module.partition(".")[0] in {*sys.stdlib_module_names, *sys.builtin_module_names}
-    path = Path(file).resolve()
-    return any(path.is_relative_to(folder) for folder in _library_folders())
+    return _is_installed(file)
 
 
 @functools.cache
-def _library_folders() -> tuple[Path, ...]:
-    paths = sysconfig.get_paths()
-    return (*(Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE)
+def _is_installed(file: str) -> bool:
+    path, paths = Path(file).resolve(), sysconfig.get_paths()
+    folders = [*(Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE]
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def is_named(value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from scenebook.core.backbones import NAMED_WEIGHTS, RANDOM
+from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, WeightsError
 from scenebook.core.published_cells import read_published
 from scenebook.core.run_directory import RunDirectory
@@ -84,12 +84,13 @@ def describe_model(
 
 
 def _is_backbone(base_model: keras.Model, settings: Settings, size: int) -> bool:
-    expected = build_backbone(settings.backbone, image_size=size, weights=RANDOM)
-    if digest_config(_untrained(expected.get_config())) != digest_config(_untrained(base_model.get_config())):
-        return False
     with suppress(WeightsError):
         expected = build_backbone(settings.backbone, image_size=size, weights=settings.weights, seed=settings.seed)
-        return digest_arrays(expected.get_weights()) == digest_arrays(base_model.get_weights())
+        asked, found = (
+            (digest_config(_untrained(one.get_config())), digest_arrays(one.get_weights()))
+            for one in (expected, base_model)
+        )
+        return asked == found
     return False
 
 
