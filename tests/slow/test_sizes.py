@@ -43,10 +43,14 @@ def report(folder: Path, profile: str, settings: str) -> Finished:
     return run_command(folder, "sizes", *command)
 
 
-@pytest.mark.parametrize("profile", SMALL)
+# The fewest images that are accepted, and those that are not, with every profile; more of them with one each.
+FEW = [(2, 1, 0, 3), (2, 2, 0, 3), (3, 1, 2, 3), (2, 3, 0, 1), (2, 2, 1, 3)]
+MORE = [("quick", 3, 4, 0, 3), ("sample", 5, 3, 0, 5), ("recommended", 4, 5, 1, 7)]
+
+
 @pytest.mark.parametrize(
-    ("classes", "train", "test", "batch"),
-    [(2, 1, 0, 3), (2, 2, 0, 3), (3, 1, 2, 3), (2, 3, 0, 1), (5, 3, 0, 7), (2, 2, 1, 3), (3, 4, 0, 5), (4, 5, 1, 7)],
+    ("profile", "classes", "train", "test", "batch"),
+    [*((profile, *counts) for profile in SMALL for counts in FEW), *MORE],
 )
 def test_what_is_accepted_ends_with_a_report(
     tmp_path: Path, profile: str, classes: int, train: int, test: int, batch: int
