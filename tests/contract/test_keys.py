@@ -25,7 +25,6 @@ network.inputs
 network.linear_head
 network.pretrained
 network.recipe.caching
-network.recipe.checkpoints
 network.recipe.data
 network.recipe.keeping
 network.recipe.phases

@@ -153,13 +153,7 @@ class Decoder:
 
 
 class ImagesOnDemand(Sequence[np.ndarray]):
-    """Images of files, uint8 `(height, width, 3)`, decoded as they are asked for: memory does not hold all large ones.
-
-    Args:
-        paths: The files.
-        decode: What decodes one of them.
-        kept: Images that need not be decoded again, by their file.
-    """
+    """Images of files, uint8 `(height, width, 3)`, decoded when asked for: memory does not hold all large ones."""
 
     def __init__(
         self, paths: Iterable[Path], decode: Callable[[Path], np.ndarray], kept: dict[Path, np.ndarray] | None = None
@@ -189,11 +183,9 @@ def load_decoder(run_dir: RunDirectory) -> Decoder:
 
 
 def resize(image: np.ndarray, size: tuple[int, int] | None, fit: str = SQUASH) -> np.ndarray:
-    """Returns an image with another height and width; antialiased, if it changes.
+    """Returns an image, uint8 `(height, width, 3)`, with another height and width, if any; antialiased, if it changes.
 
     Args:
-        image: uint8 `(height, width, 3)`.
-        size: `(height, width)`, or `None` for the image's own size.
         fit: What is done to an image of another shape: `squash` scales height and width by themselves, `crop` takes
             the largest part of that shape in its middle, `pad` keeps all of it between black stripes.
     """

@@ -13,8 +13,7 @@ HEIF_PLUGIN = "pillow_heif"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", *_TIFF)
 _AVIF = (b"avif", b"avis")
-_HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-"""Brands that follow `ftyp`."""
+_HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # brands that follow `ftyp`
 _LFS = b"version https://git-lfs"
 _RAW = frozenset(
     (

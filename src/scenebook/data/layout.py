@@ -37,8 +37,7 @@ _UNLABELLED = frozenset(
 )
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
-_Pattern = tuple[str | None, ...]
-"""A name's other words, and `None` in the place of the split."""
+_Pattern = tuple[str | None, ...]  # a name's other words, and `None` in the place of the split
 _NAMED = re.compile(rf"(?:^|,)\s*({'|'.join(SPLIT_NAMES)})\s*:")
 _MOST = 8
 

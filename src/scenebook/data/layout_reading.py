@@ -143,7 +143,6 @@ def _read_splits(
 
 
 def _read_classes_of_splits(tree: Tree, full: Sequence[str], around: Sequence[str]) -> Layout | None:
-    """Reads class folders that hold a folder of images a split, each of them."""
     classes: list[ClassFolder] = []
     for path in full:
         found = _name_splits(tree.list_folders(path, with_images=True))
@@ -256,7 +255,6 @@ def _descend(tree: Tree, path: str) -> list[str]:
 
 
 def _name_splits(paths: Sequence[str], around: str = "") -> dict[str, str]:
-    """Returns the splits that paths of folders beside one another name."""
     found = name_splits([_name(path) for path in paths], around)
     return {path: found[_name(path)] for path in paths if _name(path) in found}
 

@@ -6,8 +6,7 @@ import imagehash
 import numpy as np
 from PIL import Image, ImageOps
 
-MEASURES_VERSION = 2
-"""Goes up with every change of a measure, so that kept ones are not mixed with new ones."""
+MEASURES_VERSION = 2  # goes up with every change of a measure, so that kept ones are not mixed with new ones
 
 _LONGEST_SIDE = 256
 _SMALL_SIDE = 64

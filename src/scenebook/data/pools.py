@@ -16,12 +16,10 @@ def count_cores() -> int:
 
 @contextmanager
 def open_pool(count: int, *, worth_processes: int) -> Iterator[tuple[Executor, int]]:
-    """Gives what work is submitted to, and how many pieces it does at a time.
+    """Gives what work on so many images is submitted to, and how many pieces it does at a time.
 
-    Args:
-        count: How many images there are.
-        worth_processes: For fewer images, starting processes takes longer than they save: then they are threads, which
-            wait for one another wherever most of the time is spent in Python.
+    For fewer than `worth_processes`, starting processes takes longer than they save: then they are threads, which wait
+    for one another wherever most of the time is spent in Python.
     """
     workers = min(8, count_cores())
     pool: Executor = ThreadPoolExecutor(workers)

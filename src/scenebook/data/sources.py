@@ -93,7 +93,6 @@ def _find_copy(facts: KaggleFacts) -> Path | None:
 
 
 def _make_folder(folder: Path, facts: KaggleFacts, limits: Limits) -> Path:
-    """Downloads, unpacks, counts, and only then gives the folder its name."""
     beside = folder.with_name(f".{folder.name}-downloading")
     print_progress(f"{facts.name}: asking Kaggle")
     try:

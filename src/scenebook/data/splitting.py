@@ -71,8 +71,6 @@ def split_images(
     Args:
         table: From `DecodedImages`; split may be missing.
         validation_fraction: Share of train that becomes validation.
-        test_fraction: Share that becomes test when there is no test folder.
-        seed: Of the random order.
         max_per_class: Keeps at most so many images a class in train and validation together, and as many in test;
             a ready-made validation folder is capped likewise.
         groups: A number a row of `table`: images with the same number, copies of one another say, stay together in

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-_PAGES = 1000
-"""Images between two times that pages are let go of."""
-_ROWS = 10_000
-"""Rows of an array between two such times."""
+_PAGES = 1000  # images between two times that pages are let go of
+_ROWS = 10_000  # rows of an array between two such times
 
 
 def read_stored(stored: np.ndarray, rows: Iterable[int]) -> Iterator[np.ndarray]:

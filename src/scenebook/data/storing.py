@@ -30,11 +30,9 @@ from scenebook.data.measuring import measure
 from scenebook.data.pools import open_pool
 
 _CHUNK = 64
-_WORTH_PROCESSES = 3000
-"""So many images take longer to decode than processes take to start."""
+_WORTH_PROCESSES = 3000  # so many images take longer to decode than processes take to start
 
-Decoded = tuple[bytes, FileFacts] | str
-"""Pixels and facts of an image, or why it cannot be read."""
+Decoded = tuple[bytes, FileFacts] | str  # pixels and facts of an image, or why it cannot be read
 
 
 @dataclass(frozen=True)

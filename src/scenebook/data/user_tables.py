@@ -21,8 +21,7 @@ DELIMITERS = ",;\t"
 PARQUET = ".parquet"
 MAX_TABLE_BYTES = 500_000_000
 THE_REST = "*"
-_PART = 50_000
-"""Rows of a Parquet file that are in memory."""
+_PART = 50_000  # rows of a Parquet file that are in memory
 
 
 class Row(NamedTuple):

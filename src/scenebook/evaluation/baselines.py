@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 _ROWS = 10_000
-_SIDE = 12
-"""Height and width of the images whose pixels are learned from."""
+_SIDE = 12  # height and width of the images whose pixels are learned from
 RANDOM_KINDS = ("random_untouched", "random_renormalised")
 """The random backbone's features with its batch normalisation as it came, and estimated on training images."""
 NAMES = {
@@ -187,10 +186,8 @@ def score_baselines(baselines: Baselines, predictions: pd.DataFrame, *, is_linea
     That is the accuracy of each classifier by its key in `NAMES`; by its key in `COMPARISONS` each difference, with the
     p-value as `<key>_p` and the whole comparison in `tests`; `n`, `strengths`, `random_kind` and `is_linear`.
 
-    Args:
-        baselines: From `predict_baselines`.
-        predictions: path, predicted: what the network says of the same images, in any order.
-        is_linear: Whether the network is itself a linear classifier on frozen features.
+    The network's predictions, path and predicted, are of the same images, in any order. `is_linear` says whether it is
+    itself a linear classifier on frozen features.
 
     Raises:
         ScenebookError: The images are others: they were split anew since notebook 02.

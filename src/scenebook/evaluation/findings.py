@@ -78,10 +78,6 @@ def collect_discussion_facts(run_dir: RunDirectory, results: Mapping[str, Any]) 
 
 
 def _count_errors(run_dir: RunDirectory, *, is_linear: bool) -> dict[str, tuple[Any, str]]:
-    """Returns how many errors there are: in all, in one pair of classes, with suspicious labels, and shared.
-
-    A network that is a linear classifier itself shares none with another one.
-    """
     predictions = run_dir.read_csv(run_files.TEST_PREDICTIONS)
     errors = predictions[predictions["label"] != predictions["predicted"]]
     of = run_files.TEST_PREDICTIONS

@@ -63,15 +63,10 @@ _DRAWS = 15  # random numbers of a view; a new one comes last, so that the other
 
 
 def make_view_seed(augmentation_seed: int, image: Any, epoch: Any) -> tf.Tensor:
-    """Returns the seed of an image's view in one epoch.
+    """Returns the seed of an image's view in one epoch, int64 `(2,)`, or of a batch of them, `(batch, 2)`.
 
-    Args:
-        augmentation_seed: The setting of that name.
-        image: What tells images apart, int scalar or `(batch,)` in `[0, 2**32)`.
-        epoch: Index of the epoch, int scalar in `[0, 2**31)`.
-
-    Returns:
-        int64 `(2,)` or `(batch, 2)`, another one for every other (augmentation_seed, image, epoch).
+    It is another one for every other setting, image and epoch. Images are told apart by an int in `[0, 2**32)`, epochs
+    by their index in `[0, 2**31)`.
     """
     view = tf.cast(epoch, tf.int64) * 2**32 + tf.cast(image, tf.int64)
     return tf.stack([tf.fill(tf.shape(view), tf.cast(augmentation_seed, tf.int64)), view], axis=-1)
@@ -88,13 +83,8 @@ def draw_parameters(*, seeds: np.ndarray, height: int, width: int, rotation_rang
     is uniform in `(1 - random_crop, 1]` of the image's, and the logarithm of its width by its height, as shares of the
     image's, is uniform in what that area leaves room for, at most 3:4 to 4:3.
 
-    Args:
-        seeds: int64 `(batch, 2)`, as from `make_view_seed`: the same seed draws the same values in any batch.
-        height: Height of the images in pixels, which shifts are shares of.
-        width: Width of the images in pixels.
-
-    Returns:
-        The drawn values, float64 `(batch,)` each.
+    Seeds are int64 `(batch, 2)`, as from `make_view_seed`: the same seed draws the same values, float64, in any batch.
+    Shifts are shares of the images' height and width, in pixels.
     """
     draws = _draw(seeds)
     signed = 2.0 * draws - 1.0
@@ -128,11 +118,7 @@ def draw_colours(*, seeds: np.ndarray, brightness: float = 0.0, contrast: float 
                  saturation: float = 0.0) -> np.ndarray:  # fmt: skip
     """Draws factors of brightness, contrast and saturation, uniform in `[1 - change, 1 + change)`.
 
-    Args:
-        seeds: int64 `(batch, 2)`, as of `draw_parameters`.
-
-    Returns:
-        float64 `(batch, 3)`.
+    They are float64 `(batch, 3)`; seeds are as for `draw_parameters`.
     """
     return 1.0 + (2.0 * _draw(seeds)[12:] - 1.0).T * [brightness, contrast, saturation]
 
@@ -140,12 +126,7 @@ def draw_colours(*, seeds: np.ndarray, brightness: float = 0.0, contrast: float 
 def recolour(image: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Changes brightness, then contrast about the image's mean grey, then saturation about each pixel's grey.
 
-    Args:
-        image: float32 `(height, width, 3)` in `[0, 255]`.
-        factors: float64 `(3,)`, as from `draw_colours`.
-
-    Returns:
-        float32 of the same shape, cut off at 0 and 255.
+    The image is float32 `(height, width, 3)`, cut off at 0 and 255 in the end; factors are those of `draw_colours`.
     """
     brightness, contrast, saturation = factors
     mean = float(np.dot(cv2.mean(image)[:3], _GREY))
@@ -160,16 +141,11 @@ def affine_matrix(parameters: ViewParameters, height: int, width: int) -> np.nda
 
     In coordinates (x right, y down) about the image's centre, the legacy class multiplies rotation R, shift T,
     shear S and zoom Z as `R T S Z`, and flips what comes out; this is that product, multiplied out, of the image that
-    a crop leaves.
-
-    Args:
-        parameters: Floats `(batch,)`, scalars among them; or scalars alone.
-        height: Height of the image in pixels.
-        width: Width of the image in pixels.
+    a crop leaves. Height and width are in pixels.
 
     Returns:
-        float64 `(batch, 2, 3)`, or `(2, 3)`, for columns `(x, y, 1)` in pixels from the top left pixel's centre.
-        Exactly the identity when nothing is to be done.
+        float64 `(batch, 2, 3)`, or `(2, 3)` of scalars, for columns `(x, y, 1)` in pixels from the top left pixel's
+        centre. Exactly the identity when nothing is to be done.
     """
     view = ViewParameters(*np.broadcast_arrays(*parameters))
     turn, lean = np.radians(view.rotation), np.radians(view.rotation + view.shear)
@@ -192,9 +168,7 @@ def affine_matrix(parameters: ViewParameters, height: int, width: int) -> np.nda
 def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Shows an image through an affine map, sampled bilinearly once; beyond its edge an image repeats its border.
 
-    Args:
-        image: uint8 or float32 `(height, width, 3)` in `[0, 255]`; as uint8, the view is rounded to whole grey levels.
-        matrix: Float `(2, 3)`, as from `affine_matrix`.
+    It is uint8, and then rounded to whole grey levels, or float32 `(height, width, 3)` in `[0, 255]`.
     """
     height, width = image.shape[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -71,11 +71,8 @@ def build_backbone(backbone: str, *, image_size: int, weights: str, seed: int = 
     """Builds a backbone without its top and without pooling, and gives it its weights.
 
     Args:
-        backbone: A name in `core.backbones`.
-        image_size: Height and width of the images, in pixels.
         weights: A name of weights that the backbone has, `random`, or the path of a `.weights.h5` or `.keras` file of
             this backbone. Layers that follow the backbone's own in a file are not looked at.
-        seed: Seed of random weights.
 
     Returns:
         A model from preprocessed float32 `(batch, image_size, image_size, 3)` to features `(batch, h, w, channels)`.

@@ -20,8 +20,7 @@ _REASONS = {
     ),
     "what the audit looks at, and in how many processes": ("data.measuring", "data.pools"),
     "how a recipe's code is digested and kept: keys hold what it does": (
-        *("network.recipe.compiled", "network.recipe.configs", "network.recipe.digests"),
-        *("network.recipe.recipe", "network.recipe.source"),
+        *("network.recipe.describing", "network.recipe.digests", "network.recipe.recipe", "network.recipe.source"),
     ),
     "how weights are downloaded: keys hold their digest": ("network.imagenet_weights",),
     "which pages of files stay in memory": ("data.stored_pixels",),
@@ -33,8 +32,7 @@ WITHOUT_EFFECT = {"scenebook", *(f"scenebook.{name}" for names in _REASONS.value
 def digest_training_code(backbone: str) -> dict[str, str]:
     """Returns the digest of each module whose code can change the numbers of a training, by the module's name.
 
-    Args:
-        backbone: Whose module counts too; of the registry, its own row.
+    The backbone's own module counts too, and of the registry its row.
     """
     row = find_backbone(backbone)
     own = {"scenebook.core.backbones": sha256_lines([row.builder, row.preprocessing])}
@@ -42,18 +40,10 @@ def digest_training_code(backbone: str) -> dict[str, str]:
 
 
 def digest_frozen_code(backbone: str) -> str:
-    """Returns one digest of all code between an image's file and what the frozen layers make of it, but the recipe's.
-
-    Args:
-        backbone: Whose module counts too: its preprocessing stands there.
-    """
-    modules = (
-        "scenebook.data.storing",
-        "scenebook.network.inputs",
-        "scenebook.network.frozen.running",
-        "scenebook.network.recipe.tracing",
-    )
-    return sha256_lines(_digest_all(*modules, find_backbone(backbone).builder).values())
+    """Returns one digest of the code between an image's file and what the frozen layers make of it."""
+    modules = ("data.storing", "network.inputs", "network.frozen.running", "network.recipe.tracing")
+    builder = find_backbone(backbone).builder  # the preprocessing stands there, too
+    return sha256_lines(_digest_all(*(f"scenebook.{name}" for name in modules), builder).values())
 
 
 def _digest_all(*modules: str) -> dict[str, str]:

@@ -25,9 +25,8 @@ def describe_device() -> str:
 def set_precision(precision: str) -> None:
     """Sets what layers that are built from now on compute in; their weights are float32 in any case.
 
-    Args:
-        precision: The setting: `float32`, on cards without the shorter TensorFloat-32; `mixed`, float16 where that is
-            enough; or `auto`, mixed where all GPUs are faster at it.
+    `float32` is without the shorter TensorFloat-32 of some cards, `mixed` float16 where that is enough, and `auto` is
+    mixed where all GPUs are faster at it.
     """
     policy = _choose_policy(precision)
     if tf.config.list_physical_devices("GPU"):
@@ -55,9 +54,6 @@ def describe_computing(settings: Settings) -> dict[str, Any]:
 
 def sharing(devices: int) -> AbstractContextManager[Any]:
     """Returns a context in which networks are built and trained on several GPUs, each with its share of each batch.
-
-    Args:
-        devices: The setting. With 1 the context changes nothing.
 
     Raises:
         SettingsError: There are not so many.

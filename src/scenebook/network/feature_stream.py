@@ -15,8 +15,7 @@ from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.running import FrozenRuntime
 from scenebook.network.inputs import without_tuning
 
-Rows = list[np.ndarray]
-"""The frozen layers' tensors for some images: float32 `(n, ...)` each."""
+Rows = list[np.ndarray]  # the frozen layers' tensors for some images: float32 `(n, ...)` each
 
 MakeViews = Callable[[tf.data.Dataset], tf.data.Dataset]
 """From a dataset of (positions, epoch), int64 `(batch,)` and a scalar, to one of batches of preprocessed views."""

@@ -87,7 +87,6 @@ def trace_calls(model: Any) -> list[Call]:
 
 
 def _trace_tensors(outputs: Sequence[Any], calls: list[Call], made: dict[tuple[int, int], int]) -> None:
-    """Appends the calls that `outputs` need. `made` maps a layer's call to its position in `calls`."""
     # A stack of our own: networks are deeper than Python lets functions nest.
     pending = list(reversed(outputs))
     while pending:

@@ -27,8 +27,7 @@ from scenebook.core.run_directory import replacing
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS_SITE = "https://storage.googleapis.com/"
-"""Where Keras downloads from."""
+WEIGHTS_SITE = "https://storage.googleapis.com/"  # where Keras downloads from
 
 SILENCE_SECONDS = 10.0
 DOWNLOAD_TRIES = 3
@@ -107,7 +106,6 @@ def find_download(backbone: str) -> Path | None:
 
 
 def _hand_over(backbone: str) -> None:
-    """Puts weights that the user's own Keras has downloaded where Keras looks for them here."""
     file, folder = find_download(backbone), keras_cache()
     if file and file.parent != folder:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from scenebook.core.errors import InputError
 
-_NEVER_SEEN = -10.0
-"""How far the score of a class without training images lies below the lowest one."""
+_NEVER_SEEN = -10.0  # how far the score of a class without training images lies below the lowest one
 
 _ROWS = 10_000
 
@@ -31,13 +30,8 @@ def check_linear_head(layer: keras.Layer, features: int) -> None:
 def fit_in_parts(linear: Any, features: np.ndarray, labels: np.ndarray, *, overwrite: bool = False) -> float:
     """Fits a classifier on standardised features as its own `fit` does, with less memory.
 
-    `StandardScaler` takes twice the memory of what it is given, in float64: so it is given some rows at a time.
-
-    Args:
-        linear: A pipeline of scikit-learn's. One that is not `StandardScaler` and a classifier is fitted by its `fit`.
-        features: float32 `(n, d)`.
-        labels: int `(n,)`.
-        overwrite: Whether the features may be overwritten.
+    `StandardScaler` takes twice the memory of what it is given, in float64: so it is given some rows at a time. Another
+    pipeline than this and a classifier is fitted by its own `fit`. Features are float32 `(n, d)`, labels int `(n,)`.
 
     Returns:
         Which share of them it classifies correctly.
@@ -58,10 +52,9 @@ def set_linear_weights(layer: keras.Layer, linear: Any, features: np.ndarray, la
     The classifier standardises: $(x - m) / s$ times $w$ is $x$ times $w / s$, less $m$ times $w / s$.
 
     Args:
-        layer: One that `check_linear_head` accepts: one output a class.
+        layer: One that `check_linear_head` accepts: one output a class, whose indices are the labels.
         linear: A pipeline of scikit-learn's: `StandardScaler`, then `LogisticRegression`.
         features: float32 `(n, d)`, as the layer is given them; they are overwritten.
-        labels: int `(n,)`, indices of the layer's outputs.
     """
     seen, classes = np.unique(labels), layer.units
     weights, biases = np.zeros((classes, features.shape[1])), np.zeros(classes)

@@ -36,12 +36,8 @@ class PretrainedWeights:
 def build_extractor(model: keras.Model) -> keras.Model:
     """Returns the model from images to features: what its base model puts out, averaged over all places.
 
-    Args:
-        model: Any classifier of one image, functional or Sequential. Of one without a base model in it, the last tensor
-            with places is taken. The layers are shared.
-
-    Returns:
-        From preprocessed float32 `(batch, height, width, 3)` to float32 `(batch, d)`.
+    It shares the classifier's layers; from preprocessed float32 `(batch, height, width, 3)` to float32 `(batch, d)`. Of
+    a classifier without a base model in it, the last tensor with places is taken.
 
     Raises:
         InputError: No tensor of the model has places.

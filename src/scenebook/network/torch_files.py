@@ -11,7 +11,7 @@ import collections
 import hashlib
 import io
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,9 @@ class _Tensor:
         return np.array(view, order="C")
 
 
-def _rebuild_tensor(storage: _Storage, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> _Tensor:
-    return _Tensor(storage, int(offset), tuple(shape), tuple(strides))
-
-
 _KNOWN_NAMES = {
     ("collections", "OrderedDict"): collections.OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _Tensor(*parts[:4]),
     **{("torch", name): dtype for name, dtype in _DTYPES.items()},
 }
 
@@ -76,10 +72,8 @@ class _TensorUnpickler(pickle.Unpickler):
 def read_tensors(file: Path, sha256: str, *, advice: str = "") -> dict[str, np.ndarray]:
     """Returns the tensors of a file by their names: contiguous arrays of float32 or int64.
 
-    Args:
-        file: Of PyTorch's format before version 1.6, which is no zip archive.
-        sha256: The digest that the file must have.
-        advice: What to do where it has another one, as a sentence.
+    The format is that of PyTorch before version 1.6, which is no zip archive. The advice, a sentence, is for a file of
+    another digest.
 
     Raises:
         WeightsError: The file is missing, has another digest, or is not of this format.

@@ -31,9 +31,7 @@ HISTORY_COLUMNS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lea
 def initialize_determinism(seed: int, precision: str = FLOAT32) -> None:
     """Seeds Python, NumPy and TensorFlow, and asks TensorFlow for the same result twice on the same machine type.
 
-    Args:
-        seed: The setting.
-        precision: The setting: what the layers that are built next compute in.
+    The precision is what the layers that are built next compute in.
     """
     import tensorflow as tf
 
@@ -96,8 +94,7 @@ class ProgressLines(keras.callbacks.Callback):
     The error stream is the log: a report never shows it, so that times do not change the report.
     """
 
-    seconds = 5.0
-    """The longest silence."""
+    seconds = 5.0  # the longest silence
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch

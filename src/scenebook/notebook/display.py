@@ -26,17 +26,10 @@ from scenebook.core.errors import InputError, ScenebookError
 from scenebook.core.run_directory import BY_HAND, TOUCHED, RunDirectory, open_run, write_bytes
 from scenebook.core.sentences import Sourced, as_utf8, escape, fill, show_minus, without_marks
 from scenebook.core.settings import Settings, make_settings
-from scenebook.notebook import grids
+from scenebook.core.wording import format_share
+from scenebook.notebook import grids, recording
 from scenebook.notebook.figures import style
 from scenebook.notebook.grids import Bar
-from scenebook.notebook.recording import (
-    SESSION,
-    SessionRecorder,
-    advise_report,
-    list_unassigned,
-    run_what_is_needed,
-    send_loggers_to_the_log,
-)
 
 MIME = "application/vnd.scenebook+json"
 JPEG_SIDE = 480
@@ -44,9 +37,8 @@ JPEG_SIDE = 480
 _KINDS = {"fig": "Figure", "tbl": "Table", "eq": "Equation", "sec": "Section"}
 _PANDAS = ("compute.use_bottleneck", False, "compute.use_numexpr", False, "mode.string_storage", "python")
 """So that it computes with no package that only happens to be installed, in another order."""
-_open: dict[str, RunDirectory] = {}
-"""The run that the notebook of this kernel writes to, as `run_dir`."""
-_recorders: dict[Path, SessionRecorder] = {}
+_open: dict[str, RunDirectory] = {}  # the run that the notebook of this kernel writes to, as `run_dir`
+_recorders: dict[Path, recording.SessionRecorder] = {}
 """Of a kernel in which a notebook is run by hand, by the run's folder."""
 
 
@@ -62,7 +54,7 @@ def begin(run: str) -> RunDirectory:
         InputError: Something around the kernel would change numbers or names.
     """
     shell: Any = get_ipython()
-    send_loggers_to_the_log()
+    recording.send_loggers_to_the_log()
     check_surroundings()
     make_settings(parameters())
     _open["run_dir"] = open_run(run)
@@ -72,7 +64,7 @@ def begin(run: str) -> RunDirectory:
         # Input errors and missing files are for the reader to act on: one line says it, a traceback buries it.
         shell.set_custom_exc((ScenebookError,), _show_error)
         if run == BY_HAND:
-            run_what_is_needed(_open["run_dir"], shell.history_manager.input_hist_raw[-1])
+            recording.run_what_is_needed(_open["run_dir"], shell.history_manager.input_hist_raw[-1])
             _record(shell, _open["run_dir"])
     return _open["run_dir"]
 
@@ -83,9 +75,11 @@ def _record(shell: Any, run_dir: RunDirectory) -> None:
     if recorder is not None:
         recorder.begin(parameters())
     elif TOUCHED not in os.environ:
-        recorder = _recorders[run_dir.root] = SessionRecorder(shell, run_dir, parameters())
+        recorder = _recorders[run_dir.root] = recording.SessionRecorder(shell, run_dir, parameters())
     if recorder is not None:
-        display({"text/plain": advise_report(run_dir)}, raw=True, metadata={SESSION: recorder.session})
+        display(
+            {"text/plain": recording.advise_report(run_dir)}, raw=True, metadata={recording.SESSION: recorder.session}
+        )
 
 
 def parameters() -> Sourced:
@@ -97,7 +91,7 @@ def parameters() -> Sourced:
     shell: Any = get_ipython()
     names = shell.user_ns if shell is not None else {}
     found = {name: names[name] for name in Settings.model_fields if name in names}
-    strange = list_unassigned(shell, found) if found else set()
+    strange = recording.list_unassigned(shell, found) if found else set()
     other = {name for name, it in found.items() if callable(it) or inspect.ismodule(it) or hasattr(it, "items")}
     return Sourced({name: value for name, value in found.items() if name not in strange | other}, "settings")
 
@@ -115,10 +109,9 @@ def _run_dir() -> RunDirectory:
 
 
 def show_figure(fig: Figure, *, label: str, caption: str, alt: str, wide: bool = False) -> None:
-    """Shows a figure, keeps it as `figures/<name>.svg`, and gives the report its caption and alternative text.
+    """Shows a figure of matplotlib's, which is closed, and keeps it as `figures/<name>.svg`.
 
     Args:
-        fig: A matplotlib figure; it is closed.
         label: `fig:name`, for references as `[@fig:name]`.
         caption: Markdown; text from data goes through `escape`.
         alt: What a reader who cannot see the figure needs to know, as plain text.
@@ -149,11 +142,8 @@ def show_pictures(
 
     Args:
         images: uint8 `(height, width, 3)` in `[0, 255]`, of any sizes.
-        captions: Plain text under each, also its alternative text.
-        label: `fig:name`.
-        caption: Markdown, of the whole; `alt` is plain text.
+        captions: Plain text under each, also its alternative text; caption and label are as for `show_figure`.
         columns: Images in a row; by default as `columns_for` divides them.
-        wide: Spans both columns of the PDF.
         bars: Of each image, classes with their probability in `[0, 1]`, shown as bars under it.
         rows: Pairs of a heading, in plain text, and how many images stand under it; together all of them.
     """
@@ -165,7 +155,9 @@ def show_pictures(
         shown = as_utf8(text)
         items.append({"jpeg": base64.b64encode(content).decode(), "caption": shown, "alt": shown, "file": file})
     for item, of_image in zip(items, bars, strict=True) if bars else ():
-        item["bars"] = [grids.record_bar(bar) for bar in of_image]
+        item["bars"] = [
+            {**bar._asdict(), "label": as_utf8(bar.label), "text": format_share(bar.share)} for bar in of_image
+        ]
     record = {
         "kind": "images",
         "alt": as_utf8(alt),
@@ -194,13 +186,9 @@ def keep_images(files: Sequence[str], images: Sequence[np.ndarray]) -> None:
 
 
 def show_table(table: pd.DataFrame, *, label: str, caption: str, wide: bool = False, digits: int = 3) -> None:
-    """Shows a table. Numbers are aligned right; decimal ones are shown with `digits` places, missing ones as blanks.
+    """Shows a table without its index; its label is `tbl:name`, the caption Markdown.
 
-    Args:
-        table: Columns become header cells; the index is not shown.
-        label: `tbl:name`.
-        caption: Markdown.
-        wide: Spans both columns of the PDF.
+    Numbers are aligned right; decimal ones are shown with `digits` places, missing ones as blanks.
     """
     _name(label, "tbl")
     numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes]

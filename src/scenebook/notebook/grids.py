@@ -10,9 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scenebook.core.sentences import as_utf8
-from scenebook.core.wording import format_share
-
 _GAP = 2  # pixels
 
 
@@ -22,10 +19,6 @@ class Bar(NamedTuple):
     label: str
     share: float
     is_true: bool = False
-
-
-def record_bar(bar: Bar) -> dict[str, Any]:
-    return {**bar._asdict(), "label": as_utf8(bar.label), "text": format_share(bar.share)}
 
 
 def to_html(record: Mapping[str, Any]) -> str:

@@ -28,8 +28,7 @@ from scenebook.core.run_files import ABSENT, SESSIONS
 from scenebook.core.source_code import digest_cell, list_assigned
 from scenebook.core.stages import STAGES, Stage, find_needed
 
-SESSION = "scenebook_session"
-"""In an output's metadata: the session that the notebook was run in."""
+SESSION = "scenebook_session"  # in an output's metadata: the session that the notebook was run in
 
 
 def list_unassigned(shell: Any, variables: Mapping[str, object]) -> set[str]:

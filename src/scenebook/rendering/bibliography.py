@@ -17,8 +17,7 @@ from scenebook.rendering.pandoc import Node, plain_text
 
 LARGEST = 20_000_000
 """Bytes of a file. A library of ten thousand works with their abstracts has about as many."""
-READ_WHOLE = 100_000
-"""Characters that pandoc reads in about 0.2 s."""
+READ_WHOLE = 100_000  # characters that pandoc reads in about 0.2 s
 
 _START = re.compile(
     r"^[ \t]*@[ \t]*(?!(?:comment|string|preamble)\b)\w+[ \t]*[{(]\s*([^\s,{}()=]+)[ \t]*,",
@@ -168,7 +167,6 @@ def _keep_case(source: str) -> str:
 
 
 def _end_of_value(source: str, start: int) -> int | None:
-    """Returns where the brace or the quotation mark stands that closes the one at `start`."""
     depth = 0
     quoted = source[start] == '"'
     for position in range(start + quoted, len(source)):

@@ -15,8 +15,7 @@ from scenebook.rendering.bibliography import Bibliography, meta_string, read_bib
 from scenebook.rendering.document import Fragment, Origin, Report, Work
 from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, plain_text, string
 
-ANCHOR = "ref:"
-"""What stands before a work's key in the id of its entry."""
+ANCHOR = "ref:"  # what stands before a work's key in the id of its entry
 _CITEPROC_ANCHOR = "#ref-"
 _DOI_ADDRESS = "https://doi.org/"
 _STYLED = frozenset({"Emph", "Strong", "Strikeout", "Superscript", "Subscript", "SmallCaps", "Underline"})

@@ -16,8 +16,7 @@ from scenebook.rendering.pandoc import Node, each_node
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.records import BarItem, Suffix
 
-LONGEST_TABLE = 30
-"""Rows of a table in the running text of the PDF."""
+LONGEST_TABLE = 30  # rows of a table in the running text of the PDF
 HIGH_TABLE = 14
 APPENDIX, SUPPLEMENT = "appendix", "supplement"
 LETTERED = (APPENDIX, SUPPLEMENT)
@@ -160,7 +159,6 @@ class Table:
 
     @property
     def is_long(self) -> bool:
-        """True when the PDF moves it behind the text."""
         return len(self.rows) > LONGEST_TABLE
 
     @property

@@ -23,8 +23,7 @@ from scenebook.rendering.numbering import NO_BREAK, Target, number_report, text_
 from scenebook.rendering.pandoc import NO_ATTRIBUTES, SPACE, Node, map_lists, plain_text, raw, string
 from scenebook.rendering.provenance import read_provenance
 
-Formula = tuple[str, bool]
-"""An equation's TeX, and whether it is set on a line of its own."""
+Formula = tuple[str, bool]  # an equation's TeX, and whether it is set on a line of its own
 
 
 def template_folder() -> Path:

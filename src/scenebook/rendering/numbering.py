@@ -41,7 +41,6 @@ class Target:
 
     @property
     def is_section(self) -> bool:
-        """True for a heading, whose text names the part itself."""
         return self.anchor.startswith("sec:")
 
 

@@ -28,8 +28,7 @@ _PRIVATE_PLANE = 0xF0000
 DEEPEST = 120
 """Containers within containers in a tree. A page of prose has under 20."""
 
-Node = dict[str, Any]
-"""A node of pandoc's document tree, as pandoc writes it to JSON."""
+Node = dict[str, Any]  # a node of pandoc's document tree, as pandoc writes it to JSON
 SPACE: Node = {"t": "Space"}
 LINE_BREAK: Node = {"t": "LineBreak"}
 NO_ATTRIBUTES: list[Any] = ["", [], []]

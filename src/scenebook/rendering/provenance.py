@@ -17,8 +17,7 @@ from scenebook.core.sentences import clean_text
 from scenebook.core.wording import as_typed, join_names
 from scenebook.core.yaml_files import read_yaml
 
-SHOWN_DIGITS = 12
-"""Of a digest or a commit, where it only tells one from another."""
+SHOWN_DIGITS = 12  # of a digest or a commit, where it only tells one from another
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from scenebook.core.sentences import clean_text
 RECORD_MIME = "application/vnd.scenebook+json"
 
 Text = Annotated[str, AfterValidator(clean_text)]
-Suffix = Literal["svg", "png", "jpg", "gif"]
-"""Of the image files that a report is made of."""
+Suffix = Literal["svg", "png", "jpg", "gif"]  # of the image files that a report is made of
 Label = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
 
 

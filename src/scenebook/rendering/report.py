@@ -36,8 +36,7 @@ _INTERRUPTED = frozenset({"running", "interrupted"})
 """A stage that still is running while the report is rendered was stopped before it could say so."""
 _INCOMPLETE = _INTERRUPTED | {_FAILED, "not run", "pending", "blocked", "missing"}
 """Statuses of a stage whose results the report lacks. With any other, its notebook is whole."""
-STALE = "stale"
-"""The status of a stage whose notebook is whole, but of an earlier run."""
+STALE = "stale"  # the status of a stage whose notebook is whole, but of an earlier run
 
 
 class StageNotebook(NamedTuple):
@@ -114,7 +113,6 @@ def render_report(
     Args:
         run_dir: The run; Markdown may show images that lie in it.
         stages: In the order in which they ran.
-        build_dir: Where the files go.
         provenance: Settings, commit, times: the HTML alone shows them. By default what the run's folder tells.
         banners: Plain sentences that stand above everything else. What is missing or stale is told by itself.
         formats: Any of `REPORT_FORMATS`.

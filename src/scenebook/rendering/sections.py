@@ -31,8 +31,7 @@ from scenebook.rendering.pandoc import Node, each_node, map_lists, plain_text, s
 SECTION_ORDER = ("introduction", "methodology", "results", "discussion", "conclusion", "repository", *LETTERED)
 """Sections of these names come in this order. Any other follows the one that stood before it."""
 ABSTRACT = "abstract"
-PAGE = "report.html"
-"""The file that has everything."""
+PAGE = "report.html"  # the file that has everything
 _LABEL = re.compile(r"\{#(sec:.*)\}")
 
 

@@ -22,7 +22,7 @@ from scenebook.network.frozen.running import FrozenRuntime, compile_frozen_layer
 from scenebook.network.graph import count_parameters, find_base_model
 from scenebook.network.imagenet_weights import weights_digest
 from scenebook.network.pretrained import build_extractor
-from scenebook.network.recipe.configs import find_own_code
+from scenebook.network.recipe.describing import find_own_code
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
 from scenebook.study.plan import LAYERS

@@ -19,8 +19,7 @@ from scenebook.data.stored_pixels import release_pages
 
 ISSUE_COLUMNS = ["path", "split", "label", "suggested", "p_label", "p_suggested", "score", "row"]
 COMPONENTS = 128
-STRENGTHS = (1e-3, 1e-2, 1e-1)
-"""What `C` of the logistic regression is chosen from."""
+STRENGTHS = (1e-3, 1e-2, 1e-1)  # what `C` of the logistic regression is chosen from
 MOST_FOR_PCA = 10_000
 
 
@@ -60,12 +59,7 @@ def find_label_issues(splits: pd.DataFrame, vectors: np.ndarray, *, seed: int = 
     among them, from the four fifths without that. Copies, rows with the same `group`, are never on both sides.
     cleanlab's confident learning then compares these with the labels (Northcutt, Jiang and Chuang, 2021, Journal of
     Artificial Intelligence Research 70, 1373-1411); what both of its prunings, by class and by noise rate, name is
-    returned.
-
-    Args:
-        splits: path, label, split, row, and perhaps group.
-        vectors: float32 `(n, d)`: features, a row a row of `splits`.
-        seed: Of the folds.
+    returned. Features are float32 `(n, d)`, a row a row of `splits`.
     """
     splits = splits.reset_index(drop=True)
     # The same number for copies of one image; one that has no copy (-1) has its own.

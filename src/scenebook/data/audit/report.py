@@ -23,16 +23,14 @@ BLURRY = 0.5
 photographs above it, which by themselves lie around 0.2."""
 GREYEST = 0.04
 """Largest difference of the channels: 10 of 255, as compression leaves it in a grey image."""
-EMPTY = 3.0
-"""Bits of entropy of the grey levels, as cleanvision."""
+EMPTY = 3.0  # bits of entropy of the grey levels, as cleanvision
 STRETCHED = 2.0
 """An image that is so many times as wide for its height as the median one, or the inverse, is squeezed more than
 others when all are brought to one square size."""
 COMMON_SIZE_SHARE = 0.75
 FAR_SIZE = 4.0
 """Of images of many sizes, an odd one has at least four times the area, twice each side, or a quarter of it."""
-MOST_SHARE = 0.5
-"""What more images than this have in common is not odd."""
+MOST_SHARE = 0.5  # what more images than this have in common is not odd
 
 
 @dataclass(frozen=True)
@@ -134,8 +132,7 @@ def _rank(oddness: pd.Series) -> pd.Index:
     return oddness[oddness > 0].sort_values(ascending=False, kind="stable").index
 
 
-OBLONG = 1.5
-"""Photographs are mostly 4:3 or 3:2; what is longer is another kind of image, or a panorama."""
+OBLONG = 1.5  # photographs are mostly 4:3 or 3:2; what is longer is another kind of image, or a panorama
 
 
 def audit_images(

@@ -89,8 +89,7 @@ _OF_NAMES, _OF_FOLDERS, _TEN_IN_A_ROW = r"([^/]*?)\d+\D*$", r"([^/]+)/[^/]*$", r
 _LEAST_IMAGES = 3
 _SERIES_A_CLASS = 3
 _LEAST_NEIGHBOURS = 20
-_ALIKE = 0.6
-"""How often neighbours are more alike than two images of the class at random; 0.5 would be chance."""
+_ALIKE = 0.6  # how often neighbours are more alike than two images of the class at random; 0.5 would be chance
 _SHIFTS = 20
 _LOOKS = ["red", "green", "blue", "brightness_p05", "brightness_p99", "entropy"]
 
@@ -100,10 +99,6 @@ def find_series(splits: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
 
     The names of a class hold several series (`park_01 … park_40, lake_01 … lake_35`). Or its images are numbered
     through (`IMG_001 … IMG_120`), which alone says nothing, and neighbours look more alike than others.
-
-    Args:
-        splits: path, label, and the measures of `measuring.measure`.
-        seed: Of the pairs that neighbours are compared with.
 
     Returns:
         `first` and `last`, the names of the longest series' ends; `images`, how many are in series; `series`, how many

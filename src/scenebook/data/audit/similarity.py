@@ -80,7 +80,6 @@ def find_candidates(
 def _compare_hashes(
     hashes: np.ndarray, rows: slice, others: np.ndarray, radius: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields first, second and distance of the close pairs of these rows, tile by tile."""
     mine = hashes[rows, None]
     numbers = np.arange(rows.start, rows.start + len(mine))[:, None]
     for left in range(rows.start, len(others), _COLUMNS):
@@ -109,9 +108,7 @@ def make_thumbnail(image: np.ndarray) -> np.ndarray:
 def compare_detail(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns how alike the images of each pair are: 0 for different ones, else the correlation of their detail.
 
-    Args:
-        first: uint8 `(n, 48, 48)`.
-        second: Likewise; mirrored where they are to be compared mirrored.
+    Both are uint8 `(n, 48, 48)`, the second ones mirrored where they are to be compared mirrored.
     """
     alike = np.zeros(len(first), dtype=np.float32)
     a, b = first.astype(np.float32), second.astype(np.float32)

@@ -47,8 +47,7 @@ CLASS_NAMES: tuple[str, ...] = tuple(RANGES)
 # Test images continue the same endless series, far behind any training image.
 FIRST_INDEX: dict[str, int] = {"train": 0, "test": 1_000_000}
 SUPERSAMPLING = 2
-_WORTH_PROCESSES = 200
-"""So many images take longer to draw than processes take to start."""
+_WORTH_PROCESSES = 200  # so many images take longer to draw than processes take to start
 
 
 def draw_scene(class_name: str, *, seed: int, index: int, size: int = 96) -> NDArray[np.uint8]:

@@ -14,8 +14,7 @@ from scipy.stats import spearmanr
 
 from scenebook.evaluation.metrics.intervals import bootstrap_mean
 
-MOST_CHECKED = 48
-"""Images on which maps are checked, at most."""
+MOST_CHECKED = 48  # images on which maps are checked, at most
 FEWEST_CHECKED = 10
 """Of fewer images nothing is concluded: an interval from resampling them is too narrow."""
 _BLUR, _EDGE = 8, 30  # an image's side, divided by these: standard deviations of the blur, and of the mask's edge
@@ -72,12 +71,10 @@ def check_maps(
     own map is worth is what it finds beyond that.
 
     Args:
-        images: uint8 `(n, height, width, 3)`.
-        classes: int `(n,)`: the position of the class that the maps explain.
+        images: uint8 `(n, height, width, 3)`; classes, int `(n,)`, are positions of those that the maps explain.
         kinds: A name to maps of these images, float32 `(n, h, w)`; the first is chosen where there are too few to tell.
         unlearned: The same kinds, from the network with random weights.
         predict: From uint8 images to probabilities, float `(m, num_classes)`.
-        seed: Of the bootstrap.
 
     Returns:
         `n`; `chosen`, a kind; and `unblurred`, the mean probability of these classes. For each kind, for `other`, the

@@ -30,10 +30,7 @@ def weigh_activations(
     channels. Plain Grad-CAM (Selvaraju et al., 2017) averages the gradient over all places first, one weight a channel.
     A head that flattens has a weight for each place, and the average forgets them.
 
-    Args:
-        activations: float32 `(n, h, w, channels)`: the last tensor that has places.
-        head: Maps activations to logits, `(n, num_classes)`.
-        classes: int32 `(n,)`: the class to explain, one an image.
+    Activations are float32 `(n, h, w, channels)`, which the head maps to logits; classes int32 `(n,)`, one an image.
     """
     with tf.GradientTape() as tape:
         tape.watch(activations)
@@ -68,12 +65,9 @@ def randomize(model: keras.Model, *, seed: int) -> keras.Model:
 
 
 def split_at_last_places(model: keras.Model) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Cuts a classifier at the last tensor with places, `(batch, h, w, channels)`, through which all paths lead.
+    """Cuts a built classifier at the last tensor with places, `(batch, h, w, channels)`, through which all paths lead.
 
     One place is none: where images are so small that the backbone ends in a single one, the cut is inside of it.
-
-    Args:
-        model: A Sequential or functional classifier, built, that ends in a softmax.
 
     Returns:
         Two functions that share the model's layers, in inference mode: from preprocessed images to activations, and

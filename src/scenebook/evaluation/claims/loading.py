@@ -12,8 +12,16 @@ from scenebook.core.project import expand_home, project_folder
 from scenebook.core.settings import Settings
 from scenebook.core.validation import Problem, describe_place, explain_problem, is_valid, name_near, read_model
 from scenebook.core.yaml_files import Location, YamlFile, read_yaml
-from scenebook.evaluation.claims.measures import ABLATION, ARTIFACT, NO_MEASURE, PAPER_MEASURES, RUN_MEASURES
-from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Paper
+from scenebook.evaluation.claims.schema import (
+    ABLATION,
+    ARTIFACT,
+    NO_MEASURE,
+    PAPER_MEASURES,
+    RUN_MEASURES,
+    Claim,
+    ClaimsFile,
+    Paper,
+)
 
 _UNIONS = {"recipe": "a list of names, or all"}
 """What to say of a key that takes values of several types, where that is not a number, a text, true or false."""

@@ -12,15 +12,19 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CLASSES, SPLITS, SUMMARY
 from scenebook.core.settings import DRAWN_SCENES
 from scenebook.core.wording import join_names, show_setting
-from scenebook.evaluation.claims.measures import (
+from scenebook.evaluation.claims.schema import (
     NO_MEASURE,
     PAPER_MEASURES,
+    Claim,
+    ClaimsFile,
+    Conditions,
     Measured,
+    Paper,
+    Value,
     explain_missing,
     measure_paper,
     measure_run,
 )
-from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Paper, Value
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -33,8 +37,7 @@ VERDICTS = (NOT_REPRODUCED, UNDECIDED, REPRODUCED, CONTRADICTED, CONSISTENT, NOT
 """In the order in which a reader wants to hear of them."""
 NOTHING = "–"
 _MOST_PLACES = 7
-_SLACK = 1e-9
-"""So that 0.88 - 0.02 and 0.86 are the same edge."""
+_SLACK = 1e-9  # so that 0.88 - 0.02 and 0.86 are the same edge
 
 
 @dataclass(frozen=True)

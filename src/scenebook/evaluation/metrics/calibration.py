@@ -15,10 +15,8 @@ from scenebook.evaluation.metrics.intervals import (
     split_draws,
 )
 
-BINS = 10
-"""Bins of confidence, of equal width, from 0 to 1."""
-SEARCHED = (0.05, 20.0)
-"""The temperatures among which the best one is looked for."""
+BINS = 10  # bins of confidence, of equal width, from 0 to 1
+SEARCHED = (0.05, 20.0)  # the temperatures among which the best one is looked for
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 """A probability below this counts as this: one that float32 rounds to 0 would have an infinite log loss."""
 
@@ -47,12 +45,8 @@ def compute_error_interval(value: float, debiased: float, drawn: np.ndarray, by_
     chapter 5). Near 0 it is too narrow, as an absolute value has a kink there; it is widened to the debiased error and
     1.96 standard deviations of the resampled ones where these reach further, to 0 where a network without any error
     would reach the value by chance, and to the value. For simulated networks it then holds the true error in 84 to 99
-    of 100 cases.
-
-    Args:
-        value: The error, in `[0, 1]`; `debiased` is what `compute_debiased_error` makes of it.
-        drawn: float `(resamples,)`, the errors of bootstrap samples.
-        by_chance: float `(resamples,)`, from `compute_chance_errors`.
+    of 100 cases. The errors `drawn` are those of bootstrap samples, `by_chance` is from `compute_chance_errors`, each
+    float `(resamples,)`.
     """
     low, high = 2 * value - np.percentile(drawn, [97.5, 2.5])
     half = special.ndtri(0.975) * drawn.std()

@@ -21,8 +21,7 @@ from scenebook.evaluation.metrics.intervals import (
     compute_proportion,
 )
 
-MOST_KINDS = 3
-"""Kinds of error, as glacier classified as mountain, that a sentence names."""
+MOST_KINDS = 3  # kinds of error, as glacier classified as mountain, that a sentence names
 
 
 def check_predictions(predictions: pd.DataFrame, class_names: Sequence[str]) -> None:
@@ -161,12 +160,8 @@ def compute_extremes_p(best: Sequence[Score], worst: Sequence[Score], k: int) ->
     """Returns how likely chance puts as much between the extremes of k equally good classes.
 
     The extremes of many such classes lie far apart: intervals of one class each need not overlap then. Tukey's
-    studentized range takes that into account; the standard error comes from the intervals.
-
-    Args:
-        best: The scores of the best class, and of those that are shown as equal.
-        worst: The same of the worst.
-        k: How many classes there are.
+    studentized range takes that into account; the standard error comes from the intervals. The scores are those of the
+    best and of the worst class, and of those that are shown as equal.
     """
     from scipy import special, stats
 

@@ -10,24 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scenebook.evaluation.metrics.calibration import (
-    BINS,
-    apply_temperature,
-    compare_calibration,
-    compute_calibration_error,
-    compute_chance_errors,
-    compute_debiased_error,
-    compute_log_losses,
-    compute_reliability_bins,
-    fit_temperature,
-)
+from scenebook.evaluation.metrics import calibration
 from scenebook.evaluation.metrics.classification import as_arrays
 from scenebook.evaluation.metrics.intervals import Score, bootstrap_mean, compute_proportion
 
-CONFIDENCE = 0.9
-"""How often a set of classes is to hold the true one."""
-ANSWERED = 0.8
-"""The share of images that are answered where a sentence gives one example of abstaining."""
+CONFIDENCE = 0.9  # how often a set of classes is to hold the true one
+ANSWERED = 0.8  # the share of images that are answered where a sentence gives one example of abstaining
 
 
 @dataclass(frozen=True)
@@ -60,27 +48,29 @@ def compute_calibration(
     probs, positions = as_arrays(predictions, class_names)
     held_out = as_arrays(validation, class_names)
     curve = compute_coverage(probs, positions)
-    temperature = fit_temperature(*held_out)
+    temperature = calibration.fit_temperature(*held_out)
     right = int((probs.argmax(axis=1) == positions).sum())
     facts: dict[str, Any] = {
         "n": len(probs),
         "n_validation": len(validation),
         "errors": len(probs) - right,
-        "bins": BINS,
+        "bins": calibration.BINS,
         "accuracy": compute_proportion(right, len(probs)),
         "mean_confidence": float(probs.max(axis=1).mean()),
-        "ece": compute_calibration_error(probs, positions, seed=seed),
-        "ece_debiased": compute_debiased_error(probs, positions),
-        "ece_by_chance": float(compute_chance_errors(probs, seed=seed).mean()),
-        "log_loss": bootstrap_mean(compute_log_losses(probs, positions), seed=seed),
+        "ece": calibration.compute_calibration_error(probs, positions, seed=seed),
+        "ece_debiased": calibration.compute_debiased_error(probs, positions),
+        "ece_by_chance": float(calibration.compute_chance_errors(probs, seed=seed).mean()),
+        "log_loss": bootstrap_mean(calibration.compute_log_losses(probs, positions), seed=seed),
         "temperature": temperature,
     }
     bins_after = None
     if temperature is not None:
-        facts |= compare_calibration(probs, positions, temperature["value"], seed=seed)
-        bins_after = compute_reliability_bins(apply_temperature(probs, temperature["value"]), positions)
+        facts |= calibration.compare_calibration(probs, positions, temperature["value"], seed=seed)
+        bins_after = calibration.compute_reliability_bins(
+            calibration.apply_temperature(probs, temperature["value"]), positions
+        )
     facts |= compute_refusals(curve) | compute_set_scores(held_out, probs, positions, seed=seed)
-    return Calibration(facts, compute_reliability_bins(probs, positions), bins_after, curve)
+    return Calibration(facts, calibration.compute_reliability_bins(probs, positions), bins_after, curve)
 
 
 def compute_coverage(probs: np.ndarray, positions: np.ndarray) -> pd.DataFrame:
@@ -129,10 +119,7 @@ def compute_conformal_sets(
     probable class is in it in any case: an empty set would be no answer. Sets then hold the true class with at least
     this probability, over draws of validation and test images from one population.
 
-    Args:
-        calibration_probs: float `(m, num_classes)`, of images that the network was not fitted to.
-        calibration_positions: int `(m,)`, the position of their true class.
-        probs: float `(n, num_classes)`.
+    Probabilities are float `(m, num_classes)`, those for the calibration of images that the network was not fitted to.
     """
     m = len(calibration_probs)
     of_truth = np.sort(calibration_probs[np.arange(m), calibration_positions])

@@ -206,10 +206,8 @@ def combine_intervals(scores: Sequence[Score | None], weights: np.ndarray) -> tu
     return max(0.0, value - below), min(1.0, value + above)
 
 
-_EXACT_BELOW = 25
-"""With fewer images than this that only one of the two gets right, the test is exact."""
-SIGNIFICANT = 0.05
-"""A difference whose p-value is not below this may be chance."""
+_EXACT_BELOW = 25  # with fewer images than this that only one of the two gets right, the test is exact
+SIGNIFICANT = 0.05  # a difference whose p-value is not below this may be chance
 
 
 def compare_paired(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 SUFFIX = ".rows"
-RESERVE = 500_000_000
-"""Bytes that are left free on the disk, for the run's own files."""
+RESERVE = 500_000_000  # bytes that are left free on the disk, for the run's own files
 
 
 def make_room(folder: Path, limit: int, needed: int, keep: Collection[Path] = ()) -> str | None:

@@ -7,17 +7,16 @@ trained when they are.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from scenebook.core.errors import InputError
+from scenebook.core.provenance import sha256_lines
 from scenebook.network.graph import is_graph, run_graph
+from scenebook.network.recipe.describing import digest_arrays, digest_config, untrained
 
 
 class Split(NamedTuple):
@@ -93,17 +92,5 @@ def describe_frozen_layers(base: keras.Model) -> dict[str, Any]:
         `digest`: SHA-256 of its layers, how they are connected, and their weights. What the layers are called does not
         count, because Keras numbers them anew in every process. `device`: what TensorFlow computes on.
     """
-    config = base.get_config()
-    numbers = {layer["name"]: f"layer {number}" for number, layer in enumerate(config["layers"])}
-    digest = hashlib.sha256(json.dumps(_rename(config["layers"], numbers), sort_keys=True, default=str).encode())
-    for array in base.get_weights():
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return {"digest": digest.hexdigest(), "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU"}
-
-
-def _rename(content: Any, names: dict[str, str]) -> Any:
-    if isinstance(content, dict):
-        return {key: _rename(value, names) for key, value in content.items() if key not in ("seed", "trainable")}
-    if isinstance(content, (list, tuple)):
-        return [_rename(value, names) for value in content]
-    return names.get(content, content) if isinstance(content, str) else content
+    parts = digest_config(untrained(base.get_config()["layers"])), digest_arrays(base.get_weights())
+    return {"digest": sha256_lines(parts), "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU"}

@@ -22,8 +22,7 @@ FoldedConvolution = tuple[tf.Tensor, tf.Tensor]
 class FrozenRuntime(Protocol):
     """The frozen layers, ready to run."""
 
-    name: str
-    """What they run in, with the version, for people to read."""
+    name: str  # what they run in, with the version, for people to read
 
     def __call__(self, images: Any) -> list[Any]:
         """Returns the frozen layers' tensors for a batch, float32 `(batch, ...)` each."""

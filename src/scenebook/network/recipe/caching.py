@@ -12,7 +12,7 @@ from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_frozen_code
 from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
-from scenebook.network.recipe.configs import find_own_code
+from scenebook.network.recipe.describing import find_own_code
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.tracing import ReadSettings, trace_preparation
 

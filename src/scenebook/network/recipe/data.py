@@ -70,13 +70,10 @@ class TrainingData:
         self.count, self.labels = len(train), train.labels
 
     def start_head(self, model: keras.Model, linear: Any) -> None:
-        """Gives the last layer the weights of a linear classifier on frozen features, before any training.
+        """Gives the last layer the weights of a linear classifier on frozen features, as `set_linear_weights` does.
 
-        The features are what the base model puts out for the training images as they are, averaged over all places.
-
-        Args:
-            model: The whole network, whose head is one dense layer on averaged features; another is an `InputError`.
-            linear: A pipeline of scikit-learn's, as for `set_linear_weights`.
+        The features are what the base model puts out for the training images as they are, averaged over all places. A
+        network whose head is not one dense layer on these is an `InputError`.
         """
         self.cut_at_head(model)
         if self._run_base is None:
@@ -136,13 +133,7 @@ class TrainingData:
     def resume(
         self, part: keras.Model, epochs: int, callbacks: Sequence[keras.callbacks.Callback] = ()
     ) -> dict[str, Any]:
-        """Returns further arguments of `fit`: where an interrupted training goes on, and what keeps its state.
-
-        Args:
-            part: What is fit, from `accelerate`; compiled.
-            epochs: How many epochs this phase has.
-            callbacks: Further callbacks.
-        """
+        """Returns further arguments of `fit` of a compiled `part`: where it goes on, and what keeps its state."""
         first, last = self.keeper.begin_phase(part, epochs, callbacks, base=self.base)
         follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(self, "_epoch", epoch))
         every = [follow, *callbacks, *self.keeper.callbacks]
@@ -185,13 +176,9 @@ class TrainingData:
                 pass
 
     def compute_views(self, count: int) -> list[np.ndarray]:
-        """Returns what is fit for some views of the first epoch, without the feature cache where views are not kept.
+        """Returns what is fit for so many views of the first epoch, float32 `(count, ...)` a tensor.
 
-        Args:
-            count: How many; images are repeated where there are fewer.
-
-        Returns:
-            float32 `(count, ...)` a tensor.
+        Images are repeated where there are fewer. Where views are not kept, the feature cache is not used.
         """
         positions = np.resize(np.arange(self.count, dtype=np.int64), count)
         if self.stream is not None:

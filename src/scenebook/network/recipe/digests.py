@@ -26,19 +26,7 @@ import tensorflow as tf
 
 from scenebook.core.source_code import PACKAGE, digest_modules
 from scenebook.network.code_digests import WITHOUT_EFFECT
-from scenebook.network.recipe.compiled import (
-    NOT_DEFINED,
-    PLAIN_TYPES,
-    depends_on_outside,
-    describe_compiled,
-    is_found,
-    is_library,
-    is_named,
-    list_arguments,
-    list_globals,
-    resolve_path,
-)
-from scenebook.network.recipe.configs import digest_arrays, list_attributes, list_parts, unnamed
+from scenebook.network.recipe import describing
 
 _SERIALIZED = (
     keras.Layer,
@@ -81,11 +69,9 @@ class CodeDigest:
 
 
 def digest_code(functions: Mapping[str, Any], *, states: bool = True) -> CodeDigest:
-    """Digests functions of a notebook with all that they use.
+    """Digests functions of a notebook, and other values, with all that they use, by their names.
 
-    Args:
-        functions: By the names under which they are known; values other than functions are digested as well.
-        states: Whether the state counts in which Keras' layers draw random numbers.
+    `states` says whether the state counts in which Keras' layers draw random numbers.
     """
     walker = _Walker(states)
     for name, function in functions.items():
@@ -108,7 +94,7 @@ class _Walker:
 
     def digest(self, value: Any, name: str) -> str:
         """Returns the digest of a value; `name` is what it is called where it is used."""
-        if type(value) in PLAIN_TYPES:
+        if type(value) in describing.PLAIN_TYPES:
             return _sha256(f"{type(value).__name__} {value!r}")
         if id(value) in self._seen:
             return self._seen[id(value)]
@@ -120,8 +106,8 @@ class _Walker:
 
     def _describe(self, value: Any, name: str) -> Iterator[str]:
         kind = type(value)
-        yield f"{kind.__module__}.{kind.__qualname__}" if is_library(kind.__module__) else kind.__qualname__
-        if not is_library(kind.__module__):
+        yield f"{kind.__module__}.{kind.__qualname__}" if describing.is_library(kind.__module__) else kind.__qualname__
+        if not describing.is_library(kind.__module__):
             yield self.digest(kind, name)
             if hasattr(value, "__dict__") and not isinstance(value, (type, enum.Enum, *_SERIALIZED)):
                 yield self.digest(vars(value), name)
@@ -137,7 +123,7 @@ class _Walker:
             yield self.digest((value.__self__, value.__func__), name)
         elif isinstance(value, enum.Enum):
             yield self.digest((kind, value.name), name)
-        elif isinstance(value, PLAIN_TYPES):  # of a class of the notebook's own
+        elif isinstance(value, describing.PLAIN_TYPES):  # of a class of the notebook's own
             yield next(plain.__repr__(value) for plain in (bytes, str, complex, float, int) if isinstance(value, plain))
         elif type(value) in (collections.defaultdict, type(os.environ), np.ma.MaskedArray):
             yield self._miss(name, kind)
@@ -152,7 +138,9 @@ class _Walker:
                 yield self.digest(item, f"{name}[{number}]")
         elif isinstance(value, (np.ndarray, np.generic, tf.Tensor, tf.Variable, keras.Variable)):
             array = np.asarray(value)
-            yield self._miss(name, "an array of objects") if array.dtype.hasobject else digest_arrays([array])
+            yield (
+                self._miss(name, "an array of objects") if array.dtype.hasobject else describing.digest_arrays([array])
+            )
         elif isinstance(value, _SERIALIZED):
             yield from self._describe_keras(value, name)
         elif callable(getattr(value, "python_function", None)):  # tf.function
@@ -168,9 +156,9 @@ class _Walker:
             yield self.digest((value.fget, value.fset), name)
         elif isinstance(value, (staticmethod, classmethod)):
             yield self.digest(value.__func__, name)
-        elif is_named(value) and is_found(value):
+        elif describing.is_named(value) and describing.is_found(value):
             yield from self._describe_library(value.__module__, value.__qualname__, name)
-        elif is_library(kind.__module__) or not hasattr(value, "__dict__"):
+        elif describing.is_library(kind.__module__) or not hasattr(value, "__dict__"):
             yield self._miss(name, kind)
 
     def _miss(self, name: str, kind: type | str) -> str:
@@ -182,11 +170,11 @@ class _Walker:
         yield f"{module}.{qualname}"
         if module.partition(".")[0] == PACKAGE.name:
             self.modules.add(module)
-        if depends_on_outside(module, qualname):
+        if describing.depends_on_outside(module, qualname):
             yield self._miss(name, f"{module}.{qualname}, depends on more than its arguments")
 
     def _describe_module(self, module: types.ModuleType, name: str) -> Iterator[str]:
-        if is_library(module.__name__):
+        if describing.is_library(module.__name__):
             yield from self._describe_library(module.__name__, "", name)
             return
         for key, value in sorted(vars(module).items()):
@@ -196,7 +184,7 @@ class _Walker:
 
     def _describe_class(self, kind: type, name: str) -> Iterator[str]:
         yield kind.__qualname__
-        if is_library(kind.__module__):
+        if describing.is_library(kind.__module__):
             yield from self._describe_library(kind.__module__, kind.__qualname__, name)
             return
         for base in kind.__bases__:
@@ -208,7 +196,7 @@ class _Walker:
 
     def _describe_keras(self, value: Any, name: str) -> Iterator[str]:
         yield self.digest(type(value), name)
-        if isinstance(value, keras.Model) and not is_library(type(value).__module__):
+        if isinstance(value, keras.Model) and not describing.is_library(type(value).__module__):
             yield self._miss(name, type(value))
             return
         try:
@@ -216,16 +204,18 @@ class _Walker:
         except NotImplementedError:
             yield self._miss(name, type(value))
             return
-        yield self.digest(unnamed(config), f"{name}'s configuration")
+        yield self.digest(describing.unnamed(config), f"{name}'s configuration")
         for variable in getattr(value, "variables" if self._states else "weights", None) or []:
             yield self.digest(variable, f"{name}'s weights")
-        for part in list_parts(value):
+        for part in describing.list_parts(value):
             yield self.digest(type(part), name)
-            for key, item in list_attributes(part):
+            for key, item in describing.list_attributes(part):
                 yield self.digest((key, item), f"{name}.{key}")
 
     def _describe_function(self, function: types.FunctionType, name: str) -> Iterator[str]:
-        if is_library(function.__module__ or "") and is_library(function.__globals__.get("__name__", "")):
+        if describing.is_library(function.__module__ or "") and describing.is_library(
+            function.__globals__.get("__name__", "")
+        ):
             yield from self._describe_library(function.__module__, function.__qualname__, name)
             if "<locals>" not in function.__qualname__:
                 return
@@ -238,14 +228,14 @@ class _Walker:
             yield self.digest((key, value), f"{name}.{key}")
 
     def _describe_code(self, function: types.FunctionType, name: str) -> Iterator[str]:
-        yield describe_compiled(function.__code__)
-        changes = list_arguments(function.__code__, "LOAD_ATTR", "LOAD_METHOD") & _CHANGING or any(
-            list_arguments(function.__code__, "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_ATTR", "DELETE_ATTR")
+        yield describing.describe_compiled(function.__code__)
+        changes = describing.list_arguments(function.__code__, "LOAD_ATTR", "LOAD_METHOD") & _CHANGING or any(
+            describing.list_arguments(function.__code__, "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_ATTR", "DELETE_ATTR")
         )
-        for path in sorted(list_globals(function.__code__)):
+        for path in sorted(describing.list_globals(function.__code__)):
             yield ".".join(path)
-            value, used = resolve_path(path, function.__globals__)
-            if value is NOT_DEFINED:
+            value, used = describing.resolve_path(path, function.__globals__)
+            if value is describing.NOT_DEFINED:
                 yield "missing"  # the call fails, or the name is set before it: a digest cannot know
                 self._miss(path[0], "not defined yet")
                 continue
@@ -257,15 +247,15 @@ class _Walker:
             if path[0] in function.__globals__ and not isinstance(value, types.ModuleType):
                 self.result.parts[used] = digest
             yield digest
-        for module in sorted(list_arguments(function.__code__, "IMPORT_NAME")):
+        for module in sorted(describing.list_arguments(function.__code__, "IMPORT_NAME")):
             found = sys.modules.get(module)
             yield self.digest(found, module) if found is not None else self._miss(module, "not imported yet")
-        for key in sorted(list_arguments(function.__code__, "STORE_GLOBAL", "DELETE_GLOBAL")):
+        for key in sorted(describing.list_arguments(function.__code__, "STORE_GLOBAL", "DELETE_GLOBAL")):
             yield self._miss(key, f"written by {name}")
 
 
 def _is_own(value: Any) -> bool:
-    return not is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
+    return not describing.is_library(type(value).__module__) and not isinstance(value, (type, types.FunctionType))
 
 
 def _is_full(cell: types.CellType) -> bool:

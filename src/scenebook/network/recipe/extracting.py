@@ -26,8 +26,7 @@ from scenebook.network.recipe.predicting import prepare_plain
 from scenebook.network.recipe.recipe import Recipe
 from scenebook.network.recipe.source import load_source
 
-_AT_ONCE = 1024
-"""Images whose features are kept at a time."""
+_AT_ONCE = 1024  # images whose features are kept at a time
 _PREPARE = ("prepare",)
 
 
@@ -95,10 +94,7 @@ class FeatureExtraction(AbstractContextManager["FeatureExtraction"]):
 def extract_elsewhere(about: Mapping[str, Any], rows: np.ndarray, digests: Sequence[str]) -> np.ndarray:
     """Returns features in a process that knows only the run's folder, float32 `(n, d)`.
 
-    Args:
-        about: From `FeatureExtraction.describe`.
-        rows: int64 `(n,)`: where the images stand among the decoded ones.
-        digests: The SHA-256 of their files.
+    `about` is from `FeatureExtraction.describe`; rows, int64 `(n,)`, say where the images stand among the decoded ones.
 
     Raises:
         ScenebookError: This process would compute something else.

@@ -24,10 +24,8 @@ from scenebook.network.devices import describe_computing, describe_device, leave
 from scenebook.network.frozen.cutting import list_stochastic
 from scenebook.network.graph import find_base_model, summarize
 from scenebook.network.imagenet_weights import weights_digest
-from scenebook.network.recipe.compiled import is_library
-from scenebook.network.recipe.configs import digest_arrays, digest_config
 from scenebook.network.recipe.data import TrainingData
-from scenebook.network.recipe.digests import CodeDigest
+from scenebook.network.recipe.describing import digest_arrays, digest_config, is_library, untrained
 from scenebook.network.recipe.recipe import OF_THE_NOTEBOOK, Recipe
 from scenebook.network.recipe.tracing import trace_preparation
 from scenebook.network.training import save_model
@@ -87,18 +85,11 @@ def _is_backbone(base_model: keras.Model, settings: Settings, size: int) -> bool
     with suppress(WeightsError):
         expected = build_backbone(settings.backbone, image_size=size, weights=settings.weights, seed=settings.seed)
         asked, found = (
-            (digest_config(_untrained(one.get_config())), digest_arrays(one.get_weights()))
+            (digest_config(untrained(one.get_config())), digest_arrays(one.get_weights()))
             for one in (expected, base_model)
         )
         return asked == found
     return False
-
-
-def _untrained(config: Any) -> Any:
-    """Returns the configuration of layers without what differs from build to build, or is set before a training."""
-    if isinstance(config, dict):
-        return {key: _untrained(value) for key, value in config.items() if key not in ("seed", "trainable")}
-    return [_untrained(value) for value in config] if isinstance(config, (list, tuple)) else config
 
 
 def name_preprocessing(prepare: Callable[..., Any], settings: Settings, images: SplitImages) -> str:
@@ -163,13 +154,8 @@ def finish_training(run_dir: RunDirectory, recipe: Recipe, model: keras.Model, d
         "images_per_second": round(data.count * len(keeper.history.rows) / seconds, 2) if seconds else None,
         "recipe_sha256": code.sha256 if code.is_known else None,
         "recipe": recipe.digest(states=False).parts,
-        "edited": list_edited(code),
+        "edited": [name for name, value in code.used.items() if inspect.isfunction(value) and not is_published(value)],
     }
-
-
-def list_edited(code: CodeDigest) -> list[str]:
-    """Returns the names of the functions of a recipe that differ from those of the published notebook."""
-    return [name for name, value in code.used.items() if inspect.isfunction(value) and not is_published(value)]
 
 
 def is_published(function: FunctionType) -> bool:

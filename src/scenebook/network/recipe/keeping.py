@@ -16,29 +16,9 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT, MODEL
 from scenebook.core.wording import count_noun
 from scenebook.network import training
-from scenebook.network.recipe.checkpoints import (
-    Checkpoint,
-    collect_stop,
-    delete_checkpoints,
-    has_stopped,
-    name_phase_file,
-    read_checkpoint,
-    read_finished,
-    restore_stop,
-    write_checkpoint,
-    write_finished,
-)
-from scenebook.network.recipe.configs import digest_arrays, digest_config
+from scenebook.network.recipe import phases
+from scenebook.network.recipe.describing import digest_arrays, digest_config
 from scenebook.network.recipe.digests import CodeDigest
-from scenebook.network.recipe.phases import (
-    Phase,
-    check_epoch,
-    check_fitted,
-    check_part,
-    describe_phase,
-    digest_compilation,
-    list_state,
-)
 from scenebook.network.training import HistoryWriter
 
 
@@ -65,7 +45,7 @@ class Keeper(keras.callbacks.Callback):
         super().__init__()
         is_own = file == CHECKPOINT
         self.history = HistoryWriter(run_dir if is_own else None)
-        self.phases: list[Phase] = []
+        self.phases: list[phases.Phase] = []
         self._run_dir, self._about, self._digest, self._file = run_dir, about or {}, digest, file
         self._code = code = digest() if digest is not None else None
         self._more = list(callbacks)
@@ -106,7 +86,7 @@ class Keeper(keras.callbacks.Callback):
                 assert self._code is not None
                 network = {"layers": digest_config(model.get_config()), "runtime": runtime}
                 # The state of layers that draw random numbers, too.
-                network["first weights"] = digest_arrays(map(np.asarray, list_state(model)))
+                network["first weights"] = digest_arrays(map(np.asarray, phases.list_state(model)))
                 self._key = {**self._about, "network": {**network, **self._code.parts}}
 
     def begin_phase(
@@ -128,9 +108,9 @@ class Keeper(keras.callbacks.Callback):
         Raises:
             InputError: What is fit is not compiled, or not a part of the network.
         """
-        check_part(part, self._network)
+        phases.check_part(part, self._network)
         self._part, self._optimizer = part, part.optimizer
-        self._compiled.append(digest_compilation(part))
+        self._compiled.append(phases.digest_compilation(part))
         if len(self._compiled) == 1 and self._key is not None:
             self._finished_key = self._make_key()
             self._finished = self._restore_finished()
@@ -145,13 +125,13 @@ class Keeper(keras.callbacks.Callback):
         self._stops: list[list[np.ndarray]] = []
         self._resumable = self._resumable and len(self._stoppings) == len(callbacks)
         first = len(self.history.rows)
-        self.phases.append(describe_phase(part, base, first, epochs))
-        self._variables |= {id(item): item for item in list_state(part)}
+        self.phases.append(phases.describe_phase(part, base, first, epochs))
+        self._variables |= {id(item): item for item in phases.list_state(part)}
         if not part.optimizer.built:
             part.optimizer.build(part.trainable_variables)
         done = self._restore_checkpoint() if self._resumable else 0
         self._bounds = (first, max(first, min(done, first + epochs)))
-        stopped = any(has_stopped(stop) for stop in self._stops)
+        stopped = any(phases.has_stopped(stop) for stop in self._stops)
         return first + epochs if stopped else self._bounds[1], first + epochs
 
     def expect(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -164,17 +144,17 @@ class Keeper(keras.callbacks.Callback):
         Raises:
             InputError: It is not, or `fit` has callbacks that `data.resume` does not know.
         """
-        check_fitted(self.model, self._part, self._optimizer, sys._getframe(1).f_locals.get("self"), self._given)
+        phases.check_fitted(self.model, self._part, self._optimizer, sys._getframe(1).f_locals.get("self"), self._given)
         for row in self.history.rows[slice(*self._bounds)]:
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
                 if name in row:
                     self.model.history.history.setdefault(name, []).append(row[name])
         if not self._finished:
             for stopping, stop in zip(self._stoppings, self._stops, strict=False):
-                restore_stop(stopping, stop)
+                phases.restore_stop(stopping, stop)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        check_epoch(epoch, len(self.history.rows))
+        phases.check_epoch(epoch, len(self.history.rows))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if "accuracy" not in (logs or {}):
@@ -186,12 +166,12 @@ class Keeper(keras.callbacks.Callback):
         if self._digest().parts != self._code.parts:
             print_progress("the training has changed what its recipe uses, so its state is not kept")
             self._resumable = False
-            delete_checkpoints(self._run_dir, self._file)
+            phases.delete_checkpoints(self._run_dir, self._file)
             return
         state = [np.asarray(variable) for variable in self._list_variables()]
-        stops = [collect_stop(stopping) for stopping in self._stoppings]
-        checkpoint = Checkpoint(self._make_key(), self.history.rows, state, stops)
-        write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
+        stops = [phases.collect_stop(stopping) for stopping in self._stoppings]
+        checkpoint = phases.Checkpoint(self._make_key(), self.history.rows, state, stops)
+        phases.write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if not self._finished:
@@ -207,10 +187,9 @@ class Keeper(keras.callbacks.Callback):
     @property
     def _phase_file(self) -> str:
         """Where the state of this phase is kept: what follows a phase may look at the network as it was then."""
-        return name_phase_file(self._file, len(self.phases))
+        return phases.name_phase_file(self._file, len(self.phases))
 
     def _make_key(self) -> Key:
-        """The key, with how each phase so far was compiled."""
         assert self._key is not None
         compiled = {f"phase {number}": digest for number, digest in enumerate(self._compiled, start=1)}
         return {**self._key, "network": {**self._key["network"], **compiled}}
@@ -227,16 +206,16 @@ class Keeper(keras.callbacks.Callback):
             code: The recipe's digest, made anew: a training that has changed what it uses is not kept.
         """
         assert self._run_dir is not None
-        delete_checkpoints(self._run_dir, self._file)
+        phases.delete_checkpoints(self._run_dir, self._file)
         self._run_dir.path(FINISHED_FIT).unlink(missing_ok=True)
         unchanged = self._code is not None and code.parts == self._code.parts and code.is_known
         if self.phases and self._key is not None and unchanged:
-            write_finished(self._run_dir, self._finished_key, self.history.rows, self.phases)
+            phases.write_finished(self._run_dir, self._finished_key, self.history.rows, self.phases)
 
     def _restore_finished(self) -> bool:
         if self._run_dir is None or self._file != CHECKPOINT or self._network is None:
             return False
-        finished = read_finished(self._run_dir)
+        finished = phases.read_finished(self._run_dir)
         if finished is None or not self._is_mine(finished.key, self._finished_key, "the finished training"):
             return False
         self._network.load_weights(self._run_dir.require(MODEL))
@@ -249,7 +228,7 @@ class Keeper(keras.callbacks.Callback):
         return True
 
     def _restore_checkpoint(self) -> int:
-        checkpoint = read_checkpoint(self._run_dir.path(self._phase_file)) if self._run_dir is not None else None
+        checkpoint = phases.read_checkpoint(self._run_dir.path(self._phase_file)) if self._run_dir is not None else None
         if checkpoint is None or not self._is_mine(checkpoint.key, self._make_key(), "the checkpoint"):
             return 0
         variables = self._list_variables()

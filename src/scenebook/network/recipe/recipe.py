@@ -16,8 +16,7 @@ from scenebook.network.backbones import find_preprocessing
 from scenebook.network.recipe.digests import CodeDigest, digest_code
 from scenebook.network.recipe.source import FUNCTIONS, collect_source, load_source
 
-OF_THE_NOTEBOOK = "notebook"
-"""In a summary: what the notebook's cells say, and not a setting."""
+OF_THE_NOTEBOOK = "notebook"  # in a summary: what the notebook's cells say, and not a setting
 
 
 class Recipe:

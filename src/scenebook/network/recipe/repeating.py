@@ -42,12 +42,7 @@ def repeat_training(
     of the images; and the backbone, where its weights are random.
 
     Nothing of the test images is used before the last training is over. Until then the run keeps the state of each, so
-    that none is done again after an interruption.
-
-    Args:
-        recipe: The run's recipe.
-        settings: Those of the run; `seeds` says how many seeds there are.
-        weights_sha256: Digest of the weights that the backbone starts from; `None` for random ones.
+    that none is done again after an interruption. `weights_sha256` is as for `cross_validate`.
 
     Returns:
         A row a further seed, the columns of `SEED_COLUMNS`; no row for `seeds` of 1.
@@ -142,9 +137,6 @@ def cross_validate(
     `training/cross_validation.json`, so that an interruption costs one fold.
 
     Args:
-        recipe: The run's recipe.
-        settings: Those of the run.
-        folds: From `divide_into_folds`.
         open_rows: Returns the images of rows of the table of splits.
         weights_sha256: Digest of the weights that the backbone starts from; `None` for random ones.
         seconds: What the run's own training took, to tell beforehand what this will take; 0: that is not known.

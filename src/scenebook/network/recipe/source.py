@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from scenebook.core.errors import InputError
 from scenebook.core.project import project_root
-from scenebook.network.recipe.compiled import PLAIN_TYPES, is_library, is_named
+from scenebook.network.recipe.describing import PLAIN_TYPES, is_library, is_named
 from scenebook.network.recipe.digests import CodeDigest
 
 FUNCTIONS = ("prepare", "build_model", "train_model")
@@ -33,13 +33,9 @@ class _Statement(NamedTuple):
 def collect_source(names: Mapping[str, Any], digest: CodeDigest) -> str:
     """Returns a module that defines the functions of a recipe as they are now.
 
-    Args:
-        names: The notebook's variables; `In` among them is the list of cells as they were run.
-        digest: Of the recipe's functions: it knows which of the variables they use.
-
-    Returns:
-        Python code: imports, plain values, then the statements that made all else, in the order in which they were run.
-        Whether it says the same has to be looked up by its digest: a value may have been changed since.
+    It has imports, plain values, then the statements that made all else, in the order in which they were run. Only its
+    digest tells whether it says the same: a value may have been changed since. Among the notebook's variables, `In` is
+    the list of cells as they were run; the digest knows which of them the functions use.
     """
     bound = _list_bound(names)
     imports, values, statements = set(), set(), set()

@@ -20,8 +20,7 @@ from scenebook.notebook.figures import style
 from scenebook.study.plan import BASE
 from scenebook.study.summaries import NOT_RUN, Summary
 
-MOST_PANELS = 36
-"""Of more variants, the first are drawn."""
+MOST_PANELS = 36  # of more variants, the first are drawn
 _TITLE_SIZE, _NOTE_SIZE = 7.5, 7.1  # points
 _PALE_LINE, _PALE_MARK = "#9a9a9a", "#a8a8a8"
 _LONG = 1.5
@@ -237,7 +236,6 @@ class AblationDifferencesDisplay(style.Display):
 
 
 def _draw_scores(ax: Axes, rows: Sequence[tuple[int, Score, bool, np.ndarray]]) -> None:
-    """Draws the difference of each row with its interval, whether it is shown, and the differences of its seeds."""
     # The axis reaches to either side, in points, to the farthest bound that is not far from the rest.
     bounds = np.sort([100 * max(abs(score["low"]), abs(score["high"])) for _, score, _, _ in rows])
     reach = max(1.0, float(bounds[bounds <= _FAR * max(float(np.median(bounds)), 1.0)][-1]))

@@ -176,8 +176,7 @@ def _in_thousands(count: int) -> str:
     return str(count)
 
 
-MOST_ROWS = 40
-"""More classes than this are shown by their extremes."""
+MOST_ROWS = 40  # more classes than this are shown by their extremes
 _SIDE_BY_SIDE = 12
 _EQUAL = 1.5
 _LABEL_CHARACTERS = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Patch
@@ -35,11 +35,6 @@ class NetworkDisplay(style.Display):
     """
 
     network: NetworkSummary
-
-    @classmethod
-    def from_summary(cls, network: NetworkSummary) -> Self:
-        """Returns the display of what `scenebook.network.architecture.describe_network` read from a model."""
-        return cls(network)
 
     @property
     def wide(self) -> bool:

@@ -28,8 +28,7 @@ from scenebook.core.wording import shorten
 
 COLUMN_WIDTH = 3.34
 """Width of a column in inches: what is wider would be made smaller, and its text with it."""
-WIDE_WIDTH = 6.9
-"""Width of both columns in inches."""
+WIDE_WIDTH = 6.9  # width of both columns in inches
 FONT_SIZE = 8.0
 SMALL_SIZE = 7.2
 SMALLEST_SIZE = 7.0
@@ -41,8 +40,7 @@ BLUE, ORANGE, GREEN, RED = _COLORS[:4]
 GREY = "#6b6b6b"
 INK = "#1a1a1a"
 SHADES = "Blues"
-LEAST_CONTRAST = 4.5
-"""Of text on its background (WCAG 2.1, level AA)."""
+LEAST_CONTRAST = 4.5  # of text on its background (WCAG 2.1, level AA)
 
 _LOOK: Any = {
     "font.family": "sans-serif",
@@ -103,7 +101,7 @@ def use() -> AbstractContextManager[None]:
 
 
 class Display(ABC):
-    """Data that can be drawn: a class method `from_*` checks them, `plot` draws them, `describe` puts them in words.
+    """Data that can be drawn: `plot` draws them, `describe` puts them in words; `from_*` takes those to be prepared.
 
     Attributes:
         figure_: The figure, after `plot`.
@@ -192,7 +190,6 @@ def text_width(text: str, size: float) -> float:
 
 
 def _sign_width(sign: str) -> float:
-    """Returns a sign's width in ems, roughly: East Asian signs are square."""
     if unicodedata.east_asian_width(sign) in "WF":
         return 1.15
     if sign in " .,:;'|!ijltfrI()[]/-":

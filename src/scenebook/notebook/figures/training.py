@@ -18,8 +18,7 @@ from scenebook.notebook.figures.network import FROZEN, TRAINED, add_box, draw_ar
 
 _HEIGHT, _TOP, _BOX, _WIDTH, _CUT = 1.12, 0.2, 0.5, 1.22, 1.7  # inches
 _SIZE = 7.1  # points
-_TENSORS = 2
-"""So many tensors are written out; of more, their number."""
+_TENSORS = 2  # so many tensors are written out; of more, their number
 
 
 @dataclass(eq=False)
@@ -32,12 +31,7 @@ class CutDisplay(style.Display):
 
     base: tuple[int, int]
     tail: tuple[int, int]
-    shapes: list[tuple[int, ...]]
-
-    @classmethod
-    def from_parts(cls, base: tuple[int, int], tail: tuple[int, int], shapes: Sequence[tuple[int, ...]]) -> Self:
-        """Returns the display of both parts, each with its layers and weights, and of the tensors between them."""
-        return cls(base, tail, list(shapes))
+    shapes: Sequence[tuple[int, ...]]
 
     def describe(self) -> str:
         return "Diagram: numbers pass from frozen to trainable layers; the gradient returns to the cut."
@@ -97,12 +91,10 @@ class HistoryDisplay(style.Display):
         metric: Literal["loss", "accuracy"] = "loss",
         phases: Sequence[Mapping[str, Any]] = (),
     ) -> Self:
-        """Returns the display of one metric, `loss` or `accuracy`.
+        """Returns the display of one metric.
 
-        Args:
-            history: A row an epoch, with the columns `epoch` (optional, counted from 1), `loss` or `accuracy`, and
-                `val_loss` or `val_accuracy` where there was a validation split.
-            phases: Of the training, each with its `first_epoch`, counted from 0.
+        The history has a row an epoch: the metric, `val_` and its name where there was a validation split, and perhaps
+        `epoch`, counted from 1. Each phase of the training has its `first_epoch`, counted from 0.
 
         Raises:
             InputError: The history is empty or lacks the metric's column.

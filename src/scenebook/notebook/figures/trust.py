@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scenebook.core.wording import count_noun, printable, shorten_all
 from scenebook.notebook.figures import style
 
-MOST_COLORED = 8
-"""Of more classes, those with the most errors are coloured."""
+MOST_COLORED = 8  # of more classes, those with the most errors are coloured
 MOST_POINTS = 1500
 MARK_COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.RED, "#cc78bc", "#8c6d31", "#56b4e9", "#4d4d4d")
 _MARKERS = "os^Dv<>P"
@@ -129,19 +128,13 @@ _DESCRIBED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 class ReliabilityDisplay(style.Display):
     """Accuracy by bins of confidence, with Wilson's intervals, over the number of images in each bin.
 
-    `bins` has a row a bin that holds images; `bins_after` the same after a correction, drawn beside it, if there is
-    one.
+    `bins`, from `compute_reliability_bins`, are drawn beside those after a correction, if there is one.
     """
 
     bins: pd.DataFrame
-    bins_after: pd.DataFrame | None
+    bins_after: pd.DataFrame | None = None
 
     _grid: ClassVar = {"nrows": 2, "sharex": True, "height_ratios": [3, 1]}
-
-    @classmethod
-    def from_bins(cls, bins: pd.DataFrame, bins_after: pd.DataFrame | None = None) -> Self:
-        """Returns the display of one or two tables of `compute_reliability_bins`."""
-        return cls(bins, bins_after)
 
     def describe(self) -> str:
         text = f"Accuracy by confidence: {_list_bins(self.bins)}."

@@ -24,8 +24,7 @@ from scenebook.study.summaries import INCOMPLETE, NOT_RUN, Comparison, Summary, 
 from scenebook.study.trials import FAILED
 from scenebook.study.verdicts import Judgement, judge_claims, judge_variant, sort_parts
 
-_MANY_INTERVALS = 10
-"""Of so many it has to be said that some miss by chance."""
+_MANY_INTERVALS = 10  # of so many it has to be said that some miss by chance
 
 
 def tell_study(summaries: Sequence[Summary], *, stale: int = 0) -> Sentence:

@@ -11,12 +11,10 @@ import pandas as pd
 from scenebook.core.run_files import JUDGED_CLAIMS, RECIPE, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import count_noun, join_names, say_number
-from scenebook.evaluation.claims.measures import ABLATION
-from scenebook.evaluation.claims.schema import Paper
+from scenebook.evaluation.claims.schema import ABLATION, Paper
 from scenebook.evaluation.claims.verdicts import CONSISTENT, CONTRADICTED, NOT_COMPARABLE, NOT_TESTED, VERDICTS, Judged
 
-MOST_MEASURED = 8
-"""Rows of the table of what a run measured: one page has to hold it."""
+MOST_MEASURED = 8  # rows of the table of what a run measured: one page has to hold it
 
 
 def to_records(judged: Sequence[Judged]) -> list[dict[str, Any]]:

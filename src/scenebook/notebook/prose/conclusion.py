@@ -106,7 +106,8 @@ def tell_next(run_dir: RunDirectory, what: str, change: Mapping[str, Any]) -> st
         where = join_names([f"`{name} = {value!r}`" for name, value in change.items()])
         how = f"with {where} in the parameters cell of notebook 02" if change else "with `make ablations`"
         return f"The next experiment is {what}, {how}."
-    command = write_command(run_dir, **change) if change else write_study_command(run_dir)
+    study = f'make ablations RUN={run_dir.name} SET="ablations=claims"'
+    command = write_command(run_dir, **change) if change else study
     return f"The next experiment is {what}: {as_code(command)}."
 
 
@@ -166,11 +167,6 @@ def write_command(run_dir: RunDirectory, **others: Any) -> str:
     if others:
         words.append("RUN=" + run_name_for(f"{run_dir.name}-{'-'.join(map(str, others.values()))}"))
     return " ".join(words)
-
-
-def write_study_command(run_dir: RunDirectory) -> str:
-    """Returns the command that trains the run's ablations, those that test a claim."""
-    return f'make ablations RUN={run_dir.name} SET="ablations=claims"'
 
 
 def tell_duplicates_in_test(scores: Mapping[str, Any]) -> list[str]:

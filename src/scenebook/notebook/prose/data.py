@@ -71,8 +71,7 @@ def _list(texts: Iterable[str]) -> str:
     return "; ".join(texts[:MOST_NAMED] + rest)
 
 
-_UNEQUAL = 3
-"""Classes whose sizes differ by more than this factor are remarked on."""
+_UNEQUAL = 3  # classes whose sizes differ by more than this factor are remarked on
 
 
 def tell_imbalance(counts: pd.DataFrame) -> str:

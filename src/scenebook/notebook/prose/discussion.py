@@ -17,8 +17,7 @@ from scenebook.evaluation.baselines import is_few
 from scenebook.evaluation.findings import ALONE, BETTER, LINEAR, OPEN, WORSE, judge_network
 from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 
-_STRONG_ROTATION = 45
-"""Degrees from which a rotation shows images as they hardly occur among test images."""
+_STRONG_ROTATION = 45  # degrees from which a rotation shows images as they hardly occur among test images
 
 
 def tell_outcome(results: Mapping[str, Any]) -> str:

@@ -11,19 +11,12 @@ import pandas as pd
 from scenebook.core.run_files import CLASSIFICATION_REPORT, CONFUSION_MATRIX, PER_CLASS, SPLITS
 from scenebook.core.sentences import Sentence, Sourced
 from scenebook.core.wording import format_share, join_names, join_some, name_file
-from scenebook.evaluation.metrics.classification import (
-    MOST_KINDS,
-    compute_extremes_p,
-    find_unlike_shares,
-    list_confusions,
-    round_down,
-)
+from scenebook.evaluation.metrics import classification
 from scenebook.evaluation.metrics.intervals import SIGNIFICANT, Score, compute_proportion
 
 _ClassScores = Mapping[str, Mapping[str, Score | None]]
 """Of each class, by the kind of score: precision, recall, f1."""
-_FEW = 30
-"""With so many test images, the interval of a class's recall is up to a third wide; with fewer, wider."""
+_FEW = 30  # with so many test images, the interval of a class's recall is up to a third wide; with fewer, wider
 _MOST_NAMES = 4
 _CONSEQUENCES = {
     "test": "Accuracy and the weighted averages count the classes as often as they are among the test images; the "
@@ -98,7 +91,7 @@ def tell_cautions(counts: pd.DataFrame) -> Iterator[Sentence]:
     """
     shares = counts / counts.sum()
     for split, consequence in _CONSEQUENCES.items():
-        differing = find_unlike_shares(counts, split)
+        differing = classification.find_unlike_shares(counts, split)
         if differing:
             here, there = (shares[name].to_dict()[differing[0]] for name in (split, "train"))
             values = {"name": differing[0], "here": here, "there": there, "differing": len(differing)}
@@ -143,8 +136,8 @@ def tell_confusions(matrix: pd.DataFrame) -> Sentence:
     total, errors = int(counts.sum()), int(counts.sum() - counts.trace())
     if not errors:
         return "In [@fig:confusion], every image is on the diagonal.", Sourced({})
-    listed = list_confusions(matrix, most=counts.size)
-    shown, rest = listed[:MOST_KINDS], listed[MOST_KINDS:]
+    listed = classification.list_confusions(matrix, most=counts.size)
+    shown, rest = listed[: classification.MOST_KINDS], listed[classification.MOST_KINDS :]
     of_class = dict(zip(matrix.columns, counts.sum(axis=1).tolist(), strict=True))
     values: dict[str, Any] = {"n": total, "errors": errors, "off": "is" if errors == 1 else "are"}
     parts = []
@@ -173,8 +166,14 @@ def _introduce(listed: Sequence[tuple[str, str, int]]) -> str:
     if len(listed) == 1:
         return "All errors are of one kind:"
     if listed[0][2] == 1:
-        return f"No two errors are of the same kind{'; some of them' if len(listed) > MOST_KINDS else ''}:"
-    return "The most frequent errors are" if len(listed) > MOST_KINDS else "The errors, most frequent first, are"
+        return (
+            f"No two errors are of the same kind{'; some of them' if len(listed) > classification.MOST_KINDS else ''}:"
+        )
+    return (
+        "The most frequent errors are"
+        if len(listed) > classification.MOST_KINDS
+        else "The errors, most frequent first, are"
+    )
 
 
 def tell_error(row: Mapping[str, Any]) -> str:
@@ -205,7 +204,7 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
     """
     rows = report.iloc[: len(class_scores)]
     tested = rows[rows["support"] > 0]
-    shown = tested["f1"].map(round_down).round(2)
+    shown = tested["f1"].map(classification.round_down).round(2)
     best, worst = (tested[shown == extreme] for extreme in (shown.max(), shown.min()))
     values = {"best_f1": float(shown.max()), "worst_f1": float(shown.min()), "k": len(tested)}
     never = [name for name in tested["class"] if class_scores[name]["precision"] is None]
@@ -224,7 +223,7 @@ def tell_report(report: pd.DataFrame, class_scores: _ClassScores) -> Sentence:
         )
         sentence += (
             "That difference is unlikely to be due to the choice of test images."
-            if compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
+            if classification.compute_extremes_p(high, low, len(tested)) < SIGNIFICANT
             else "Chance alone may cause such a difference between the best and the worst of {k:,} classes: other test "
             "images may put them in another order."
         )

@@ -23,8 +23,7 @@ from scenebook.notebook.prose import calibration, data, evaluation
 from scenebook.notebook.prose.conclusion import tell_commonest_error
 from scenebook.notebook.prose.training import tabulate_recipe
 
-NO_LICENCE = "unknown"
-"""What Hugging Face calls a licence that nobody has named."""
+NO_LICENCE = "unknown"  # what Hugging Face calls a licence that nobody has named
 _ASIDE = re.compile(r"\s*(?:\(\[@[^\]]+\]\)|\[@(?!fig:|tbl:)[^\]]+\])")
 _SHOWN = re.compile(r"\[@(?:fig|tbl):[^\]]+\]")
 """References in parentheses and to works, which go; and those that a sentence needs."""
@@ -194,10 +193,7 @@ def _say(sentence: str, *sources: Mapping[str, Any]) -> str:
 
 def _tabulate(table: pd.DataFrame) -> str:
     rows: list[list[Any]] = [list(table.columns), *map(list, table.itertuples(index=False))]
-    lines = [f"| {' | '.join(map(_write_cell, row))} |" for row in rows]
+    # Brackets and hyphens mean nothing in a cell, and read better without a backslash.
+    texts = [[re.sub(r"\\([()-])", r"\1", escape(str(cell))) for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in texts]
     return "\n".join([lines[0], f"|{' --- |' * len(table.columns)}", *lines[1:]])
-
-
-def _write_cell(cell: object) -> str:
-    """Returns a cell as text; brackets and hyphens mean nothing there, and read better without a backslash."""
-    return re.sub(r"\\([()-])", r"\1", escape(str(cell)))

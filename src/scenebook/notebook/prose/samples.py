@@ -19,14 +19,10 @@ _NINTHS = (
     ("middle left", "middle", "middle right"),
     ("lower left", "lower middle", "lower right"),
 )
-MAP_TITLES = {"hirescam": "HiResCAM", "grad_cam": "Grad-CAM"}
-"""What the kinds of maps are called."""
-_ALIKE = 0.5
-"""Maps whose ranks correlate as much as this are much the same."""
-_CERTAIN = 0.9
-"""A correct prediction with at least this probability counts as confident, however it ranks."""
-_MOST_TOLD = 6
-"""So many wrong samples are told in a sentence."""
+MAP_TITLES = {"hirescam": "HiResCAM", "grad_cam": "Grad-CAM"}  # what the kinds of maps are called
+_ALIKE = 0.5  # maps whose ranks correlate as much as this are much the same
+_CERTAIN = 0.9  # a correct prediction with at least this probability counts as confident, however it ranks
+_MOST_TOLD = 6  # so many wrong samples are told in a sentence
 
 
 def name_place(heatmap: np.ndarray) -> str:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from scenebook.evaluation.claims.measures import PAPER_MEASURES, measure_paper
-from scenebook.evaluation.claims.schema import Claim, ClaimsFile, ParameterCounts
+from scenebook.evaluation.claims.schema import PAPER_MEASURES, Claim, ClaimsFile, ParameterCounts, measure_paper
 from scenebook.evaluation.claims.verdicts import rounds_to, show_value
 
 

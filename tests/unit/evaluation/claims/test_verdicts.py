@@ -7,8 +7,7 @@ import pytest
 
 from scenebook.core.errors import ClaimsError, ScenebookError
 from scenebook.core.run_directory import RunDirectory
-from scenebook.evaluation.claims.measures import Measured
-from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Expectation
+from scenebook.evaluation.claims.schema import Claim, ClaimsFile, Conditions, Expectation, Measured
 from scenebook.evaluation.claims.verdicts import (
     CONSISTENT,
     CONTRADICTED,

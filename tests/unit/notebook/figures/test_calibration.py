@@ -18,7 +18,7 @@ def make_bins(n: int = 40) -> pd.DataFrame:
 
 
 def test_accuracy_stands_at_the_mean_confidence_of_its_bin_with_its_interval() -> None:
-    display = ReliabilityDisplay.from_bins(make_bins()).plot()
+    display = ReliabilityDisplay(make_bins()).plot()
     points = display.ax_[0].containers[0]
     np.testing.assert_allclose(points[0].get_xydata(), [[0.55, 0.0], [0.97, 1.0]])
     segments = points[2][0].get_segments()
@@ -27,7 +27,7 @@ def test_accuracy_stands_at_the_mean_confidence_of_its_bin_with_its_interval() -
 
 
 def test_both_states_differ_by_more_than_colour_and_have_their_counts() -> None:
-    display = ReliabilityDisplay.from_bins(make_bins(), make_bins(30)).plot()
+    display = ReliabilityDisplay(make_bins(), make_bins(30)).plot()
     first, second = (container[0] for container in display.ax_[0].containers)
     assert first.get_marker() != second.get_marker()
     bars = [[bar.get_height() for bar in bars] for bars in display.ax_[1].containers]
@@ -38,14 +38,12 @@ def test_both_states_differ_by_more_than_colour_and_have_their_counts() -> None:
 
 
 def test_the_same_bins_are_the_same_bytes() -> None:
-    first, second = (
-        style.to_svg(ReliabilityDisplay.from_bins(make_bins(), make_bins(3)).plot().figure_) for _ in range(2)
-    )
+    first, second = (style.to_svg(ReliabilityDisplay(make_bins(), make_bins(3)).plot().figure_) for _ in range(2))
     assert first == second
 
 
 def test_the_description_holds_every_bin() -> None:
-    text = ReliabilityDisplay.from_bins(make_bins(600), make_bins(1)).describe()
+    text = ReliabilityDisplay(make_bins(600), make_bins(1)).describe()
     assert text == (
         "Accuracy by confidence: confidence 50% to 60%: 0% of 600 right; confidence 90% to 100%: 100% of 1,200 right. "
         "With the temperature: confidence 50% to 60%: 0% of 1 right; confidence 90% to 100%: 100% of 2 right."

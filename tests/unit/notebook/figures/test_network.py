@@ -23,7 +23,7 @@ def freeze(base_model: keras.Model, trainable_base_layers: int) -> keras.Model:
 
 def draw(base_model: keras.Model, head_units: int = 16) -> NetworkDisplay:
     model = build_classifier(base_model, num_classes=6, head_units=head_units)
-    return NetworkDisplay.from_summary(describe_network(model)).plot()
+    return NetworkDisplay(describe_network(model)).plot()
 
 
 def texts_of(display: Display) -> set[str]:

@@ -9,7 +9,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import STUDY_VERDICTS
 from scenebook.core.sentences import Sentence, fill, without_marks
 from scenebook.evaluation.claims.loading import claims_path, load_claims
-from scenebook.evaluation.claims.measures import measure_run
+from scenebook.evaluation.claims.schema import measure_run
 from scenebook.evaluation.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from scenebook.notebook.prose.ablations import tell_study_claims, tell_study_outcome, tell_study_verdicts
 from scenebook.study.plan import Variant
