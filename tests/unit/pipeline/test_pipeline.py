@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -211,15 +212,18 @@ def test_a_failing_command_of_ipython_is_named_in_a_notebook_as_other_programs_s
     run_dir: RunDirectory, tmp_path: Path
 ) -> None:
     notebook = tmp_path / "own.ipynb"
-    cells = [nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell("%nosuch")]
+    parameters = nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]})
+    cells = [parameters, *map(nbformat.v4.new_code_cell, ("print('x' * 400_000)", "%nosuch"))]
     # Metadata were stripped, and an editor has put a mark of UTF-8 in front.
     notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8-sig")
+    before = time.process_time()
     with pytest.raises(StageError, match="`%nosuch` not found") as caught:
         execute_notebook(
             "data", notebook, tmp_path / "done.ipynb", {"run": run_dir.name}, run_dir.path("log/data.txt"),
             lambda text: None, runs_dir=run_dir.root.parent,
         )  # fmt: skip
     assert caught.value.cell is not None
+    assert time.process_time() - before < 10, "a long line takes a time that grows with its square"
 
 
 def test_exit_in_a_cell_is_a_failure_although_papermill_calls_it_done(run_dir: RunDirectory) -> None:
