@@ -201,10 +201,10 @@ def _find_failed(notebook: Path) -> int | None:
 
 
 def _find_last_error(notebook: Path) -> str:
-    """Returns the last line of the error stream: a command of IPython's own that fails raises nothing else."""
+    """Returns the last words of the error stream: IPython raises nothing for its own commands and exception groups."""
     outputs = [output for cell in _read_cells(notebook) for output in cell.get("outputs", [])]
-    texts = [source_of({"source": it["text"]}).strip() for it in outputs if it.get("name") == "stderr"]
-    return texts[-1].rpartition("\n")[2] if texts else ""
+    texts = [source_of({"source": it["text"]}) for it in outputs if it.get("name") == "stderr"]
+    return "".join(texts).rstrip(" \n|+-").rpartition("\n")[2].lstrip(" |")
 
 
 def _find_running(notebook: Path) -> int | None:
