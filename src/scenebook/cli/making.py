@@ -16,7 +16,7 @@ from scenebook.cli.loading import collect_settings, load_settings, short, tell_f
 from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.combinations import list_idle
-from scenebook.core.environment import allow_files
+from scenebook.core.environment import allow_files, check_clock
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.project import project_folder
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run
@@ -159,6 +159,7 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
 
 
 def _prepare_process(arguments: argparse.Namespace, settings: Settings) -> None:
+    check_clock()
     allow_files()
     if arguments.scheduler or settings.ablations != "none":
         check_dask_files(arguments.scheduler)

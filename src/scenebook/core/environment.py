@@ -19,6 +19,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -239,6 +240,13 @@ def check_surroundings() -> None:
             advice="Unset these variables and remove these lines (for an encoding set PYTHONUTF8=1), and start Jupyter "
             "again. `make report` reads none of them.",
         )
+
+
+def check_clock() -> None:
+    """Raises `InputError` where nobody has set the clock: Keras' files are archives, whose times begin in 1980."""
+    now = datetime.now(UTC)
+    if not 1980 < now.year < 2107:
+        raise InputError("Expected a clock that is set.", received={"time": str(now)}, advice="Set it, and try again.")
 
 
 def allow_files() -> None:

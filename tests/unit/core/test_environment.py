@@ -170,3 +170,13 @@ def test_temporary_files_go_with_the_command_and_those_of_a_killed_one_with_the_
         assert len([*tmp_path.iterdir()]) == 1
         assert lives.poll() is None
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="faketime is not installed")
+def test_a_clock_that_was_never_set_is_told_before_anything_runs(tmp_path: Path) -> None:
+    command = ["faketime", "1970-01-03 00:00:00", sys.executable, "-X", "scenebook", "-m", "scenebook", "run"]
+    environment = os.environ | {"SCENEBOOK_RUNS": str(tmp_path / "runs")}
+    done = subprocess.run([*command, "--run", "x"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "time='1970-01-03" in done.stderr
+    assert not (tmp_path / "runs").exists()
