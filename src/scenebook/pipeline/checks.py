@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -163,9 +164,18 @@ def check_dask_files(scheduler: str | None) -> None:
         scheduler: Address of a dask scheduler; without one, kernels do not get the variables that dask reads.
 
     Raises:
-        InputError: A file of settings is not valid YAML, so that dask cannot be imported.
+        InputError: A file of settings is not valid YAML, so that dask cannot be imported; or workers of this machine
+            cannot be started.
     """
     if not scheduler:
+        try:
+            multiprocessing.get_context("spawn").Lock()
+        except (OSError, ImportError) as error:
+            raise InputError(
+                "Expected shared memory, which the workers of a study need.",
+                received={"error": str(error)},
+                advice="Give the container a /dev/shm, or set ablations to none.",
+            ) from None
         for name in [name for name in os.environ if name.startswith(WITH_SCHEDULER)]:
             del os.environ[name]
     try:
