@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import PageElement, PreformattedString
 
 from scenebook.core.sentences import clean_text
 from scenebook.rendering.cell_colours import Colours, read_colours
@@ -117,14 +118,19 @@ def read_html(html: str) -> HTMLPieces:
 
 def _text_of(tag: Tag) -> str:
     """Returns the text within a tag, line by line as a browser would break it."""
-    for string in tag.find_all(string=True):
-        if string.find_parent("pre") is None:
-            string.replace_with(re.sub(r"\s+", " ", string))
-    for line in tag.find_all([*_LINES, "br"]):
-        line.insert_before("\n")
-        line.insert_after("\n" * (line.name != "br"))
+    parts: list[str] = []
+    # Without recursion, and each node once: somebody's page may be deep, and a table has many cells.
+    left: list[tuple[PageElement | str, bool]] = [(tag, tag.name == "pre")]
+    while left:
+        node, keeps_spaces = left.pop()
+        if isinstance(node, Tag):
+            edge = [("\n", True)] * (node is not tag and (node.name in _LINES or node.name == "br"))
+            inner = ((child, keeps_spaces or node.name == "pre") for child in reversed(node.contents))
+            left += [*edge, *inner, *edge[node.name == "br" :]]
+        elif isinstance(node, str) and not isinstance(node, PreformattedString):
+            parts.append(node if keeps_spaces else re.sub(r"\s+", " ", node))
     # Where a browser counts spaces, there may be several at the beginning.
-    lines = (re.sub(r"^ (?! )", "", line.rstrip()) for line in tag.get_text().split("\n"))
+    lines = (re.sub(r"^ (?! )", "", line.rstrip()) for line in "".join(parts).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
