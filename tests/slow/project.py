@@ -159,8 +159,8 @@ class Project:
                 continue
         return found
 
-    def wait_for_end(self, seconds: float = 15.0) -> bool:
-        """Waits until no kernel lives; tells whether that is so."""
+    def wait_for_end(self, seconds: float = 60.0) -> bool:
+        """Waits until no kernel lives, not even one that still imports; tells whether that is so."""
         until = time.monotonic() + seconds
         while self.kernels() and time.monotonic() < until:
             time.sleep(0.2)
