@@ -133,6 +133,8 @@ def _configured(folder: str, environment: Mapping[str, str]) -> Iterator[None]:
         # Or a worker is given up that has died and, on a machine with much to do, takes 15 s to start again.
         "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.scheduler.allowed-failures": TRIES - 1,
+        # Or a task that waits at a worker is given up together with the one that kills it.
+        "distributed.scheduler.worker-saturation": 1.0,
         # Nannies see when a worker dies; a computer that has been asleep has lost none.
         "distributed.scheduler.worker-ttl": None,
         # Asks a hundred times a second what a worker is doing.
