@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -64,7 +63,7 @@ def execute_notebook(
         runs_dir: The folder of all runs.
         time_limit: How long a cell may take, in seconds; `None`: as long as it takes.
         kernel: Is told of the kernel, so that another thread may watch and stop it.
-        prewarmed: Where a process may wait that becomes the kernel.
+        prewarmed: Where a process may wait that becomes the kernel; it was checked.
 
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
@@ -90,9 +89,6 @@ def execute_notebook(
         touched = Path(folder) / "touched"
         environment = make_kernel_environment(runs_dir)
 
-        def take_waiting() -> Popen[bytes] | None:
-            return prewarmed.take(stage, read_notebook(notebook), environment) if prewarmed else None
-
         try:
             papermill.execute_notebook(
                 # papermill reads braces in a path as fields of a template.
@@ -113,7 +109,7 @@ def execute_notebook(
                     {**environment, TOUCHED: str(touched), "IPYTHONDIR": f"{folder}/ipython"},
                     notebook.parent,
                     kernel,
-                    take_waiting=take_waiting,
+                    take_waiting=lambda: prewarmed.take(stage) if prewarmed else None,
                 ),
             )
         except PapermillExecutionError as error:

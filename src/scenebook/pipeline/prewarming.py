@@ -95,16 +95,23 @@ class PrewarmedKernels:
             if state[0] and psutil.virtual_memory().available >= _LEAST_FREE_MB * 2**20:
                 self._waiting[stage] = _start(state[0], environment, notebook.path.parent), state
 
-    def take(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> Popen[bytes] | None:
-        """Returns the process that waits for a stage, if its imports, their code and its environment are as they were.
+    def check(self, stage: str, notebook: NotebookFile, environment: Mapping[str, str]) -> None:
+        """Ends the process that waits for a stage, unless its imports, their code and its environment are as they were.
+
+        Called before the stage's thread is started: it would have to wait for what `prepare` reads for the next ones.
 
         Args:
             stage: The stage.
             notebook: Its notebook as it is executed now.
             environment: Of its kernel.
         """
-        process, state = self._waiting.pop(stage, (None, ()))
-        if process is None or (process.poll() is None and state == _note_state(notebook, environment)):
+        if stage in self._waiting and self._waiting[stage][1] != _note_state(notebook, environment):
+            _end(self._waiting.pop(stage)[0])
+
+    def take(self, stage: str) -> Popen[bytes] | None:
+        """Returns the process that waits for a stage, if there is one, after `check`."""
+        process, _ = self._waiting.pop(stage, (None, ()))
+        if process is None or process.poll() is None:
             return process
         _end(process)
         return None

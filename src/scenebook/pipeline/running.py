@@ -200,6 +200,7 @@ class _Runner:
         self._running[stage] = one
         self.schedule.start(stage)
         self.listener.stage_started(stage, reason)
+        self.prewarmed.check(stage, notebook, make_kernel_environment(self.run_dir.root.parent))
         one.thread = threading.Thread(target=self._execute, args=(one, notebook.path), daemon=True)
         one.thread.start()
 

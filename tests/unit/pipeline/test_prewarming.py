@@ -134,6 +134,7 @@ def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
     assert kernel.processes[0].pid != child.pid
     prewarmed.prepare({"data": notebook}, environment)
     other = make(tmp_path / "one.ipynb", "import pandas")
-    assert prewarmed.take("data", other, environment) is None
+    prewarmed.check("data", other, environment)
+    assert prewarmed.take("data") is None
     prewarmed.close()
     assert not {*psutil.Process().children()} - others
