@@ -34,8 +34,6 @@ from scenebook.pipeline.planning import stored_outcomes
 if TYPE_CHECKING:
     from scenebook.inference.prediction import PredictionSummary
 
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
-
 
 def bundle(arguments: argparse.Namespace, console: Console) -> int:
     """Zips what somebody needs who is handed the report: its files, trained weights, model card, images, settings."""
@@ -57,8 +55,7 @@ def bundle(arguments: argparse.Namespace, console: Console) -> int:
     absent = [name for name, path in members.items() if not path.is_file()]
     if absent:
         raise InputError("Expected a whole, rendered run.", received={"run": run_dir.name, "missing": absent})
-    card = _write_card(run_dir)
-    target = build / "bundle.zip"
+    card, target = _write_card(run_dir), build / "bundle.zip"
     # A clock that stood at 1970 has left times that ZIP cannot have.
     options: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
@@ -168,8 +165,7 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
         check_dask_files(arguments.scheduler)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
-        options = {"trust": arguments.trust, "scheduler": arguments.scheduler}
-        summary = predict_images(run_dir, images, report=report, **options)
+        summary = predict_images(run_dir, images, report=report, trust=arguments.trust, scheduler=arguments.scheduler)
     console.print(Text(_tell_speed(summary)))
     for warning in _list_warnings(summary):
         console.print(Text(f"warning: {warning}", style="yellow"))
@@ -293,10 +289,11 @@ def diff_notebooks(arguments: argparse.Namespace, console: Console) -> int:
     from scenebook.project.differences import compare_notebooks
 
     differences = compare_notebooks(project_folder("notebooks"), published_root() / "notebooks")
+    styles = {"+": "green", "-": "red", "@": "cyan"}
     for one in differences:
         console.print(Text(f"{one.notebook}: {one.cell} ({one.what})", style="bold"))
         for line in one.lines:
-            console.print(Text(f"  {line}", style=_STYLES.get(line[:1], "")))
+            console.print(Text(f"  {line}", style=styles.get(line[:1], "")))
         console.print()
     number = count_noun(len(differences), "cell differs", "cells differ") if differences else "No cell differs"
     console.print(Text(f"{number} from those of scenebook {scenebook.__version__}."))

@@ -124,7 +124,7 @@ def test_a_process_that_has_died_or_waits_for_another_notebook_is_not_used(
     environment, others = make_kernel_environment(run_dir.root.parent), {*psutil.Process().children()}
     prewarmed.prepare({"data": notebook}, environment)
     [child] = {*psutil.Process().children()} - others
-    # One that a stage takes in a moment is in nobody's way.
+    # One that a stage takes in a moment does not count.
     prewarmed.prepare({"training": notebook, "samples": notebook}, environment)
     assert len({*psutil.Process().children()} - others) == 3
     child.kill()
