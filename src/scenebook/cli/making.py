@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -16,7 +15,7 @@ from scenebook.cli.loading import collect_settings, load_settings, short, tell_f
 from scenebook.cli.parser import environment
 from scenebook.cli.terminal import TerminalListener
 from scenebook.core.combinations import list_idle
-from scenebook.core.environment import allow_files, check_clock
+from scenebook.core.environment import allow_files, check_clock, name_scheduler
 from scenebook.core.errors import InputError, ReportError, ScenebookError, StageError
 from scenebook.core.project import project_folder
 from scenebook.core.run_directory import BY_HAND, RunDirectory, default_build_dir, open_run
@@ -26,7 +25,7 @@ from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names, printable
 from scenebook.evaluation.claims.loading import claims_path, list_works
 from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
-from scenebook.pipeline.checks import check_dask_files, check_writable
+from scenebook.pipeline.checks import check_dask, check_writable
 from scenebook.pipeline.kernels import make_kernel_environment
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
 from scenebook.pipeline.manifest import Manifest, StageStatus, check_version
@@ -161,10 +160,9 @@ def _list_forced(arguments: argparse.Namespace) -> list[str]:
 def _prepare_process(arguments: argparse.Namespace, settings: Settings) -> None:
     check_clock()
     allow_files()
+    name_scheduler(arguments.scheduler)
     if arguments.scheduler or settings.ablations != "none":
-        check_dask_files(arguments.scheduler)
-    if arguments.scheduler:
-        os.environ["SCENEBOOK_SCHEDULER"] = arguments.scheduler
+        check_dask(arguments.scheduler)
 
 
 def _run(

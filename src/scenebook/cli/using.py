@@ -26,7 +26,7 @@ from scenebook.core.settings import describe_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import count_noun, join_names
 from scenebook.pipeline.by_hand import check_unchanged_by_hand
-from scenebook.pipeline.checks import check_dask_files
+from scenebook.pipeline.checks import check_dask
 from scenebook.pipeline.keys import find_report_changes, list_report_files
 from scenebook.pipeline.manifest import StageStatus, check_version
 from scenebook.pipeline.planning import stored_outcomes
@@ -162,7 +162,7 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     check_run(run_dir)
     check_version(run_dir)
     if arguments.scheduler:
-        check_dask_files(arguments.scheduler)
+        check_dask(arguments.scheduler)
     console.print(Text(f"run {run_dir.name}: images of {short(images)}"))
     with count_on(console, "images") as report:
         summary = predict_images(run_dir, images, report=report, trust=arguments.trust, scheduler=arguments.scheduler)

@@ -167,6 +167,15 @@ def clean_process() -> None:
         os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir))
 
 
+def name_scheduler(address: str | None) -> None:
+    """Has this command and all that it starts use a dask scheduler; without one, they have no variables of dask's."""
+    if address:
+        os.environ["SCENEBOOK_SCHEDULER"] = address
+    else:
+        for name in [name for name in os.environ if name.startswith(WITH_SCHEDULER)]:
+            del os.environ[name]
+
+
 def _make_temporary_folder() -> str:
     """Makes the folder of this command's temporary files, which ends with it; removes those of commands that died."""
     made = Path(tempfile.mkdtemp(prefix=f".{_TEMPORARY}"))

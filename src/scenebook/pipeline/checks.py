@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS, check_layers, find_backbone
-from scenebook.core.environment import WITH_SCHEDULER
 from scenebook.core.errors import DatasetError, InputError, SettingsError, WeightsError
 from scenebook.core.profiles import find_plan
 from scenebook.core.project import project_folder, project_root
@@ -157,11 +155,11 @@ def _check_samples(folder: Path, class_names: Sequence[str], *, follow_links: bo
         )
 
 
-def check_dask_files(scheduler: str | None) -> None:
-    """Imports dask, as a study will: it then reads the settings that this machine, its Python and its user have for it.
+def check_dask(scheduler: str | None) -> None:
+    """Looks for what would keep dask from working: its files of settings, which it reads when it is imported.
 
     Args:
-        scheduler: Address of a dask scheduler; without one, kernels do not get the variables that dask reads.
+        scheduler: Address of a dask scheduler; without one, the workers are of this machine, and share its memory.
 
     Raises:
         InputError: A file of settings is not valid YAML, so that dask cannot be imported; or workers of this machine
@@ -176,8 +174,6 @@ def check_dask_files(scheduler: str | None) -> None:
                 received={"error": str(error)},
                 advice="Give the container a /dev/shm, or set ablations to none.",
             ) from None
-        for name in [name for name in os.environ if name.startswith(WITH_SCHEDULER)]:
-            del os.environ[name]
     try:
         importlib.import_module("dask.config")
     except ValueError as error:
