@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import re
 import signal
 import traceback
 from collections.abc import Callable, Mapping
@@ -68,7 +67,6 @@ def execute_notebook(
     Raises:
         StageError: A cell raised or took too long, the kernel died, cells were left out, or nothing could be written.
     """
-    import nbclient.client
     import nbformat
     import papermill
     from jupyter_core.utils import ensure_event_loop
@@ -76,8 +74,6 @@ def execute_notebook(
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    # The same matches. Its own begins anew at every place of a line: of one of a megabyte, that takes hours.
-    nbclient.client._RGX_CARRIAGERETURN = re.compile(r"(?m)^.*\r(?=[^\n])")
     log.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial_copy = target.with_name(f".{target.stem}-partial.ipynb")
@@ -98,7 +94,6 @@ def execute_notebook(
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
-                coalesce_streams=True,
                 stdout_file=written,
                 stderr_file=written,
                 execution_timeout=time_limit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import shutil
 import sys
@@ -213,7 +214,8 @@ def test_a_failing_command_of_ipython_is_named_in_a_notebook_as_other_programs_s
 ) -> None:
     notebook = tmp_path / "own.ipynb"
     parameters = nbformat.v4.new_code_cell("", metadata={"tags": ["parameters"]})
-    cells = [parameters, *map(nbformat.v4.new_code_cell, ("print('x' * 400_000)", "%nosuch"))]
+    in_order = "print('x' * 400_000)\ndisplay(1)\nprint('after it')"
+    cells = [parameters, *map(nbformat.v4.new_code_cell, (in_order, "%nosuch"))]
     # Metadata were stripped, and an editor has put a mark of UTF-8 in front.
     notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8-sig")
     before = time.process_time()
@@ -223,6 +225,10 @@ def test_a_failing_command_of_ipython_is_named_in_a_notebook_as_other_programs_s
             lambda text: None, runs_dir=run_dir.root.parent,
         )  # fmt: skip
     assert caught.value.cell is not None
+    done = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells
+    outputs = next(cell.outputs for cell in done if cell.source == in_order)
+    kinds = [kind for kind, _ in itertools.groupby(output.output_type for output in outputs)]
+    assert kinds == ["stream", "display_data", "stream"]
     assert time.process_time() - before < 10, "a long line takes a time that grows with its square"
 
 
