@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -13,9 +14,11 @@ import numpy as np
 
 from scenebook.core.environment import hiding_modules
 from scenebook.core.errors import InputError, ScenebookError
+from scenebook.core.progress import print_progress
 from scenebook.core.provenance import OF_TRAINING, library_versions, sha256_file, sha256_lines
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import ABSENT, CLASSES, FEATURES, MODEL, PRETRAINED, RECIPE, RECIPE_SOURCE, SUMMARY
+from scenebook.core.settings import OPENVINO
 from scenebook.core.source_code import digest_modules
 from scenebook.data.file_facts import facts_version
 from scenebook.network.features import load_features, load_weights
@@ -65,12 +68,13 @@ def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool)
         InputError: The model does not fit the classes, or cannot be loaded.
     """
     has_features = all(run_dir.path(name).is_file() for name in (FEATURES, PRETRAINED))
+    runtime = _choose_runtime(run_dir)
     with hold_error_stream():
         with hiding_modules("IPython", "matplotlib", "sklearn"):  # Keras imports them for what is not needed here
             from scenebook.inference.model import Network
         from scenebook.inference.ood import OodDetector
 
-        network = Network(run_dir, load_weights(run_dir) if has_features else None, trust=trust)
+        network = Network(run_dir, load_weights(run_dir) if has_features else None, runtime, trust=trust)
         if network.num_classes != len(class_names):
             raise InputError(
                 "Expected a model for the classes of the run's data.",
@@ -79,6 +83,20 @@ def load_network(run_dir: RunDirectory, class_names: Sequence[str], trust: bool)
             )
         next(network([np.zeros((1, *network.size, 3), np.uint8)]))  # what TensorFlow says, it says at the first image
     return network, OodDetector(load_features(run_dir)) if has_features else None
+
+
+def _choose_runtime(run_dir: RunDirectory) -> str:
+    """Returns what the network runs in: OpenVINO where the run's training used it and it is installed here."""
+    used = str(run_dir.read_json(SUMMARY).get("frozen_layers_runtime"))
+    if not used.lower().startswith(OPENVINO):
+        return "tensorflow"
+    if importlib.util.find_spec(OPENVINO):
+        return OPENVINO
+    print_progress(
+        f"the run used {used}, which is not installed here: TensorFlow takes its place, and may give other last digits "
+        "(make setup-openvino installs it)"
+    )
+    return "tensorflow"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,7 +11,6 @@ import numpy as np
 from scenebook.core.errors import InputError
 from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import MODEL, SUMMARY
-from scenebook.core.settings import OPENVINO
 from scenebook.data.decoding import load_decoder
 from scenebook.network.frozen.running import compile_frozen_layers
 from scenebook.network.pretrained import add_features
@@ -38,8 +36,8 @@ def load_classifier(run_dir: RunDirectory) -> keras.Model:
 class Network:
     """Classifies images, and computes their features where the run kept what that takes.
 
-    After training, all layers are frozen ones: they run as those of the run did, in OpenVINO where it used that and it
-    is installed. Where the run has predicted mirror images too, so does this.
+    After training, all layers are frozen ones, and run as those of a training do. Where the run has predicted
+    mirror images too, so does this.
 
     Attributes:
         classifier: The trained model, from preprocessed images to probabilities.
@@ -50,6 +48,7 @@ class Network:
     Args:
         run_dir: A run with a trained model.
         pretrained: As for `add_features`; `None`: no features are computed.
+        runtime: As for `compile_frozen_layers`.
         trust: Whether code that comes with the run may be run.
 
     Raises:
@@ -57,7 +56,12 @@ class Network:
     """
 
     def __init__(
-        self, run_dir: RunDirectory, pretrained: Mapping[int, Sequence[np.ndarray]] | None, *, trust: bool = False
+        self,
+        run_dir: RunDirectory,
+        pretrained: Mapping[int, Sequence[np.ndarray]] | None,
+        runtime: str,
+        *,
+        trust: bool = False,
     ) -> None:
         self.classifier = model = load_classifier(run_dir)
         self.size = (int(model.input_shape[1]), int(model.input_shape[2]))
@@ -65,11 +69,9 @@ class Network:
         self.num_classes = int(model.output_shape[-1])
         self._prepare = load_prepare(run_dir, trust=trust)
         self._has_features = pretrained is not None
-        summary = run_dir.read_json(SUMMARY)
-        self._test_time_flip = bool(summary.get("test_time_flip"))
-        used = str(summary.get("frozen_layers_runtime")).lower().startswith(OPENVINO)
+        self._test_time_flip = bool(run_dir.read_json(SUMMARY).get("test_time_flip"))
         whole = keras.Model(model.inputs, model.outputs) if pretrained is None else add_features(model, pretrained)
-        self._run = compile_frozen_layers(whole, OPENVINO if used and importlib.util.find_spec(OPENVINO) else "auto")
+        self._run = compile_frozen_layers(whole, runtime)
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Returns what the classifier is given, float32 `(n, height, width, 3)`, of uint8 images of that shape."""

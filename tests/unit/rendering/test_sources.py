@@ -69,10 +69,10 @@ def test_marks_that_somebody_typed_are_no_values(typed: str) -> None:
 
 
 def test_the_table_lists_numbers_only_and_shortens_sentences() -> None:
-    long = "sea taken for glacier (1 of 50); " * 4
+    long = "sea as glacier (1 of 50); " * 4
     report = report_of("{name}, {n}, {n} and {long}", {"name": "sea", "n": 6, "long": long})
     assert report.sources is not None
-    assert [row[0] for row in report.sources.rows] == ["6", "sea taken for glacier (1 of 50); sea ta…"]
+    assert [row[0] for row in report.sources.rows] == ["6", "sea as glacier (1 of 50); sea as glacie…"]
     assert report.sources.rows[0] == ["6", "computed in 03, cell 2: n", "Results"]
 
 

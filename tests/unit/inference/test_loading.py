@@ -1,13 +1,17 @@
-"""The error stream is held back while libraries start, and shown where they fail."""
+"""A network is loaded: what is said meanwhile, and what it runs in."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from scenebook.core.environment import hiding_modules
 from scenebook.core.errors import InputError
-from scenebook.inference.loading import hold_error_stream
+from scenebook.core.run_files import SUMMARY
+from scenebook.inference.loading import hold_error_stream, load_network
+from tests.unit.inference.small_run import NAMES, make_run
 
 
 def start(note: bytes, error: Exception) -> None:
@@ -34,3 +38,15 @@ def test_an_error_that_explains_itself_stands_alone(capfd: pytest.CaptureFixture
     with pytest.raises(InputError):
         start(b"no GPU", InputError("Expected something else."))
     assert capfd.readouterr().err == ""
+
+
+def test_where_openvino_is_missing_that_the_run_used_it_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = make_run(tmp_path / "runs" / "tiny")
+    with hiding_modules("openvino"):
+        load_network(run_dir, NAMES, trust=False)
+        assert "OpenVINO" not in capfd.readouterr().err
+        run_dir.write_json(SUMMARY, {**run_dir.read_json(SUMMARY), "frozen_layers_runtime": "OpenVINO 2025.1"})
+        load_network(run_dir, NAMES, trust=False)
+        assert "OpenVINO 2025.1" in capfd.readouterr().err
