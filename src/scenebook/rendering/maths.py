@@ -3,15 +3,14 @@ r"""Formulas in Markdown, as Jupyter shows them: where they begin and end, `\new
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from scenebook.rendering import pandoc
 from scenebook.rendering.document import Fragment
 from scenebook.rendering.numbering import slug_of
 from scenebook.rendering.pandoc import Node, each_node, map_lists, string
 
 LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
-LONGEST = 20_000
-"""Characters of a formula whose commands are written out: a few short ones may stand for any number."""
 _TOKENS = re.compile(
     r"(?P<kept>(?<!`)(?P<ticks>`{1,3})(?!`)[^\n]{0,500}?(?<!`)(?P=ticks)(?!`)|<[a-zA-Z/!][^<>\n]{0,1000}>)"
     r"|\\\\\((?P<round>[^\n]{1,1000}?)\\\\\)|\\\\\[(?P<square>.{1,4000}?)\\\\\]"
@@ -27,21 +26,20 @@ _TAG = re.compile(r"\\tag\b")
 _GROUP = r"\{[^{}]*\}"
 for _ in range(3):
     _GROUP = rf"\{{(?:[^{{}}]|{_GROUP})*\}}"
-_ARGUMENT = re.compile(rf"\s*({_GROUP}|\\[a-zA-Z]+|\\?[^\s{{}}\\])")
 _DEFINITION = re.compile(
-    r"\\(?:(?:re|provide)?newcommand\*?|DeclareMathOperator(?P<operator>\*?)|def)\s*(?:\{\s*\\(?P<braced>[a-zA-Z]+)\s*\}|"
-    rf"\\(?P<name>[a-zA-Z]+))\s*(?:\[(?P<count>\d)\]|(?P<numbers>(?:#\d)*))\s*(?P<body>{_GROUP})"
+    r"\\(?:(?:re|provide)?newcommand\*?|DeclareMathOperator\*?|def)\s*(?:\{\s*\\(?P<braced>[a-zA-Z]+)\s*\}|"
+    rf"\\(?P<name>[a-zA-Z]+))\s*(?:\[\d\]\s*(?:\[[^][]*\])?|(?:#\d)*)\s*{_GROUP}"
 )
-_COMMAND = re.compile(r"\\([a-zA-Z]+)\*?")
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _REFERRED = re.compile(r"\\(eqref|ref)\{([^{}]{1,200})\}")
-Commands = dict[str, tuple[int, str]]
-"""By name: how many arguments a command takes, and what it stands for."""
-_OF_MATHJAX: Commands = {
-    "LaTeX": (0, r"\text{LaTeX}"), "TeX": (0, r"\text{TeX}"), "degree": (0, r"^\circ"), "notag": (0, ""),
-    "nonumber": (0, ""), "require": (1, ""), "tag": (1, r"\qquad\text{(#1)}"), "mathbbm": (1, r"\mathbb{#1}"),
-    "ce": (1, r"\mathrm{#1}"), "textcolor": (2, "{#2}"), "href": (2, "{#2}"), "class": (2, "{#2}"),
-}  # fmt: skip
+_OF_MATHJAX = r"""
+    \def\LaTeX{\text{LaTeX}} \def\TeX{\text{TeX}} \def\degree{^\circ} \def\notag{} \def\nonumber{} \def\require#1{}
+    \def\tag#1{\qquad\text{(#1)}} \def\mathbbm#1{\mathbb{#1}} \def\ce#1{\mathrm{#1}} \def\textcolor#1#2{{#2}}
+    \def\href#1#2{{#2}} \def\class#1#2{{#2}}
+"""
 """What Jupyter shows and pandoc does not know. Colours and links of a formula go."""
+_SECONDS = 1.0
+"""For the commands of one call: a few short ones may stand for any number."""
 
 
 def mark_formulas(text: str) -> str:
@@ -100,22 +98,22 @@ def settle_equations(fragments: Sequence[Fragment]) -> None:
 
     What only defines commands goes. A LaTeX label counts within its notebook, as in Jupyter.
     """
-    commands, labels = dict(_OF_MATHJAX), dict[str, str]()
+    labels: dict[str, str] = {}
     equations = [(fragment, node["c"]) for fragment in fragments for node in each_node(fragment.tree)
                  if node["t"] == "Equation"]  # fmt: skip
     for fragment, content in equations:
-        commands |= dict(_definitions(content["tex"]))
         named = content.get("named")
         if named and content["numbered"] and not fragment.inline and named not in labels:
             given = f"eq:{slug_of(fragment.origin.notebook)}-{slug_of(named)}-{len(labels) + 1}"
             content["label"] = labels[named] = content["label"] or given
+    written = _write_out(dict.fromkeys(content["tex"] for _, content in equations))
     for fragment in fragments:
         fragment.tree = map_lists(
-            fragment.tree, lambda nodes: [new for node in nodes for new in _settle(node, commands, labels)]
+            fragment.tree, lambda nodes: [new for node in nodes for new in _settle(node, written, labels)]
         )
 
 
-def _settle(node: Node, commands: Commands, labels: Mapping[str, str]) -> list[Node]:
+def _settle(node: Node, written: Mapping[str, str], labels: Mapping[str, str]) -> list[Node]:
     if node["t"] == "Str" and "ref{" in node["c"]:
         return _refer(node["c"], labels)
     if node["t"] != "Equation":
@@ -124,9 +122,8 @@ def _settle(node: Node, commands: Commands, labels: Mapping[str, str]) -> list[N
     if _REFERRED.fullmatch(content["tex"]):
         (found,) = _refer(content["tex"], labels)
         return [node] if found["t"] == "Str" else [found]
-    defines = _DEFINITION.search(content["tex"]) is not None
-    tex = expand(_DEFINITION.sub("", content["tex"]), commands).strip()
-    return [] if defines and not tex else [{"t": "Equation", "c": {**content, "tex": tex}}]
+    tex = written[content["tex"]]
+    return [] if content["tex"] and not tex else [{"t": "Equation", "c": {**content, "tex": tex}}]
 
 
 def _refer(text: str, labels: Mapping[str, str]) -> list[Node]:
@@ -139,53 +136,22 @@ def _refer(text: str, labels: Mapping[str, str]) -> list[Node]:
     return nodes + ([string(text[end:])] if text[end:] else [])
 
 
-def _definitions(tex: str) -> Iterator[tuple[str, tuple[int, str]]]:
-    for match in _DEFINITION.finditer(tex):
-        body = match["body"][1:-1]
-        count = int(match["count"] or 0) or len(match["numbers"] or "") // 2
-        if match["operator"] is not None:
-            body = rf"\operatorname{match['operator']}{{{body}}}"
-        yield match["braced"] or match["name"], (count, body)
+def _write_out(formulas: Iterable[str]) -> dict[str, str]:
+    """Returns formulas without definitions, and with the commands written out that any of them defines.
 
-
-def expand(tex: str, commands: Commands) -> str:
-    r"""Writes out commands in a formula; one that stands for itself, or for too much, stays.
-
-    Examples:
-        >>> expand(r"\E[x]", {"E": (0, r"\mathbb{E}")})
-        '\\mathbb{E}[x]'
+    pandoc knows commands when it reads LaTeX, not CommonMark, so it reads the formulas again, below all definitions.
     """
-    written = tex
-    for _ in range(10):
-        before = written
-        written = _expand_once(written, commands)
-        if written == before:
-            return written
-        if len(written) > LONGEST:
-            break
-    return tex
+    found = (match for tex in (_OF_MATHJAX, *formulas) for match in _DEFINITION.finditer(tex))
+    definitions = {match["braced"] or match["name"]: match[0] for match in found}
+    written = {tex: _DEFINITION.sub("", tex).strip() for tex in formulas}
+    using = [tex for tex, plain in written.items() if not definitions.keys().isdisjoint(_COMMAND.findall(plain))]
 
+    def convert(batch: Sequence[str], _: float) -> list[str]:
+        pieces = [*definitions.values(), *(f"${written[tex]}$".replace(r"\tag*", r"\tag") for tex in batch)]
+        answer = pandoc.run_pandoc("\n\n".join(pieces), "latex", "json", seconds=_SECONDS)
+        lines = [node["c"] for node in pandoc.load_blocks(answer)]
+        if len(lines) != len(batch) or not all(len(line) == 1 and line[0]["t"] == "Math" for line in lines):
+            raise pandoc.PandocError("formulas cannot be told apart")
+        return [line[0]["c"][1] for line in lines]
 
-def _expand_once(tex: str, commands: Commands) -> str:
-    parts: list[str] = []
-    end = size = 0
-    for match in _COMMAND.finditer(tex):
-        known = commands.get(match[1])
-        if match.start() < end or known is None:
-            continue
-        place, arguments = match.end() if match[1] == "tag" else match.start() + 1 + len(match[1]), [""]
-        while len(arguments) <= known[0] and (found := _ARGUMENT.match(tex, place)) is not None:
-            arguments.append(found[1][1:-1] if found[1].startswith("{") else found[1])
-            place = found.end()
-        if len(arguments) > known[0]:
-            body = _fill(known[1], arguments)
-            # A letter behind it would become part of the name of the body's last command.
-            parts += [tex[end : match.start()], body, " " * (place < len(tex) and tex[place].isalpha())]
-            end, size = place, size + len(body)
-        if size > LONGEST:
-            break
-    return "".join([*parts, tex[end:]])
-
-
-def _fill(body: str, arguments: Sequence[str]) -> str:
-    return re.sub(r"#([1-9])", lambda number: "".join(arguments[int(number[1]) : int(number[1]) + 1]), body)
+    return written | dict(zip(using, pandoc.in_batches(using, convert, written.__getitem__), strict=True))
