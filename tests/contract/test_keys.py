@@ -25,6 +25,7 @@ network.inputs
 network.linear_head
 network.pretrained
 network.recipe.caching
+network.recipe.checkpoints
 network.recipe.data
 network.recipe.keeping
 network.recipe.phases

@@ -71,7 +71,7 @@ TEXTS = (
     ("core.progress", "» ", "> "),
     ("core.settings", 'description="', 'description="a '),
     ("network.augmentation", '"""', '""" '),
-    ("network.recipe.phases", "the checkpoint is damaged", "what was kept is damaged"),
+    ("network.recipe.checkpoints", "the checkpoint is damaged", "what was kept is damaged"),
     ("data.scenes.sea_and_forest", "0.", "1."),
 )
 

@@ -16,7 +16,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.core.run_files import CHECKPOINT, FINISHED_FIT, MODEL
 from scenebook.core.wording import count_noun
 from scenebook.network import training
-from scenebook.network.recipe import phases
+from scenebook.network.recipe import checkpoints, phases
 from scenebook.network.recipe.describing import digest_arrays, digest_config
 from scenebook.network.recipe.digests import CodeDigest
 from scenebook.network.training import HistoryWriter
@@ -131,7 +131,7 @@ class Keeper(keras.callbacks.Callback):
             part.optimizer.build(part.trainable_variables)
         done = self._restore_checkpoint() if self._resumable else 0
         self._bounds = (first, max(first, min(done, first + epochs)))
-        stopped = any(phases.has_stopped(stop) for stop in self._stops)
+        stopped = any(checkpoints.has_stopped(stop) for stop in self._stops)
         return first + epochs if stopped else self._bounds[1], first + epochs
 
     def expect(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -151,10 +151,15 @@ class Keeper(keras.callbacks.Callback):
                     self.model.history.history.setdefault(name, []).append(row[name])
         if not self._finished:
             for stopping, stop in zip(self._stoppings, self._stops, strict=False):
-                phases.restore_stop(stopping, stop)
+                checkpoints.restore_stop(stopping, stop)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        phases.check_epoch(epoch, len(self.history.rows))
+        if epoch != len(self.history.rows):
+            raise InputError(
+                "Expected each epoch to be trained once.",
+                received={"epoch": epoch + 1, "trained": len(self.history.rows)},
+                advice="Call `data.resume(part, epochs)` anew for each `fit`.",
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if "accuracy" not in (logs or {}):
@@ -166,12 +171,12 @@ class Keeper(keras.callbacks.Callback):
         if self._digest().parts != self._code.parts:
             print_progress("the training has changed what its recipe uses, so its state is not kept")
             self._resumable = False
-            phases.delete_checkpoints(self._run_dir, self._file)
+            checkpoints.delete_checkpoints(self._run_dir, self._file)
             return
         state = [np.asarray(variable) for variable in self._list_variables()]
-        stops = [phases.collect_stop(stopping) for stopping in self._stoppings]
-        checkpoint = phases.Checkpoint(self._make_key(), self.history.rows, state, stops)
-        phases.write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
+        stops = [checkpoints.collect_stop(stopping) for stopping in self._stoppings]
+        checkpoint = checkpoints.Checkpoint(self._make_key(), self.history.rows, state, stops)
+        checkpoints.write_checkpoint(self._run_dir.path(self._phase_file), checkpoint)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if not self._finished:
@@ -187,7 +192,7 @@ class Keeper(keras.callbacks.Callback):
     @property
     def _phase_file(self) -> str:
         """Where the state of this phase is kept: what follows a phase may look at the network as it was then."""
-        return phases.name_phase_file(self._file, len(self.phases))
+        return checkpoints.name_phase_file(self._file, len(self.phases))
 
     def _make_key(self) -> Key:
         assert self._key is not None
@@ -206,16 +211,16 @@ class Keeper(keras.callbacks.Callback):
             code: The recipe's digest, made anew: a training that has changed what it uses is not kept.
         """
         assert self._run_dir is not None
-        phases.delete_checkpoints(self._run_dir, self._file)
+        checkpoints.delete_checkpoints(self._run_dir, self._file)
         self._run_dir.path(FINISHED_FIT).unlink(missing_ok=True)
         unchanged = self._code is not None and code.parts == self._code.parts and code.is_known
         if self.phases and self._key is not None and unchanged:
-            phases.write_finished(self._run_dir, self._finished_key, self.history.rows, self.phases)
+            checkpoints.write_finished(self._run_dir, self._finished_key, self.history.rows, self.phases)
 
     def _restore_finished(self) -> bool:
         if self._run_dir is None or self._file != CHECKPOINT or self._network is None:
             return False
-        finished = phases.read_finished(self._run_dir)
+        finished = checkpoints.read_finished(self._run_dir)
         if finished is None or not self._is_mine(finished.key, self._finished_key, "the finished training"):
             return False
         self._network.load_weights(self._run_dir.require(MODEL))
@@ -228,7 +233,8 @@ class Keeper(keras.callbacks.Callback):
         return True
 
     def _restore_checkpoint(self) -> int:
-        checkpoint = phases.read_checkpoint(self._run_dir.path(self._phase_file)) if self._run_dir is not None else None
+        assert self._run_dir is not None
+        checkpoint = checkpoints.read_checkpoint(self._run_dir.path(self._phase_file))
         if checkpoint is None or not self._is_mine(checkpoint.key, self._make_key(), "the checkpoint"):
             return 0
         variables = self._list_variables()
