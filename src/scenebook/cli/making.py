@@ -24,7 +24,7 @@ from scenebook.core.settings import DRAWN_SCENES, INTEL, Settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names, printable
 from scenebook.evaluation.claims.loading import claims_path, list_works
-from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, tell_by_hand
+from scenebook.pipeline.by_hand import check_unchanged_by_hand, collect_by_hand, list_overruled, tell_by_hand
 from scenebook.pipeline.checks import check_dask, check_writable
 from scenebook.pipeline.kernels import make_kernel_environment
 from scenebook.pipeline.keys import find_report_changes, list_report_files, make_report_key, note_report
@@ -239,6 +239,9 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     idle = list_idle(settings)
     if idle:
         console.print(Text(f"without effect in this run: {'; '.join(idle)}"))
+    if overruled := list_overruled(settings):
+        text = f"note: settings come from the profile and SET, so without effect: {'; '.join(overruled)}."
+        console.print(Text(printable(text), style="yellow"))
 
 
 def _render(run_dir: RunDirectory, console: Console, formats: Sequence[str]) -> None:

@@ -158,11 +158,12 @@ def show_pictures(
         item["bars"] = [
             {**bar._asdict(), "label": as_utf8(bar.label), "text": format_share(bar.share)} for bar in of_image
         ]
+    columns = columns or grids.columns_for(max((count for _, count in rows), default=len(items)))
     record = {
         "kind": "images",
         "alt": as_utf8(alt),
-        "wide": wide,
-        "columns": columns or grids.columns_for(max((count for _, count in rows), default=len(items))),
+        "wide": wide and columns > 3,  # a few images are as large in one column as six are in two
+        "columns": columns,
         "items": items,
         "rows": [{"heading": as_utf8(heading), "count": count} for heading, count in rows],
     }

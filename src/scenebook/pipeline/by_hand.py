@@ -10,7 +10,7 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, SettingsError
-from scenebook.core.project import expand_home
+from scenebook.core.project import expand_home, project_folder, published_root
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes
@@ -18,9 +18,10 @@ from scenebook.core.run_files import OF_COMMANDS, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, PATHS, Settings, make_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
-from scenebook.core.yaml_files import dump_yaml
+from scenebook.core.yaml_files import dump_yaml, read_yaml
 from scenebook.notebook.recording import SESSION
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, load_manifest
+from scenebook.pipeline.notebooks import read_parameters
 from scenebook.pipeline.run_lock import hold_run
 from scenebook.pipeline.saved_notebooks import HandRunNotebook, check_notebooks
 
@@ -64,6 +65,17 @@ def _collect_settings(found: Sequence[HandRunNotebook]) -> Settings:
                     advice="Change it in one of them, and run that notebook and those below it again.",
                 )
     return make_settings({name: value for name, (value, _) in chosen.items()})
+
+
+def list_overruled(settings: Settings) -> list[str]:
+    """Returns what a user changed in parameters cells and a run with these settings does not follow, a line each."""
+    published = read_yaml(published_root() / "profiles" / f"{PROFILE}.yaml", "file of settings").content
+    used, told = settings.model_dump(), []
+    for stage in STAGES.values():
+        for name, value in read_parameters(project_folder("notebooks") / f"{stage.notebook}.ipynb").items():
+            if name in used and value not in (published.get(name), used[name]):
+                told.append(f"{name} = {value!r} in the parameters cell of {stage.notebook} (used: {used[name]!r})")
+    return told
 
 
 def _copy(one: HandRunNotebook, target: Path) -> None:

@@ -17,7 +17,7 @@ from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 _INPUTS = {
     "pixels": "pixels",
     "random_features": "random features",
-    "random_untouched": "random features (batch normalisation as it came)",
+    "random_untouched": "random features (batch normalisation as initialised)",
     "random_renormalised": "random features (batch normalisation estimated)",
     "pretrained_few": "pretrained features of as many images",
     "pretrained_features": "pretrained features",
@@ -65,8 +65,8 @@ def _tell_transfer(results: Mapping[str, Any]) -> str:
         )
     if results["transfer_p"] >= SIGNIFICANT:
         return (
-            f"{start}. The difference of {_difference(results, 'transfer')} may be due to chance: "
-            f"these {tested} images do not show that transfer learning adds anything."
+            f"{start}. The difference is {_difference(results, 'transfer')}: these {tested} images do not show that "
+            "transfer learning adds anything."
         )
     if results["transfer"]["value"] > 0:
         return f"{start}: transfer learning adds **{_difference(results, 'transfer', '**')}."
@@ -89,7 +89,7 @@ def _tell_network(results: Mapping[str, Any]) -> str:
         f"features is {_difference(results, 'network_gain')}"
     )
     if results["network_gain_p"] >= SIGNIFICANT:
-        return f"{start}, which may be due to chance: it is not shown that training the network helps."
+        return f"{start}: it is not shown that training the network helps."
     if results["network_gain"]["value"] > 0:
         return f"{start}: training the network is worthwhile here."
     return f"{start}: the linear classifier alone is better."
@@ -114,7 +114,7 @@ def _tell_simple(results: Mapping[str, Any]) -> str:
 
 def _judge(results: Mapping[str, Any], name: str, who: str) -> str:
     if results[f"{name}_p"] >= SIGNIFICANT:
-        return f", which may be due to chance: it is not shown that {who} more than colours."
+        return f": it is not shown that {who} more than colours."
     return f": {who} {'more' if results[name]['value'] > 0 else 'less'} than colours."
 
 
@@ -128,7 +128,8 @@ def tell_strengths(results: Mapping[str, Any]) -> Sentence:
     if results["random_kind"]:
         better, other = sorted(RANDOM_KINDS, key=lambda kind: kind != results["random_kind"])
         sentence += (
-            f" They also decide for {_INPUTS[better]}; with {_INPUTS[other]}, the accuracy would be {{{other}:.1%}}."
+            f" By the same criterion, {_INPUTS[better]} were chosen; with {_INPUTS[other]}, the accuracy would be "
+            f"{{{other}:.1%}}."
         )
     origins = {f"{name}_c": f"{BASELINES}: strengths.{name}" for name in results["strengths"]}
     values = {f"{name}_c": value for name, value in results["strengths"].items()}

@@ -43,8 +43,8 @@ def tell_temperature(facts: Mapping[str, Any]) -> str:
         )
     fitted = facts["temperature"]
     sentence = (
-        "The temperature fitted to the validation images ({n_validation:,}) is {temperature:.3f} "
-        "({temperature.low:.3f} to {temperature.high:.3f}), "
+        "The temperature fitted to the validation images ({n_validation:,}) is {temperature:.2f} "
+        "({temperature.low:.2f} to {temperature.high:.2f}), "
     )
     if fitted["low"] <= 1 <= fitted["high"]:
         sentence += "an interval that contains 1: there may be nothing to correct. "

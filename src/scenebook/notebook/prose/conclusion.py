@@ -64,7 +64,7 @@ def collect_facts(run_dir: RunDirectory) -> Sourced:
         "k": (len(classes["classes"]), f"{run_files.CLASSES}: number of classes"),
         "backbone": (backbone, f"{run_files.SUMMARY}: backbone, weights"),
         "epochs": (count_noun(fit["last_epoch"][0], "epoch"), fit["last_epoch"][1]),
-        "head": ("linear classifier" if linear else "new head", f"{run_files.RECIPE}: head_start"),
+        "head": ("linear head" if linear else "new head", f"{run_files.RECIPE}: head_start"),
         "phases": (len(summary.get("phases", [])), f"{run_files.SUMMARY}: number of phases"),
         "base_layers": (base_layers, f"{run_files.SUMMARY}: last_base_layers"),
         **{split: (count, f"{run_files.SPLITS}: rows whose split is {split}") for split, count in splits.items()},
@@ -124,11 +124,11 @@ def tell_commonest_error(matrix: pd.DataFrame) -> str:
 
 
 def list_files(run_dir: RunDirectory, selection: pd.DataFrame, most: int = 40) -> pd.DataFrame:
-    """Returns the trained weights and at most so many sample images with size and SHA-256, a row a file."""
+    """Returns the trained weights and at most so many sample images with their SHA-256, a row a file."""
     rows = []
     for file in [run_files.MODEL, *selection["image"][:most]]:
         path: Path = run_dir.require(file)
-        rows.append({"file": file, "bytes": path.stat().st_size, "SHA-256": sha256_file(path)})
+        rows.append({"file": file, "SHA-256": sha256_file(path)})
     return pd.DataFrame(rows)
 
 

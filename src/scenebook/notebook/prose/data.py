@@ -27,8 +27,8 @@ _LABEL_CHARACTERS = 24
 
 
 def tell_layout(dataset: str, found: FoundImages) -> _Sentences:
-    """Yields the sentence on how the folders of images were read, and which are not used."""
-    if dataset != DRAWN_SCENES:
+    """Yields the sentence on how folders were read that hold more than a folder for each class."""
+    if dataset != DRAWN_SCENES and (found.ignored_folders or any(image.split for image in found.images)):
         yield "The images were read as {layout}.", {"layout": found.layout}
 
 
@@ -93,7 +93,7 @@ _ORIGINS = {
     INTEL: "The images are photographs of landscapes and towns around the world, which Intel published for a "
     "competition in image classification, and which are available from Kaggle.",
 }
-_UNKNOWN = "Nothing is known about the origin of the images."
+_UNKNOWN = "Nothing was recorded about the origin of the images."
 
 
 def name_dataset(dataset: str, source: Path) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from scenebook.evaluation.findings import ALONE, BETTER, LINEAR, OPEN, WORSE, ju
 from scenebook.evaluation.metrics.intervals import SIGNIFICANT
 
 _STRONG_ROTATION = 45  # degrees from which a rotation shows images as they hardly occur among test images
+_FEW_TESTED = 100  # test images; of fewer, the interval of an accuracy is at least 15 points wide
 
 
 def tell_outcome(results: Mapping[str, Any]) -> str:
@@ -47,23 +48,21 @@ def tell_verdict(results: Mapping[str, Any]) -> str:
     told = {
         BETTER: "For these images, training is worthwhile: with an accuracy of {accuracy:.1%}, {recipe} does better "
         "than a linear classifier on the frozen features of {backbone}.",
-        WORSE: "For these images, {recipe} is not worth its training: a linear classifier on the frozen features of "
-        "{backbone} is more accurate, and is fitted in seconds.",
-        OPEN: "For these images, a linear classifier on the frozen features of {backbone} is as good a choice as "
-        "{recipe}, as far as {test:,} test images can tell, and it is fitted in seconds.",
+        WORSE: "For these images, {recipe} ({accuracy:.1%}) is not worth its training: a linear classifier on the "
+        "frozen features of {backbone} is more accurate ({pretrained_features:.1%}), and is fitted in seconds.",
+        OPEN: "The {test:,} test images do not show whether {recipe} (accuracy {accuracy:.1%}) or a linear classifier "
+        "on the frozen features of {backbone} ({pretrained_features:.1%}) is better; the latter is fitted in seconds.",
         LINEAR: "For these images, a linear classifier on the frozen features of {backbone} has an accuracy of "
         "{accuracy:.1%}, and is fitted in seconds.",
         ALONE: "Trained from random weights, the network classifies {accuracy:.1%} of the test images correctly.",
     }[judge_network(results)]
-    if "transfer" in results and results["transfer_p"] < SIGNIFICANT:
-        helps = results["transfer"]["value"] > 0
-        told += (
-            " The pretraining of the backbone matters: it is worth {transfer_points} percentage points to a linear "
-            "classifier."
-            if helps
-            else " The pretraining of the backbone does not help."
-        )
-    return told
+    if "transfer" not in results:
+        return told
+    if results["transfer_p"] >= SIGNIFICANT:
+        return f"{told} It is not shown that the pretraining of the backbone helps."
+    if results["transfer"]["value"] < 0:
+        return f"{told} The pretraining of the backbone does not help."
+    return f"{told} The pretraining of the backbone is worth {{transfer_points}} percentage points to the latter."
 
 
 def tell_transfer(results: Mapping[str, Any]) -> str:
@@ -81,7 +80,7 @@ def tell_transfer(results: Mapping[str, Any]) -> str:
         )
     difference = "{transfer_points} percentage points (95% interval {transfer_points.low} to {transfer_points.high})"
     if results["transfer_p"] >= SIGNIFICANT:
-        return f"{start}. The difference, {difference}, may be due to chance: transfer learning is not shown to help."
+        return f"{start}. The difference is {difference}: transfer learning is not shown to help."
     if results["transfer"]["value"] > 0:
         return f"{start}: the pretraining is worth {difference}."
     return f"{start}: the pretraining makes the features worse for these images, by {difference}."
@@ -132,16 +131,10 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
         fit += ", although augmentation makes them harder" if facts["augmented"] else ""
     fit += ", and {network:.1%} of the test images"
     if _over_fits(facts, results):
-        return f"The network over-fits: {fit}."
-    if judged in (BETTER, ALONE, LINEAR):
-        return f"There is no clear sign of over-fitting: {fit}."
-    told = f"Over-fitting is not the likely cause: {fit}."
-    if facts["train_accuracy"] < results["pretrained_features"]["value"]:
-        told += (
-            " The network fits its training images no better than the linear classifier recognises new ones: it learns "
-            "too little rather than too much."
-        )
-    return told
+        return f"There is a sign of over-fitting: {fit}."
+    if judged != WORSE:
+        return f"The accuracy shows no clear sign of over-fitting: {fit}."
+    return f"Over-fitting is not the likely cause: {fit}."
 
 
 def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
@@ -150,7 +143,7 @@ def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
 
 def _tell_study(study: pd.DataFrame) -> str:
     if not len(study):
-        return "None of these explanations has been tested by changing one setting at a time."
+        return "No setting was varied by itself, so the causes are not known."
     shown = study[study["p"] < SIGNIFICANT]
     better, worse = (shown[shown["difference"] * way > 0] for way in (1, -1))
     if len(study) == 1:
@@ -181,30 +174,33 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on which errors are the network's own, and which of them may be wrong labels."""
     if not facts["errors"]:
         return "The network makes no error on the test images."
-    counts = [name for name in facts if name.endswith(("errors", "_pair"))]
-    number = {name: say_number(facts[name]) if facts[name] in (0, 1) else f"{{{name}:,}}" for name in counts}
-    told = [
-        f"Of the {{test:,}} test images, {number['errors']} {'is' if facts['errors'] == 1 else 'are'} misclassified, "
-        f"{number['pair_errors']} of them by confusing {{pair}}."
-    ]
+    are = "is" if facts["errors"] == 1 else "are"
+    told = [f"Of the {{test:,}} test images, {_count(facts, 'errors')} {are} misclassified"]
+    told[0] += f", {_count_of_errors(facts, 'pair_errors')} by confusing {{pair}}."
     if "shared_errors" in facts:
-        too = f"The linear classifier misclassifies {number['shared_errors']} of these too"
-        too += ", which points to difficult or mislabelled images" if facts["shared_errors"] else ""
+        others = "other" if facts["linear_errors"] == 1 else "others"
         told.append(
-            f"{too}; the network alone misclassifies {number['own_errors']}, and the linear classifier alone "
-            f"{number['linear_errors']}."
+            f"The linear classifier misclassifies {_count_of_errors(facts, 'shared_errors')} as well, and "
+            f"{_count(facts, 'linear_errors').replace('none', 'no')} {others}."
         )
-    if facts.get("suspicious_errors"):
-        told.append(
-            f"Of the misclassified images, {number['suspicious_errors']} "
-            + ("has a label" if facts["suspicious_errors"] == 1 else "have labels")
-            + " that a second model finds suspicious ([@fig:label-issues])"
-            + (f", {number['suspicious_pair']} of them between {{pair}}" if facts["suspicious_pair"] else "")
-            + ": some of these may be errors in the data rather than of the network."
-        )
-    elif "suspicious_errors" in facts:
-        told.append("None of the misclassified images has a label that a second model finds suspicious.")
+        if facts["shared_errors"]:
+            told.append("What both misclassify may be difficult or mislabelled.")
+    if "suspicious_errors" in facts:
+        where = " ([@fig:label-issues])" if facts["suspicious_errors"] else ""
+        suspicious = _count_of_errors(facts, "suspicious_errors")
+        told.append(f"A second model finds the labels of {suspicious} suspicious{where}.")
     return " ".join(told)
+
+
+def _count(facts: Mapping[str, Any], name: str) -> str:
+    return say_number(facts[name]) if facts[name] < 2 else f"{{{name}:,}}"
+
+
+def _count_of_errors(facts: Mapping[str, Any], name: str) -> str:
+    """Returns how many of the errors these are, as 'none', 'both' or 'all of them'."""
+    if facts[name] < facts["errors"] or facts["errors"] == 1:
+        return f"{_count(facts, name)} of them"
+    return "both of them" if facts["errors"] == 2 else "all of them"
 
 
 def tell_unknown(*, trained_once: bool, drawn: bool) -> str:
@@ -233,6 +229,8 @@ def choose_next(
             return "a head that starts from the linear classifier", change
         if facts["rotation_range"] >= _STRONG_ROTATION:
             return "a weaker rotation", {"rotation_range": 15}
+        if judge_network(results) == OPEN and facts["test"] < _FEW_TESTED and not recipe.get("cross_validation"):
+            return "a cross-validation, which judges the recipe by more images", {"cross_validation": 5}
         if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
             return "a longer training", {"epochs": 2 * int(facts["last_epoch"])}
     if judge_network(results) == LINEAR:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenebook.core.run_files import ERROR_MAPS, SAMPLES, TEST_PREDICTIONS
 from scenebook.core.sentences import Sentence, Sourced
-from scenebook.core.wording import format_share, join_names, say_number, say_share
+from scenebook.core.wording import format_share, say_number, say_share
 from scenebook.evaluation.attribution.checks import FEWEST_CHECKED, compute_spread, enlarge
 from scenebook.evaluation.samples import KINDS
 
@@ -21,6 +21,7 @@ _NINTHS = (
 )
 MAP_TITLES = {"hirescam": "HiResCAM", "grad_cam": "Grad-CAM"}  # what the kinds of maps are called
 _ALIKE = 0.5  # maps whose ranks correlate as much as this are much the same
+_SAME = 0.999
 _CERTAIN = 0.9  # a correct prediction with at least this probability counts as confident, however it ranks
 _MOST_TOLD = 6  # so many wrong samples are told in a sentence
 
@@ -79,19 +80,22 @@ def tell_choice(explained: pd.DataFrame, n: int) -> str:
 
 def tell_map_choice(checks: Mapping[str, Any]) -> str:
     """Returns the sentences beside the maps: of which kind they are, and whether they passed the check."""
-    chosen, title = checks["chosen"], MAP_TITLES[checks["chosen"]]
+    chosen = checks["chosen"]
+    title, (other,) = MAP_TITLES[chosen], MAP_TITLES.keys() - {chosen}
     if checks["n"] < FEWEST_CHECKED:
         return (
             f"The maps are those of {title}; too few test images could be checked to say whether they can be trusted."
         )
-    told = [
-        f"The maps shown are those of {title}, which do better in a check than those of "
-        + join_names([name for kind, name in MAP_TITLES.items() if kind != chosen])
-        + ": blurring the quarter of an image in which the map is strongest, instead of the quarter in which it is "
-        "weakest, lowers the probability of the predicted class by "
-        + " against ".join(f"{{{kind}_loss:z.3f}}" for kind in sorted(MAP_TITLES, key=lambda kind: kind != chosen))
-        + " on average ({n} test images, [@tbl:map-checks])."
-    ]
+    lowers = (
+        "blurring the quarter of an image in which the map is strongest, instead of the one in which it is weakest, "
+        f"lowers the probability of the predicted class by {{{chosen}_loss:z.3f}} on average"
+    )
+    where = "({n} test images, [@tbl:map-checks])."
+    if (checks[f"{other}_agreement"] or 0) > _SAME:
+        told = [f"Both methods give the same maps of this network: {lowers} {where}"]
+    else:
+        against = f"against {{{other}_loss:z.3f}} with {MAP_TITLES[other]}"
+        told = [f"The maps shown are those of {title}: {lowers}, {against} {where}"]
     if checks["gain"]["low"] > 0:
         told.append("Maps of other images do worse, so these point at what the network uses.")
     else:
@@ -209,6 +213,8 @@ def _tell_wrong(values: Mapping[str, Any]) -> str:
 def _range(name: str, values: Mapping[str, Any]) -> str:
     low, high = values[f"{name}_low"], values[f"{name}_high"]
     if low == high:
+        return f"{{{name}_low}}"
+    if low.startswith("more"):
         return f"{{{name}_low}}"
     if high.startswith("more"):
         return f"at least {{{name}_low}}"

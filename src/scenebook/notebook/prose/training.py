@@ -34,8 +34,7 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
             "ignore the settings of the augmentation."
         )
     if not settings.is_augmented:
-        told = "Augmentation is off in this run: in every epoch, the network is shown the images as they are."
-        return f"{told} The setting `views` has no effect without it." if settings.views else told
+        return "Augmentation is off in this run: in every epoch, the network is shown the images as they are."
     moved = [
         (settings.random_crop, "cropped at random to no less than {least:.0%} of its area"),
         (settings.rotation_range, "rotated by up to {rotation_range:g}&nbsp;degrees in either direction"),
@@ -48,7 +47,7 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
         (settings.contrast, "changed in contrast by up to {contrast:.0%}"),
         (settings.saturation, "changed in saturation by up to {saturation:.0%}"),
     ]
-    told = "[@fig:augmentation] shows what these settings do to one image"
+    told = "[@fig:augmentation] shows what this does to one image"
     names = [name for is_on, name in moved if is_on]
     told += f": it is {join_names(names)}." if names else "."
     if settings.shear_range:
@@ -57,15 +56,13 @@ def tell_augmentation(settings: Settings, *, published: bool) -> str:
             "to the bottom row."
         )
     more = " Each image has {views:,} augmented versions, which are shown in turn, one in each epoch."
-    return f"{told}{more}" if settings.views else told
+    return told + more * bool(settings.views)
 
 
 def tell_edits(names: Sequence[str]) -> str:
-    """Returns the sentence on cells that differ from the published notebook's; nothing where none does."""
-    if not names:
-        return ""
-    which = f"{escape(join_names(names))} of this notebook {'is' if len(names) == 1 else 'are'}"
-    return f"In this run, {which} not as published: this report was made with the edited cells."
+    """Returns the sentence on cells that differ from the published notebook's; there is at least one."""
+    differ = "differs" if len(names) == 1 else "differ"
+    return f"In notebook 02, {escape(join_names(names))} {differ} from the published version."
 
 
 def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
@@ -75,9 +72,9 @@ def tell_model(summary: Mapping[str, Any], network: NetworkSummary) -> str:
     """
     some = summary["trainable_base_layers"] < summary["last_base_layers"]
     last = "{trainable_base_layers} of the last {last_base_layers}" if some else "the last {trainable_base_layers}"
+    which = f" and {last} of the backbone's {{base_layers}} layers are" if summary["trainable_base_layers"] else " is"
     told = (
-        f"[@fig:network] shows the model as it was built: {{layers}} Keras layers, of which {last} "
-        "of the backbone's {base_layers} and the head are trained: {trainable_params:,} of "
+        f"[@fig:network] shows the model as it was built. The head{which} trained: {{trainable_params:,}} of "
         "{total_params:,} parameters. [@tbl:recipe] lists the model and the settings of its training."
     )
     if network.block:
@@ -141,7 +138,7 @@ def tell_cut(cut: Cut, *, accelerated: bool, kept: bool) -> tuple[str, dict[str,
             "not."
         )
     return told, {
-        "tensors": count_noun(len(cut.shapes), "tensor"),
+        "tensors": "one tensor" if len(cut.shapes) == 1 else f"{len(cut.shapes)} tensors",
         "numbers": sum(map(math.prod, cut.shapes)),
         "stochastic": count_noun(cut.stochastic, "layer"),
         "runtime": cut.runtime,
@@ -180,22 +177,20 @@ def tabulate_recipe(summary: Mapping[str, Any], settings: Settings) -> pd.DataFr
     elif "augment" in summary["edited"]:
         rows.append(("augmentation", "as this notebook's `augment` does it"))
     else:
-        rows += [
-            ("rotation", f"±{settings.rotation_range:g} degrees"),
-            ("width shift", f"±{settings.width_shift_range:g} of the width"),
-            ("height shift", f"±{settings.height_shift_range:g} of the height"),
-            ("shear", f"±{settings.shear_range:g} degrees"),
-            ("zoom factor", f"{1 - zoom:g} to {1 + zoom:g}"),
-            ("horizontal flip", "yes" if settings.horizontal_flip else "no"),
-        ]
-        more = [
+        changes = [
+            ("rotation", settings.rotation_range, f"±{settings.rotation_range:g} degrees"),
+            ("width shift", settings.width_shift_range, f"±{settings.width_shift_range:g} of the width"),
+            ("height shift", settings.height_shift_range, f"±{settings.height_shift_range:g} of the height"),
+            ("shear", settings.shear_range, f"±{settings.shear_range:g} degrees"),
+            ("zoom factor", zoom, f"{1 - zoom:g} to {1 + zoom:g}"),
+            ("horizontal flip", settings.horizontal_flip, "yes"),
             ("vertical flip", settings.vertical_flip, "yes"),
             ("random crop", settings.random_crop, f"at most {settings.random_crop:.0%} of the area"),
             *((name, share, f"±{share:.0%}") for name in COLOURS if (share := getattr(settings, name))),
         ]
-        rows += [(name, shown) for name, is_on, shown in more if is_on]
+        rows += [(name, shown) for name, is_on, shown in changes if is_on] or [("augmentation", "none")]
     if phases and settings.views:
-        rows.append(("views of each image", f"{settings.views:,}"))
+        rows.append(("augmented versions of each image", f"{settings.views:,}"))
     rows += [("start of the head", "as a linear classifier on frozen features")] if is_linear else []
     for number, phase in enumerate(phases, start=1):
         of = f", phase {number}" if len(phases) > 1 else ""
@@ -228,6 +223,13 @@ def _list_phase(phase: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def tell_phases(phases: Sequence[Mapping[str, Any]], settings: Settings) -> str:
+    """Returns the sentence on which phases of training the run has, from its summary."""
+    if len(phases) == 1:
+        return f"This run has only the {'first' if settings.epochs else 'second'} phase."
+    return "This run has both phases." if len(phases) == 2 else f"This run has {len(phases)} phases."
+
+
 def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
     """Returns the sentences on what was made smaller in the phases of the run's summary, and by what, for `say`."""
     if not phases:
@@ -239,8 +241,8 @@ def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
         {str(phase[name]) for phase in phases} for name in ("loss", "optimizer", "schedule")
     )
     if losses != {"categorical_crossentropy"} or not optimizers <= set(_OPTIMIZERS):
-        names = [escape(name.replace("_", " ")) for name in (*sorted(losses), *sorted(optimizers))]
-        return f"The loss and the optimizer of this run are, in Keras' terms, {join_names(names)}."
+        loss, optimizer = (escape(join_names(sorted(names)).replace("_", " ")) for names in (losses, optimizers))
+        return f"The loss is {loss}, and the optimizer is {optimizer}, by their names in Keras."
     momentum = " with momentum" if optimizers == {"SGD"} and phases[0]["rates"].get("momentum") else ""
     told = "The loss is the categorical cross-entropy"
     if any(phase["label_smoothing"] for phase in phases):
@@ -268,8 +270,8 @@ def tabulate_reasons(summary: Mapping[str, Any], settings: Settings) -> pd.DataF
          "It takes seconds, and avoids large gradients that would destroy pretrained weights."),
         (is_trained and settings.is_augmented, "augmentation", "random changes of the training images",
          "The network cannot memorise single images."),
-        (is_trained and settings.views > 0, "views", f"{settings.views:,} of each image, in turn",
-         "The frozen layers run once for each view, not in each epoch."),
+        (is_trained and settings.views > 0, "versions", f"{settings.views:,} of each image, in turn",
+         "The frozen layers run once for each version, not in each epoch."),
         (fine_tunes, "fine-tuning", f"the last {fine_tuned:,} layers of the backbone",
          "These layers are the most specialised; for the others there are too few images."),
         (fine_tunes, "batch normalisation", "stored statistics in fine-tuning",

@@ -119,7 +119,7 @@ def test_the_kind_that_the_network_misses_most_is_shown_and_said_to_be() -> None
     assert checks["chosen"] == "grad_cam"
     assert (checks["grad_cam_agreement"], checks["other_loss"]) == (1, checks["grad_cam_loss"])
     said = plain(tell_map_choice(checks), checks)
-    assert said.startswith("The maps shown are those of Grad-CAM, which do better in a check than those of HiResCAM")
+    assert said.startswith("The maps shown are those of Grad-CAM: blurring")
     assert "it is not shown that these point at what the network uses" in said
     few = check(wrong[:3], random=wrong[:3], grad_cam=right[:3])
     assert few["chosen"] == "hirescam"

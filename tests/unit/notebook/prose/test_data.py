@@ -33,7 +33,7 @@ def told(dataset: str, sizes: list[tuple[int, int]]) -> str:
     [
         ("scenes", "drawn by the program"),
         ("intel", "photographs of landscapes and towns"),
-        ("my images", "Nothing is known about the origin"),
+        ("my images", "Nothing was recorded"),
     ],
 )
 def test_what_is_known_of_the_origin_is_said(dataset: str, said: str) -> None:
