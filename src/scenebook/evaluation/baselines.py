@@ -248,6 +248,6 @@ def tabulate_tests(results: Mapping[str, Any]) -> pd.DataFrame:
         p = "below 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}"
         few = f" ({results['few_train']:,} training images)" if is_few(results) else ""
         names = (NAMES[key] + few * (key in OF_FEW) for key in list_compared(name, results))
-        rows.append((*names, test["only_first"], test["only_second"], value, f"{low} to {high}", p, test["method"]))
-    columns = ["first", "second", "only first right", "only second right", "difference", "95% interval", "p", "test"]
+        rows.append((*names, test["only_first"], test["only_second"], value, f"{low} to {high}", p))
+    columns = ["first", "second", "only first right", "only second right", "difference", "95% interval", "p"]
     return pd.DataFrame(rows, columns=columns)
