@@ -58,7 +58,7 @@ def test_an_edited_augmentation_is_trained_on_and_poisons_no_other_run(project: 
     before, black, after = (read_history(project, name) for name in ("before", "black", "after"))
     pd.testing.assert_frame_equal(before, after)
     assert not np.allclose(before["loss"], black["loss"])
-    edited = re.compile(r"\baugment of .{1,40} not as published")
+    edited = re.compile(r"\baugment differs from the published")
     assert edited.search(project.page("black"))
     assert not edited.search(project.page("after"))
 
@@ -101,6 +101,6 @@ def test_a_functional_model_with_another_optimizer_goes_through_to_the_end_and_i
     text = page.get_text()
     assert "SGD" not in text.split("settings:")[0]
     assert "gradient descent" not in text
-    assert "build_model and train_model of this notebook are not" in text
+    assert "build_model and train_model differ from the published" in text
     done = project.call("predict", "--run", "functional", "--images", str(run_dir.path("samples")))
     assert done.code == 0, done.output

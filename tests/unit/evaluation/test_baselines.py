@@ -115,7 +115,7 @@ def test_a_run_is_learned_from_and_stored_tables_come_back(run_dir: RunDirectory
     )
     run_dir.write_json("evaluation/baselines.json", results)
     sentence, values = tell_strengths(run_dir.read_json("evaluation/baselines.json"))
-    assert "decide for random features (batch normalisation estimated)" in fill(sentence, [values]).markdown
+    assert "random features (batch normalisation estimated) were chosen" in fill(sentence, [values]).markdown
 
 
 def test_with_random_features_of_some_images_pretrained_ones_of_the_same_are_compared(run_dir: RunDirectory) -> None:

@@ -12,7 +12,7 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.data.decoding import Decoder, ImagesOnDemand, decode
 from scenebook.evaluation.samples import find_samples, load_samples, name_copies, select_one_per_class, select_per_class
 from scenebook.notebook.grids import tile
-from scenebook.notebook.prose.samples import tell_prediction, tell_selection, tell_wrong_samples
+from scenebook.notebook.prose.samples import tell_prediction, tell_selection
 from tests.conftest import MakeFolder
 
 DECODER = Decoder((8, 8))
@@ -130,7 +130,7 @@ def test_some_images_of_each_class_are_drawn_and_tiled() -> None:
         (0, 6, "None of the {n:,} images"),
         (2, 6, "Of the {n:,} images"),
         (1, 1, "The one image in [@fig:samples] is classified correctly."),
-        (0, 1, "is not classified correctly; {wrong}."),
+        (0, 1, "is not classified correctly."),
     ],
 )
 def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, said: str) -> None:
@@ -140,11 +140,3 @@ def test_how_many_samples_are_right_is_said_in_each_case(right: int, n: int, sai
 @pytest.mark.parametrize("right", [0, 2, 300])
 def test_of_many_samples_the_figure_shows_the_first(right: int) -> None:
     assert "shows the first {shown}," in tell_selection(right, 300, 30)
-
-
-def test_of_many_wrong_samples_a_few_are_told() -> None:
-    wrong = pd.DataFrame({"label": [f"c{n}" for n in range(9)], "predicted": "sea", "confidence": 0.5})
-    told = tell_wrong_samples(wrong)
-    assert told.count("is classified as sea (50%)") == 6
-    assert told.endswith("; and 3 more are misclassified")
-    assert "more" not in tell_wrong_samples(wrong.head(6))

@@ -76,6 +76,7 @@ _LOOK: Any = {
     "ytick.major.size": 2.5,
     "patch.linewidth": 0.6,
     "hatch.linewidth": 0.6,
+    "figure.figsize": (COLUMN_WIDTH, 2.4),
     "figure.dpi": 150,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,

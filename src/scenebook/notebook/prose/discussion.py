@@ -115,8 +115,8 @@ def tell_causes(
             )
         if facts["best_epoch"] == facts["last_epoch"] and not _over_fits(facts, results):
             told.append(
-                "The validation loss was lowest in the last of {last_epoch} epochs (learning rate {learning_rate:g}): "
-                "the training may have ended too early."
+                "The validation loss was lowest in the last epoch (learning rate {learning_rate:g}): the training may "
+                "have ended too early."
             )
     if len(study) or judged != LINEAR:
         told.append(_tell_study(study))
@@ -134,7 +134,9 @@ def _tell_fit(judged: str, facts: Mapping[str, Any], results: Mapping[str, Any])
         return f"There is a sign of over-fitting: {fit}."
     if judged != WORSE:
         return f"The accuracy shows no clear sign of over-fitting: {fit}."
-    return f"Over-fitting is not the likely cause: {fit}."
+    few = facts["train_accuracy"] < results["pretrained_features"]["low"]
+    more = " It has learned too little rather than too much." if few else ""
+    return f"Over-fitting is not the likely cause: {fit}.{more}"
 
 
 def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:

@@ -23,7 +23,6 @@ MAP_TITLES = {"hirescam": "HiResCAM", "grad_cam": "Grad-CAM"}  # what the kinds 
 _ALIKE = 0.5  # maps whose ranks correlate as much as this are much the same
 _SAME = 0.999
 _CERTAIN = 0.9  # a correct prediction with at least this probability counts as confident, however it ranks
-_MOST_TOLD = 6  # so many wrong samples are told in a sentence
 
 
 def name_place(heatmap: np.ndarray) -> str:
@@ -231,27 +230,13 @@ def tell_prediction(row: dict[str, Any]) -> str:
     return f"true {row['label']}, predicted {row['predicted']} ({format_share(row['confidence'])})"
 
 
-def tell_wrong_samples(selection: pd.DataFrame) -> str:
-    """Returns what the wrong ones of some predictions are called, one after the other, the first few of many."""
-    wrong = selection[selection["label"] != selection["predicted"]].to_dict("records")
-    told = [
-        f"the image of {row['label']} is classified as {row['predicted']} ({format_share(row['confidence'])})"
-        for row in wrong[:_MOST_TOLD]
-    ]
-    if len(wrong) > _MOST_TOLD:
-        told.append(f"and {len(wrong) - _MOST_TOLD} more are misclassified")
-    return "; ".join(told)
-
-
 def tell_selection(right: int, n: int, shown: int) -> str:
     """Returns the sentence on how many of `n` samples, of which a figure shows some, are classified correctly."""
     if n == 1:
-        verdict = "is classified correctly." if right else "is not classified correctly; {wrong}."
-        return f"The one image in [@fig:samples] {verdict}"
-    some = shown < n
-    images = "images" + (", of which [@fig:samples] shows the first {shown}" if some else " in [@fig:samples]")
+        return f"The one image in [@fig:samples] is {'' if right else 'not '}classified correctly."
+    images = "images in [@fig:samples]" if shown == n else "images, of which [@fig:samples] shows the first {shown},"
     if right == n:
-        return f"All {{n:,}} {images}{',' * some} are classified correctly."
+        return f"All {{n:,}} {images} are classified correctly."
     if right == 0:
-        return f"None of the {{n:,}} {images}{',' * some} is classified correctly; {{wrong}}."
-    return f"Of the {{n:,}} {images}, {{right:,}} {{be}} classified correctly; {{wrong}}."
+        return f"None of the {{n:,}} {images} is classified correctly."
+    return f"Of the {{n:,}} {images.rstrip(',')}, {{right:,}} {'is' if right == 1 else 'are'} classified correctly."

@@ -93,7 +93,7 @@ def tell_history(history: pd.DataFrame, summary: Mapping[str, Any]) -> tuple[str
     epochs = history.to_dict("records")
     last, best = epochs[-1], min(epochs, key=lambda row: row["val_loss"])
     told = (
-        "In the last of {passes} ([@fig:histories]), the loss is {loss:.3f} on training and {val_loss:.3f} on "
+        "After {passes} ([@fig:histories]), the loss is {loss:.3f} on training and {val_loss:.3f} on "
         "validation images, and the accuracy {accuracy:.1%} and {val_accuracy:.1%}."
     )
     if best["epoch"] == last["epoch"]:
