@@ -19,9 +19,10 @@ from scenebook.cli import main
 from scenebook.cli.making import report_by_hand
 from scenebook.core.errors import InputError, SettingsError
 from scenebook.core.run_directory import RunDirectory
+from scenebook.core.settings import make_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.yaml_files import read_yaml
-from scenebook.pipeline.by_hand import collect_by_hand
+from scenebook.pipeline.by_hand import collect_by_hand, list_overruled
 from scenebook.pipeline.notebooks import is_executed
 from scenebook.pipeline.saved_notebooks import check_notebooks
 
@@ -345,3 +346,15 @@ def test_other_commands_take_a_run_by_hand_as_its_report_was_made(
     RunDirectory(mine / "runs" / "by-hand").write_json("training/summary.json", {"steps": 7})
     assert main(["render", "--run", "by-hand"]) == 2
     assert "make report RUN=by-hand" in capsys.readouterr().err
+
+
+def test_a_change_in_a_parameters_cell_that_a_command_does_not_follow_is_named(
+    notebooks_dir: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(notebooks_dir, tmp_path / "notebooks")
+    notebook = tmp_path / "notebooks" / "02-training.ipynb"
+    notebook.write_text(notebook.read_text("utf-8").replace('"epochs = 8 ', '"epochs = 2 '), "utf-8")
+    assert list_overruled(make_settings({"epochs": 5}), notebooks_dir) == []
+    assert list_overruled(make_settings({"epochs": 2}), notebook.parent) == []
+    told = "epochs = 2 in the parameters cell of 02-training (used: 5)"
+    assert list_overruled(make_settings({"epochs": 5}), notebook.parent) == [told]

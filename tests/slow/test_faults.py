@@ -108,6 +108,7 @@ def test_a_fault_in_a_cell(fault: str, project: Project, whole: Project) -> None
     assert re.search(rf"Stage 'evaluation' failed in cell \d+: .*{re.escape(expected)}", done.output)
     assert "notebook so far" in done.output
     assert "log/evaluation.txt" in done.output
+    assert "your changes:" in done.output
     assert "Traceback" not in done.output
     statuses = {outcome.name: outcome.status for outcome in stored_outcomes(project.run_dir())}
     assert statuses == {

@@ -239,7 +239,7 @@ def _tell_run(settings: Settings, run_dir: RunDirectory, console: Console) -> No
     idle = list_idle(settings)
     if idle:
         console.print(Text(f"without effect in this run: {'; '.join(idle)}"))
-    if overruled := list_overruled(settings):
+    if overruled := list_overruled(settings, project_folder("notebooks")):
         text = f"note: settings come from the profile and SET, so without effect: {'; '.join(overruled)}."
         console.print(Text(printable(text), style="yellow"))
 

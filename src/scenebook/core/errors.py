@@ -133,6 +133,7 @@ class StageError(ScenebookError):
         cell: The failing cell, counted from 1 over all cells of the notebook; `None` when no cell is to blame.
         wrong_input: Whether the cell raised an `InputError`: then the command line exits 2.
         was_killed: Whether the kernel was ended from outside, as happens when memory runs out.
+        edited: Cells that differ from the published notebook's: the first place to look.
     """
 
     stage: str
@@ -143,6 +144,7 @@ class StageError(ScenebookError):
     cell: int | None
     wrong_input: bool = False
     was_killed: bool = False
+    edited: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.exit_code = InputError.exit_code if self.wrong_input else ScenebookError.exit_code
@@ -153,4 +155,6 @@ class StageError(ScenebookError):
         if self.notebook is not None:
             lines.append(f"  notebook so far: {self.notebook}")
         lines.append(f"  log:             {self.log}")
+        if self.edited:
+            lines.append(f"  your changes:    {', '.join(self.edited)}")
         return "\n".join(lines)

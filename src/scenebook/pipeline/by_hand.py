@@ -10,7 +10,7 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, SettingsError
-from scenebook.core.project import expand_home, project_folder, published_root
+from scenebook.core.project import expand_home, published_root
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes
@@ -67,12 +67,12 @@ def _collect_settings(found: Sequence[HandRunNotebook]) -> Settings:
     return make_settings({name: value for name, (value, _) in chosen.items()})
 
 
-def list_overruled(settings: Settings) -> list[str]:
+def list_overruled(settings: Settings, notebooks_dir: Path) -> list[str]:
     """Returns what a user changed in parameters cells and a run with these settings does not follow, a line each."""
     published = read_yaml(published_root() / "profiles" / f"{PROFILE}.yaml", "file of settings").content
     used, told = settings.model_dump(), []
     for stage in STAGES.values():
-        for name, value in read_parameters(project_folder("notebooks") / f"{stage.notebook}.ipynb").items():
+        for name, value in read_parameters(notebooks_dir / f"{stage.notebook}.ipynb").items():
             if name in used and value not in (published.get(name), used[name]):
                 told.append(f"{name} = {value!r} in the parameters cell of {stage.notebook} (used: {used[name]!r})")
     return told

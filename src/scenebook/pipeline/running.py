@@ -15,6 +15,7 @@ import psutil
 from scenebook.core.errors import StageError
 from scenebook.core.keys import Key
 from scenebook.core.provenance import sha256_file, tell_time
+from scenebook.core.published_cells import list_edits
 from scenebook.core.run_directory import RunDirectory, write_bytes
 from scenebook.core.run_files import SETTINGS
 from scenebook.core.settings import Settings
@@ -235,6 +236,8 @@ class _Runner:
             raise error
         if error and error.was_killed:
             error.reason += f" (It had taken {one.used.peak_mb:,.0f} of {psutil.virtual_memory().total >> 20:,} MB.)"
+        if error and error.notebook:
+            error.edited = list_edits(error.notebook)
         self.manifest.collect(stage, one.before, touched, whole=error is None)
         outcome = replace(
             one.outcome,

@@ -44,7 +44,7 @@ class CutDisplay(style.Display):
         ax.set(xlim=(0, style.COLUMN_WIDTH), ylim=(_HEIGHT, 0), aspect="equal")
         ax.axis("off")
         right = style.COLUMN_WIDTH - _WIDTH - 0.05
-        _draw_part(ax, 0.05, "frozen layers", self.base, FROZEN, "once for each view")
+        _draw_part(ax, 0.05, "frozen layers", self.base, FROZEN, "once for each version")
         _draw_part(ax, right, "trainable layers", self.tail, TRAINED, "in every step")
         middle = _TOP + _BOX / 2
         draw_arrow(ax, 0.05 + _WIDTH, middle, right, middle, linestyle="-")

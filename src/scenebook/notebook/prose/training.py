@@ -217,7 +217,7 @@ def _list_phase(phase: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("optimizer", phase["optimizer"]),
         ("loss", loss),
         *([("label smoothing", f"{smoothing:g}")] if smoothing else []),
-        *((name.replace("_", " "), f"{value:g}") for name, value in phase["rates"].items()),
+        *((name.replace("_", " "), f"{value:g}".replace("e-0", "e-")) for name, value in phase["rates"].items()),
         *([("schedule", _SCHEDULES[phase["schedule"]])] if phase["schedule"] in _SCHEDULES else []),
         ("epochs", epochs),
     ]
