@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,29 +53,20 @@ class FeatureStream:
             batch_size: Images in a batch; the last one may be smaller.
         """
         order = np.asarray(order, np.int64)
-        known = self._cache.known(epoch, self._digests[order].tolist())
-        starts = range(0, len(order), batch_size)
-        computed = self._compute(order[~known], epoch, batch_size)
-        fresh = regroup(computed, [int((~known[start : start + batch_size]).sum()) for start in starts])
-        for start, rows in zip(starts, fresh, strict=True):
-            batch = order[start : start + batch_size]
-            again = partial(self._compute_again, batch, epoch)
-            fresh_ones = ~known[start : start + batch_size]
-            yield batch, _complete(self._cache, epoch, self._digests[batch], fresh_ones, rows, again)
+
+        def compute(places: np.ndarray) -> Iterator[Rows]:
+            # Whoever asks starts the dataset at once, so that no two of them get each other's.
+            starts = range(0, len(places), batch_size)
+            self._asked.append([(order[places[start : start + batch_size]], epoch) for start in starts])
+            yield from self._run_base.run_batches(self._views)
+
+        parts = _stream(self._cache, epoch, self._digests[order], batch_size, compute)
+        for start, rows in zip(range(0, len(order), batch_size), parts, strict=True):
+            yield order[start : start + batch_size], rows
 
     def list_missing(self, epoch: int) -> np.ndarray:
         """Returns the positions of the images whose view of an epoch the feature cache lacks, int64 `(n,)`."""
         return np.flatnonzero(~self._cache.known(epoch, self._digests.tolist()))
-
-    def _compute_again(self, batch: np.ndarray, epoch: int, missing: np.ndarray) -> Rows:
-        return _join(self._compute(batch[missing], epoch, len(missing)))
-
-    def _compute(self, positions: np.ndarray, epoch: int, batch_size: int) -> Iterator[Rows]:
-        if len(positions):
-            # Whoever asks starts the dataset at once, so that no two of them get each other's.
-            starts = range(0, len(positions), batch_size)
-            self._asked.append([(positions[start : start + batch_size], epoch) for start in starts])
-            yield from self._run_base.run_batches(self._views)
 
     def _take_asked(self) -> Iterator[tuple[np.ndarray, int]]:
         yield from self._asked.popleft()
@@ -103,18 +93,11 @@ def stream_plain(
         size: Images in each part; the last one may be smaller.
         keep: Whether it keeps what comes out.
     """
-    digests, known = np.asarray(images.digests), cache.known(None, images.digests)
-    starts = range(0, len(images), size)
-    missing = np.flatnonzero(~known)
-    computed = run_base.run_batches(make_ds(images.take(missing))) if len(missing) else iter(())
-    fresh = regroup(computed, [int((~known[start : start + size]).sum()) for start in starts])
-    for start, rows in zip(starts, fresh, strict=True):
-        places = np.arange(start, min(start + size, len(images)))
 
-        def compute_again(lost: np.ndarray, places: np.ndarray = places) -> Rows:
-            return _join(run_base.run_batches(make_ds(images.take(places[lost]))))
+    def compute(places: np.ndarray) -> Iterator[Rows]:
+        return run_base.run_batches(make_ds(images.take(places)))
 
-        yield _complete(cache, None, digests[places], ~known[places], rows, compute_again, keep=keep)
+    return _stream(cache, None, np.asarray(images.digests), size, compute, keep=keep)
 
 
 def collect_features(
@@ -131,35 +114,34 @@ def collect_features(
     return vectors
 
 
-def _complete(
+def _stream(
     cache: FeatureCache,
     view: int | None,
     digests: np.ndarray,
-    computed: np.ndarray,
-    rows: Rows,
-    compute_again: Callable[[np.ndarray], Rows],
+    size: int,
+    compute: Callable[[np.ndarray], Iterator[Rows]],
     *,
     keep: bool = True,
-) -> Rows:
-    """Adds what the feature cache holds to what was computed, and the other way round.
+) -> Iterator[Rows]:
+    """Yields the rows of images in parts of a size: those that the cache holds, and of the others what is computed.
 
-    Args:
-        cache: The feature cache.
-        view: As for its `fetch`.
-        digests: Of the images of a batch.
-        computed: bool `(batch,)`: of which of them `rows` are.
-        rows: What was computed.
-        compute_again: Computes rows that turned out to be damaged, or that another process has deleted.
-        keep: Whether the feature cache keeps what was computed.
+    `compute` returns the rows of the images at these places, in chunks of any size. It is asked once for all that the
+    cache lacks, and again for rows that turn out to be damaged, or that another process has deleted.
     """
+    known = cache.known(view, digests.tolist())
+    missing, starts = np.flatnonzero(~known), range(0, len(digests), size)
+    chunks = compute(missing) if len(missing) else iter(())
+    fresh = regroup(chunks, [int((~known[start : start + size]).sum()) for start in starts])
+    for start, rows in zip(starts, fresh, strict=True):
+        computed = ~known[start : start + size]
 
-    def compute(missing: np.ndarray) -> Rows:
-        if computed[missing].all():
-            places = np.cumsum(computed)[missing] - 1
-            return rows if len(places) == len(rows[0]) else [array[places] for array in rows]
-        return compute_again(missing)
+        def complete(lost: np.ndarray, start: int = start, rows: Rows = rows, computed: np.ndarray = computed) -> Rows:
+            if computed[lost].all():
+                places = np.cumsum(computed)[lost] - 1
+                return rows if len(places) == len(rows[0]) else [array[places] for array in rows]
+            return _join(compute(start + lost))
 
-    return cache.fetch(view, digests.tolist(), compute, keep=keep)
+        yield cache.fetch(view, digests[start : start + size].tolist(), complete, keep=keep)
 
 
 def regroup(chunks: Iterator[Rows], sizes: Iterable[int]) -> Iterator[Rows]:
