@@ -6,7 +6,7 @@ Keras has no public names for the edges of a model; what is used of its own lies
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -75,47 +75,26 @@ def trace_calls(model: Any) -> list[Call]:
         ScenebookError: The model has no graph: it was not built, or it is a subclass with a `call` of its own.
     """
     try:
-        outputs = list(model.outputs)
+        inputs = list(model.inputs)
     except (AttributeError, TypeError):
         raise ScenebookError(
             f"Expected a built Sequential or functional model. Received: model={getattr(model, 'name', model)!r}. "
             "Give it an input shape before it is described."
         ) from None
-    calls: list[Call] = []
-    _trace_tensors(outputs, calls, {})
+    calls = [Call(find_node(tensor).operation, tensor, ()) for tensor in inputs]
+    made = {id(tensor): number for number, tensor in enumerate(inputs)}
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_graph(operation):
+            return run_graph(operation, args[0], call)
+        tensors = operation.compute_output_spec(*args, **kwargs)  # a call of it would become part of its history
+        given = [item for item in keras.tree.flatten((args, kwargs)) if id(item) in made]
+        made.update({id(tensor): len(calls) for tensor in keras.tree.flatten(tensors)})
+        calls.append(Call(operation, keras.tree.flatten(tensors)[0], tuple(made[id(tensor)] for tensor in given)))
+        return tensors
+
+    run_graph(model, inputs[0] if len(inputs) == 1 else inputs, call)
     return calls
-
-
-def _trace_tensors(outputs: Sequence[Any], calls: list[Call], made: dict[tuple[int, int], int]) -> None:
-    # A stack of our own: networks are deeper than Python lets functions nest.
-    pending = list(reversed(outputs))
-    while pending:
-        tensor = pending[-1]
-        if _key(tensor) in made:
-            pending.pop()
-            continue
-        node = find_node(tensor)
-        missing = [parent for parent in node.input_tensors if _key(parent) not in made]
-        if missing:
-            pending.extend(reversed(missing))
-            continue
-        pending.pop()
-        made[_key(tensor)] = _append(node, tuple(made[_key(parent)] for parent in node.input_tensors), calls)
-
-
-def _append(node: Any, parents: tuple[int, ...], calls: list[Call]) -> int:
-    operation = node.operation
-    if not is_graph(operation):
-        calls.append(Call(operation, node.output_tensors[0], parents))
-        return len(calls) - 1
-    made = {_key(tensor): parent for tensor, parent in zip(operation.inputs, parents, strict=True)}
-    _trace_tensors(operation.outputs, calls, made)
-    return made[_key(operation.outputs[0])]
-
-
-def _key(tensor: Any) -> tuple[int, int]:
-    history = tensor._keras_history
-    return id(history.operation), history.node_index
 
 
 def count_layers(model: keras.Model) -> int:
@@ -134,15 +113,10 @@ def count_weight_layers(model: keras.Model) -> int:
     The main path is the one with the most of them, from input to output. The convolutions of projection shortcuts run
     beside it and do not count: ResNet50 has 53 convolutions and a dense layer, of which 4 are projections.
     """
-    depths = {id(tensor): 0 for tensor in model.inputs}
-    for operation in getattr(model, "operations", model.layers):  # a Sequential lists its layers only
-        nested = isinstance(operation, keras.Model)
-        own = count_weight_layers(operation) if nested else isinstance(operation, _WEIGHT_LAYERS)
-        for node in operation._inbound_nodes:
-            if node.input_tensors and all(id(tensor) in depths for tensor in node.input_tensors):
-                depth = own + max(depths[id(tensor)] for tensor in node.input_tensors)
-                depths.update((id(tensor), depth) for tensor in node.outputs)
-    return max(depths[id(tensor)] for tensor in model.outputs)
+    depths: list[int] = []
+    for operation, _, parents in trace_calls(model):
+        depths.append(isinstance(operation, _WEIGHT_LAYERS) + max((depths[parent] for parent in parents), default=0))
+    return max(depths)
 
 
 def find_base_model(model: keras.Model) -> keras.Model | None:
