@@ -6,11 +6,12 @@ Of a style nothing is handed on but three numbers from 0 to 255 for each colour,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
+import tinycss2
 from bs4 import BeautifulSoup, Tag
-from PIL import ImageColor
+from tinycss2.color4 import parse_color
 
 MOST_SELECTORS = 500
 """Rules for more than one cell; each is looked for in the whole output."""
@@ -19,8 +20,6 @@ _PROPERTIES = {"color": "ink", "background-color": "fill", "background": "fill"}
 _NO_COLOURS = {"", "none", "transparent", "inherit", "initial", "unset", "revert", "auto", "currentcolor"}
 _IDENTIFIER = re.compile(r"#[\w-]{1,200}")
 _SELECTOR = re.compile(r"#[\w-]{1,200}(?: +[\w.-]{1,200}){1,4}")
-_COLOUR = re.compile(r"#[0-9a-f]{3,8}|[a-z]{3,24}|(?:rgb|hsl)\([0-9,.% ]{5,40}\)")
-_WITH_ALPHA = re.compile(r"rgba?\( ?(\d{1,3}),? (\d{1,3}),? (\d{1,3})(?:,| /) ?([01]?(?:\.\d{1,9})?) ?\)")
 _WHITE, _BLACK = "ffffff", "000000"
 
 
@@ -44,8 +43,7 @@ def read_colours(soup: BeautifulSoup) -> ReadColours:
     all_read = True
     by_identifier = {f"#{tag['id']}": tag for tag in soup(id=True)}
     left = MOST_SELECTORS
-    for selector, style in _list_rules(soup):
-        asked = _read_style(style)
+    for selector, asked in _list_rules(soup):
         if not asked or ":" in selector:  # what is pointed at, say, which nothing is on paper
             continue
         found: list[Tag] = []
@@ -67,41 +65,34 @@ def read_colours(soup: BeautifulSoup) -> ReadColours:
     return ReadColours({cell: colours for cell, colours in coloured.items() if any(colours)}, all_read)
 
 
-def _list_rules(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
+def _list_rules(soup: BeautifulSoup) -> Iterator[tuple[str, dict[str, str | None]]]:
     for sheet in soup("style"):
-        first, *others = sheet.get_text().split("/*")
-        source = first + "".join(part.partition("*/")[2] for part in others)
-        for rule in source.split("}"):
-            selectors, _, style = rule.rpartition("{")
-            for selector in selectors.rpartition("{")[2].split(","):
-                yield " ".join(selector.split()), style
+        for rule in tinycss2.parse_stylesheet(sheet.get_text(), skip_comments=True, skip_whitespace=True):
+            if rule.type == "qualified-rule":
+                asked = _read_style(rule.content)
+                for selector in tinycss2.serialize(rule.prelude).split(","):
+                    yield " ".join(selector.split()), asked
 
 
-def _read_style(style: str) -> dict[str, str | None]:
+def _read_style(style: str | Iterable[Any]) -> dict[str, str | None]:
     """Returns the colours that a style asks for; empty: none; `None`: one that cannot be read."""
-    found: dict[str, str | None] = {}
-    for declaration in style.split(";"):
-        name, _, value = declaration.partition(":")
-        if known := _PROPERTIES.get(name.strip().lower()):
-            found[known] = _read_colour(" ".join(value.lower().replace("!important", "").split()))
-    return found
+    declarations = tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True)
+    return {
+        _PROPERTIES[one.lower_name]: _read_colour(tinycss2.serialize(one.value).strip().lower())
+        for one in declarations
+        if one.type == "declaration" and one.lower_name in _PROPERTIES
+    }
 
 
 def _read_colour(text: str) -> str | None:
     if text in _NO_COLOURS or text.startswith("var("):  # a theme's: the report has its own
         return ""
-    alpha = 1.0
-    if match := _WITH_ALPHA.fullmatch(text):
-        text, alpha = f"rgb({match[1]},{match[2]},{match[3]})", float(f"0{match[4]}")
-    if not _COLOUR.fullmatch(text):
+    colour = parse_color(text)
+    if colour is None or colour.space not in ("srgb", "hsl", "hwb"):
         return None
-    try:
-        red, green, blue, *rest = ImageColor.getrgb(text)
-    except ValueError:
-        return None
-    alpha = rest[0] / 255 if rest else min(alpha, 1.0)
-    channels = (round(255 + alpha * (min(max(channel, 0), 255) - 255)) for channel in (red, green, blue))
-    return "".join(f"{channel:02x}" for channel in channels)  # over white
+    *channels, alpha = colour.to("srgb")
+    over_white = (round(255 * (1 + alpha * (min(max(channel, 0), 1) - 1))) for channel in channels)
+    return "".join(f"{channel:02x}" for channel in over_white)
 
 
 def _make_readable(ink: str = "", fill: str = "") -> Colours:
