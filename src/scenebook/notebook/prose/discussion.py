@@ -62,7 +62,7 @@ def tell_verdict(results: Mapping[str, Any]) -> str:
         return f"{told} It is not shown that the pretraining of the backbone helps."
     if results["transfer"]["value"] < 0:
         return f"{told} The pretraining of the backbone does not help."
-    return f"{told} The pretraining of the backbone is worth {{transfer_points}} percentage points to the latter."
+    return f"{told} Pretraining is worth {{transfer_points}} percentage points to a linear classifier."
 
 
 def tell_transfer(results: Mapping[str, Any]) -> str:
@@ -145,7 +145,7 @@ def _over_fits(facts: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
 
 def _tell_study(study: pd.DataFrame) -> str:
     if not len(study):
-        return "No setting was varied by itself, so the causes are not known."
+        return "No setting was varied by itself, so what makes the difference is not known."
     shown = study[study["p"] < SIGNIFICANT]
     better, worse = (shown[shown["difference"] * way > 0] for way in (1, -1))
     if len(study) == 1:
@@ -176,21 +176,28 @@ def tell_errors(facts: Mapping[str, Any]) -> str:
     """Returns the sentences on which errors are the network's own, and which of them may be wrong labels."""
     if not facts["errors"]:
         return "The network makes no error on the test images."
-    are = "is" if facts["errors"] == 1 else "are"
-    told = [f"Of the {{test:,}} test images, {_count(facts, 'errors')} {are} misclassified"]
-    told[0] += f", {_count_of_errors(facts, 'pair_errors')} by confusing {{pair}}."
+    one = facts["errors"] == 1
+    pair = "" if one else f" {_count_of_errors(facts, 'pair_errors')} of them"
+    errors = f"{_count(facts, 'errors')} {'is' if one else 'are'} misclassified"
+    told = [f"Of the {{test:,}} test images, {errors},{pair} by confusing {{pair}}."]
     if "shared_errors" in facts:
-        others = "other" if facts["linear_errors"] == 1 else "others"
-        told.append(
-            f"The linear classifier misclassifies {_count_of_errors(facts, 'shared_errors')} as well, and "
-            f"{_count(facts, 'linear_errors').replace('none', 'no')} {others}."
+        others = (
+            f"{_count(facts, 'linear_errors').replace('none', 'no')} other image{'s' * (facts['linear_errors'] > 1)}"
         )
+        shared = "it" if one else f"{_count_of_errors(facts, 'shared_errors')} of them"
         if facts["shared_errors"]:
+            told.append(f"The linear classifier misclassifies {shared} as well, and {others}.")
             told.append("What both misclassify may be difficult or mislabelled.")
-    if "suspicious_errors" in facts:
-        where = " ([@fig:label-issues])" if facts["suspicious_errors"] else ""
-        suspicious = _count_of_errors(facts, "suspicious_errors")
-        told.append(f"A second model finds the labels of {suspicious} suspicious{where}.")
+        else:
+            told.append(f"The linear classifier misclassifies none of these, and {others}.")
+    if facts.get("suspicious_errors"):
+        suspicious = "the" if one else f"{_count_of_errors(facts, 'suspicious_errors')} of the"
+        image = "image" if one else "images"
+        told.append(
+            f"A second model suspects a wrong label in {suspicious} misclassified {image} ([@fig:label-issues])."
+        )
+    elif "suspicious_errors" in facts:
+        told.append("A second model suspects a wrong label in no misclassified image.")
     return " ".join(told)
 
 
@@ -199,10 +206,10 @@ def _count(facts: Mapping[str, Any], name: str) -> str:
 
 
 def _count_of_errors(facts: Mapping[str, Any], name: str) -> str:
-    """Returns how many of the errors these are, as 'none', 'both' or 'all of them'."""
-    if facts[name] < facts["errors"] or facts["errors"] == 1:
-        return f"{_count(facts, name)} of them"
-    return "both of them" if facts["errors"] == 2 else "all of them"
+    """Returns how many of the errors these are, as 'none', 'both' or 'all'."""
+    if facts[name] < facts["errors"]:
+        return _count(facts, name)
+    return "both" if facts["errors"] == 2 else "all"
 
 
 def tell_unknown(*, trained_once: bool, drawn: bool) -> str:

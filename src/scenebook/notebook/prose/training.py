@@ -224,10 +224,10 @@ def _list_phase(phase: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def tell_phases(phases: Sequence[Mapping[str, Any]], settings: Settings) -> str:
-    """Returns the sentence on which phases of training the run has, from its summary."""
+    """Returns the sentence on which phases of training the run has, from its summary; nothing where it has none."""
     if len(phases) == 1:
-        return f"This run has only the {'first' if settings.epochs else 'second'} phase."
-    return "This run has both phases." if len(phases) == 2 else f"This run has {len(phases)} phases."
+        return f"This run has only the {'first' if settings.epochs else 'second'} phase. "
+    return {0: "", 2: "This run has both phases. "}.get(len(phases), f"This run has {len(phases)} phases. ")
 
 
 def tell_optimizer(phases: Sequence[Mapping[str, Any]]) -> str:
