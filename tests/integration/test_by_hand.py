@@ -354,7 +354,7 @@ def test_a_change_in_a_parameters_cell_that_a_command_does_not_follow_is_named(
     shutil.copytree(notebooks_dir, tmp_path / "notebooks")
     notebook = tmp_path / "notebooks" / "02-training.ipynb"
     notebook.write_text(notebook.read_text("utf-8").replace('"epochs = 8 ', '"epochs = 2 '), "utf-8")
-    assert list_overruled(make_settings({"epochs": 5}), notebooks_dir) == []
+    assert list_overruled(make_settings({"epochs": 5, "max_per_class": 5}), notebooks_dir) == []
     assert list_overruled(make_settings({"epochs": 2}), notebook.parent) == []
     told = "epochs = 2 in the parameters cell of 02-training (used: 5)"
     assert list_overruled(make_settings({"epochs": 5}), notebook.parent) == [told]

@@ -10,6 +10,7 @@ from typing import Any
 
 from scenebook.core.backbones import NAMED_WEIGHTS
 from scenebook.core.errors import InputError, SettingsError
+from scenebook.core.profiles import load_profile
 from scenebook.core.project import expand_home, published_root
 from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import list_edits
@@ -18,7 +19,7 @@ from scenebook.core.run_files import OF_COMMANDS, SETTINGS
 from scenebook.core.settings import DRAWN_SCENES, INTEL, PATHS, Settings, make_settings
 from scenebook.core.stages import STAGES
 from scenebook.core.wording import join_names
-from scenebook.core.yaml_files import dump_yaml, read_yaml
+from scenebook.core.yaml_files import dump_yaml
 from scenebook.notebook.recording import SESSION
 from scenebook.pipeline.manifest import Manifest, StageOutcome, StageStatus, load_manifest
 from scenebook.pipeline.notebooks import read_parameters
@@ -69,11 +70,11 @@ def _collect_settings(found: Sequence[HandRunNotebook]) -> Settings:
 
 def list_overruled(settings: Settings, notebooks_dir: Path) -> list[str]:
     """Returns what a user changed in parameters cells and a run with these settings does not follow, a line each."""
-    published = read_yaml(published_root() / "profiles" / f"{PROFILE}.yaml", "file of settings").content
+    published = make_settings(load_profile(published_root() / "profiles" / f"{PROFILE}.yaml")).model_dump()
     used, told = settings.model_dump(), []
     for stage in STAGES.values():
         for name, value in read_parameters(notebooks_dir / f"{stage.notebook}.ipynb").items():
-            if name in used and value not in (published.get(name), used[name]):
+            if name in used and value not in (published[name], used[name]):
                 told.append(f"{name} = {value!r} in the parameters cell of {stage.notebook} (used: {used[name]!r})")
     return told
 
