@@ -91,6 +91,7 @@ def execute_notebook(
                 nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4),
                 str(partial_copy).replace("{", "{{").replace("}", "}}"),
                 parameters=dict(parameters),
+                engine_name=_register_engine(),
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
@@ -146,6 +147,23 @@ def execute_notebook(
     if failure:
         failure.notebook = kept
         raise failure
+
+
+def _register_engine() -> str:
+    """Returns the name of papermill's engine, but for one thing: its own saves the notebook twice for each cell."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class SavingAtTheEnd(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+            path, nb_man.output_path = nb_man.output_path, None
+            try:
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
+            finally:
+                nb_man.output_path = path  # papermill saves it now, however it has ended
+
+    papermill_engines.register(SavingAtTheEnd.__name__, SavingAtTheEnd)
+    return SavingAtTheEnd.__name__
 
 
 def _advise_on_memory(stage: str) -> str:
