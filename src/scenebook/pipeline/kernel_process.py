@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 
 def _wait(modules: list[str]) -> None:
@@ -38,9 +39,17 @@ def _wait(modules: list[str]) -> None:
     sys.argv = order["arguments"]
 
 
+def _do_without_debugger() -> None:
+    """Has the kernel find no debugger: nothing here asks for one, and to import it is a quarter of the start."""
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    importlib.import_module("ipykernel.debugger")
+    del sys.modules["debugpy"]
+
+
 def _end() -> None:
     """Ends the process, after a kernel's orderly end: IPython has then let go of what the notebook held."""
     if _ended:
+        gc.unfreeze()
         gc.collect()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -52,15 +61,28 @@ _ended: list[bool] = []
 if __name__ == "__main__":
     # What is registered first is called last.
     atexit.register(_end)
+    _do_without_debugger()
     if sys.argv[1:2] != ["-f"]:
         _wait(sys.argv[1:])
     # Of the modules beside a notebook; `-P` keeps those from the front that are called as a library is.
     sys.path.append(os.getcwd())
 
+    from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import launch_new_instance
     from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
 
+    class Kernel(IPythonKernel):
+        """A kernel that ends without waiting for what need not be waited for."""
+
+        def do_shutdown(self, restart: bool) -> Any:
+            gc.freeze()  # IPython would look for garbage twice, before it lets go of what the notebook held
+            # All processes that it has started have to end first; that which keeps account of a pool's locks
+            # ignores being asked to.
+            if tracker := sys.modules.get("multiprocessing.resource_tracker"):
+                tracker._resource_tracker._stop()
+            return super().do_shutdown(restart)
+
     ENV_CONFIG_DIRS.clear()
     SYSTEM_CONFIG_DIRS.clear()
-    launch_new_instance()
+    launch_new_instance(kernel_class=Kernel)
     _ended.append(True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from subprocess import Popen, TimeoutExpired
 from tempfile import gettempdir
 from typing import Any, TextIO
@@ -75,7 +77,6 @@ def configure_kernel(folder: str) -> dict[str, Any]:
 def make_kernel_environment(runs_dir: Path) -> dict[str, str]:
     """Returns the environment of all kernels of a run; `runs_dir` is the folder of all runs."""
     return build_environment() | {
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "SCENEBOOK_RUNS": str(runs_dir),
         # What a kernel sets when it starts, which matplotlib has to find where it is imported before.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -98,11 +99,27 @@ def make_kernel_manager(
     TensorFlow's C++ prints notes before the kernel can catch them; they would end up between our lines of progress.
     The folder is not papermill's to set: it would change that of this process, which other threads share.
     """
+    from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+    class Client(AsyncKernelClient):
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            """Waits as Jupyter's own does, which then listens for another 0.2 s; nbclient passes over what it hears."""
+            end = time.monotonic() + (timeout or float("inf"))
+            while time.monotonic() < end:
+                self.kernel_info()
+                with suppress(Empty):
+                    await self.get_shell_msg(timeout=1)
+                    await self.get_iopub_msg(timeout=0.2)  # both channels are connected
+                    return
+                if not await self.is_alive():
+                    raise RuntimeError("The kernel died before it was ready.")
+            raise RuntimeError(f"The kernel was not ready in {timeout} s.")
+
     class LoggingKernelManager(AsyncKernelManager):
+        client_factory = Client
         kernel_spec = KernelSpec(argv=[*COMMAND, "-f", "{connection_file}"], display_name="Python 3", language="python")
 
         async def _async_start_kernel(self, **options: Any) -> None:

@@ -83,9 +83,12 @@ def execute(fixture: str, run_dir: RunDirectory, **parameters: object) -> Path:
 
 
 LOOK = """
-import json, os, sys, tempfile
+import atexit, concurrent.futures, json, multiprocessing, os, pathlib, sys
 import beside
 import matplotlib as mpl
+with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    pool.submit(abs, -1).result()
+atexit.register(pathlib.Path("ended").touch)
 json.dumps({
     "python": sys.executable, "defined": "weights" in globals(),
     "inline": "inline" in mpl.get_backend(), "size": mpl.rcParams["font.size"],
@@ -134,6 +137,7 @@ def test_a_kernel_is_this_interpreter_with_nothing_of_what_the_user_has_set_for_
         "unwanted": [],
         "names": "utf-8",
     }
+    assert (tmp_path / "ended").exists(), "a kernel that has had a pool of processes is killed"
     assert not list(deep.iterdir())
 
 
