@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -44,27 +43,14 @@ def test_a_file_of_the_same_model_loads(save: Callable[[keras.Model, Path], Path
 
 
 @pytest.mark.parametrize("save", [save_weights, save_whole])
-def test_the_first_layer_that_does_not_fit_is_named_and_nothing_is_loaded(
-    save: Callable[[keras.Model, Path], Path], tmp_path: Path
-) -> None:
-    base_model = build_small(width=5)
-    before = base_model.get_weights()
-    expected = (
-        r"first layer that does not fit is second: the model's shapes are 1x1x4x5 and 5, the file's are 1x1x4x4 and 4"
-    )
-    with pytest.raises(WeightsError, match=expected):
-        load_weights_file(base_model, save(build_small(width=4), tmp_path))
-    for first, second in zip(before, base_model.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
-@pytest.mark.parametrize("save", [save_weights, save_whole])
-def test_a_file_that_ends_too_early_names_the_missing_layer(
+def test_a_file_that_does_not_fit_or_ends_too_early_names_a_layer(
     save: Callable[[keras.Model, Path], Path], tmp_path: Path
 ) -> None:
     full = build_small()
     shorter = keras.Model(full.inputs, full.get_layer("first_bn").output)
-    with pytest.raises(WeightsError, match=r"does not fit is second: .* the file's are missing"):
+    with pytest.raises(WeightsError, match=r"second.*\(1, 1, 4, 5\).*\(1, 1, 4, 4\)"):
+        load_weights_file(build_small(width=5), save(full, tmp_path))
+    with pytest.raises(WeightsError, match=r"second' .*expect.* 2 "):
         load_weights_file(build_small(), save(shorter, tmp_path))
 
 
@@ -97,28 +83,21 @@ def test_a_missing_file_is_named() -> None:
 @pytest.mark.parametrize("content", [b"", b"not weights at all"])
 def test_an_unreadable_file_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(WeightsError, match="a weights file that Keras can read"):
+    with pytest.raises(WeightsError, match="weights of this backbone that Keras can read"):
         load_weights_file(build_small(), tmp_path / name)
 
 
 def test_a_file_cut_off_in_the_middle_is_refused(tmp_path: Path) -> None:
     for file in (save_weights(build_small(), tmp_path), save_whole(build_small(), tmp_path)):
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        with pytest.raises(WeightsError, match="a weights file that Keras can read"):
+        with pytest.raises(WeightsError, match="weights of this backbone that Keras can read"):
             load_weights_file(build_small(), file)
-
-
-def test_an_hdf5_file_without_layers_is_refused(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "other.weights.h5", "w") as file:
-        file["something"] = np.zeros(3)
-    with pytest.raises(WeightsError, match="holds no weights of layers"):
-        load_weights_file(build_small(), tmp_path / "other.weights.h5")
 
 
 def test_a_file_with_a_lambda_layer_is_refused(tmp_path: Path) -> None:
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Lambda(lambda x: x + 1)(inputs))
-    with pytest.raises(WeightsError, match="Lambda layer, that is, code instead of weights"):
+    with pytest.raises(WeightsError, match="`Lambda` layer"):
         load_weights_file(build_small(), save_whole(model, tmp_path))
 
 
