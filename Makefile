@@ -67,10 +67,10 @@ lock: setup-dev ## pin all requirements anew from pyproject.toml
 		$(PY) -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')" $$extra \
 			| $(BIN)/uv pip compile - -c requirements-dev.txt $(LOCK_FLAGS) -o requirements-$$extra.txt || exit 1; done
 
-COMPUTING := $(addprefix evaluation/attribution/test_,checks gradcam) inference/test_export \
-	$(addprefix network/test_,augmentation batch_statistics classifier efficientnet_lite feature_stream frozen_layers \
+COMPUTING := $(addprefix evaluation/attribution/test_,checks gradcam) inference/test_export network/frozen/test_cutting \
+	$(addprefix network/test_,augmentation backbones batch_statistics efficientnet_lite feature_stream \
 		inputs pretrained training) \
-	$(addprefix network/recipe/test_,cross_validation options running seeds)
+	$(addprefix network/recipe/test_,options repeating running)
 
 LOCK_FLAGS := --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import subprocess
 import sys
 from functools import cache
@@ -48,6 +47,9 @@ HOMES = {
     "keras": WITH_TENSORFLOW,
 }
 
+WAYS_IN = {"cli", "rendering.report", "rendering.outputs", "network.recipe.running"}
+"""Tests of what a whole room does may import only one of these."""
+
 
 def list_modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
@@ -67,7 +69,6 @@ def is_in(name: str, homes: set[str]) -> bool:
 
 
 @cache
-@functools.cache
 def list_imports(path: Path) -> set[str]:
     """All modules that a file imports, wherever in it: `scenebook.core.errors`, `numpy`."""
     imported: set[str] = set()
@@ -170,3 +171,16 @@ def test_a_public_name_means_one_thing_in_the_whole_package() -> None:
                 homes.setdefault(name, []).append(name_of(path))
     twice = {name: found for name, found in homes.items() if len(found) > 1 and not name.startswith("_")}
     assert set(twice) <= {"main", "build"}, twice
+
+
+def test_a_test_lies_as_its_module_does() -> None:
+    """One that looks at several modules is called by what it looks at."""
+    tests = Path(__file__).parents[1] / "unit"
+    for path in tests.glob("*/**/test_*.py"):
+        folder = PACKAGE / path.parent.relative_to(tests)
+        assert folder.is_dir(), path
+        name = path.stem.removeprefix("test_")
+        if not (folder / f"{name}.py").exists() and not (folder / name).is_dir():
+            modules = {imported.removeprefix("scenebook.") for imported in list_imports(path)}
+            mine = {name_of(one) for one in folder.glob("*.py")} & modules
+            assert len(mine) != 1 or mine <= WAYS_IN, f"{path}: it tests {mine}"

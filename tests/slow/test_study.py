@@ -17,7 +17,7 @@ from scenebook.network.training import HISTORY_COLUMNS
 from scenebook.pipeline.manifest import load_manifest
 from scenebook.pipeline.running import run_pipeline
 from tests.processes import Finished, run_command
-from tests.unit.pipeline.test_pipeline import Heard
+from tests.unit.pipeline.test_running import Heard
 
 pytestmark = pytest.mark.slow
 

@@ -77,7 +77,7 @@ def test_a_repetition_stays_only_where_it_is_not_the_same(
         made.append(workspace)
         return Verification(run_dir.name, workspace / run_dir.name, {}, [], failure=failure)
 
-    # A real repetition takes minutes: tests/unit/pipeline/compare/test_verify.py makes one of small notebooks.
+    # A real repetition takes minutes: tests/unit/pipeline/compare/test_repeat.py makes one of small notebooks.
     monkeypatch.setattr(repeat, "verify_run", verify)
     console = Console(record=True, width=300)
     assert using.verify(build_parser().parse_args(["verify", "--run", kept.name]), console) == 1

@@ -21,8 +21,7 @@ from scenebook.notebook import display as notebook
 from scenebook.notebook.display import say, show_figure, show_pictures, show_table
 from scenebook.notebook.grids import Bar
 from scenebook.rendering.report import RenderedReport
-
-from .conftest import make_report
+from tests.unit.rendering.conftest import make_report
 
 NAMED = (
     "<script>alert(1)</script>",

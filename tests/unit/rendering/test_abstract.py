@@ -13,8 +13,7 @@ from scenebook.core.sentences import Sourced
 from scenebook.core.settings import make_settings
 from scenebook.notebook.prose.conclusion import collect_facts
 from scenebook.rendering.report import RenderedReport, StageNotebook
-
-from .conftest import FRONT, make_report, notebooks_of, page_of, part_of, pdf_text
+from tests.unit.rendering.conftest import FRONT, make_report, notebooks_of, page_of, part_of, pdf_text
 
 GIVEN = """\
 abstract: |

@@ -8,8 +8,7 @@ from scenebook.rendering.assemble import SourceNotebook, assemble, title_of
 from scenebook.rendering.document import Code, Heading, Output, Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.pandoc import plain_text
-
-from .conftest import assembled, notebooks_of
+from tests.unit.rendering.conftest import assembled, notebooks_of
 
 FRONT = FrontMatter.model_validate({"title": "A", "authors": [{"name": "B"}]})
 

@@ -8,8 +8,7 @@ from scenebook.core.errors import ReportError
 from scenebook.core.project import project_root
 from scenebook.rendering.bibliography import read_bibliography, tame, text_of
 from scenebook.rendering.citations import check_work
-
-from .conftest import NOTEBOOKS
+from tests.unit.rendering.conftest import NOTEBOOKS
 
 WORKS = read_bibliography(NOTEBOOKS / "works.bib")
 

@@ -17,8 +17,7 @@ from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.markdown import read
 from scenebook.rendering.pandoc import Node, each_node, plain_text
 from scenebook.rendering.report import RenderedReport, StageNotebook
-
-from .conftest import FRONT, NOTEBOOKS, Render, make_report, page_of, part_of, pdf_text
+from tests.unit.rendering.conftest import FRONT, NOTEBOOKS, Render, make_report, page_of, part_of, pdf_text
 
 WORKS = NOTEBOOKS / "works.bib"
 # JSON's way to write a string is one of YAML's.

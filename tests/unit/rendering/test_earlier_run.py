@@ -25,10 +25,9 @@ from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.records import RECORD_MIME
 from scenebook.rendering.report import RenderedReport, StageNotebook
-
-from .conftest import FRONT, make_report, page_of, part_of, pdf_text
-from .hostile import NAMED, on_page, same_on_paper
-from .tagged import Element, read_tagged
+from tests.unit.rendering.conftest import FRONT, make_report, page_of, part_of, pdf_text
+from tests.unit.rendering.hostile import NAMED, on_page, same_on_paper
+from tests.unit.rendering.tagged import Element, read_tagged
 
 NOTE = "made 2026-11-27 04:00 UTC with learning_rate 0.001, now 0.01"
 LABEL = "Earlier run of stage evaluation"

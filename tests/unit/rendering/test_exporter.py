@@ -5,8 +5,7 @@ import pytest
 from nbconvert.exporters import get_exporter
 
 from scenebook.rendering.pdf import ScenebookPDFExporter
-
-from .conftest import notebooks_of, pdf_text
+from tests.unit.rendering.conftest import notebooks_of, pdf_text
 
 EVALUATION = 1
 

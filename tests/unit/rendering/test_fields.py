@@ -14,8 +14,7 @@ from scenebook.rendering.document import Prose, Report
 from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.report import RenderedReport, StageNotebook
-
-from .conftest import make_report, page_of
+from tests.unit.rendering.conftest import make_report, page_of
 
 ACCURACY = {"value": 0.85, "low": 0.8, "high": 0.9}
 

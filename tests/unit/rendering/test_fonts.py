@@ -13,8 +13,7 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.fonts import gather_fonts
 from scenebook.rendering.front_matter import load_front_matter
 from scenebook.rendering.report import RenderedReport
-
-from .conftest import make_report
+from tests.unit.rendering.conftest import make_report
 
 
 def make_font(path: Path, signs: str, family: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 from scenebook.core.errors import ReportError
 from scenebook.core.project import project_root
 from scenebook.rendering.front_matter import Author, FrontMatter, load_front_matter
-
-from .conftest import Render, page_of, part_of, pdf_text
+from tests.unit.rendering.conftest import Render, page_of, part_of, pdf_text
 
 GOOD = "title: A\nauthors:\n  - name: Ada\n"
 

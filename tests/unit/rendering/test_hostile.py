@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 
 from scenebook.core.sentences import as_utf8
 from scenebook.rendering.outputs import strip_terminal_codes
-
-from .conftest import page_of
-from .hostile import NAMED, names, on_page, render_texts, same_on_paper, words
-from .tagged import read_tagged
+from tests.unit.rendering.conftest import page_of
+from tests.unit.rendering.hostile import NAMED, names, on_page, render_texts, same_on_paper, words
+from tests.unit.rendering.tagged import read_tagged
 
 MANY = int(os.environ.get("SCENEBOOK_HOSTILE_EXAMPLES", "0"))
 """`make hostile` sets it. Each example is a report of its own, on up to 12 texts in 8 places."""

@@ -8,8 +8,7 @@ from bs4.element import Tag
 
 from scenebook.rendering.document import ReportImage, Table
 from scenebook.rendering.html import breakable, clean_html, shown_width
-
-from .conftest import Render, assembled, page_of
+from tests.unit.rendering.conftest import Render, assembled, page_of
 
 
 def one(page: BeautifulSoup | Tag, selector: str) -> Tag:

@@ -19,10 +19,9 @@ from scenebook.notebook.grids import Bar
 from scenebook.rendering.document import Origin
 from scenebook.rendering.outputs import read_record
 from scenebook.rendering.report import RenderedReport
-
-from .conftest import make_report, page_of
-from .tagged import read_tagged
-from .test_layout import LOREM, millimetres, pages_of
+from tests.unit.rendering.conftest import make_report, page_of
+from tests.unit.rendering.tagged import read_tagged
+from tests.unit.rendering.test_layout import LOREM, millimetres, pages_of
 
 IMAGE = np.full((60, 60, 3), 120, np.uint8)
 HOSTILE = '<b>#x</b> "🏔"'

@@ -21,8 +21,7 @@ from scenebook.rendering.front_matter import FrontMatter
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
 from scenebook.rendering.records import RECORD_MIME
-
-from .tagged import Element, read_tagged
+from tests.unit.rendering.tagged import Element, read_tagged
 
 RESOLUTION = 50
 LONG_NAME = "IMG_" + "0123456789abcdef" * 15 + ".jpeg"

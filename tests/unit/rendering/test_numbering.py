@@ -13,8 +13,7 @@ from scenebook.rendering.fonts import fonts
 from scenebook.rendering.numbering import check_references, letter, number_report, roman, slug_of
 from scenebook.rendering.pdf import ScenebookPDFExporter, write_images
 from scenebook.rendering.sections import for_paper
-
-from .conftest import assembled
+from tests.unit.rendering.conftest import assembled
 
 
 def test_roman_numbers_and_letters() -> None:

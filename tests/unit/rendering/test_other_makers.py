@@ -23,10 +23,9 @@ from scenebook.rendering.tables import (
     rows_left_out,
     tell_left_out,
 )
-
-from .conftest import make_report, page_of, pdf_text
-from .tagged import read_tagged
-from .test_pictures import encode
+from tests.unit.rendering.conftest import make_report, page_of, pdf_text
+from tests.unit.rendering.tagged import read_tagged
+from tests.unit.rendering.test_pictures import encode
 
 new_markdown, new_code, new_raw = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell, nbformat.v4.new_raw_cell
 

@@ -6,9 +6,8 @@ from scenebook.core.errors import ReportError
 from scenebook.rendering.document import Figure, Origin, Output, Prose, Table
 from scenebook.rendering.outputs import read_data, read_outputs, strip_terminal_codes
 from scenebook.rendering.records import RECORD_MIME
-
-from .conftest import assembled
-from .test_pictures import encode
+from tests.unit.rendering.conftest import assembled
+from tests.unit.rendering.test_pictures import encode
 
 ORIGIN = Origin("01-data", 3)
 

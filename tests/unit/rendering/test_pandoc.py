@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from scenebook.rendering import pandoc
-from scenebook.rendering.pandoc import PandocError
+from scenebook.rendering.document import Prose
+from scenebook.rendering.pandoc import PandocError, each_node, plain_text
+from tests.unit.rendering.conftest import assembled
 
 
 def test_a_piece_that_swallows_the_next_one_is_converted_alone() -> None:
@@ -41,3 +43,13 @@ def test_a_call_that_takes_too_long_is_ended() -> None:
 def test_an_error_of_pandoc_is_told() -> None:
     with pytest.raises(PandocError, match="JSON"):
         pandoc.run_pandoc("no json", "json", "html")
+
+
+def test_attachments_and_files_of_the_run_are_shown_and_nothing_else_is_read() -> None:
+    report = assembled("images/notebooks")
+    prose = next(block for block in report.blocks() if isinstance(block, Prose))
+    images = [node["c"] for node in each_node(prose.body.tree) if node["t"] == "ReportImage"]
+    assert [(image.alt, image.suffix) for image in images] == [("attached", "png"), ("of the run", "svg")]
+    assert plain_text(prose.body.tree) == "[image: outside] [image: remote]"
+    assert len(report.warnings) == 2
+    assert "images, cell 1: the image '../../../outside.svg' is not part of the run" in report.warnings[0]

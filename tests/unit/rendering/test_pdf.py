@@ -12,8 +12,7 @@ from scenebook.rendering.document import Figure, ReportImage, Table
 from scenebook.rendering.fonts import unknown_glyphs
 from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pdf import ScenebookPDFExporter
-
-from .conftest import FRONT, Render, assembled, pdf_text
+from tests.unit.rendering.conftest import FRONT, Render, assembled, pdf_text
 
 
 def reader(path: Path) -> PdfReader:

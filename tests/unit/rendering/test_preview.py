@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from docs.preview import make_preview
-
-from .conftest import notebooks_of
+from tests.unit.rendering.conftest import notebooks_of
 
 IMAGES = {"image/png", "image/jpeg"}
 PATHS = [path for name in ("whole-run", "user-cells.ipynb", "hostile-text.ipynb") for path in notebooks_of(name)]

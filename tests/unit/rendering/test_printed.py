@@ -13,8 +13,7 @@ from scenebook.rendering.numbering import number_report
 from scenebook.rendering.pandoc import plain_text
 from scenebook.rendering.report import RenderedReport
 from scenebook.rendering.sections import for_paper
-
-from .conftest import make_report, page_of, pdf_text
+from tests.unit.rendering.conftest import make_report, page_of, pdf_text
 
 FRONT = FrontMatter.model_validate({"title": "A", "authors": [{"name": "B"}]})
 

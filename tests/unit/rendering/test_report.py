@@ -8,8 +8,7 @@ import pytest
 from scenebook.core.errors import ReportError
 from scenebook.core.project import project_root
 from scenebook.rendering.report import StageNotebook, check_before_run
-
-from .conftest import NOTEBOOKS, Render, make_report, notebooks_of, page_of, pdf_text
+from tests.unit.rendering.conftest import NOTEBOOKS, Render, make_report, notebooks_of, page_of, pdf_text
 
 
 def test_the_same_notebooks_give_the_same_bytes_in_two_folders(tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ from scenebook.core.run_directory import RunDirectory
 from scenebook.notebook import display as notebook
 from scenebook.notebook.display import show_figure
 from scenebook.rendering.report import RenderedReport
-
-from .conftest import FRONT, Render, make_report
-from .tagged import read_tagged
+from tests.unit.rendering.conftest import FRONT, Render, make_report
+from tests.unit.rendering.tagged import read_tagged
 
 LAYOUTS = {"ieee": "", "article": "layout: article\npaper: letter\n"}
 FIXTURES = ("whole-run", "appendix", "user-cells.ipynb", "equations.ipynb", "hostile-text.ipynb", "long-table.ipynb")

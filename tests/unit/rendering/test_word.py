@@ -10,8 +10,7 @@ import pytest
 from scenebook.core.project import project_root
 from scenebook.rendering.provenance import Provenance
 from scenebook.rendering.report import RenderedReport
-
-from .conftest import FRONT, NOTEBOOKS, make_report, notebooks_of
+from tests.unit.rendering.conftest import FRONT, NOTEBOOKS, make_report, notebooks_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 FILE = """

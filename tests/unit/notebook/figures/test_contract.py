@@ -22,11 +22,10 @@ from scenebook.notebook.figures.style import Display
 from scenebook.notebook.figures.training import CutDisplay, HistoriesDisplay, HistoryDisplay
 from scenebook.notebook.figures.trust import CoverageDisplay, ProjectionDisplay, ReliabilityDisplay
 from tests.unit.notebook.figures.test_ablations import make_panels, make_row
-from tests.unit.notebook.figures.test_calibration import make_bins, make_curve
 from tests.unit.notebook.figures.test_classes import make_counts
 from tests.unit.notebook.figures.test_network import draw, make_small
-from tests.unit.notebook.figures.test_projection import make_display
-from tests.unit.study.test_backbones import make_summaries
+from tests.unit.notebook.figures.test_trust import make_bins, make_curve, make_display
+from tests.unit.study.test_summaries import make_summaries
 
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.9, 0.5], "val_loss": [0.8, 0.6]})
 EXAMPLES: dict[type[Display], Callable[[], Display]] = {
