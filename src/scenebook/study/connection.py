@@ -72,35 +72,19 @@ def _call(address: str, timeout: float) -> Client:
             received={"scheduler": address},
             advice="The scheduler prints its address when it starts.",
         )
-    security = _read_security(address)
+    tls = Security().get_tls_config_for_role("client")
+    files = {name: value for name, value in tls.items() if name != "ciphers"} if address.startswith("tls:") else {}
     try:
-        return Client(address, timeout=timeout, security=security, set_as_default=False)
+        return Client(address, timeout=timeout, set_as_default=False)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"Expected a dask scheduler that answers within {timeout:g} s.",
-            received={"scheduler": address, "error": _flatten(error)},
+            received={"scheduler": address, **files, "error": _flatten(error)},
             advice="Check that it runs and can be reached from here, and that both sides use TLS with certificates of "
-            "the same authority, or neither does.",
+            "the same authority, or neither does. PEM files are named in the environment: "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY.",
         ) from error
-
-
-def _read_security(address: str) -> Security:
-    """Returns what dask's own configuration says of TLS, its files read once to see that they can be."""
-    advice = (
-        "Name PEM files in the environment: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
-        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
-    )
-    security = Security()
-    files = {name: value for name, value in security.get_tls_config_for_role("client").items() if name != "ciphers"}
-    try:
-        context = security.get_connection_args("client")["ssl_context"]
-    except (OSError, ValueError) as error:
-        received = {"scheduler": address, **files, "error": _flatten(error)}
-        raise InputError("Expected TLS files that can be read.", received=received, advice=advice) from error
-    if address.startswith("tls:") and context is None:
-        received = {"scheduler": address, **files}
-        raise InputError("Expected TLS certificates for a tls:// scheduler.", received=received, advice=advice)
-    return security
 
 
 def _flatten(error: BaseException) -> str:
