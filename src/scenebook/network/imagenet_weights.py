@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import queue
 import re
 import shutil
 import socket
 import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path, PurePosixPath
@@ -20,14 +16,12 @@ import tenacity
 
 from scenebook.core.backbones import BACKBONES, RANDOM, find_backbone
 from scenebook.core.cache import cache_dir, locked
-from scenebook.core.errors import DownloadError, SettingsError, WeightsError
+from scenebook.core.errors import SettingsError, WeightsError
 from scenebook.core.provenance import sha256_file
 from scenebook.core.run_directory import replacing
 
 if TYPE_CHECKING:
     import keras
-
-WEIGHTS_SITE = "https://storage.googleapis.com/"  # where Keras downloads from
 
 SILENCE_SECONDS = 10.0
 DOWNLOAD_TRIES = 3
@@ -62,8 +56,6 @@ def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.
         # Of two processes without the file, the second then finds the first one's.
         lock = cache_dir() / "weights" / f"{backbone}.lock"
         with nullcontext() if find_download(backbone) else locked(lock, what):
-            if not find_download(backbone):
-                _check_reachable(WEIGHTS_SITE, what)
             _hand_over(backbone)
             return _call_download(build_or_discard)
     except SettingsError:
@@ -75,8 +67,7 @@ def download_imagenet(backbone: str, build: Callable[[], keras.Model]) -> keras.
         raise WeightsError(
             f"Expected to download {what}.",
             received={"weights": "imagenet"},
-            advice=f"{error.explanation if isinstance(error, DownloadError) else reason} "
-            f"{_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
+            advice=f"{reason} {_describe_weights_by_hand(backbone, PurePosixPath(address[1]).name if address else '')}",
         ) from error
 
 
@@ -131,29 +122,6 @@ def _call_download(build: Callable[[], keras.Model]) -> keras.Model:
             return again(build)
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _check_reachable(url: str, what: str) -> None:
-    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(url, timeout=SILENCE_SECONDS):
-                answers.put("")
-        except urllib.error.HTTPError as error:
-            error.close()
-            answers.put("")  # an answer all the same
-        except OSError:
-            answers.put("there is no connection")
-
-    # A daemon: a look-up that hangs does not keep the program from ending.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        reason = answers.get(timeout=SILENCE_SECONDS)
-    except queue.Empty:
-        reason = f"there was no answer within {SILENCE_SECONDS:g} s"
-    if reason:
-        raise DownloadError(what, reason)
 
 
 def weights_digest(weights: str, backbone: str) -> str | None:
