@@ -139,7 +139,7 @@ def test_both_files_hold_the_report(sample: Finished) -> None:
     for shown in (page, text):
         assert accuracy in shown
         assert "are drawn by the program" in " ".join(shown.split())
-        assert "claims of that paper are not compared with it" in " ".join(shown.split())
+        assert "claims of the paper" not in shown, "its images are not the paper's"
         assert str(sample.run_dir.root) not in shown
     assert "<script" not in page
     assert not re.search(r'src="(?!data:)', page)

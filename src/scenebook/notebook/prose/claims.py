@@ -82,15 +82,6 @@ _MANY_INTERVALS = 10
 _WORDS = {NOT_TESTED: "not tested"}
 
 
-def tell_unlike(paper: Paper) -> Sentence:
-    """Returns the sentence of a run that has other images or another backbone than the paper."""
-    text = (
-        f"The images or the backbone of this run are not those of *{{title}}*{_cite([paper.source])}, so the "
-        "claims of that paper are not compared with it."
-    )
-    return text, Sourced({"title": paper.title}, origins={"title": "claims file: paper.title"})
-
-
 def tell_paper(paper: Paper, differences: Sequence[str], file: str) -> Sentence:
     """Returns the sentences on whose claims these are and in what the run is not the paper's.
 

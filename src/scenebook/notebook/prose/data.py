@@ -130,17 +130,18 @@ def tell_duplicates(findings: dict[str, Any]) -> _Sentences:
         yield text + "finds copies that were resaved, scaled or cropped.", {}
         return
     exact = sum(group["exact"] for group in groups)
-    text = "{images} of {all:,} occur more than once, in {groups}: {exact} of identical files, {near} of images that "
-    yield (
-        text + "were resaved, scaled, cropped or mirrored.",
-        {
-            "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
-            "all": findings["images"],
-            "groups": count_noun(len(groups), "group"),
-            "exact": say_number(exact),
-            "near": say_number(len(groups) - exact),
-        },
-    )
+    kinds = {
+        " of identical files": exact,
+        " of images that were resaved, scaled, cropped or mirrored": len(groups) - exact,
+    }
+    found = [(count, kind) for kind, count in kinds.items() if count]
+    told = found[0][1] if len(found) == 1 else f": {', '.join(f'{say_number(count)}{kind}' for count, kind in found)}"
+    values = {
+        "images": count_noun(sum(len(group["paths"]) for group in groups), "image"),
+        "all": findings["images"],
+        "groups": count_noun(len(groups), "group"),
+    }
+    yield f"{{images}} of {{all:,}} occur more than once, in {{groups}}{told}.", values
     conflicts = sum(bool(group["across_classes"]) for group in groups)
     if conflicts:
         text = "{conflicts} more than one class, so at least one of the labels is wrong."

@@ -45,8 +45,8 @@ def tell_accuracy(scores: Mapping[str, Any]) -> str:
 
 
 def tell_accuracy_without(scores: Mapping[str, Any]) -> str:
-    """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`, how many."""
-    sentence = "Of these test images {seen:,} have a duplicate among the training or validation images. "
+    """Returns the sentence on the accuracy without duplicates, for `say` with `metrics.json` and `seen`: "2 have"."""
+    sentence = "Of the test images, {seen} a duplicate among the training or validation images. "
     if "accuracy_without_duplicates" not in scores:
         return sentence + "Since all of them have one, nothing is known about the accuracy on new images."
     sentence += (

@@ -16,7 +16,7 @@ from scenebook.core.fields import read_fields
 from scenebook.core.run_directory import RunDirectory, run_name_for
 from scenebook.core.sentences import as_utf8, escape, fill, without_marks
 from scenebook.core.settings import DRAWN_SCENES, Settings, make_settings
-from scenebook.core.wording import join_names, printable
+from scenebook.core.wording import count_noun, join_names, printable
 from scenebook.core.yaml_files import dump_yaml
 from scenebook.data.audit.report import count_images
 from scenebook.notebook.prose import calibration, data, evaluation
@@ -137,7 +137,7 @@ def _tell_faults(run_dir: RunDirectory) -> str:
     told = [_say(*sentence) for sentence in data.tell_duplicates(audit)]
     scores = run_dir.read_json(run_files.METRICS)
     if seen := len(audit["seen_in_training"]):
-        told.append(_say(evaluation.tell_accuracy_without(scores), scores, {"seen": seen}))
+        told.append(_say(evaluation.tell_accuracy_without(scores), scores, {"seen": count_noun(seen, "has", "have")}))
     told += [_say(*sentence) for sentence in data.tell_giveaways(audit)]
     wrong = _say(data.tell_label_issues(labels), labels, {"too_small": join_names(labels["left_out"])})
     return f"{' '.join(told)}\n\nA second model was asked which labels look wrong. {wrong}"

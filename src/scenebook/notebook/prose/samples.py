@@ -129,12 +129,12 @@ def _tell_random(agreement: float | None) -> str:
         return "With random weights no map varies, so there is nothing to compare."
     if agreement < _ALIKE:
         return (
-            "With random weights the maps change (rank correlation {random_agreement:z.2f}): they show what was "
-            "learned, not only the outlines of the image."
+            "With random weights the maps change (rank correlation {random_agreement:z.2f}): they depend on what was "
+            "learned, not only on the outlines of the image."
         )
     return (
-        "With random weights the maps stay much the same (rank correlation {random_agreement:z.2f}): they show the "
-        "outlines of the image more than what was learned."
+        "With random weights the maps stay much the same (rank correlation {random_agreement:z.2f}): they depend on "
+        "the outlines of the image more than on what was learned."
     )
 
 
@@ -236,7 +236,7 @@ def tell_selection(right: int, n: int, shown: int) -> str:
         return f"The one image in [@fig:samples] is {'' if right else 'not '}classified correctly."
     images = "images in [@fig:samples]" if shown == n else "images, of which [@fig:samples] shows the first {shown},"
     if right == n:
-        return f"All {{n:,}} {images} are classified correctly."
+        return f"{'Both' if n == 2 else 'All {n:,}'} {images} are classified correctly."
     if right == 0:
         return f"None of the {{n:,}} {images} is classified correctly."
     return f"Of the {{n:,}} {images.rstrip(',')}, {{right:,}} {'is' if right == 1 else 'are'} classified correctly."

@@ -172,8 +172,8 @@ def test_the_sentence_on_checks_follows_the_interval(bounds: tuple[float, float]
     said = plain(tell_map_checks(checks), checks)
     assert verdict in said
     assert "between the two, 0.000 (95%" in said
-    assert "they show what was learned" in said
-    assert "more than what was learned" in plain(
+    assert "they depend on what was learned" in said
+    assert "more than on what was learned" in plain(
         tell_map_checks({**checks, "random_agreement": 0.8}), {**checks, "random_agreement": 0.8}
     )
 
