@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, cast
 
@@ -16,7 +15,7 @@ from markupsafe import Markup
 from traitlets import Bool, default
 
 from scenebook.core.errors import ReportError
-from scenebook.rendering.document import Block, Figure, Heading, Origin, Report, ReportImage, Section, Table
+from scenebook.rendering.document import Figure, Origin, Report, ReportImage
 from scenebook.rendering.exporter import Formula, ReportExporter, template_folder
 from scenebook.rendering.fonts import advise_fonts, fonts, gather_fonts, more_families
 from scenebook.rendering.numbering import Target
@@ -100,7 +99,7 @@ class ScenebookPDFExporter(ReportExporter):
         return self.template.render(report=report, resources={"missing": missing, "most_images": MAX_GRID_IMAGES})
 
     def _compile_tagged(self, source: str, root: Path, report: Report) -> bytes:
-        """Compiles as PDF/UA-1, or else plainly, with a warning that names what stands in the way."""
+        """Compiles as PDF/UA-1, or else plainly, with a warning that says why."""
         try:
             return _compile(source, root, STANDARD)
         except typst.TypstError as error:
@@ -108,9 +107,7 @@ class ScenebookPDFExporter(ReportExporter):
                 raise
             content = _compile(source, root, None)
             reason = error.message.removeprefix(f"{UNTAGGABLE}: ")
-        culprits = name_culprits(report, lambda part: _is_taggable(self._source(part), root))
-        where = f", because of {'; '.join(culprits)}" if culprits else ""
-        report.warnings.append(f"The PDF is not tagged as PDF/UA-1{where}: {reason}.")
+        report.warnings.append(f"The PDF is not tagged as PDF/UA-1: {reason}.")
         return content
 
     def _without_culprits(
@@ -142,12 +139,6 @@ def images_of(report: Report) -> Iterator[tuple[Origin, ReportImage]]:
 def write_images(report: Report, root: Path) -> None:
     for _, image in images_of(report):
         (root / file_name(image)).write_bytes(image.content)
-
-
-def _is_taggable(source: str, root: Path) -> bool:
-    """True unless tagging itself fails. Links lead nowhere, since their targets need not stand in this part."""
-    without_links = source.replace("\n#show: report", "\n#show link: it => it.body\n#show: report", 1)
-    return UNTAGGABLE not in _find_fault(without_links.replace(END_OF_TEXT, ""), root, STANDARD)
 
 
 def _compile(source: str, root: Path, standard: Literal["ua-1"] | None) -> bytes:
@@ -187,55 +178,9 @@ def _find_room_below(root: Path) -> int:
     return fits
 
 
-def _find_fault(source: str, root: Path, standard: Literal["ua-1"] | None = None) -> str:
+def _find_fault(source: str, root: Path) -> str:
     try:
-        _compile(source, root, standard)
+        _compile(source, root, None)
     except typst.TypstError as error:
         return str(error.message)
     return ""
-
-
-def name_culprits(report: Report, is_taggable: Callable[[Report], bool]) -> list[str]:
-    """Names the figures, tables and cells that cannot be tagged, each once, in reading order.
-
-    `is_taggable` says whether a report that is a part of this one can be.
-    """
-    named: list[str] = []
-    for section in report.sections:
-
-        def check(blocks: Sequence[Block], section: Section = section) -> bool:
-            return is_taggable(_part(report, section, blocks))
-
-        named += [_name(block) for block in _search(section.blocks, check)] if check([]) else [_name(section.heading)]
-    return list(dict.fromkeys(named))
-
-
-def _search(blocks: Sequence[Block], is_taggable: Callable[[Sequence[Block]], bool]) -> list[Block]:
-    if not blocks or is_taggable(blocks):
-        return []
-    if len(blocks) == 1:
-        return list(blocks)
-    half = len(blocks) // 2
-    return _search(blocks[:half], is_taggable) + _search(blocks[half:], is_taggable)
-
-
-def _part(report: Report, section: Section, blocks: Sequence[Block]) -> Report:
-    """Returns a report of some blocks of one section. Levels of headings that the part lacks are made up for."""
-    kept: list[Block] = []
-    deepest = 1
-    for block in blocks:
-        if isinstance(block, Heading):
-            deepest = min(block.level, deepest + 1)
-            block = dataclasses.replace(block, level=deepest)
-        kept.append(block)
-    return dataclasses.replace(report, abstract=[], banners=[], sections=[Section(section.heading, kept)])
-
-
-def _name(block: Block) -> str:
-    if isinstance(block, Heading):
-        return f"a heading of {block.origin}"
-    if isinstance(block, Figure):
-        return f"Fig. {block.number} of {block.origin}"
-    if isinstance(block, Table):
-        return f"Table {block.number} of {block.origin}"
-    return str(block.origin)

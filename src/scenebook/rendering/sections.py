@@ -183,15 +183,18 @@ def _make_heading(text: str, notebook: str) -> Heading:
 
 
 def _name_after(block: Block, heading: Heading | None, notebook: str) -> None:
-    """Gives a figure or table of a user's own cell the text of the heading above it as its caption."""
-    if not isinstance(block, (Figure, Table)) or block.label:
+    """Gives a figure or table of a user's own cell the text of the heading above it as its caption.
+
+    A figure without an alternative text has that of its caption: without any, the PDF could not be tagged.
+    """
+    if not isinstance(block, (Figure, Table)):
         return
-    tree = [string(notebook)] if heading is None else copy.deepcopy(heading.title.tree)
-    if not block.caption.tree:
-        block.caption.tree = tree
+    if not block.label and not block.caption.tree:
+        block.caption.tree = [string(notebook)] if heading is None else copy.deepcopy(heading.title.tree)
     if isinstance(block, Figure) and not block.alt:
-        block.alt = f"Figure shown under the heading {heading.plain!r}" if heading else f"Figure of notebook {notebook}"
-        block.images = [dataclasses.replace(image, alt=block.alt) for image in block.images]
+        where = f"shown under the heading {heading.plain!r}" if heading else f"of notebook {notebook}"
+        block.alt = (plain_text(block.caption.tree) if block.label else "") or f"Figure {where}"
+        block.images = [dataclasses.replace(image, alt=image.alt or block.alt) for image in block.images]
 
 
 def for_paper(report: Report, targets: dict[str, Target]) -> tuple[Report, dict[str, Target]]:
