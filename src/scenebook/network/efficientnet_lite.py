@@ -6,7 +6,7 @@ without an accelerator. The layers' names are those that `keras.applications` gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,7 +14,6 @@ import numpy as np
 from keras import layers
 
 from scenebook.core.backbones import NamedWeights
-from scenebook.core.errors import WeightsError
 from scenebook.network.torch_files import read_tensors
 
 _STEM_WIDTH = 32
@@ -51,14 +50,11 @@ def build(name: str, image_size: int, weights: NamedWeights | None) -> keras.Mod
     """Builds the backbone; see `Backbone.builder`.
 
     Raises:
-        WeightsError: The file of the weights is missing or damaged, or does not fit.
+        WeightsError: The file of the weights is missing or damaged.
     """
-    tensors: dict[str, np.ndarray] = {}
-    if weights:
-        tensors = read_tensors(weights.require_file(), weights.sha256, advice=weights.advice)
     base_model = build_efficientnet_lite0(image_size)
     if weights:
-        load_tensors(base_model, tensors, weights.file)
+        load_tensors(base_model, read_tensors(weights.require_file(), weights.sha256, advice=weights.advice))
     return base_model
 
 
@@ -101,26 +97,8 @@ def _normalize(x: Any, name: str, *, activate: bool) -> Any:
     return layers.ReLU(6.0, name=f"{name}_activation")(x) if activate else x
 
 
-def load_tensors(base_model: keras.Model, tensors: Mapping[str, np.ndarray], file: str) -> None:
-    """Gives the layers the tensors of a file, after all shapes were compared.
-
-    Raises:
-        WeightsError: A tensor is missing or has another shape; the model is as it was.
-    """
-    arrays = {}
-    for layer, names in _name_tensors(base_model):
-        try:
-            arrays[layer] = [_to_keras(layer, tensors[name]) for name in names]
-        except KeyError as error:
-            raise WeightsError(f"Expected the tensor {error.args[0]} in the file.", received={"file": file}) from error
-        if [array.shape for array in arrays[layer]] != [tuple(weight.shape) for weight in layer.weights]:
-            raise WeightsError(f"Expected tensors that fit the layer {layer.name}.", received={"file": file})
-    for layer, weights in arrays.items():
-        layer.set_weights(weights)
-
-
-def _name_tensors(base_model: keras.Model) -> Iterator[tuple[layers.Layer, list[str]]]:
-    """Yields each layer that has weights, with the names of its tensors: in the file, blocks are counted through."""
+def load_tensors(base_model: keras.Model, tensors: Mapping[str, np.ndarray]) -> None:
+    """Gives the layers the tensors of the file, in which blocks are counted through."""
     with_weights = [layer for layer in base_model.layers if layer.weights]
     blocks = list(dict.fromkeys(layer.name.partition("_")[0] for layer in with_weights if "block" in layer.name))
     for layer in with_weights:
@@ -128,7 +106,7 @@ def _name_tensors(base_model: keras.Model) -> Iterator[tuple[layers.Layer, list[
         prefix = f"_blocks.{blocks.index(block)}.{_PARTS[part]}" if block in blocks else _ENDS[layer.name]
         is_norm = isinstance(layer, layers.BatchNormalization)
         kinds = ("weight", "bias", "running_mean", "running_var") if is_norm else ("weight",)
-        yield layer, [f"{prefix}.{kind}" for kind in kinds]
+        layer.set_weights([_to_keras(layer, tensors[f"{prefix}.{kind}"]) for kind in kinds])
 
 
 def _to_keras(layer: layers.Layer, tensor: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from scenebook.core.backbones import BACKBONES, NamedWeights
 from scenebook.core.errors import WeightsError
 from scenebook.network import efficientnet_lite
 from scenebook.network.torch_files import read_tensors
-from tests.unit.network.test_torch_files import write_file, write_tensor
 
 NAME = "efficientnet-lite0"
 WEIGHTS = BACKBONES[NAME].weights[0]
@@ -112,14 +111,6 @@ def test_a_damaged_file_is_refused(copied: tuple[NamedWeights, Path], damage: Ca
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(WeightsError, match=rf"SHA-256.*{file.name}.*pip install"):
         efficientnet_lite.build(NAME, 32, weights)
-
-
-def test_tensors_of_another_network_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "other.pth"
-    digest = write_file(file, {"_conv_stem.weight": write_tensor((24,), (1,))})
-    base_model = efficientnet_lite.build_efficientnet_lite0(32)
-    with pytest.raises(WeightsError, match=r"stem_conv.*Received: file='other.pth'"):
-        efficientnet_lite.load_tensors(base_model, read_tensors(file, digest), file.name)
 
 
 def test_its_preprocessing_is_the_published_one() -> None:
