@@ -129,7 +129,8 @@ class Manifest:
         for name, entry in files.items():
             if whole and entry["stage"] == stage and name not in written and not name.startswith(KEPT):
                 self.run_dir.path(name).unlink(missing_ok=True)
-        self.content["files"] = {name: files[name] for name in files if self.run_dir.path(name).is_file()}
+                after.pop(name, None)
+        self.content["files"] = {name: files[name] for name in files if name in after}
 
     def register(self, name: str, stage: str) -> None:
         """Notes digest, size and times of a file, and the stage that wrote it."""

@@ -17,7 +17,9 @@ from scenebook.core.errors import ScenebookError
 from scenebook.network.graph import find_node, is_graph, run_graph
 
 BATCH = 8
-"""Images at a time: a model that is called keeps what each of its layers puts out until it is done."""
+"""Images at a time; small ones go through the body in a multiple of it."""
+_LARGE = 224 * 224
+"""Places of an image of which no more go through: a model that is called keeps what each of its layers puts out."""
 
 
 def weigh_activations(
@@ -49,8 +51,11 @@ def compute_maps(model: keras.Model, images: np.ndarray, classes: np.ndarray) ->
     """
     body, head = split_at_last_places(model)
     classes = np.asarray(classes, dtype=np.int32)
-    batches = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
-    maps = [weigh_activations(body(tf.constant(images[batch])), head, tf.constant(classes[batch])) for batch in batches]
+    size = BATCH * max(1, _LARGE // (images.shape[1] * images.shape[2]))
+    bodies = [body(tf.constant(images[start : start + size])) for start in range(0, len(images), size)]
+    parts = [part[start : start + BATCH] for part in bodies for start in range(0, len(part), BATCH)]
+    named = [tf.constant(classes[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    maps = [weigh_activations(part, head, asked) for part, asked in zip(parts, named, strict=True)]
     hirescam, plain = zip(*maps, strict=True) if maps else ([np.zeros((0, 1, 1), np.float32)],) * 2
     return np.concatenate(hirescam), np.concatenate(plain)
 

@@ -109,6 +109,7 @@ def test_which_layers_were_trained_and_whether_the_model_was_saved_changes_nothi
 
 def test_images_are_explained_in_batches_as_all_at_once(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcam, "BATCH", 4)
+    monkeypatch.setattr(gradcam, "_LARGE", 1)
     maps, plain = gradcam.compute_maps(planted.model, planted.inputs[:6], planted.labels[:6])
     np.testing.assert_allclose(maps, planted.maps[:6], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(plain, planted.plain[:6], rtol=1e-3, atol=1e-5)
