@@ -123,20 +123,14 @@ def list_groups(splits: pd.DataFrame, duplicates: DuplicateGroups) -> list[dict[
 
 
 def _describe_group(members: pd.DataFrame, *, large: bool) -> dict[str, Any]:
-    exact = bool(members["sha256"].nunique() == 1)
-    return {"paths": list(members["path"]), "exact": exact, **_describe_spread(members), "large": large}
-
-
-def _describe_spread(members: pd.DataFrame) -> dict[str, bool]:
-    columns = {"across_splits": "split", "across_classes": "label"}
-    return {name: bool(members[column].nunique() > 1) for name, column in columns.items()}
-
-
-def find_exact_duplicates(splits: pd.DataFrame) -> list[dict[str, Any]]:
-    """Returns groups of files with the same bytes: their paths, and whether they straddle splits or classes."""
-    copies = splits[splits.duplicated("sha256", keep=False)]
-    groups = copies.groupby("sha256", sort=False)
-    return [{"paths": list(rows["path"]), **_describe_spread(rows)} for _, rows in groups]
+    different = members[["sha256", "split", "label"]].nunique() > 1
+    return {
+        "paths": list(members["path"]),
+        "exact": not different["sha256"],
+        "across_splits": bool(different["split"]),
+        "across_classes": bool(different["label"]),
+        "large": large,
+    }
 
 
 def select_pairs(splits: pd.DataFrame, duplicates: DuplicateGroups, most: int) -> pd.DataFrame:

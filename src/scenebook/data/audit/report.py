@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scenebook.core.wording import printable
-from scenebook.data.audit.duplicates import DuplicateGroups, find_exact_duplicates, find_seen_in_training, list_groups
+from scenebook.data.audit.duplicates import DuplicateGroups, find_seen_in_training, list_groups
 from scenebook.data.decoding import SQUASH
 from scenebook.data.images import FoundImages
 
@@ -64,17 +64,13 @@ def find_odd_images(splits: pd.DataFrame) -> QualityFindings:
     return QualityFindings(oddness.drop(columns=common), common)
 
 
-def find_odd_sizes(splits: pd.DataFrame) -> pd.DataFrame:
-    """Returns the images of an odd size: path, width, height.
+def _oddness_of_size(splits: pd.DataFrame) -> pd.Series:
+    """Returns how odd the size of each image is; 0 for one of a usual size.
 
     Where three quarters of the images share one size, every other size is odd. Where they do not, an odd one's area
     is further from the middle half of all images than three times that half's width, on a scale of ratios, and at
     least four times as large or small.
     """
-    return splits.loc[_oddness_of_size(splits) > 0, ["path", "width", "height"]]
-
-
-def _oddness_of_size(splits: pd.DataFrame) -> pd.Series:
     area = pd.Series(np.log(splits["width"].to_numpy(dtype=float) * splits["height"]), index=splits.index)
     sizes = splits.groupby(["width", "height"]).size()
     if sizes.max() >= len(splits) * COMMON_SIZE_SHARE:
@@ -153,13 +149,10 @@ def audit_images(
     return {
         "images": len(splits),
         "counts": {label: {split: int(n) for split, n in row.items()} for label, row in counts.iterrows()},
-        "imbalance": compute_imbalance(counts),
         "set_aside": [{"path": path, "reason": reason} for path, reason in set_aside],
         "ignored_folders": list(ignored_folders),
-        "exact_duplicates": find_exact_duplicates(splits),
         "duplicate_groups": list_groups(splits, duplicates),
         "seen_in_training": find_seen_in_training(splits, duplicates),
-        "odd_sizes": find_odd_sizes(splits).to_dict("records"),
         "odd_images": list_odd_images(splits, odd),
         "common_traits": list(odd.common),
         "shapes": measure_shapes(splits, fit),

@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from scenebook.data.audit.duplicates import find_exact_duplicates
 from scenebook.data.audit.report import (
     QualityFindings,
     compute_imbalance,
     count_images,
     find_odd_images,
-    find_odd_sizes,
     select_odd_images,
     tabulate_folders,
     tabulate_odd_images,
@@ -41,13 +39,6 @@ def test_counts_name_every_split_also_an_empty_one() -> None:
     counts = count_images(SPLITS[SPLITS["split"] != "validation"])
     assert counts.loc["cat"].to_dict() == {"train": 2, "validation": 0, "test": 1}
     assert compute_imbalance(counts) == 2.0
-
-
-def test_equal_files_are_found_across_splits_and_classes() -> None:
-    groups = {tuple(group["paths"]): group for group in find_exact_duplicates(SPLITS)}
-    assert groups[("cat/2", "cat/3")] == {"paths": ["cat/2", "cat/3"], "across_splits": True, "across_classes": False}
-    assert groups[("cat/1", "dog/2")]["across_classes"]
-    assert len(groups) == 2
 
 
 def test_folders_are_listed_with_what_follows_from_their_names(make_folder: MakeFolder) -> None:
@@ -113,16 +104,17 @@ def test_what_most_images_have_in_common_is_not_odd(drawn: list[Image.Image]) ->
     assert "grey" not in odd.oddness
 
 
-def make_sizes(sizes: list[tuple[int, int]]) -> pd.DataFrame:
+def list_odd_sizes(sizes: list[tuple[int, int]]) -> list[int]:
     table = pd.DataFrame(sizes, columns=["width", "height"])
-    return table.assign(path=[str(number) for number in range(len(table))])
+    usual = {"brightness_p05": 0.1, "brightness_p99": 0.9, "blur": 0.2, "colour": 0.5, "entropy": 7.0}
+    return list(np.flatnonzero(find_odd_images(table.assign(**usual)).oddness["odd size"]))
 
 
 def test_a_size_is_odd_where_most_share_another_or_where_it_is_far_from_all() -> None:
-    assert find_odd_sizes(make_sizes([(100, 100)] * 4 + [(90, 100)]))["path"].tolist() == ["4"]
+    assert list_odd_sizes([(100, 100)] * 4 + [(90, 100)]) == [4]
     various = [(800 + 10 * number, 600) for number in range(20)]
-    assert find_odd_sizes(make_sizes(various)).empty
-    assert find_odd_sizes(make_sizes([*various, (60, 40)]))["path"].tolist() == ["20"]
+    assert list_odd_sizes(various) == []
+    assert list_odd_sizes([*various, (60, 40)]) == [20]
 
 
 def test_of_many_classes_the_table_sums_up_the_rest() -> None:
