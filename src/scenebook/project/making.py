@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -19,9 +18,6 @@ from scenebook.core.settings import DRAWN_SCENES, INTEL
 from scenebook.data.finding import find_images
 from scenebook.data.images import check_source
 from scenebook.rendering.front_matter import load_front_matter
-
-_PORTABLE = re.compile(r'[^<>:"|?*\\\x00-\x1f]{1,100}')
-_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])( *\..*)?", re.IGNORECASE)
 
 
 def check_target(text: str) -> Path:
@@ -43,13 +39,6 @@ def check_target(text: str) -> Path:
         raise InputError("Expected a folder, not a file.", received=received, advice="Choose another name.")
     if not os.path.isdir(target.parent):
         raise InputError("Expected the folder around the new one to be there.", received=received)
-    name = target.name
-    if not _PORTABLE.fullmatch(name) or name.endswith((" ", ".")) or _RESERVED.fullmatch(name):
-        raise InputError(
-            "Expected a name that a folder can also have on Windows, where somebody may clone it.",
-            received={"name": name},
-            advice='Not < > : " | ? * \\, no space or dot at the end, and no con, prn, aux, nul, com1 or lpt1.',
-        )
     return target
 
 
