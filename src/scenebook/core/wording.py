@@ -17,7 +17,7 @@ def join_names(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
 
 
-def join_some(names: Sequence[str], most: int = MOST_NAMED, other: str = "other", others: str = "") -> str:
+def join_some(names: Iterable[str], most: int = MOST_NAMED, other: str = "other", others: str = "") -> str:
     """Returns the names as `join_names` does; of more than `most`, the first and how many others there are."""
     names = list(names)
     rest = [count_noun(len(names) - most, other, others)] if len(names) > most else []

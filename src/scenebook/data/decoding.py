@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scenebook.core.provenance import sha256_bytes
 from scenebook.core.run_directory import RunDirectory
@@ -35,11 +35,11 @@ SAMPLING = Image.Resampling.BILINEAR
 
 # The limit below is ours, adjustable, and checked at the header; Pillow's own would only print a warning.
 Image.MAX_IMAGE_PIXELS = None
+# Of a PNG file's texts, which nobody reads here, Pillow allows a megabyte each; programs for pictures write more.
+PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = 2**26, 2**28
 
 _ORIENTATION = 0x0112
 _SUBFILE_TYPE, _DNG_VERSION = 0x00FE, 0xC612
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -78,13 +78,7 @@ def decode(
     """
     content = source if isinstance(source, bytes) else read_regular(source, MAX_IMAGE_BYTES)
     try:
-        try:
-            rgb = _decode_bytes(content, max_megapixels)
-        except ValueError:
-            if not content.startswith(_PNG):
-                raise
-            # So much text that Pillow takes it for an attack; nobody reads it here.
-            rgb = _decode_bytes(_without_texts(content), max_megapixels)
+        rgb = _decode_bytes(content, max_megapixels)
     except UnidentifiedImageError:
         raise OSError(name_other_format(content) or "not a JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF image") from None
     except (OSError, MemoryError):
@@ -109,25 +103,11 @@ def _decode_bytes(content: bytes, max_megapixels: int | None) -> np.ndarray:
         return np.asarray(_to_rgb(image if turn is None else image.transpose(turn)))
 
 
-def _without_texts(content: bytes) -> bytes:
-    """Returns a PNG file without its texts, and without the colour profile, which is not applied."""
-    kept, start = [_PNG], len(_PNG)
-    while start < len(content):
-        end = start + 12 + int.from_bytes(content[start : start + 4])
-        if content[start + 4 : start + 8] not in _PNG_TEXTS:
-            kept.append(content[start:end])
-        start = end
-    return b"".join(kept)
-
-
 def read_size(path: Path) -> tuple[int, int] | None:
     """Returns width and height of an image as its header has them, before it is turned upright; `None`: no image."""
     try:
         with open_regular(path) as file:
-            try:
-                return Image.open(file, formats=FORMATS).size
-            except ValueError:
-                return Image.open(io.BytesIO(_without_texts(path.read_bytes())), formats=FORMATS).size
+            return Image.open(file, formats=FORMATS).size
     except Exception:  # a damaged file can raise nearly anything
         return None
 

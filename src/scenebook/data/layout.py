@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scenebook.core.errors import DatasetError
-from scenebook.core.wording import count_noun, join_names
+from scenebook.core.wording import count_noun, join_names, join_some
 from scenebook.data.files import Tree
 from scenebook.data.images import SourceImage
 
@@ -39,7 +39,6 @@ _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 _Pattern = tuple[str | None, ...]  # a name's other words, and `None` in the place of the split
 _NAMED = re.compile(rf"(?:^|,)\s*({'|'.join(SPLIT_NAMES)})\s*:")
-_MOST = 8
 
 
 class ClassFolder(NamedTuple):
@@ -74,10 +73,10 @@ class Layout:
         told = count_noun(len(labels), "class", "classes")
         if counts:
             parts = [self._tell_split(split, counts[split] if images else 0) for split in SPLIT_NAMES if counts[split]]
-            told = f"{count_noun(len(parts), 'split')} x {told}: {', '.join(parts)}; classes {tell_some(labels)}"
+            told = f"{count_noun(len(parts), 'split')} x {told}: {', '.join(parts)}; classes {join_some(labels)}"
         else:
-            told += f": {tell_some(labels)}" + (f" ({count_noun(len(images), 'image')})" if images else "")
-        return told + (f"; not used: {tell_some(self.ignored)}" if self.ignored else "")
+            told += f": {join_some(labels)}" + (f" ({count_noun(len(images), 'image')})" if images else "")
+        return told + (f"; not used: {join_some(self.ignored)}" if self.ignored else "")
 
     def _tell_split(self, split: str, images: int) -> str:
         folders = [path for path, one in self.splits.items() if one == split]
@@ -110,12 +109,6 @@ def parse_splits(text: str) -> list[tuple[str, str]]:
             advice="validation and test may be left out; a split that lies in two folders is named twice.",
         )
     return named
-
-
-def tell_some(names: Iterable[str]) -> str:
-    """Returns names joined by commas; of many, the rest is counted."""
-    names = list(names)
-    return join_names(names if len(names) <= _MOST else [*names[:_MOST], f"{len(names) - _MOST:,} more"])
 
 
 def name_splits(names: Collection[str], around: str = "") -> dict[str, str]:

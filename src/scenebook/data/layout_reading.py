@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from scenebook.core.errors import DatasetError
 from scenebook.core.settings import AUTO
+from scenebook.core.wording import join_some
 from scenebook.data.files import LINK_OUT, Tree
 from scenebook.data.layout import (
     SPLIT_NAMES,
@@ -18,7 +19,6 @@ from scenebook.data.layout import (
     mentions_split,
     name_splits,
     parse_splits,
-    tell_some,
 )
 from scenebook.data.user_tables import THE_REST, ClassMap
 
@@ -123,7 +123,7 @@ def _read_named(tree: Tree, named: Sequence[tuple[str, str]]) -> Layout:
                 raise DatasetError(
                     "Expected splits to name folders of the data set.",
                     received={"split": split, "folder": path},
-                    advice=f"{parent or tree.root.name} holds: {tell_some(tree.peek(parent).folders)}.",
+                    advice=f"{parent or tree.root.name} holds: {join_some(tree.peek(parent).folders)}.",
                 )
             around.append(above)
         more, around = _make_classes(tree, require_folders(tree, path), split, around)
@@ -159,7 +159,7 @@ def _tell_nested(tree: Tree, full: Sequence[str]) -> tuple[str, str] | None:
     for path, inside in within.items():
         found = _name_splits(inside)
         if len(set(found.values())) > 1:
-            told = f"{path} as a data set of its own, with {tell_some(map(_name, found))}"
+            told = f"{path} as a data set of its own, with {join_some(map(_name, found))}"
             return told, f'DATA="{tree.root / ends[path]}"'
         if len({_name(one) for one in inside} & {_name(one) for one in full}) > 1:
             return f"{path} as a copy of the folders beside it", f'DATA="{tree.root / ends[path]}", or take it away'
@@ -167,7 +167,7 @@ def _tell_nested(tree: Tree, full: Sequence[str]) -> tuple[str, str] | None:
         shared = {_name(one) for one in within[first]} & {_name(one) for one in within[second]}
         shared = {name for name in shared if not is_neutral(name) and name.lower() not in _BESIDE_IMAGES}
         if len(shared) > 1:
-            told = f"{first} and {second} as splits, or as data sets, with the classes {tell_some(sorted(shared))}"
+            told = f"{first} and {second} as splits, or as data sets, with the classes {join_some(sorted(shared))}"
             return told, f'SET="splits=train:{ends[first]},test:{ends[second]}", or DATA="{tree.root / first}"'
     odd = [path for path in full if mentions_split(_name(path))]
     whole = [path for path, inside in within.items() if len(inside) > 1]
@@ -178,7 +178,7 @@ def _tell_nested(tree: Tree, full: Sequence[str]) -> tuple[str, str] | None:
     plain = [path for path in full if path not in beside]
     if beside and plain and all(is_neutral(_name(path)) for path in plain):
         return (
-            f"{tell_some(plain)} as images without class folders, and {tell_some(beside)} as made from them",
+            f"{join_some(plain)} as images without class folders, and {join_some(beside)} as made from them",
             _NO_FOLDERS,
         )
     return None
@@ -192,10 +192,10 @@ def _tell_splits(
         says = [f"{split}:{ways[path][-1]}" for path, split in labelled.items()]
         says = says if "train" in labelled.values() else ["train:FOLDER", *says]
         return (
-            f"{tell_some(labelled)} as splits, without a training folder",
+            f"{join_some(labelled)} as splits, without a training folder",
             f'SET="splits={",".join(says)}", and so on for other folders',
         )
-    told = f"{tell_some(loose)} as {'splits' if len(loose) > 1 else 'a split'} without class folders"
+    told = f"{join_some(loose)} as {'splits' if len(loose) > 1 else 'a split'} without class folders"
     return told, _NO_FOLDERS
 
 
