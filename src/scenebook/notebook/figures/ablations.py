@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
@@ -44,14 +43,8 @@ class AblationHistoriesDisplay(style.Display):
 
     @classmethod
     def from_summaries(cls, summaries: Sequence[Summary]) -> Self:
-        """Returns the display of a study; variants that were not run are left out.
-
-        Raises:
-            InputError: No variant has a history.
-        """
+        """Returns the display of a study in which a variant is done; those that were not run are left out."""
         run = [one for one in summaries if one.status != NOT_RUN]
-        if not any(one.done for one in run):
-            raise InputError("Expected at least one variant with a history.", received={"panels": len(run)})
         base = next((one for one in run if one.variant.name == BASE and one.done), None)
         return cls(run[:MOST_PANELS], base, len(run[MOST_PANELS:]))
 
@@ -186,17 +179,8 @@ class AblationDifferencesDisplay(style.Display):
 
     @classmethod
     def from_summaries(cls, summaries: Sequence[Summary]) -> Self:
-        """Returns the display of a study; variants that were not run are left out.
-
-        Raises:
-            InputError: No variant could be compared.
-        """
-        rows = [one for one in summaries if one.variant.name != BASE and one.status != NOT_RUN]
-        if not any(row.comparison for row in rows):
-            raise InputError(
-                "Expected at least one variant with a difference from the base.", received={"rows": len(rows)}
-            )
-        return cls(rows)
+        """Returns the display of a study with at least one comparison; variants that were not run are left out."""
+        return cls([one for one in summaries if one.variant.name != BASE and one.status != NOT_RUN])
 
     def describe(self) -> str:
         rows = [f"{printable(row.title)}: {_describe_difference(row)}" for row in self.rows]

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from scenebook.core.errors import InputError
 from scenebook.core.wording import printable, shorten_all
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
@@ -41,14 +40,8 @@ class BackbonesDisplay(style.Display):
 
     @classmethod
     def from_summaries(cls, summaries: Sequence[Summary], backbone: str) -> Self:
-        """Returns the display of a study; `backbone` is the run's. What failed is left out.
-
-        Raises:
-            InputError: No backbone was trained.
-        """
+        """Returns the display of a study; `backbone` is the run's. What failed is left out."""
         done = [one for one in select_backbones(summaries) if one.done]
-        if not done:
-            raise InputError("Expected at least one backbone that was trained.", received={"backbones": 0})
         titles = [title_backbone(one, backbone) for one in done]
         facts = [(one.accuracy, one.images_per_second, one.done[0].total_params / 1e6) for one in done]
         return cls([_Point(title, *known) for title, known in zip(titles, facts, strict=True)])

@@ -7,7 +7,6 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from scenebook.core.errors import InputError
 from scenebook.evaluation.metrics.intervals import Score
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.ablations import AblationDifferencesDisplay, AblationHistoriesDisplay
@@ -119,12 +118,6 @@ def test_one_epoch_shows_as_points_and_the_same_data_are_the_same_bytes() -> Non
     assert style.to_svg(first.figure_) == style.to_svg(second.figure_)
 
 
-def test_a_study_without_a_history_is_an_error() -> None:
-    summaries = summarize_variants([make_base()], [make_failed("base")])
-    with pytest.raises(InputError, match=r"at least one variant with a history\. Received: panels=1"):
-        AblationHistoriesDisplay.from_summaries(summaries)
-
-
 def make_score(value: float, half: float = 0.03) -> Score:
     return {"value": value, "low": value - half, "high": value + half}
 
@@ -201,8 +194,3 @@ def test_rows_do_not_run_into_each_other(count: int) -> None:
     spans = [label.get_window_extent() for label in display.ax_[0].get_yticklabels()]
     assert all(one.y0 > other.y1 - 1 for one, other in itertools.pairwise(spans))
     assert display.figure_.get_figheight() < 6
-
-
-def test_a_study_in_which_nothing_can_be_compared_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"at least one variant with a difference from the base\. Received: rows=1"):
-        AblationDifferencesDisplay.from_summaries([make_unlike("v")])
