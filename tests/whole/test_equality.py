@@ -3,11 +3,13 @@ cache."""
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from scenebook.core.run_directory import RunDirectory
@@ -76,3 +78,14 @@ def test_early_stopping_keeps_the_best_epoch_and_goes_on_after_any_interruption(
         np.testing.assert_array_equal(resumed.history[NUMBERS], whole.history[NUMBERS])
         for mine, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+def test_a_training_leaves_nothing_in_memory(accelerate: bool) -> None:
+    resident = []
+    for _ in range(3):
+        # 16 million weights: with their momentum 128 MB.
+        assert fit(epochs=1, head_units=12_500, accelerate=accelerate).model.count_params() > 16e6
+        gc.collect()
+        resident.append(psutil.Process().memory_info().rss / 1e6)
+    assert resident[2] - resident[1] < 64, resident

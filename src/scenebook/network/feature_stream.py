@@ -12,7 +12,7 @@ import tensorflow as tf
 from scenebook.data.splitting import SplitImages
 from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.running import FrozenRuntime
-from scenebook.network.inputs import without_tuning
+from scenebook.network.inputs import from_generator
 
 Rows = list[np.ndarray]  # the frozen layers' tensors for some images: float32 `(n, ...)` each
 
@@ -41,8 +41,7 @@ class FeatureStream:
         self._asked: deque[list[tuple[np.ndarray, int]]] = deque()
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64))
         # One dataset for all epochs: its functions are traced once.
-        asked = tf.data.Dataset.from_generator(self._take_asked, output_signature=signature)
-        self._views = make_views(without_tuning(asked))
+        self._views = make_views(from_generator(lambda: iter(self._asked.popleft()), signature))
 
     def batches(self, order: Any, epoch: int, batch_size: int) -> Iterator[tuple[np.ndarray, Rows]]:
         """Yields the batches of an epoch: positions, int64 `(batch,)`, and the frozen layers' tensors for their views.
@@ -67,9 +66,6 @@ class FeatureStream:
     def list_missing(self, epoch: int) -> np.ndarray:
         """Returns the positions of the images whose view of an epoch the feature cache lacks, int64 `(n,)`."""
         return np.flatnonzero(~self._cache.known(epoch, self._digests.tolist()))
-
-    def _take_asked(self) -> Iterator[tuple[np.ndarray, int]]:
-        yield from self._asked.popleft()
 
 
 def stream_plain(

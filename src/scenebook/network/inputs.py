@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -53,6 +55,28 @@ def make_batches(images: SplitImages, settings: Settings, *, epoch: int = 0) -> 
     seeds = make_view_seed(settings.augmentation_seed, make_keys(images.digests), epoch)
     positions = without_tuning(tf.data.Dataset.range(len(images)).batch(settings.batch_size))
     return positions.map(lambda batch: (read(batch), tf.gather(seeds, batch)), num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def from_generator(generate: Callable[[], Iterator[Any]], signature: Any) -> tf.data.Dataset:
+    """Returns `Dataset.from_generator` without tuning, which keeps a function alive no longer than it lives itself.
+
+    TensorFlow never lets go of a function that it calls back, nor of anything that it refers to: each training would
+    leave its network in memory.
+
+    Args:
+        generate: A function; a method of an object would be gone at once.
+        signature: The `output_signature`.
+    """
+    known = weakref.ref(generate)
+
+    def call() -> Iterator[Any]:
+        alive = known()
+        assert alive is not None
+        yield from alive()
+
+    ds = tf.data.Dataset.from_generator(call, output_signature=signature)
+    ds.generate = generate
+    return without_tuning(ds)
 
 
 def without_tuning(ds: tf.data.Dataset) -> tf.data.Dataset:

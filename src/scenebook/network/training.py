@@ -9,6 +9,8 @@ import shutil
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,6 +42,25 @@ def initialize_determinism(seed: int, precision: str = FLOAT32) -> None:
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     set_precision(precision)
+
+
+@contextmanager
+def forgetting_gradients() -> Iterator[None]:
+    """Lets TensorFlow forget, at the end, the gradients that were defined meanwhile: nothing is trained afterwards.
+
+    Keras sums up gradients with a function that has a gradient of its own. TensorFlow keeps such functions for as long
+    as the program runs, and with each the weights and the optimizer of the training.
+    """
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry
+    known = {*registered}
+    try:
+        yield
+    finally:
+        for name in {*registered} - known:
+            if name.startswith("CustomGradient-"):
+                del registered[name]
 
 
 class HistoryWriter(keras.callbacks.Callback):

@@ -25,6 +25,7 @@ from scenebook.network.pretrained import build_extractor
 from scenebook.network.recipe.describing import find_own_code
 from scenebook.network.recipe.recipe import Recipe, read_recipe
 from scenebook.network.recipe.running import open_first_phase, run_recipe
+from scenebook.network.training import forgetting_gradients
 from scenebook.study.plan import LAYERS
 from scenebook.study.scheduling import Speed, Task
 from scenebook.study.trials import Trial, pack
@@ -98,13 +99,10 @@ def measure_speed(run_dir: Path, task: Task) -> Speed:
         return Speed(start=start, base=_MEASURED / base_seconds, tail=math.inf, row_bytes=row_bytes)
     rows = tuple(tf.constant(np.resize(tensor, (count, *tensor.shape[1:]))) for tensor in tensors)
     labels = tf.one_hot(np.resize(train.labels, count), num_classes)
-    part.train_on_batch(rows, labels)
-    return Speed(
-        start=start,
-        base=_MEASURED / base_seconds,
-        tail=count / _time(lambda: part.train_on_batch(rows, labels)),
-        row_bytes=row_bytes,
-    )
+    with forgetting_gradients():
+        part.train_on_batch(rows, labels)
+        tail = count / _time(lambda: part.train_on_batch(rows, labels))
+    return Speed(start=start, base=_MEASURED / base_seconds, tail=tail, row_bytes=row_bytes)
 
 
 def compile_once(base: keras.Model, runtime: str) -> FrozenRuntime:

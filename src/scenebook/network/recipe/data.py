@@ -225,7 +225,7 @@ class TrainingData:
                 yield batch, self.settings.view_of(epoch), labels[batch]
 
         signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64), self._label_spec)
-        asked = inputs.without_tuning(tf.data.Dataset.from_generator(ask, output_signature=signature))
+        asked = inputs.from_generator(ask, signature)
         make_batch = self._prepare_views(self.settings)
         ds = asked.map(lambda batch, epoch, given: (make_batch(batch, epoch), given), tf.data.AUTOTUNE).prefetch(2)
         return self._with_length(ds, len(self._train))
@@ -256,8 +256,8 @@ class TrainingData:
     def _generate(self, make_batches: Callable[[], Iterator[Any]], count: int) -> tf.data.Dataset:
         assert self.base is not None
         tensors = tuple(tf.TensorSpec((None, *tensor.shape[1:]), tf.float32) for tensor in self.base.outputs)
-        ds = tf.data.Dataset.from_generator(make_batches, output_signature=(tensors, self._label_spec))
-        return self._with_length(inputs.without_tuning(ds).prefetch(2), count)
+        ds = inputs.from_generator(make_batches, (tensors, self._label_spec))
+        return self._with_length(ds.prefetch(2), count)
 
     def _with_length(self, ds: tf.data.Dataset, count: int) -> tf.data.Dataset:
         # Without the number of batches Keras would warn that the data ran out.

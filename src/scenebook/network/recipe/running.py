@@ -134,7 +134,8 @@ def run_recipe(
     """
     training.initialize_determinism(settings.seed, settings.precision)
     model = build_seeded(recipe.build_model, settings, num_classes)
-    with open_training(recipe, settings, train, validation, num_classes=num_classes, **options) as data:
+    opened = open_training(recipe, settings, train, validation, num_classes=num_classes, **options)
+    with training.forgetting_gradients(), opened as data:
         recipe.train_model(model, data, settings)
         probs = (data.predict(train), data.predict(validation)) if predict else (None, None)
         return Fit(model, data.keeper.history.history, data.keeper.phases, data.runtime, *probs)
