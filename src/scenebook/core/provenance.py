@@ -55,7 +55,6 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_bytes(content: bytes) -> str:
-    """Returns the hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 

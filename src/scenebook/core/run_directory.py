@@ -120,7 +120,6 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        """The run's name."""
         return self.root.name
 
     def path(self, relative: str) -> Path:
@@ -150,7 +149,6 @@ class RunDirectory:
         return path
 
     def write_json(self, relative: str, content: Any) -> None:
-        """Writes a JSON file."""
         write_json(self.path(relative), content)
 
     def write_csv(self, relative: str, table: pd.DataFrame) -> None:

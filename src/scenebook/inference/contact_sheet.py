@@ -24,18 +24,6 @@ _LINE = 17
 _HEADER = 40
 
 
-class Tile(NamedTuple):
-    """A small image on a sheet, and the lines under it."""
-
-    image: Image.Image
-    lines: tuple[str, ...]
-
-
-def make_tile(pixels: np.ndarray, *lines: str) -> Tile:
-    """Returns a tile from uint8 `(height, width, 3)` and the lines under it."""
-    return Tile(Image.fromarray(pixels).resize((TILE_SIDE, TILE_SIDE), Image.Resampling.BILINEAR), lines)
-
-
 class Chosen(NamedTuple):
     """An image that is to be shown: its path, and the lines under it."""
 
@@ -86,19 +74,22 @@ class Sample:
         return [chosen for name, kept in self._kept.items() if name in frequent for chosen in kept.list_chosen()]
 
 
-def draw_sheet(title: str, tiles: Sequence[Tile]) -> bytes:
-    """Returns a page of at least one tile as JPEG. Names are drawn as they are, shortened in their middle to fit."""
+def draw_sheet(title: str, tiles: Sequence[tuple[np.ndarray, Sequence[str]]]) -> bytes:
+    """Returns a page of at least one tile as JPEG: an image, uint8 `(TILE_SIDE, TILE_SIDE, 3)`, and the lines under it.
+
+    Names are drawn as they are, shortened in their middle to fit.
+    """
     columns = min(_COLUMNS, len(tiles))
-    height = TILE_SIDE + _LINE * max(len(tile.lines) for tile in tiles) + _GAP
+    height = TILE_SIDE + _LINE * max(len(lines) for _, lines in tiles) + _GAP
     rows = -(-len(tiles) // _COLUMNS)
     page = Image.new("RGB", (max(columns, 5) * (TILE_SIDE + _GAP) + _GAP, _HEADER + rows * height + _GAP), "white")
     draw = ImageDraw.Draw(page)
     draw.text((_GAP, _GAP), _fit(title, _font(18), page.width - 2 * _GAP), fill="black", font=_font(18))
     font = _font(12)
-    for number, tile in enumerate(tiles):
+    for number, (pixels, lines) in enumerate(tiles):
         x, y = _GAP + number % _COLUMNS * (TILE_SIDE + _GAP), _HEADER + number // _COLUMNS * height
-        page.paste(tile.image, (x, y))
-        for line, text in enumerate(tile.lines):
+        page.paste(Image.fromarray(pixels), (x, y))
+        for line, text in enumerate(lines):
             draw.text((x, y + TILE_SIDE + 2 + line * _LINE), _fit(text, font, TILE_SIDE), fill="black", font=font)
     buffer = io.BytesIO()
     page.save(buffer, "JPEG", quality=85)

@@ -20,7 +20,7 @@ from scenebook.core.run_directory import RunDirectory, run_name_for, write_bytes
 from scenebook.core.run_files import CLASSES
 from scenebook.core.wording import count_noun, format_share
 from scenebook.data.decoding import load_decoder
-from scenebook.inference.contact_sheet import TILE_SIDE, Largest, Sample, draw_sheet, make_tile
+from scenebook.inference.contact_sheet import TILE_SIDE, Largest, Sample, draw_sheet
 from scenebook.inference.listing import SHARD, ImageListing, list_images
 from scenebook.inference.loading import digest_network
 from scenebook.inference.shards import (
@@ -274,7 +274,7 @@ class _Sheets:
         written = []
         for file, (title, chosen) in sheets.items():
             path = run_dir.path(f"{target}/{file}")
-            if tiles := [make_tile(pixels[image.path], *image.lines) for image in chosen if image.path in pixels]:
+            if tiles := [(pixels[image.path], image.lines) for image in chosen if image.path in pixels]:
                 write_bytes(path, draw_sheet(title, tiles))
                 written.append(file)
             else:

@@ -149,7 +149,6 @@ class Manifest:
         self.write()
 
     def write(self) -> None:
-        """Writes the manifest."""
         stages = self.content["stages"]
         self.content["stages"] = {stage: stages[stage] for stage in STAGES if stage in stages}
         self.content["files"] = dict(sorted(self.content["files"].items()))

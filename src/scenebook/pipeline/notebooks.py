@@ -31,7 +31,6 @@ class NotebookFile:
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells."""
         return list(self.content["cells"])
 
     @property
@@ -56,13 +55,11 @@ def read_notebook(path: Path) -> NotebookFile:
 
 
 def source_of(cell: Cell) -> str:
-    """Returns what stands in a cell."""
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
 
 
 def tags_of(cell: Cell) -> list[str]:
-    """Returns a cell's tags."""
     return list(cell.get("metadata", {}).get("tags", []))
 
 

@@ -46,7 +46,6 @@ class HandRunNotebook:
 
     @property
     def name(self) -> str:
-        """The notebook's name."""
         return self.file.path.stem
 
     @property

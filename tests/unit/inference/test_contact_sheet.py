@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebook.inference.contact_sheet import MOST_TILES, Largest, Sample, draw_sheet, make_tile
+from scenebook.inference.contact_sheet import MOST_TILES, TILE_SIDE, Largest, Sample, draw_sheet
 
 
 def image(value: int = 0) -> np.ndarray:
-    return np.full((20, 30, 3), value % 256, dtype=np.uint8)
+    return np.full((TILE_SIDE, TILE_SIDE, 3), value % 256, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("classes", [2, 7, 200])
@@ -52,12 +52,12 @@ def test_the_largest_values_are_kept_the_largest_first_and_of_equal_ones_the_fir
     "name", ["a\nb.jpg", "$\\frac{1}{0$", "<script>", "海" * 200, "א", "\udcff.jpg", "", "x" * 255]
 )
 def test_any_name_can_be_drawn(name: str) -> None:
-    page = Image.open(io.BytesIO(draw_sheet(name, [make_tile(image(), name, "class")])))
+    page = Image.open(io.BytesIO(draw_sheet(name, [(image(), (name, "class"))])))
     assert page.format == "JPEG"
 
 
 def test_names_do_not_run_into_the_next_image() -> None:
-    white = [make_tile(image(255), "W" * 255, "") for _ in range(2)]
+    white = [(image(255), ("W" * 255, "")) for _ in range(2)]
     page = np.asarray(Image.open(io.BytesIO(draw_sheet("", white))).convert("L"))
     between = page[:, 171:179]  # the gap after the first tile, 10 + 160 pixels from the left
     assert between.min() > 200
@@ -65,6 +65,6 @@ def test_names_do_not_run_into_the_next_image() -> None:
 
 
 def test_a_full_page_has_six_rows_of_ten() -> None:
-    page = Image.open(io.BytesIO(draw_sheet("title", [make_tile(image(), "a", "b", "c")] * MOST_TILES)))
+    page = Image.open(io.BytesIO(draw_sheet("title", [(image(), ("a", "b", "c"))] * MOST_TILES)))
     assert page.width == 10 * 170 + 10
     assert page.height < 1500
