@@ -14,8 +14,9 @@ from typing import Any
 
 import psutil
 
+from scenebook.core.provenance import sha256_file
 from scenebook.core.published_cells import read_published
-from scenebook.core.source_code import PACKAGE, digest_cell, digest_modules, parse_code, read_module
+from scenebook.core.source_code import PACKAGE, digest_cell, parse_code
 from scenebook.pipeline.notebooks import PARAMETERS, NotebookFile, source_of, tags_of
 
 COMMAND = (sys.executable, "-P", "-m", "scenebook.pipeline.kernel_process")
@@ -124,9 +125,8 @@ class PrewarmedKernels:
 
 def _note_state(notebook: NotebookFile, environment: Mapping[str, str]) -> tuple[Any, ...]:
     """Returns what a process that waits depends on: what it imports, the code of this package, and its environment."""
-    libraries = list_libraries(notebook)
-    read_module.cache_clear()
-    return libraries, digest_modules([f"import {name}" for name in libraries]), dict(environment)
+    code = {path: sha256_file(path) for path in PACKAGE.rglob("*.py")}
+    return list_libraries(notebook), code, dict(environment)
 
 
 def _start(libraries: list[str], environment: Mapping[str, str], folder: Path) -> Popen[bytes]:
