@@ -86,6 +86,9 @@ def tell_differences(summaries: Sequence[Summary]) -> Sentence:
             else "The difference in accuracy may be due to chance."
         )
         return text, Sourced({})
+    if not any([*accuracy, *gap]):
+        text = "Compared with the base, none of {compared} differs significantly in accuracy or in over-fitting gap."
+        return text, Sourced.from_pairs({"compared": values["compared"]})
     of = _tell_ways("accuracy", accuracy, "lower", "higher"), _tell_ways("over-fitting gap", gap, "smaller", "larger")
     text = f"Of {{compared}} compared with the base, {join_names(of)}. All other differences may be due to chance."
     return text, Sourced.from_pairs(values)
