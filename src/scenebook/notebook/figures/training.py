@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from scenebook.core.errors import InputError
 from scenebook.core.wording import count_noun
 from scenebook.notebook.figures import style
 from scenebook.notebook.figures.network import FROZEN, TRAINED, add_box, draw_arrow
@@ -93,17 +92,9 @@ class HistoryDisplay(style.Display):
     ) -> Self:
         """Returns the display of one metric.
 
-        The history has a row an epoch: the metric, `val_` and its name where there was a validation split, and perhaps
-        `epoch`, counted from 1. Each phase of the training has its `first_epoch`, counted from 0.
-
-        Raises:
-            InputError: The history is empty or lacks the metric's column.
+        The history has one row or more, each an epoch: the metric, `val_` and its name where there was a validation
+        split, and perhaps `epoch`, counted from 1. Each phase of the training has its `first_epoch`, counted from 0.
         """
-        if metric not in history.columns or history.empty:
-            raise InputError(
-                f"Expected a history of at least one epoch with the column {metric}.",
-                received={"columns": list(history.columns), "epochs": len(history)},
-            )
         epochs = history["epoch"] if "epoch" in history.columns else np.arange(1, len(history) + 1)
         training = history[metric].to_numpy(np.float64)
         measured = f"val_{metric}" in history.columns and history[f"val_{metric}"].notna().any()
@@ -173,11 +164,7 @@ class HistoriesDisplay(style.Display):
 
     @classmethod
     def from_history(cls, history: pd.DataFrame, phases: Sequence[Mapping[str, Any]] = ()) -> Self:
-        """Returns the display of both metrics, each as `HistoryDisplay.from_history` does.
-
-        Raises:
-            InputError: The history is empty or lacks a column.
-        """
+        """Returns the display of both metrics, each as `HistoryDisplay.from_history` does."""
         metrics: tuple[Literal["loss"], Literal["accuracy"]] = ("loss", "accuracy")
         loss, accuracy = (HistoryDisplay.from_history(history, metric, phases) for metric in metrics)
         return cls((loss, accuracy))

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenebook.core.errors import InputError
 from scenebook.notebook.figures.training import CutDisplay, HistoryDisplay
 from tests.unit.notebook.figures.test_network import texts_of
 
@@ -96,12 +95,6 @@ def test_the_description_of_a_history_tells_the_trend_and_the_best_epoch() -> No
     assert first.describe() == "1 epoch. Training loss is 0.900. Validation loss is 0.800."
     unmeasured = HistoryDisplay.from_history(history.assign(val_loss=np.nan))
     assert unmeasured.describe().endswith("Validation loss has no values.")
-
-
-@pytest.mark.parametrize("history", [pd.DataFrame({"accuracy": [1.0]}), pd.DataFrame({"loss": []})])
-def test_history_without_the_metric_is_an_error(history: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match=r"Expected a history of at least one epoch with the column loss.*Received: "):
-        HistoryDisplay.from_history(history)
 
 
 def test_it_tells_the_size_of_both_parts_and_of_what_passes_between_them() -> None:
