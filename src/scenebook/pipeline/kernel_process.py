@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from multiprocessing import active_children
 from typing import Any
 
 
@@ -76,9 +77,10 @@ if __name__ == "__main__":
 
         def do_shutdown(self, restart: bool) -> Any:
             gc.freeze()  # IPython would look for garbage twice, before it lets go of what the notebook held
-            # All processes that it has started have to end first; that which keeps account of a pool's locks
-            # ignores being asked to.
-            if tracker := sys.modules.get("multiprocessing.resource_tracker"):
+            # All processes that it has started have to end first. That which keeps account of the locks of pools
+            # ignores being asked to, and ends with the last of those that have them.
+            tracker = sys.modules.get("multiprocessing.resource_tracker")
+            if tracker and not active_children():
                 tracker._resource_tracker._stop()
             return super().do_shutdown(restart)
 
