@@ -28,17 +28,15 @@ _FORMAT = 1
 _OPEN_SHARDS = 8
 
 
-def open_feature_cache(
-    *,
-    base: Mapping[str, Any],
-    views: Mapping[str, Any],
-    shapes: Sequence[tuple[int, ...]],
-    gigabytes: float = 4.0,
-    folder: Path | None = None,
-) -> FeatureCache:
-    """Opens the feature cache of the frozen layers; its name covers all that its rows depend on.
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    Several processes may have it open. It closes itself as a context manager.
+
+class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
+    """What the frozen layers put out for views of images, kept on disk; its name covers all that its rows depend on.
+
+    A *view* is the index of an epoch, or `None` for the image as it is. Images are told by the SHA-256 of their files,
+    64 hexadecimal digits. Several processes may have it open, and many threads use it.
 
     Args:
         base: What the frozen layers' output depends on besides the image: digest of its weights and structure, image
@@ -46,28 +44,8 @@ def open_feature_cache(
         views: What views depend on besides; nothing where every view is the image as it is.
         shapes: The shapes of the tensors that the frozen layers put out, without the axis of the images.
         gigabytes: The most that all feature caches in the folder may take, in 10^9 bytes; 0: nothing is read or
-            written.
+            written. What is too much, since that was lowered or the disk has become full, is deleted.
         folder: Where feature caches lie; in the cache when it is not given.
-    """
-    about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
-    # Another version of a library, or another processor, may compute other last digits. `base` names the runtime's.
-    about |= {"versions": training_versions(AUTO), "machine": f"{platform.system()} {platform.machine()}"}
-    name = _digest(views)[:12] if views else ""
-    folder = folder or cache_dir() / "feature_cache"
-    cache = FeatureCache(folder, shapes=shapes, gigabytes=gigabytes, key=_digest(about)[:20], views=name)
-    cache.trim()
-    return cache
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
-    """What the frozen layers put out for views of images, kept on disk; safe to use from many threads.
-
-    A *view* is the index of an epoch, or `None` for the image as it is. Images are told by the SHA-256 of their files,
-    64 hexadecimal digits.
 
     Attributes:
         found: How many rows were read from disk so far.
@@ -77,15 +55,28 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
     """
 
     def __init__(
-        self, folder: Path, *, shapes: Sequence[tuple[int, ...]], gigabytes: float, key: str, views: str
+        self,
+        *,
+        base: Mapping[str, Any],
+        views: Mapping[str, Any],
+        shapes: Sequence[tuple[int, ...]],
+        gigabytes: float = 4.0,
+        folder: Path | None = None,
     ) -> None:
+        about = {"format": _FORMAT, "base": dict(base), "shapes": [list(shape) for shape in shapes]}
+        # Another version of a library, or another processor, may compute other last digits. `base` names the runtime's.
+        about |= {"versions": training_versions(AUTO), "machine": f"{platform.system()} {platform.machine()}"}
         self.found = self.written = self.damaged = 0
         self.stopped = "" if gigabytes > 0 else "feature_cache_gb is 0"
-        self._folder, self._shapes, self._key, self._views = folder / key, list(shapes), key, views
+        self._shapes, self._key, self._views = list(shapes), _digest(about)[:20], _digest(views)[:12] if views else ""
         self._reads = gigabytes > 0
-        self._all, self._limit = folder, int(gigabytes * 1e9)
+        self._all, self._limit = folder or cache_dir() / "feature_cache", int(gigabytes * 1e9)
+        self._folder = self._all / self._key
         self._shards: dict[str, Shard] = {}
         self._mutex = threading.RLock()
+        if self._reads and self._all.is_dir():
+            with contextlib.suppress(OSError), self._locked():
+                make_room(self._all, self._limit, 0)
 
     def known(self, view: int | None, digests: Sequence[str]) -> np.ndarray:
         """Returns for which images a row is on disk, bool `(n,)`. It may still turn out to be damaged."""
@@ -131,12 +122,6 @@ class FeatureCache(contextlib.AbstractContextManager["FeatureCache"]):
         for array, rows in zip(arrays, computed, strict=True):
             array[missing] = rows
         return arrays
-
-    def trim(self) -> None:
-        """Deletes what is too much since the limit was lowered, or the disk has become full."""
-        if self._reads and self._all.is_dir():
-            with contextlib.suppress(OSError), self._locked():
-                make_room(self._all, self._limit, 0)
 
     def close(self) -> None:
         """Lets go of the files, and tells the log what the feature cache was good for."""

@@ -95,23 +95,17 @@ class _Batch:
     def __init__(self, count: int, shapes: list[tuple[int, ...]]) -> None:
         self._rows = [np.empty((count, *shape), np.float32) for shape in shapes]
         self._count = count
-        self._missing = -(-count // PIECE)
-        self._mutex = threading.Lock()
-        self._done = threading.Event()
-        if not self._missing:
-            self._done.set()
+        self._arrived = threading.Semaphore(0)
 
     def put(self, start: int, request: Any) -> None:
         size = min(PIECE, self._count - start)
         for number, rows in enumerate(self._rows):
             rows[start : start + size] = request.get_tensor(_name(number)).data[:size]
-        with self._mutex:
-            self._missing -= 1
-            if not self._missing:
-                self._done.set()
+        self._arrived.release()
 
     def wait(self) -> list[np.ndarray]:
-        self._done.wait()
+        for _ in range(0, self._count, PIECE):
+            self._arrived.acquire()
         return self._rows
 
 

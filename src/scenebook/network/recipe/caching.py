@@ -10,7 +10,7 @@ from scenebook.core.progress import print_progress
 from scenebook.core.settings import Settings
 from scenebook.data.splitting import SplitImages
 from scenebook.network.code_digests import digest_frozen_code
-from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
+from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.frozen.cutting import describe_frozen_layers, is_empty
 from scenebook.network.recipe.describing import find_own_code
 from scenebook.network.recipe.recipe import Recipe
@@ -95,7 +95,7 @@ class RecipeCaches:
         keeps = self._keeps and not self._reason and not own and not is_empty(base)
         gigabytes = self._settings.feature_cache_gb if keeps else 0.0
         self._open = [
-            open_feature_cache(base=about, views=views, shapes=shapes, gigabytes=size)
+            FeatureCache(base=about, views=views, shapes=shapes, gigabytes=size)
             for size in (gigabytes, gigabytes if keep_views else 0.0)
         ]
         for settings in (self.plain_settings, self.view_settings):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenebook.network.feature_cache.cache import FeatureCache, open_feature_cache
+from scenebook.network.feature_cache.cache import FeatureCache
 from scenebook.network.feature_cache.space import make_room
 
 SHAPES = [(2, 3, 5), (7,)]
@@ -41,7 +41,7 @@ def rows_of(images: Sequence[int], view: int | None = 0) -> list[np.ndarray]:
 
 def open_at(folder: Path, **changes: Any) -> FeatureCache:
     options: dict[str, Any] = {"base": {"digest": "abc"}, "views": AUGMENTATION, "shapes": SHAPES}
-    return open_feature_cache(**{**options, "folder": folder, **changes})
+    return FeatureCache(**{**options, "folder": folder, **changes})
 
 
 def fetch_counted(
