@@ -114,7 +114,7 @@ class Schedule:
 
 
 class PeakMemory:
-    """Measures the largest memory of processes with all that they have started, twice a second.
+    """Measures the largest memory of processes with all that they have started: twice a second, at first more often.
 
     Of one process it is the resident memory. Where there are several, and the system is Linux, pages that they share,
     those of libraries above all, are divided between those that have them (proportional set size).
@@ -143,7 +143,9 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.5):
+        pause = 0.1  # a stage may take less than half a second
+        while not self._stop.wait(pause):
+            pause = min(0.5, pause * 1.2)
             resident, processes = 0, self._list()
             for process in processes:
                 with suppress(psutil.Error):  # it ended between the two calls
