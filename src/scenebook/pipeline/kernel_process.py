@@ -50,7 +50,6 @@ def _do_without_debugger() -> None:
 def _end() -> None:
     """Ends the process, after a kernel's orderly end: IPython has then let go of what the notebook held."""
     if _ended:
-        gc.unfreeze()
         gc.collect()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -76,7 +75,6 @@ if __name__ == "__main__":
         """A kernel that ends without waiting for what need not be waited for."""
 
         def do_shutdown(self, restart: bool) -> Any:
-            gc.freeze()  # IPython would look for garbage twice, before it lets go of what the notebook held
             # All processes that it has started have to end first. That which keeps account of the locks of pools
             # ignores being asked to, and ends with the last of those that have them.
             tracker = sys.modules.get("multiprocessing.resource_tracker")
