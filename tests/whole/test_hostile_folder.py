@@ -88,8 +88,9 @@ def test_make_report_takes_a_folder_whose_name_a_shell_would_run(hostile_folder:
     seeds = run_dir.read_csv("training/seeds.csv")
     assert seeds["seed"].tolist() == [0, 1]
     assert seeds["test_accuracy"][0] == pytest.approx(metrics["accuracy"]["value"], abs=1e-8)
-    assert "Trained from 2 seeds" in " ".join(BeautifulSoup(page, "html.parser").get_text().split())
-    assert "Of these test images" in page
+    text = " ".join(BeautifulSoup(page, "html.parser").get_text().split())
+    assert "Trained from 2 seeds" in text
+    assert "1 has a duplicate among" in text
     assert "<i>*copy*" not in page
     assert "&lt;i&gt;*copy*.jpg" in page
     bundle = run_command(tmp_path, run_root.name, "bundle", "--run", run_root.name)
