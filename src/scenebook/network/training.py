@@ -53,7 +53,8 @@ def forgetting_gradients() -> Iterator[None]:
     """
     from tensorflow.python.framework import ops
 
-    registered = ops.gradient_registry._registry
+    # It has no public name: with a TensorFlow that calls it otherwise, a study takes more memory, and no more.
+    registered = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
     known = {*registered}
     try:
         yield
