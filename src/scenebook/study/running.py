@@ -104,7 +104,7 @@ def train_missing(
                 write_record(run_dir, trial, {"error": error})
                 done += 1
         speeds = {network: outcome.result for network, outcome in measured.items()}
-        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb, workers=workers)
+        rounds = plan_rounds(possible, speeds, feature_cache_gb=settings.feature_cache_gb, workers=workers, plan=trials)
         print_progress(
             f"ablations: {count_noun(len(possible), 'training')} to do, {done} done; that takes about "
             f"{describe_seconds(estimate_seconds(rounds, workers))}, and "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -96,20 +97,26 @@ def _feature_cache_of(trial: Trial) -> Hashable:
 
 
 def plan_rounds(
-    trials: Sequence[Trial], speeds: Mapping[Hashable, Speed], *, feature_cache_gb: float, workers: int = 1
+    trials: Sequence[Trial],
+    speeds: Mapping[Hashable, Speed],
+    *,
+    feature_cache_gb: float,
+    workers: int = 1,
+    plan: Sequence[Trial] = (),
 ) -> list[Round]:
     """Divides the trainings of a study into rounds, and estimates them.
 
     Views that several trainings share, or that are shown again, are kept, and computed once, before the first of them;
     the run's own views are kept in any case. Each round's views fit into the feature cache together, unless those of a
     single variant do not: then as many epochs are kept as fit. Speeds are by `network_of`; workers share the epochs
-    that are filled in.
+    that are filled in. Trainings of the whole plan may share views, too: they are done later, or are done.
     """
+    planned = Counter(map(_feature_cache_of, plan))
     groups: dict[Hashable, list[Trial]] = {}
     for trial in trials:
         groups.setdefault(_feature_cache_of(trial), []).append(trial)
     rounds, room = [Round()], feature_cache_gb * 1e9
-    for group in groups.values():
+    for key, group in groups.items():
         first = max(group, key=lambda trial: trial.settings.views or math.inf)
         speed = speeds[network_of(first)]
         images = np.unique(np.concatenate([trial.fold.train for trial in group]))
@@ -118,7 +125,8 @@ def plan_rounds(
         plain_bytes = (len(first.fold.train) + len(first.fold.validation)) * speed.row_bytes
         repeated = any(_count_views(trial) < _count_epochs(trial) for trial in group)
         is_own = any(trial.variant.name == BASE for trial in group)
-        shared = first.settings.is_augmented and (len(group) > 1 or is_own or repeated)
+        several = max(len(group), planned[key]) > 1
+        shared = first.settings.is_augmented and (several or is_own or repeated)
         fitting = max(0, int((room - plain_bytes) // epoch_bytes))
         # Views that at least two trainings have; of one training alone, all that it has.
         epochs = sorted(map(_count_views, group))[-2:][0]

@@ -72,6 +72,14 @@ def test_workers_share_the_epochs_of_what_is_filled_in() -> None:
     assert sum(filling.seconds for filling in one.fillings) == pytest.approx(alone.fillings[0].seconds)
 
 
+def test_views_that_a_later_training_of_the_plan_shares_are_kept() -> None:
+    first, *others = make_trials(LONGER, STILL)
+    for later, kept in ((others[:1], True), (others[1:], False)):
+        (one,) = plan_rounds([first], {network_of(first): SPEED}, feature_cache_gb=8, plan=[first, *later])
+        assert [training.keep_views for training in one.trainings] == [kept]
+        assert len(one.fillings) == kept
+
+
 def test_what_nobody_shares_is_not_kept() -> None:
     (one,) = plan(make_base(2), STILL, PLAIN)
     kept = {training.trial.variant.name: training.keep_views for training in one.trainings}
